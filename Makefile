@@ -1,0 +1,106 @@
+# One command each, the same on a laptop and in CI. A fresh machine needs Python >= 3.11 with venv, Node >= 20, npm, make.
+#
+# Set-up is remembered by stamp files that are written last: a second run starts at once, a changed lock or an
+# interrupted set-up is done again.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY_MADE := $(VENV)/.made
+PY_STAMP := $(VENV)/.synced
+NODE_STAMP := node_modules/.synced
+UV := $(BIN)/uv --quiet
+
+# Scripts in a virtual environment carry its path: a moved checkout, or an interpreter that is gone, makes a new one.
+ifneq ($(shell $(BIN)/python -c 'print(open("$(PY_MADE)").read().strip())' 2>/dev/null),$(CURDIR))
+$(PY_MADE): FORCE
+endif
+
+# What a machine must have, asked only when something is about to be installed.
+define NEED_PYTHON
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+  echo "polystep needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>/dev/null || echo missing)."; \
+  echo "Install it (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python), or name one:"; \
+  echo "  make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; } >&2
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo "$$($(PYTHON) --version) here cannot make virtual environments."; \
+  echo "Install its venv module (Debian, Ubuntu: apt install python3-venv)."; exit 1; } >&2
+endef
+
+define NEED_NODE
+@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null || { \
+  echo "polystep needs Node 20 or newer; 'node' is $$(node --version 2>/dev/null || echo missing)."; \
+  echo "Install it with your package manager (Debian, Ubuntu: apt install nodejs npm;"; \
+  echo "macOS: brew install node)."; exit 1; } >&2
+@npm --version >/dev/null 2>&1 || { \
+  echo "polystep needs npm, which is missing. Install it (Debian, Ubuntu: apt install npm)."; exit 1; } >&2
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help dev test setup check lock clean FORCE
+.DELETE_ON_ERROR:
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+dev: setup  ## set up and run the sample steps
+	@$(BIN)/polystep dev
+
+test: check  ## every check and every test
+	@echo "Python tests…"
+	@$(BIN)/pytest -q
+	@echo "Node tests…"
+	@npm test --silent --workspaces --if-present
+
+setup: $(PY_STAMP) $(NODE_STAMP)  ## install the locked Python and Node packages
+	@:
+
+check: setup  ## format, lint, types and layers, nothing is changed
+	@echo "Python: format, lint, types, layers…"
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary bridges/python/tests
+	@$(BIN)/lint-imports --no-logo
+	@echo "TypeScript: types, lint…"
+	@npm run --silent typecheck
+	@npm run --silent lint
+
+lock: setup  ## resolve both locks again
+	@echo "Locking Python packages…"
+	@$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
+	  --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock >/dev/null
+	@echo "Locking Node packages…"
+	@npm update --loglevel=error --ignore-scripts --package-lock-only >/dev/null
+	@$(MAKE) --no-print-directory setup
+
+clean:  ## remove everything that set-up and tests made
+	rm -rf $(VENV) node_modules bridges/node/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv itself comes from the lock, with its hashes; everything else comes through uv.
+$(PY_MADE):
+	$(NEED_PYTHON)
+	@echo "Setting up Python ($(VENV))…"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@awk '/^[a-z0-9]/ { keep = /^uv==/ } keep' requirements.lock > $(VENV)/uv.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.lock
+	@echo "$(CURDIR)" > $@
+
+$(PY_STAMP): $(PY_MADE) pyproject.toml requirements.lock
+	@echo "Setting up Python packages…"
+	@rm -f $@
+	@$(UV) pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(NODE_STAMP): package.json package-lock.json bridges/node/package.json
+	$(NEED_NODE)
+	@echo "Setting up Node packages…"
+	@rm -f $@
+	@npm ci --loglevel=error --ignore-scripts >/dev/null
+	@touch $@
+
+FORCE:

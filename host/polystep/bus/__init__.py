@@ -1,0 +1,6 @@
+"""Topics to subscribers: durable deliveries, attempts, leases, retries, dead letters, FIFO keys."""
+
+from polystep.bus.bus import Bus
+from polystep.bus.retry import Backoff
+
+__all__ = ["Backoff", "Bus"]

@@ -1,0 +1,303 @@
+"""The event bus: stores deliveries, claims what is due, runs it, and settles how it ended.
+
+One loop claims; every claimed delivery is one task, bounded per step and in all. The loop sleeps until something is
+published, something settles, or the next retry is due; it never polls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from polystep.bus.retry import Backoff
+from polystep.bus.routes import Routes
+from polystep.contracts.errors import HostStopping, PolystepError
+from polystep.contracts.events import DeadLetter, Delivery, NewDelivery, Outcome
+from polystep.contracts.limits import LEASE_MS, RUNS_PER_RUNNER
+from polystep.contracts.ports import Clock, DeliveryObserver, DeliveryRunner, QueueStore
+from polystep.contracts.steps import Flow
+from polystep.contracts.values import JSONObject
+
+RUNNING_MAX: Final = 2 * RUNS_PER_RUNNER
+"""Deliveries claimed at once over all steps: enough to fill a runner of each shipped kind."""
+
+SETTLE_PAUSE_S: Final = 1.0
+"""Between tries to store how an attempt ended, when the disk refuses."""
+
+_log = logging.getLogger("polystep.bus")
+_RELEASED: Final = Outcome("released")
+_NO_ERROR: Final[JSONObject] = {"name": "unknown", "message": "The attempt failed without saying why."}
+
+
+class Bus:
+    """Publishes events and runs their deliveries."""
+
+    def __init__(
+        self,
+        store: QueueStore,
+        clock: Clock,
+        runner: DeliveryRunner,
+        observer: DeliveryObserver,
+        *,
+        owner: str,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._runner = runner
+        self._observer = observer
+        self._owner = owner
+        self._backoff = backoff or Backoff()
+        self._routes = Routes(Flow())
+        self._wake = asyncio.Event()
+        self._hot: dict[str, None] = {}
+        """Steps that may have something due, in the order in which they became so."""
+        self._backlogged: set[str] = set()
+        """Steps whose last claim was cut by a limit: there may be more."""
+        self._running: dict[str, int] = {}
+        self._claimed: dict[asyncio.Task[None], Delivery] = {}
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_due_ms = 0
+        self._look_ahead = False
+        """After the next claim, ask the store when the next delivery is due."""
+        self._loops: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Release what an earlier process left running, and begin to claim."""
+        if self._loops:
+            return
+        recovered = await self._store.recover(self._owner)
+        if recovered:
+            _log.info("%d runs were cut short by the last stop; they start again", recovered)
+        self._loops = [
+            asyncio.create_task(self._claim_loop(), name="bus claims"),
+            asyncio.create_task(self._lease_loop(), name="bus leases"),
+        ]
+
+    async def stop(self, grace_s: float = 0.0) -> None:
+        """Claim nothing more, give running deliveries the grace period, release the rest for the next start."""
+        self._stopping = True
+        loops, self._loops = self._loops, []
+        claims, leases = loops[:1], loops[1:]
+        if self._timer is not None:
+            claims.append(self._timer)
+        for task in claims:
+            task.cancel()
+        if self._claimed and grace_s > 0:
+            await asyncio.wait(list(self._claimed), timeout=grace_s)
+        for task in list(self._claimed):
+            task.cancel()
+        await asyncio.gather(*self._claimed, return_exceptions=True)
+        # Leases are kept up until the last run has settled.
+        for task in leases:
+            task.cancel()
+        await asyncio.gather(*claims, *leases, return_exceptions=True)
+
+    def replace(self, flow: Flow, kept: Iterable[tuple[str, str]] = ()) -> None:
+        """Route by this flow from now on; `kept` are `(step, topic)` of files that fail to load at the moment."""
+        self._routes = Routes(flow, kept)
+        self._heat_all()
+
+    def plan(
+        self,
+        topic: str,
+        data: bytes,
+        *,
+        trace_id: str,
+        parent_run_id: str | None,
+        fifo_key: str | None = None,
+    ) -> tuple[NewDelivery, ...]:
+        """The deliveries that an event of this topic would make now; nothing is stored."""
+        return self._routes.plan(topic, data, trace_id, parent_run_id, fifo_key, self._clock.now_ms())
+
+    async def publish(self, deliveries: Sequence[NewDelivery]) -> None:
+        """Store deliveries; when this returns they are on disk.
+
+        Raises:
+            HostStopping: The host takes no new work.
+            Overloaded: Too many writes wait.
+        """
+        if self._stopping:
+            raise HostStopping("The host is stopping and takes no new events; send it again after the restart.")
+        await self._store.enqueue(deliveries)
+        self._published(deliveries)
+
+    async def replay(self, id: int) -> DeadLetter | None:
+        """Try a dead letter again, with a fresh retry budget."""
+        letter = await self._store.replay(id, self._clock.now_ms())
+        if letter is not None:
+            again = NewDelivery(
+                letter.event_id,
+                letter.kind,
+                letter.topic,
+                letter.step,
+                letter.data,
+                letter.trace_id,
+                letter.run_id,
+                None,
+            )
+            self._published([again])
+        return letter
+
+    def _published(self, deliveries: Sequence[NewDelivery]) -> None:
+        if not deliveries:
+            return
+        self._observer.enqueued(deliveries)
+        now_ms = self._clock.now_ms()
+        for delivery in deliveries:
+            if delivery.run_at_ms > now_ms:
+                self._due_at(delivery.run_at_ms)
+            else:
+                self._hot[delivery.step] = None
+        self._wake.set()
+
+    def _heat_all(self) -> None:
+        self._hot.update(dict.fromkeys(self._routes.steps))
+        self._look_ahead = True
+        self._wake.set()
+
+    def _due_at(self, at_ms: int) -> None:
+        """Wake at this time, unless that is to happen sooner anyway."""
+        if self._stopping or (self._timer is not None and self._timer_due_ms <= at_ms):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due_ms = at_ms
+        self._timer = asyncio.create_task(self._wake_at(at_ms), name="bus timer")
+
+    async def _wake_at(self, at_ms: int) -> None:
+        await self._clock.sleep((at_ms - self._clock.now_ms()) / 1000)
+        self._timer = None
+        self._heat_all()
+
+    async def _claim_loop(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            wants = self._wants()
+            if not wants:
+                continue
+            try:
+                claimed = await self._store.claim(wants, self._owner, self._clock.now_ms(), LEASE_MS)
+            except PolystepError as error:
+                _log.error("Claiming events failed, trying again: %s", error.message)
+                self._hot.update(dict.fromkeys(wants))
+                await self._clock.sleep(SETTLE_PAUSE_S)
+                self._wake.set()
+                continue
+            self._take(wants, claimed)
+            if self._look_ahead:
+                self._look_ahead = False
+                due_ms = await self._store.next_due_ms([name for name in self._routes.steps if self._is_idle(name)])
+                if due_ms is not None:
+                    self._due_at(due_ms)
+
+    def _is_idle(self, name: str) -> bool:
+        """Whether nothing of this step will wake the claims by itself."""
+        return name not in self._hot and name not in self._backlogged
+
+    def _wants(self) -> dict[str, int]:
+        free = RUNNING_MAX - len(self._claimed)
+        wants: dict[str, int] = {}
+        for name in list(self._hot):
+            if self._routes.step(name) is None:
+                del self._hot[name]
+                continue
+            count = min(free, self._routes.policy(name).concurrency - self._running.get(name, 0))
+            del self._hot[name]
+            if count <= 0:
+                self._backlogged.add(name)
+                continue
+            wants[name] = count
+            free -= count
+        return wants
+
+    def _take(self, wants: dict[str, int], claimed: list[Delivery]) -> None:
+        counts = dict.fromkeys(wants, 0)
+        for delivery in claimed:
+            counts[delivery.step] += 1
+            self._running[delivery.step] = self._running.get(delivery.step, 0) + 1
+            task = asyncio.create_task(self._attempt(delivery), name=f"run {delivery.step}")
+            self._claimed[task] = delivery
+            task.add_done_callback(self._finished)
+        for name, count in counts.items():
+            if count == wants[name]:
+                self._backlogged.add(name)
+            else:
+                self._backlogged.discard(name)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        delivery = self._claimed.pop(task)
+        self._running[delivery.step] -= 1
+        # Room has come free: for every step that was cut short, not only this one, since the overall bound is shared.
+        if delivery.fifo_key is not None:
+            self._hot[delivery.step] = None
+        self._hot.update(dict.fromkeys(self._backlogged))
+        if self._hot:
+            self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("A delivery of %s could not be settled", delivery.step, exc_info=error)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        step = self._routes.step(delivery.step)
+        outcome = _RELEASED
+        try:
+            if step is not None:
+                outcome = await self._runner.run_delivery(delivery, step)
+        except asyncio.CancelledError:
+            # Only `stop` cancels: the run was cut short through no fault of its own.
+            outcome = _RELEASED
+        await self._settle(delivery, outcome)
+
+    async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        while True:
+            try:
+                await self._store_outcome(delivery, outcome)
+            except PolystepError as error:
+                # The result stays in memory and the lease is renewed, so nothing is lost while the disk is full.
+                _log.error("Storing the result of %s failed, trying again: %s", delivery.step, error.message)
+                if self._stopping:
+                    return
+                await self._clock.sleep(SETTLE_PAUSE_S)
+            else:
+                return
+
+    async def _store_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
+        retry_at_ms: int | None = None
+        buried = False
+        if outcome.status == "completed":
+            mine = await self._store.complete(delivery, outcome.emits)
+            if mine:
+                self._published(outcome.emits)
+        elif outcome.status == "failed":
+            error = outcome.error or _NO_ERROR
+            failures = delivery.failures + 1
+            buried = not outcome.retryable or failures > self._routes.policy(delivery.step).retries_max
+            if buried:
+                mine = await self._store.bury(delivery, error, self._clock.now_ms())
+            else:
+                retry_at_ms = self._clock.now_ms() + self._backoff.delay_ms(failures)
+                mine = await self._store.retry(delivery, retry_at_ms, error)
+                self._due_at(retry_at_ms)
+        else:
+            mine = await self._store.release(delivery, crashed=outcome.status == "suspect")
+            retry_at_ms = self._clock.now_ms()
+            self._hot[delivery.step] = None
+            self._wake.set()
+        if mine:
+            self._observer.settled(delivery, outcome, retry_at_ms, buried)
+        else:
+            self._observer.superseded(delivery)
+
+    async def _lease_loop(self) -> None:
+        while True:
+            await self._clock.sleep(LEASE_MS / 3000)
+            if self._claimed:
+                try:
+                    held = list(self._claimed.values())
+                    await self._store.renew(held, self._owner, self._clock.now_ms() + LEASE_MS)
+                except PolystepError as error:
+                    _log.error("Renewing leases failed, trying again: %s", error.message)

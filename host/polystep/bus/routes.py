@@ -1,0 +1,74 @@
+"""Which steps get an event of a topic."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from typing import Final
+
+from polystep.contracts.events import NewDelivery
+from polystep.contracts.steps import Flow, QueuePolicy, StepSpec
+
+_ONE_KEY: Final = ""
+"""The FIFO key of events without one, in a queue that is FIFO as a whole."""
+
+
+class Routes:
+    """Subscriptions of one generation of the project.
+
+    Steps of a file that fails to load at the moment keep their subscriptions: their events wait until the file is
+    mended, instead of being lost.
+    """
+
+    def __init__(self, flow: Flow, kept: Iterable[tuple[str, str]] = ()) -> None:
+        """Build from what is loaded, and from `(step, topic)` pairs of files that are not."""
+        self.steps = dict(flow.steps)
+        self._subscribers: dict[str, list[str]] = {}
+        for step in flow.steps.values():
+            for topic in step.topics:
+                self._add(topic, step.name)
+        for name, topic in kept:
+            if name not in self.steps:
+                self._add(topic, name)
+
+    def step(self, name: str) -> StepSpec | None:
+        """A loaded step."""
+        return self.steps.get(name)
+
+    def policy(self, name: str) -> QueuePolicy:
+        """How deliveries of this step are attempted; the default for one that is not loaded."""
+        step = self.steps.get(name)
+        return step.queue if step is not None else QueuePolicy()
+
+    def plan(
+        self,
+        topic: str,
+        data: bytes,
+        trace_id: str,
+        parent_run_id: str | None,
+        fifo_key: str | None,
+        now_ms: int,
+    ) -> tuple[NewDelivery, ...]:
+        """One delivery for each subscriber; none when nobody subscribes."""
+        names = self._subscribers.get(topic, ())
+        event_id = secrets.token_hex(8) if names else ""
+        return tuple(
+            NewDelivery(
+                event_id=event_id,
+                kind="event",
+                topic=topic,
+                step=name,
+                data=data,
+                trace_id=trace_id,
+                run_id=secrets.token_hex(8),
+                parent_run_id=parent_run_id,
+                fifo_key=fifo_key if fifo_key is not None else (_ONE_KEY if self.policy(name).fifo else None),
+                run_at_ms=now_ms + round(self.policy(name).delay_s * 1000),
+            )
+            for name in names
+        )
+
+    def _add(self, topic: str, name: str) -> None:
+        names = self._subscribers.setdefault(topic, [])
+        if name not in names:
+            names.append(name)

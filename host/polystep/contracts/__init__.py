@@ -1,0 +1,1 @@
+"""Values, specs, events, errors, limits and ports that every other room agrees on."""

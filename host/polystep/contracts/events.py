@@ -1,0 +1,113 @@
+"""Events on their way to steps: deliveries, their outcomes, dead letters; and changes of stream items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from polystep.contracts.values import JSONObject, JSONValue
+
+DeliveryKind: TypeAlias = Literal["event", "cron"]
+ChangeType: TypeAlias = Literal["create", "update", "delete", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """One event for one subscribed step, not stored yet."""
+
+    event_id: str
+    """Shared by the deliveries of one emit."""
+    kind: DeliveryKind
+    topic: str
+    """For a cron tick: empty."""
+    step: str
+    data: bytes
+    """Packed by the wire codec; the bus and the store never look inside."""
+    trace_id: str
+    run_id: str
+    """The run that this delivery will be, in every attempt; 16 hex digits."""
+    parent_run_id: str | None
+    fifo_key: str | None = None
+    run_at_ms: int = 0
+    """Not before this Unix time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A delivery that this host has claimed for one attempt."""
+
+    id: int
+    token: int
+    """Fencing token: answers that carry an older one are refused."""
+    kind: DeliveryKind
+    event_id: str
+    topic: str
+    step: str
+    data: bytes
+    trace_id: str
+    run_id: str
+    parent_run_id: str | None
+    fifo_key: str | None
+    attempt: int
+    """1 for the first start; every start counts, also those that a crash cut short."""
+    failures: int
+    """Attempts that used up the retry budget so far."""
+    crashes: int
+    """Starts that ended with the death of their runner beside others; above 0 it runs alone."""
+    enqueued_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one attempt ended."""
+
+    status: Literal["completed", "failed", "suspect", "released"]
+    """failed: uses up an attempt. suspect: its runner died with several runs inside. released: not its fault."""
+    emits: tuple[NewDelivery, ...] = ()
+    error: JSONObject | None = None
+    retryable: bool = True
+    """False sends a failure to the dead letters at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A delivery that kept failing, or could not be delivered."""
+
+    id: int
+    kind: DeliveryKind
+    event_id: str
+    topic: str
+    step: str
+    data: bytes
+    trace_id: str
+    run_id: str
+    attempts: int
+    error: JSONObject
+    enqueued_at_ms: int
+    died_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamItem:
+    """An item as it is stored."""
+
+    stream: str
+    group: str
+    id: str
+    data: JSONValue
+    created_at_ms: int
+    """Kept over later sets, so that a group stays in the order its items were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChange:
+    """One change that subscribers are told of, after its commit."""
+
+    type: ChangeType
+    stream: str
+    group: str
+    id: str | None
+    """`None`: an ephemeral event to a whole group."""
+    data: JSONValue
+    timestamp_ms: int
+    """Strictly increasing per host."""

@@ -1,0 +1,74 @@
+"""Every bound of the host in one place: name with unit, value, reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+"""One protocol message. Above it a call fails by name; 16 MiB holds every body the HTTP limit lets in."""
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+"""One HTTP request body, unless `polystep.toml` says otherwise (`[http] body_bytes_max`)."""
+
+HEADER_BYTES_MAX: Final = 16 * 1024
+"""One header field and the request line; aiohttp's default is 8 KiB, cookies of real sites need more."""
+
+VALUE_DEPTH_MAX: Final = 100
+"""Nesting of lists and maps in a value; msgpack and JSON readers in the runners recurse."""
+
+CALLS_MAX: Final = 4096
+"""Calls one runner may have unanswered at the host; beyond it the host stops reading until some are answered."""
+
+WRITES_WAITING_MAX: Final = 20_000
+"""Writes waiting for a commit. Beyond it a write is refused as `overloaded` instead of queueing without end."""
+
+HTTP_RUNS_MAX: Final = 1024
+"""HTTP requests in handlers at once; the next one is answered 503 with Retry-After."""
+
+RUNS_PER_RUNNER: Final = 128
+"""Runs one runner process is given at once unless its hello says fewer."""
+
+SOCKET_FRAMES_MAX: Final = 1000
+"""Frames waiting for one slow WebSocket client; one more closes it with a reason."""
+
+SOCKET_MESSAGE_BYTES_MAX: Final = 64 * 1024
+"""One message from a WebSocket client: joins and leaves are tiny."""
+
+SOCKET_SUBSCRIPTIONS_MAX: Final = 1000
+"""Subscriptions of one WebSocket client."""
+
+TRACE_VALUE_BYTES_MAX: Final = 2048
+"""A payload kept in a trace is cut to this many bytes of JSON; the full one is in the state or the queue."""
+
+TRACE_RECORDS_MAX: Final = 50_000
+"""Trace records waiting to be written; beyond it the oldest are dropped and counted in the health answer."""
+
+TRACES_KEPT_MAX: Final = 20_000
+"""Traces kept on disk before the oldest are removed."""
+
+LOGS_KEPT_MAX: Final = 200_000
+"""Log lines kept on disk before the oldest are removed."""
+
+OPERATIONS_PER_ATTEMPT_MAX: Final = 1000
+"""Operations (state, streams, emits, calls) stored for one attempt; the rest are counted, not stored."""
+
+LOG_LINE_CHARS_MAX: Final = 16_384
+"""A captured output line or log message is cut here."""
+
+LEASE_MS: Final = 30_000
+"""A claimed delivery belongs to its host this long; renewed while the run lives."""
+
+HELLO_TIMEOUT_S: Final = 20.0
+"""From spawn to hello: Node with tsx takes 0.5 s idle and ten times that on a busy two-core machine."""
+
+LOAD_TIMEOUT_S: Final = 30.0
+"""Importing one step file, its packages included."""
+
+RUN_TIMEOUT_S: Final = 300.0
+"""One handler call unless the step's `infrastructure.handler.timeout` says otherwise; LLM calls take minutes."""
+
+CANCEL_GRACE_S: Final = 1.0
+"""From `cancel` to replacing the process that did not answer it."""
+
+STOP_GRACE_S: Final = 10.0
+"""What running handlers get at a graceful stop before their work is released for the next start."""

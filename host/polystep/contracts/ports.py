@@ -1,0 +1,392 @@
+"""What rooms ask of each other. A port's docstring is law for its implementers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from polystep.contracts.errors import Issue
+from polystep.contracts.events import DeadLetter, Delivery, NewDelivery, Outcome, StreamChange
+from polystep.contracts.steps import CronTrigger, Flow, StepSpec
+from polystep.contracts.values import JSONObject, JSONValue
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now_ms(self) -> int:
+        """Unix time in milliseconds."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Seconds that never go back, for durations."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None:
+        """Return after `delay_s` seconds; at once when it is not positive."""
+        ...
+
+
+@runtime_checkable
+class Service(Protocol):
+    """Something long-lived. `stop` may come twice or without `start`, and returns when nothing of it runs."""
+
+    async def start(self) -> None:
+        """Begin work; returns when ready."""
+        ...
+
+    async def stop(self) -> None:
+        """End work and wait for it."""
+        ...
+
+
+class StateStore(Protocol):
+    """Key-value pairs in groups. A write that has returned is on disk. Values are opaque bytes.
+
+    Groups and keys are any text, compared exactly: no group is a prefix or pattern of another.
+    Concurrent writes to one key are applied in the order they were called.
+    """
+
+    async def get(self, group: str, key: str) -> bytes | None:
+        """The value, `None` when there is none."""
+        ...
+
+    async def set(self, group: str, key: str, value: bytes) -> None:
+        """Write or replace."""
+        ...
+
+    async def delete(self, group: str, key: str) -> bytes | None:
+        """Remove in one step and return what was there."""
+        ...
+
+    async def items(self, group: str) -> list[tuple[str, bytes]]:
+        """All pairs of a group, in the order of their keys."""
+        ...
+
+    async def clear(self, group: str) -> int:
+        """Remove a group; returns how many keys it had."""
+        ...
+
+    async def groups(self) -> list[tuple[str, int]]:
+        """Every group with its number of keys."""
+        ...
+
+
+class StreamStore(Protocol):
+    """Stream items: like `StateStore`, with the time each item was first made. Values are opaque bytes."""
+
+    async def get(self, stream: str, group: str, id: str) -> tuple[bytes, int] | None:
+        """`(value, created_at_ms)` or `None`."""
+        ...
+
+    async def set(self, stream: str, group: str, id: str, value: bytes, now_ms: int) -> tuple[bool, int]:
+        """Write or replace; returns `(created, created_at_ms)`: a replaced item keeps its time."""
+        ...
+
+    async def delete(self, stream: str, group: str, id: str) -> tuple[bytes, int] | None:
+        """Remove in one step and return what was there."""
+        ...
+
+    async def items(self, stream: str, group: str) -> list[tuple[str, bytes, int]]:
+        """`(id, value, created_at_ms)` of a group, oldest first."""
+        ...
+
+
+class QueueStore(Protocol):
+    """Durable deliveries. Every method is one transaction; what it returned about is on disk.
+
+    A delivery is `ready` (from its `run_at_ms` on), `blocked` (an earlier one with its step and FIFO key is not
+    finished), or `running` under a lease with a token that grows with every claim. Methods that take a token
+    change nothing and return False when it is not the current one: the attempt was superseded.
+    """
+
+    async def enqueue(self, deliveries: Sequence[NewDelivery]) -> None:
+        """Store all or none."""
+        ...
+
+    async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
+        """Take up to `wants[step]` due deliveries of each step, oldest first, and count one more attempt each.
+
+        Deliveries whose lease ran out are due again.
+        """
+        ...
+
+    async def complete(self, delivery: Delivery, emits: Sequence[NewDelivery]) -> bool:
+        """Remove the delivery and store its emits, together or not at all."""
+        ...
+
+    async def retry(self, delivery: Delivery, run_at_ms: int, error: JSONObject) -> bool:
+        """Make it due at `run_at_ms` with one failure more."""
+        ...
+
+    async def release(self, delivery: Delivery, crashed: bool) -> bool:
+        """Make it due at once without using up a failure; `crashed` counts a crash."""
+        ...
+
+    async def bury(self, delivery: Delivery, error: JSONObject, now_ms: int) -> bool:
+        """Move it to the dead letters; a FIFO key goes on with its next delivery."""
+        ...
+
+    async def renew(self, deliveries: Sequence[Delivery], owner: str, lease_until_ms: int) -> None:
+        """Extend the leases of running deliveries."""
+        ...
+
+    async def recover(self, owner: str) -> int:
+        """Make every delivery that `owner` had running due at once; returns how many."""
+        ...
+
+    async def next_due_ms(self, steps: Sequence[str]) -> int | None:
+        """When the earliest ready delivery or expiring lease of these steps is due; `None` when there is none."""
+        ...
+
+    async def waiting(self) -> list[tuple[str, int]]:
+        """Deliveries not finished, by step."""
+        ...
+
+    async def pending_among(self, run_ids: Sequence[str]) -> set[str]:
+        """Those of `run_ids` whose delivery is not finished."""
+        ...
+
+    async def bury_orphans(self, known_steps: Sequence[str], error: JSONObject, now_ms: int) -> list[tuple[str, int]]:
+        """Move waiting deliveries of steps that no longer exist to the dead letters; returns them by step."""
+        ...
+
+    async def dead_letters(self, limit: int, before_id: int | None = None) -> list[DeadLetter]:
+        """Newest first."""
+        ...
+
+    async def replay(self, id: int, now_ms: int) -> DeadLetter | None:
+        """Make a dead letter a delivery again with a fresh budget, due at once; `None` when there is none."""
+        ...
+
+    async def subscriptions(self) -> list[tuple[str, str, str]]:
+        """`(file, step, topic)` as last saved."""
+        ...
+
+    async def save_subscriptions(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Replace all of them."""
+        ...
+
+
+class TraceStore(Protocol):
+    """Where trace records end up. Not on the hot path: a crash may lose the last fraction of a second of them."""
+
+    async def write(self, records: Sequence[tuple[object, ...]]) -> None:
+        """Apply records in order; see `polystep.trace.records` for their shapes."""
+        ...
+
+    async def traces(self, limit: int, before: int | None = None, status: str | None = None) -> list[JSONObject]:
+        """Summaries, newest first."""
+        ...
+
+    async def trace(self, trace_id: str) -> JSONObject | None:
+        """One whole trace."""
+        ...
+
+    async def logs(
+        self, limit: int, trace_id: str | None = None, level: str | None = None, step: str | None = None
+    ) -> list[JSONObject]:
+        """Log lines, newest first."""
+        ...
+
+    async def open_runs(self) -> list[str]:
+        """Runs that are waiting or running."""
+        ...
+
+    async def interrupt_runs(self, run_ids: Sequence[str], now_ms: int) -> None:
+        """Mark open runs that an earlier process left behind, and that no delivery will finish."""
+        ...
+
+    async def prune(self, traces_max: int, logs_max: int, older_than_ms: int) -> None:
+        """Remove the oldest beyond these bounds."""
+        ...
+
+
+class DeliveryRunner(Protocol):
+    """Runs one attempt of a delivery and says how it ended; never raises but for cancellation."""
+
+    async def run_delivery(self, delivery: Delivery, step: StepSpec) -> Outcome:
+        """Run the step's handler with the delivery's data."""
+        ...
+
+
+class DeliveryObserver(Protocol):
+    """Told what the bus does, for traces. Must not block or raise."""
+
+    def enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
+        """These are stored."""
+        ...
+
+    def settled(self, delivery: Delivery, outcome: Outcome, retry_at_ms: int | None, buried: bool) -> None:
+        """An attempt ended and its result is stored: done, due again at `retry_at_ms`, or in the dead letters."""
+        ...
+
+    def superseded(self, delivery: Delivery) -> None:
+        """The answer of an attempt came after its lease was taken over; it was refused."""
+        ...
+
+
+class Validator(Protocol):
+    """A compiled JSON Schema."""
+
+    def issues(self, value: object) -> list[Issue]:
+        """Where `value` breaks the schema; empty when it fits."""
+        ...
+
+
+class StepCaller(Protocol):
+    """What the HTTP room needs to run an `api` step."""
+
+    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str) -> JSONObject:
+        """Run the handler with the request; returns `{status, headers?, body?}` as the handler gave it.
+
+        Raises:
+            PolystepError: The handler failed, timed out, or its runner died. Already traced and logged.
+        """
+        ...
+
+    def reject_http(self, step: StepSpec, request: JSONObject, trace_id: str, issues: Sequence[Issue]) -> None:
+        """Record a request that broke the step's contract before its handler ran."""
+        ...
+
+
+class ProjectView(Protocol):
+    """The live project, as the HTTP room sees it. Changes with every reload."""
+
+    @property
+    def flow(self) -> Flow:
+        """What is loaded now."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """Grows with every reload; routes are rebuilt when it changed."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Every step that can load is loaded."""
+        ...
+
+    def body_validator(self, step: StepSpec) -> Validator | None:
+        """The compiled `bodySchema`."""
+        ...
+
+
+class StreamSubscriber(Protocol):
+    """One WebSocket client's side of the streams room."""
+
+    def changed(self, change: StreamChange) -> None:
+        """Take one change without blocking; called in commit order."""
+        ...
+
+
+class StreamHub(Protocol):
+    """What the WebSocket needs of the streams room. Rooms are keyed by stream, group and item together."""
+
+    def stream_exists(self, stream: str) -> bool:
+        """Whether a stream of this name is loaded."""
+        ...
+
+    def access_refusal(self, stream: str) -> str | None:
+        """Why joins of this stream are refused; `None` when they are not."""
+        ...
+
+    def subscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
+        """Register before reading the snapshot, so that no change falls between the two. Twice is once."""
+        ...
+
+    def unsubscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
+        """Forget one subscription; unknown ones are fine."""
+        ...
+
+    def forget(self, subscriber: StreamSubscriber) -> None:
+        """Forget all subscriptions of a client that has gone."""
+        ...
+
+    async def snapshot(self, stream: str, group: str, id: str | None) -> JSONValue:
+        """What a `sync` frame carries: the item or `None`, or a group's items, oldest first.
+
+        Items are `{...data, id, _createdAt}`.
+        """
+        ...
+
+    def next_timestamp_ms(self) -> int:
+        """Strictly greater than every timestamp given before."""
+        ...
+
+
+class Admin(Protocol):
+    """What the admin API reads and does. Every answer is plain JSON in the shape that the route documents."""
+
+    async def health(self) -> JSONObject:
+        """`{status: "ready"|"starting", version, ...}`."""
+        ...
+
+    async def steps(self) -> JSONObject:
+        """`{steps: [...], streams: [...]}`."""
+        ...
+
+    async def state_groups(self) -> JSONObject:
+        """`{groups: [{group, keys}]}`."""
+        ...
+
+    async def state_items(self, group: str) -> JSONObject:
+        """`{items: {key: value}}`."""
+        ...
+
+    async def state_value(self, group: str, key: str) -> JSONObject | None:
+        """`{value}`, `None` when there is none."""
+        ...
+
+    async def stream_items(self, stream: str, group: str) -> JSONObject | None:
+        """`{items: [...]}`, `None` for an unknown stream."""
+        ...
+
+    async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:
+        """`{traces: [{traceId, name, status, ...}]}` newest first."""
+        ...
+
+    async def trace(self, trace_id: str) -> JSONObject | None:
+        """The whole trace."""
+        ...
+
+    async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:
+        """`{logs: [{level, message, fields, step, traceId, time}]}` newest first."""
+        ...
+
+    async def queues(self) -> JSONObject:
+        """`{queues: [{step, waiting}]}`."""
+        ...
+
+    async def dead_letters(self, limit: int, before: int | None) -> JSONObject:
+        """`{deadLetters: [...]}` newest first."""
+        ...
+
+    async def replay(self, id: int) -> JSONObject | None:
+        """Replay one dead letter; `{replayed: id, step, traceId}`, `None` when there is none."""
+        ...
+
+    async def cron(self) -> JSONObject:
+        """`{cron: [{step, expression, timezone, next, error}]}`."""
+        ...
+
+    async def fire_cron(self, step: str) -> JSONObject | None:
+        """Fire a cron step now; `{step, traceId}`, `None` when there is no such cron step."""
+        ...
+
+
+CronFire = Callable[[str, int], Awaitable[None]]
+"""Called with the step and the Unix milliseconds it was due; returns when the tick is durable."""
+
+
+class Schedule(Protocol):
+    """Cron steps and when they fire."""
+
+    def replace(self, triggers: Mapping[str, CronTrigger]) -> None:
+        """Set the schedule; unchanged entries keep their next fire time."""
+        ...
+
+    def upcoming(self) -> list[JSONObject]:
+        """`{step, expression, timezone, next, error}` each; `next` is ISO 8601 or None, `error` a text or None."""
+        ...

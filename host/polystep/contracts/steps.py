@@ -1,0 +1,140 @@
+"""What a project contains: steps, streams, the files that failed, and the topics between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from polystep.contracts.limits import RUN_TIMEOUT_S, RUNS_PER_RUNNER
+from polystep.contracts.values import JSONObject
+
+StepType: TypeAlias = Literal["api", "event", "cron", "noop"]
+FileKind: TypeAlias = Literal["step", "stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that holds a step or a stream, found by its name."""
+
+    path: str
+    """Relative to the project, with forward slashes."""
+    kind: FileKind
+    language: str
+    """As shown to people: `typescript`, `javascript`, `python`."""
+    runner: str
+    """Which runner loads it: `node`, `python`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """A topic that a step declares it emits."""
+
+    topic: str
+    label: str | None = None
+    conditional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpTrigger:
+    """How an `api` step is reached."""
+
+    method: str
+    path: str
+    """Express style: `/users/:id`."""
+    body_schema: JSONObject | None = None
+    response_schema: Mapping[str, JSONObject] = field(default_factory=dict)
+    """By status code as text."""
+    query_params: tuple[JSONObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventTrigger:
+    """What an `event` step consumes, and how its queue behaves."""
+
+    topics: tuple[str, ...]
+    input_schema: JSONObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CronTrigger:
+    """When a `cron` step fires."""
+
+    expression: str
+    """Five fields, or six with leading seconds."""
+    timezone: str | None = None
+    """IANA name; `None` is the machine's zone."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePolicy:
+    """How the deliveries of one step are attempted."""
+
+    retries_max: int = 3
+    """Attempts after the first one before the dead letters."""
+    concurrency: int = RUNS_PER_RUNNER
+    """Runs of this step at once."""
+    fifo: bool = False
+    """Events without a FIFO key are ordered too, as if they all had the same one."""
+    delay_s: float = 0.0
+    """From emit to the first attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """One step, as its config declares it."""
+
+    name: str
+    type: StepType
+    source: SourceFile
+    trigger: HttpTrigger | EventTrigger | CronTrigger | None
+    """By type: api, event, cron; `None` for noop."""
+    description: str | None = None
+    flows: tuple[str, ...] = ()
+    emits: tuple[Emit, ...] = ()
+    """Empty means that any topic may be emitted, as in Motia."""
+    virtual_emits: tuple[Emit, ...] = ()
+    virtual_subscribes: tuple[str, ...] = ()
+    queue: QueuePolicy = QueuePolicy()
+    timeout_s: float = RUN_TIMEOUT_S
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics this step subscribes to; empty unless it is an event step."""
+        return self.trigger.topics if isinstance(self.trigger, EventTrigger) else ()
+
+    def may_emit(self, topic: str) -> bool:
+        """Whether the config allows `topic`."""
+        return not self.emits or any(emit.topic == topic for emit in self.emits)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """One stream, as its config declares it."""
+
+    name: str
+    source: SourceFile
+    schema: JSONObject | None = None
+    guarded: bool = False
+    """The config has `canAccess`; joins are refused until it can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailure:
+    """A file that is not running, and why."""
+
+    source: SourceFile
+    message: str
+    """What happened and what to do; may be several lines with a stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Everything that is loaded at one moment: steps and streams by name, and the files that failed."""
+
+    steps: Mapping[str, StepSpec] = field(default_factory=dict)
+    streams: Mapping[str, StreamSpec] = field(default_factory=dict)
+    failures: tuple[LoadFailure, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What the contracts between steps get wrong, one sentence each."""

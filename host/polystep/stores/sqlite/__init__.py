@@ -1,0 +1,18 @@
+"""SQLite through apsw: one writer thread, WAL, group commit."""
+
+from polystep.stores.sqlite.database import Database
+from polystep.stores.sqlite.queue import SqliteQueueStore
+from polystep.stores.sqlite.schema import open_durable, open_traces
+from polystep.stores.sqlite.state import SqliteStateStore
+from polystep.stores.sqlite.streams import SqliteStreamStore
+from polystep.stores.sqlite.trace import SqliteTraceStore
+
+__all__ = [
+    "Database",
+    "SqliteQueueStore",
+    "SqliteStateStore",
+    "SqliteStreamStore",
+    "SqliteTraceStore",
+    "open_durable",
+    "open_traces",
+]

@@ -1,0 +1,257 @@
+"""Deliveries and dead letters in SQLite.
+
+A FIFO key never needs a scan: only the head of a key is `ready`, the rest wait as `blocked`, and the statement that
+finishes the head makes the next one ready. So the cost of a claim does not grow with the backlog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+import apsw
+import orjson
+
+from polystep.contracts.events import DeadLetter, Delivery, DeliveryKind, NewDelivery
+from polystep.contracts.ports import Clock
+from polystep.contracts.values import JSONObject
+from polystep.stores.sqlite.database import Database
+
+READY: Final = 0
+BLOCKED: Final = 1
+RUNNING: Final = 2
+
+_MINE = "id = ? AND token = ? AND status = 2"
+_COLUMNS = (
+    "id, token, kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, failures, "
+    "crashes, enqueued_at_ms"
+)
+_CLAIM = f"""
+UPDATE deliveries SET status = 2, owner = ?, lease_until_ms = ?, token = token + 1, attempt = attempt + 1
+WHERE id IN (
+  SELECT id FROM deliveries WHERE step = ? AND status = 0 AND run_at_ms <= ? ORDER BY run_at_ms, id LIMIT ?
+) RETURNING {_COLUMNS}"""
+_EXPIRED = "UPDATE deliveries SET status = 0 WHERE status = 2 AND lease_until_ms <= ? AND owner <> ?"
+_INSERT = """
+INSERT INTO deliveries (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, status,
+  run_at_ms, enqueued_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_BURY = """
+INSERT INTO dead_letters (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempts, error,
+  enqueued_at_ms, died_at_ms)
+SELECT kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, ?, enqueued_at_ms, ?
+FROM deliveries WHERE """
+_DEAD_COLUMNS = "id, kind, event_id, topic, step, data, trace_id, run_id, attempts, error, enqueued_at_ms, died_at_ms"
+
+
+class SqliteQueueStore:
+    """Implements `QueueStore`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def enqueue(self, deliveries: Sequence[NewDelivery]) -> None:
+        """Store all or none."""
+        if deliveries:
+            now_ms = self._clock.now_ms()
+            await self._database.write(lambda connection: _insert(connection, deliveries, now_ms))
+
+    async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
+        """Take due deliveries of each step, oldest first."""
+        requested = dict(wants)
+
+        def job(connection: apsw.Connection) -> list[Delivery]:
+            connection.execute(_EXPIRED, (now_ms, owner))
+            rows: list[tuple[Any, ...]] = []
+            for step, count in requested.items():
+                rows += connection.execute(_CLAIM, (owner, now_ms + lease_ms, step, now_ms, count)).fetchall()
+            rows.sort()
+            return [Delivery(*row) for row in rows]
+
+        return await self._database.write(job)
+
+    async def complete(self, delivery: Delivery, emits: Sequence[NewDelivery]) -> bool:
+        """Remove the delivery and store what it emitted, in one transaction."""
+        now_ms = self._clock.now_ms()
+
+        def job(connection: apsw.Connection) -> bool:
+            connection.execute(f"DELETE FROM deliveries WHERE {_MINE}", (delivery.id, delivery.token))
+            if not connection.changes():
+                return False
+            _unblock(connection, delivery.step, delivery.fifo_key)
+            _insert(connection, emits, now_ms)
+            return True
+
+        return await self._database.write(job)
+
+    async def retry(self, delivery: Delivery, run_at_ms: int, error: JSONObject) -> bool:
+        """Make it due later with one failure more."""
+        return await self._update_mine(
+            delivery, "failures = failures + 1, run_at_ms = ?, error = ?", (run_at_ms, _json(error))
+        )
+
+    async def release(self, delivery: Delivery, crashed: bool) -> bool:
+        """Make it due at once."""
+        return await self._update_mine(delivery, "crashes = crashes + ?", (int(crashed),))
+
+    async def bury(self, delivery: Delivery, error: JSONObject, now_ms: int) -> bool:
+        """Move it to the dead letters."""
+
+        def job(connection: apsw.Connection) -> bool:
+            mine = (delivery.id, delivery.token)
+            connection.execute(_BURY + _MINE, (_json(error), now_ms, *mine))
+            if not connection.changes():
+                return False
+            connection.execute(f"DELETE FROM deliveries WHERE {_MINE}", mine)
+            _unblock(connection, delivery.step, delivery.fifo_key)
+            return True
+
+        return await self._database.write(job)
+
+    async def renew(self, deliveries: Sequence[Delivery], owner: str, lease_until_ms: int) -> None:
+        """Extend leases."""
+        rows = [(lease_until_ms, delivery.id, delivery.token) for delivery in deliveries]
+
+        def job(connection: apsw.Connection) -> None:
+            connection.executemany(f"UPDATE deliveries SET lease_until_ms = ? WHERE {_MINE}", rows)
+
+        await self._database.write(job)
+
+    async def recover(self, owner: str) -> int:
+        """Release what this owner had running when it died."""
+
+        def job(connection: apsw.Connection) -> int:
+            connection.execute("UPDATE deliveries SET status = 0 WHERE status = 2 AND owner = ?", (owner,))
+            return connection.changes()
+
+        return await self._database.write(job)
+
+    async def next_due_ms(self, steps: Sequence[str]) -> int | None:
+        """Look at the head of each step's queue and at the earliest lease."""
+        heads = [self._head_ms(step) for step in steps]
+        heads += [row[0] for row in self._database.read("SELECT min(lease_until_ms) FROM deliveries WHERE status = 2")]
+        return min((head for head in heads if head is not None), default=None)
+
+    async def waiting(self) -> list[tuple[str, int]]:
+        """Count by step."""
+        rows = await self._database.scan("SELECT step, count(*) FROM deliveries GROUP BY step ORDER BY step")
+        return cast("list[tuple[str, int]]", rows)
+
+    async def pending_among(self, run_ids: Sequence[str]) -> set[str]:
+        """Look each run up."""
+        sql = "SELECT 1 FROM deliveries WHERE run_id = ?"
+        return {run_id for run_id in run_ids if self._database.read(sql, (run_id,))}
+
+    async def bury_orphans(self, known_steps: Sequence[str], error: JSONObject, now_ms: int) -> list[tuple[str, int]]:
+        """Bury what waits for steps that are gone."""
+        known = set(known_steps)
+
+        def job(connection: apsw.Connection) -> list[tuple[str, int]]:
+            buried: list[tuple[str, int]] = []
+            for row in connection.execute("SELECT DISTINCT step FROM deliveries").fetchall():
+                step = cast("str", row[0])
+                if step not in known:
+                    connection.execute(f"{_BURY} step = ?", (_json(error), now_ms, step))
+                    connection.execute("DELETE FROM deliveries WHERE step = ?", (step,))
+                    buried.append((step, connection.changes()))
+            return buried
+
+        return await self._database.write(job)
+
+    async def dead_letters(self, limit: int, before_id: int | None = None) -> list[DeadLetter]:
+        """Read the newest."""
+        rows = await self._database.scan(
+            f"SELECT {_DEAD_COLUMNS} FROM dead_letters WHERE id < ? ORDER BY id DESC LIMIT ?",
+            (before_id if before_id is not None else 2**62, limit),
+        )
+        return [_dead_letter(row) for row in rows]
+
+    async def replay(self, id: int, now_ms: int) -> DeadLetter | None:
+        """Move a dead letter back into its queue, behind what waits there."""
+
+        def job(connection: apsw.Connection) -> DeadLetter | None:
+            rows = connection.execute(
+                f"DELETE FROM dead_letters WHERE id = ? RETURNING {_DEAD_COLUMNS}, parent_run_id, fifo_key",
+                (id,),
+            ).fetchall()
+            if not rows:
+                return None
+            letter = _dead_letter(rows[0][:-2])
+            parent_run_id, fifo_key = cast("tuple[str | None, str | None]", rows[0][-2:])
+            again = NewDelivery(
+                letter.event_id, letter.kind, letter.topic, letter.step, letter.data, letter.trace_id, letter.run_id,
+                parent_run_id, fifo_key, now_ms,
+            )  # fmt: skip
+            _insert(connection, [again], now_ms, attempt=letter.attempts)
+            return letter
+
+        return await self._database.write(job)
+
+    async def subscriptions(self) -> list[tuple[str, str, str]]:
+        """Read all."""
+        return cast("list[tuple[str, str, str]]", self._database.read("SELECT file, step, topic FROM subscriptions"))
+
+    async def save_subscriptions(self, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Replace all."""
+        saved = list(rows)
+
+        def job(connection: apsw.Connection) -> None:
+            connection.execute("DELETE FROM subscriptions")
+            connection.executemany("INSERT OR IGNORE INTO subscriptions VALUES (?, ?, ?)", saved)
+
+        await self._database.write(job)
+
+    async def _update_mine(self, delivery: Delivery, changes: str, bindings: tuple[object, ...]) -> bool:
+        def job(connection: apsw.Connection) -> bool:
+            connection.execute(
+                f"UPDATE deliveries SET status = 0, {changes} WHERE {_MINE}",
+                (*bindings, delivery.id, delivery.token),
+            )
+            return bool(connection.changes())
+
+        return await self._database.write(job)
+
+    def _head_ms(self, step: str) -> int | None:
+        rows = self._database.read("SELECT min(run_at_ms) FROM deliveries WHERE step = ? AND status = 0", (step,))
+        return cast("int | None", rows[0][0])
+
+
+def _insert(connection: apsw.Connection, deliveries: Sequence[NewDelivery], now_ms: int, attempt: int = 0) -> None:
+    for new in deliveries:
+        status = BLOCKED if _key_is_taken(connection, new) else READY
+        connection.execute(
+            _INSERT,
+            (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
+             new.fifo_key, status, new.run_at_ms, now_ms),
+        )  # fmt: skip
+        if attempt:
+            # A replayed delivery keeps counting its attempts, so that each one has its own place in the trace.
+            connection.execute("UPDATE deliveries SET attempt = ? WHERE id = last_insert_rowid()", (attempt,))
+
+
+def _key_is_taken(connection: apsw.Connection, new: NewDelivery) -> bool:
+    if new.fifo_key is None:
+        return False
+    sql = "SELECT 1 FROM deliveries WHERE step = ? AND fifo_key = ? LIMIT 1"
+    return bool(connection.execute(sql, (new.step, new.fifo_key)).fetchall())
+
+
+def _unblock(connection: apsw.Connection, step: str, fifo_key: str | None) -> None:
+    if fifo_key is not None:
+        connection.execute(
+            "UPDATE deliveries SET status = 0 WHERE id = (SELECT min(id) FROM deliveries "
+            "WHERE step = ? AND fifo_key = ? AND status = 1)",
+            (step, fifo_key),
+        )
+
+
+def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:
+    id_, kind, event_id, topic, step, data, trace_id, run_id, attempts, error, enqueued_at_ms, died_at_ms = row
+    return DeadLetter(
+        id_, cast("DeliveryKind", kind), event_id, topic, step, data, trace_id, run_id, attempts, orjson.loads(error),
+        enqueued_at_ms, died_at_ms,
+    )  # fmt: skip
+
+
+def _json(error: JSONObject) -> str:
+    return orjson.dumps(error, default=repr).decode()

@@ -1,0 +1,141 @@
+"""Gathers trace records in memory and writes them in batches.
+
+Recording costs the caller one tuple and one append. A batch goes out every `FLUSH_S` seconds, and before anything is
+read, so readers see all that has happened. When the disk does not keep up the oldest records are dropped and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Final
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.limits import (
+    LOG_LINE_CHARS_MAX,
+    LOGS_KEPT_MAX,
+    OPERATIONS_PER_ATTEMPT_MAX,
+    TRACE_RECORDS_MAX,
+    TRACES_KEPT_MAX,
+)
+from polystep.contracts.ports import Clock, TraceStore
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.trace.preview import Preview
+
+FLUSH_S: Final = 0.1
+BATCH_MAX: Final = 5000
+PRUNE_EVERY_S: Final = 60.0
+KEPT_DAYS: Final = 7
+
+_log = logging.getLogger("polystep.trace")
+
+
+class TraceRecorder:
+    """Records runs, attempts, operations and logs. Never blocks, never raises."""
+
+    def __init__(self, store: TraceStore, clock: Clock, preview: Preview) -> None:
+        self._store = store
+        self._clock = clock
+        self._preview = preview
+        self._records: deque[tuple[object, ...]] = deque(maxlen=TRACE_RECORDS_MAX)
+        self._flushing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self.dropped = 0
+        """Records lost because the disk did not keep up."""
+
+    async def start(self) -> None:
+        """Begin writing batches."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._write_batches(), name="trace batches")
+
+    async def stop(self) -> None:
+        """Write what is left."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await self.flush()
+
+    def run_queued(
+        self,
+        run_id: str,
+        trace_id: str,
+        parent_run_id: str | None,
+        step: str,
+        type_: str,
+        trigger: JSONObject,
+    ) -> None:
+        """A run exists from now on; `trigger` says what started it, under a `kind`."""
+        self._add(("run", run_id, trace_id, parent_run_id, step, type_, trigger, self._clock.now_ms()))
+
+    def attempt_started(self, run_id: str, trace_id: str, attempt: int) -> None:
+        """A handler is about to be called."""
+        self._add(("attempt", run_id, trace_id, attempt, self._clock.now_ms()))
+
+    def attempt_ended(
+        self,
+        run_id: str,
+        trace_id: str,
+        attempt: int,
+        *,
+        duration_ms: float,
+        status: str,
+        run_status: str,
+        error: JSONObject | None = None,
+        result: JSONValue = None,
+    ) -> None:
+        """A handler returned or failed; `run_status` is `waiting` when another attempt follows."""
+        ended_ms = self._clock.now_ms()
+        self._add(("end", run_id, trace_id, attempt, ended_ms, duration_ms, status, run_status, error, result))
+
+    def operation(self, run_id: str, attempt: int, number: int, type_: str, data: JSONObject) -> None:
+        """One effect of a run; `number` counts them within the attempt, those over the bound are not stored."""
+        if number <= OPERATIONS_PER_ATTEMPT_MAX:
+            self._add(("operation", run_id, attempt, self._clock.now_ms(), type_, data))
+
+    def log(
+        self,
+        level: str,
+        message: str,
+        *,
+        fields: JSONObject | None = None,
+        step: str | None = None,
+        trace_id: str | None = None,
+        run_id: str | None = None,
+        source: str = "logger",
+        time_ms: int | None = None,
+    ) -> str:
+        """Store a log line; returns the message as it is kept: redacted and cut."""
+        kept = self._preview.text(message)[:LOG_LINE_CHARS_MAX]
+        at_ms = self._clock.now_ms() if time_ms is None else time_ms
+        self._add(("log", at_ms, level, kept, fields, step, trace_id, run_id, source))
+        return kept
+
+    async def flush(self) -> None:
+        """Write everything recorded before this call."""
+        async with self._flushing:
+            while self._records:
+                count = min(len(self._records), BATCH_MAX)
+                batch = [self._records.popleft() for _ in range(count)]
+                try:
+                    await self._store.write(batch)
+                except PolystepError as error:
+                    self.dropped += count
+                    _log.warning("%d trace records could not be stored: %s", count, error.message)
+                    return
+
+    async def _write_batches(self) -> None:
+        pruned_s = self._clock.monotonic_s()
+        while True:
+            await self._clock.sleep(FLUSH_S)
+            await self.flush()
+            if self._clock.monotonic_s() - pruned_s >= PRUNE_EVERY_S:
+                pruned_s = self._clock.monotonic_s()
+                oldest_ms = self._clock.now_ms() - KEPT_DAYS * 86_400_000
+                await self._store.prune(TRACES_KEPT_MAX, LOGS_KEPT_MAX, oldest_ms)
+
+    def _add(self, record: tuple[object, ...]) -> None:
+        if len(self._records) == TRACE_RECORDS_MAX:
+            self.dropped += 1
+        self._records.append(record)

@@ -1,0 +1,9 @@
+"""Bytes to frames to messages to calls: the protocol of protocol/SPEC.md, and the only importer of msgpack."""
+
+from polystep.wire.codec import pack, unpack
+from polystep.wire.direct import direct_pair
+from polystep.wire.frames import FrameReader, Oversize, frame
+from polystep.wire.peer import Peer
+from polystep.wire.pipes import connect_pipes
+
+__all__ = ["FrameReader", "Oversize", "Peer", "connect_pipes", "direct_pair", "frame", "pack", "unpack"]

@@ -1,0 +1,70 @@
+"""Length-prefixed frames: join, split at any boundary, and pass over what is too large (PS-3.1 to PS-3.3)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from polystep.contracts.limits import FRAME_BYTES_MAX
+
+_LENGTH: Final = struct.Struct(">I")
+_HEAD_BYTES: Final = 64
+"""Enough of an oversized message to hold its kind and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Oversize:
+    """A frame that was larger than the limit and is being passed over."""
+
+    length_bytes: int
+    head: bytes
+    """Its first bytes, from which kind and id can be read."""
+
+
+def frame(payload: bytes) -> bytes:
+    """Put the length before a message."""
+    return _LENGTH.pack(len(payload)) + payload
+
+
+class FrameReader:
+    """Splits a byte stream into messages, whatever the pieces it arrives in."""
+
+    def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
+        self._bytes_max = frame_bytes_max
+        self._buffer = bytearray()
+        self._drop_bytes = 0
+
+    def feed(self, data: bytes) -> list[bytes | Oversize]:
+        """Take bytes and return the messages that are complete now, in order."""
+        if not self._buffer and not self._drop_bytes:
+            # The usual case: whole frames in one read need no copy into the buffer.
+            return self._split(data)
+        self._buffer += data
+        whole = bytes(self._buffer)
+        self._buffer.clear()
+        return self._split(whole)
+
+    def _split(self, data: bytes) -> list[bytes | Oversize]:
+        found: list[bytes | Oversize] = []
+        position, end = 0, len(data)
+        if self._drop_bytes:
+            position = min(self._drop_bytes, end)
+            self._drop_bytes -= position
+        while end - position >= 4:
+            (length,) = _LENGTH.unpack_from(data, position)
+            start = position + 4
+            if length > self._bytes_max:
+                if end - start < min(length, _HEAD_BYTES):
+                    break
+                found.append(Oversize(length, data[start : start + _HEAD_BYTES]))
+                present = min(length, end - start)
+                self._drop_bytes = length - present
+                position = start + present
+                continue
+            if end - start < length:
+                break
+            found.append(data[start : start + length])
+            position = start + length
+        self._buffer += data[position:]
+        return found
