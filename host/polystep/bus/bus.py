@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from polystep.bus.retry import Backoff
 from polystep.bus.routes import Routes
-from polystep.contracts.errors import HostStopping, PolystepError
+from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import DeadLetter, Delivery, NewDelivery, Outcome
 from polystep.contracts.limits import LEASE_MS, RUNS_PER_RUNNER
 from polystep.contracts.ports import Clock, DeliveryObserver, DeliveryRunner, QueueStore
@@ -114,16 +115,21 @@ class Bus:
         return self._routes.plan(topic, data, trace_id, parent_run_id, fifo_key, self._clock.now_ms())
 
     async def publish(self, deliveries: Sequence[NewDelivery]) -> None:
-        """Store deliveries; when this returns they are on disk.
+        """Store deliveries; when this returns they are on disk. During a stop they wait for the next start.
 
         Raises:
-            HostStopping: The host takes no new work.
             Overloaded: Too many writes wait.
         """
-        if self._stopping:
-            raise HostStopping("The host is stopping and takes no new events; send it again after the restart.")
         await self._store.enqueue(deliveries)
         self._published(deliveries)
+
+    async def publish_tick(self, step: str, data: bytes, trace_id: str) -> NewDelivery | None:
+        """Store a cron tick; `None`, and nothing stored, when the step's earlier tick is not finished: no overlap."""
+        if await self._store.is_waiting(step):
+            return None
+        tick = NewDelivery(secrets.token_hex(8), "cron", "", step, data, trace_id, secrets.token_hex(8), None)
+        await self.publish([tick])
+        return tick
 
     async def replay(self, id: int) -> DeadLetter | None:
         """Try a dead letter again, with a fresh retry budget."""

@@ -139,6 +139,10 @@ class QueueStore(Protocol):
         """When the earliest ready delivery or expiring lease of these steps is due; `None` when there is none."""
         ...
 
+    async def is_waiting(self, step: str) -> bool:
+        """Whether the step has a delivery that is not finished."""
+        ...
+
     async def waiting(self) -> list[tuple[str, int]]:
         """Deliveries not finished, by step."""
         ...

@@ -27,6 +27,16 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcePattern:
+    """How the names of one kind of file of one language end, such as `.step.ts`."""
+
+    suffix: str
+    kind: FileKind
+    language: str
+    runner: str
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     """A topic that a step declares it emits."""
 
@@ -118,6 +128,16 @@ class StreamSpec:
     schema: JSONObject | None = None
     guarded: bool = False
     """The config has `canAccess`; joins are refused until it can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """What a runner answered for one file."""
+
+    source: SourceFile
+    config: JSONObject
+    has_handler: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 
 from polystep.contracts.errors import RunnerGone
 from polystep.wire.peer import Peer
 
 
 class _Incoming(asyncio.Protocol):
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Peer, on_end: Callable[[], None]) -> None:
         self._peer = peer
+        self._on_end = on_end
 
     def data_received(self, data: bytes) -> None:
         self._peer.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # One turn later than the last data, so that answers sent just before the end still count.
-        self._peer.fail(RunnerGone("The runner closed its channel."))
+        self._on_end()
 
 
 class _Outgoing(asyncio.BaseProtocol):
@@ -30,10 +31,19 @@ class _Outgoing(asyncio.BaseProtocol):
             self._peer.fail(RunnerGone(f"The runner stopped reading its channel: {exc}."))
 
 
-async def connect_pipes(peer: Peer, read_fd: int, write_fd: int) -> None:
-    """Attach a peer to two pipe ends, which it owns and closes from now on."""
+async def connect_pipes(peer: Peer, read_fd: int, write_fd: int, *, on_end: Callable[[], None] | None = None) -> None:
+    """Attach a peer to two pipe ends, which it owns and closes from now on.
+
+    Args:
+        peer: Is fed what arrives.
+        read_fd: Where the other side's bytes come from.
+        write_fd: Where ours go.
+        on_end: Called when the other side has closed and everything it sent is read; it must `fail` the peer, with a
+            better reason than the default's.
+    """
     loop = asyncio.get_running_loop()
-    reader, _ = await loop.connect_read_pipe(lambda: _Incoming(peer), os.fdopen(read_fd, "rb", buffering=0))
+    ended = on_end or (lambda: peer.fail(RunnerGone("The runner closed its channel.")))
+    reader, _ = await loop.connect_read_pipe(lambda: _Incoming(peer, ended), os.fdopen(read_fd, "rb", buffering=0))
     writer, _ = await loop.connect_write_pipe(lambda: _Outgoing(peer), os.fdopen(write_fd, "wb", buffering=0))
     previous = peer.on_close
 

@@ -132,6 +132,10 @@ class SqliteQueueStore:
         heads += [row[0] for row in self._database.read("SELECT min(lease_until_ms) FROM deliveries WHERE status = 2")]
         return min((head for head in heads if head is not None), default=None)
 
+    async def is_waiting(self, step: str) -> bool:
+        """Look for one."""
+        return bool(self._database.read("SELECT 1 FROM deliveries WHERE step = ? LIMIT 1", (step,)))
+
     async def waiting(self) -> list[tuple[str, int]]:
         """Count by step."""
         rows = await self._database.scan("SELECT step, count(*) FROM deliveries GROUP BY step ORDER BY step")

@@ -1,0 +1,18 @@
+"""From files to steps: finds them by name, reads their configs, checks the contracts between them."""
+
+from polystep.discovery.configs import read_step, read_stream
+from polystep.discovery.files import SOURCE_FOLDERS, find_sources
+from polystep.discovery.flow import build_flow
+from polystep.discovery.schemas import SchemaValidator
+from polystep.discovery.validators import Validators, compile_validators
+
+__all__ = [
+    "SOURCE_FOLDERS",
+    "SchemaValidator",
+    "Validators",
+    "build_flow",
+    "compile_validators",
+    "find_sources",
+    "read_step",
+    "read_stream",
+]

@@ -1,0 +1,38 @@
+"""Step and stream files, found by their names.
+
+A file counts when it lies under `steps/` or `src/` and its name ends as a runner says. Folders of packages, hidden
+folders and `__pycache__` are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from polystep.contracts.steps import SourceFile, SourcePattern
+
+SOURCE_FOLDERS: Final = ("steps", "src")
+_PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "venv", "python_modules"})
+
+
+def find_sources(project: Path, patterns: Iterable[SourcePattern]) -> tuple[SourceFile, ...]:
+    """Every step and stream file of a project, sorted by path."""
+    known = tuple(patterns)
+    found = []
+    for folder in SOURCE_FOLDERS:
+        for path in _files(project / folder):
+            pattern = next((each for each in known if path.name.endswith(each.suffix)), None)
+            # A name that is nothing but the suffix is not a step of that name: `_step.py` has no name left.
+            if pattern is not None and path.name != pattern.suffix:
+                relative = path.relative_to(project).as_posix()
+                found.append(SourceFile(relative, pattern.kind, pattern.language, pattern.runner))
+    return tuple(sorted(found, key=lambda source: source.path))
+
+
+def _files(root: Path) -> Iterable[Path]:
+    # `os.walk` follows no links to folders, so a link cannot lead out of the project or round in a circle.
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in _PASSED_OVER and not name.startswith(".")]
+        yield from (Path(folder) / name for name in names)

@@ -1,0 +1,60 @@
+"""All loaded files together: one `Flow`, and what the contracts between steps get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from polystep.contracts.errors import LoadFailed
+from polystep.contracts.steps import Flow, HttpTrigger, LoadedFile, LoadFailure, StepSpec, StreamSpec
+from polystep.discovery.configs import read_step, read_stream
+
+_Spec = TypeVar("_Spec", StepSpec, StreamSpec)
+
+
+def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure]) -> Flow:
+    """Read every config. One that is not usable, or that takes a name already taken, becomes a failure of its file."""
+    steps: dict[str, StepSpec] = {}
+    streams: dict[str, StreamSpec] = {}
+    failed = list(failures)
+    for file in sorted(loaded, key=lambda each: each.source.path):
+        try:
+            if file.source.kind == "stream":
+                _take(streams, read_stream(file), "stream")
+            else:
+                _take(steps, read_step(file), "step")
+        except LoadFailed as error:
+            failed.append(LoadFailure(file.source, error.message))
+    failed.sort(key=lambda failure: failure.source.path)
+    return Flow(steps, streams, tuple(failed), tuple(_warnings(steps)))
+
+
+def _take(named: dict[str, _Spec], spec: _Spec, what: str) -> None:
+    other = named.get(spec.name)
+    if other is not None:
+        raise LoadFailed(
+            f'The {what} name "{spec.name}" is already used by {other.source.path}. Names are how queues, logs and '
+            "traces tell steps apart: give this one another."
+        )
+    named[spec.name] = spec
+
+
+def _warnings(steps: dict[str, StepSpec]) -> Iterable[str]:
+    subscribed = {topic for step in steps.values() for topic in step.topics}
+    emitted = {emit.topic for step in steps.values() for emit in step.emits}
+    routes: dict[tuple[str, str], StepSpec] = {}
+    for step in steps.values():
+        yield from (f"{step.source.path}: {warning}" for warning in step.warnings)
+        for topic in dict.fromkeys(emit.topic for emit in step.emits):
+            if topic not in subscribed:
+                yield f"{step.source.path}: {step.name} emits {topic}, but no step subscribes to it."
+        for topic in step.topics:
+            if topic not in emitted:
+                yield f"{step.source.path}: {step.name} subscribes to {topic}, but no step declares that it emits it."
+        if isinstance(step.trigger, HttpTrigger):
+            first = routes.setdefault((step.trigger.method, step.trigger.path), step)
+            if first is not step:
+                yield (
+                    f"{step.source.path}: {step.trigger.method} {step.trigger.path} is already served by "
+                    f"{first.name} ({first.source.path}); {step.name} is not reached."
+                )

@@ -1,0 +1,64 @@
+"""JSON Schema: compiled once, asked on every request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema_rs
+
+from polystep.contracts.errors import Issue, LoadFailed
+from polystep.contracts.values import JSONObject
+
+
+class SchemaValidator:
+    """Implements `Validator`: a microsecond for a value that fits, the details only for one that does not."""
+
+    def __init__(self, schema: JSONObject) -> None:
+        """Compile.
+
+        Raises:
+            LoadFailed: It is not a valid JSON Schema.
+        """
+        try:
+            self._compiled = jsonschema_rs.validator_for(schema, validate_formats=True)
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+            raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
+
+    def issues(self, value: object) -> list[Issue]:
+        """Where `value` breaks the schema."""
+        try:
+            if self._compiled.is_valid(value):
+                return []
+            return _ordered([_issue(error) for error in self._compiled.iter_errors(value)])
+        except ValueError as error:
+            # Bytes, and what else JSON cannot say: no schema describes them.
+            return [Issue((), f"The value is not JSON: {error}", "type")]
+
+
+def compile_schema(schema: JSONObject, where: str) -> SchemaValidator:
+    """Compile a schema of a config; `where` names the field in the error.
+
+    Raises:
+        LoadFailed: It is not a valid JSON Schema.
+    """
+    try:
+        return SchemaValidator(schema)
+    except LoadFailed as error:
+        raise LoadFailed(f"{where}: {error.message}") from error
+
+
+def _issue(error: Any) -> Issue:
+    keyword = error.kind.name
+    path: tuple[str | int, ...] = tuple(error.instance_path)
+    details = error.kind.as_dict()
+    if keyword == "required":
+        return Issue((*path, details["property"]), "is required", keyword)
+    if keyword == "format":
+        return Issue(path, f"is not a valid {details['format']}", keyword)
+    return Issue(path, error.message, keyword)
+
+
+def _ordered(issues: list[Issue]) -> list[Issue]:
+    """A text that misses its format misses the pattern that spells the format out as well: say it once."""
+    formats = {issue.path for issue in issues if issue.code == "format"}
+    return [issue for issue in issues if issue.code != "pattern" or issue.path not in formats]

@@ -1,0 +1,25 @@
+"""The environment variables that steps see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+_HOST_PREFIX: Final = "POLYSTEP_"
+_HOST_VARIABLES: Final = frozenset({"VIRTUAL_ENV", "PYTHONHOME", "__PYVENV_LAUNCHER__"})
+"""They describe the host's own Python, not the project's."""
+
+
+def child_environment(
+    shell: Mapping[str, str], dotenv: Mapping[str, str | None], overrides: Mapping[str, str]
+) -> dict[str, str]:
+    """What the user's shell has, then `.env` for what is not set there, then overrides; nothing of the host's own."""
+    environment = {
+        name: value
+        for name, value in shell.items()
+        if not name.startswith(_HOST_PREFIX) and name not in _HOST_VARIABLES
+    }
+    for name, value in dotenv.items():
+        if value is not None:
+            environment.setdefault(name, value)
+    return {**environment, **overrides}

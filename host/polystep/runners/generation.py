@@ -1,0 +1,173 @@
+"""Processes that have loaded the same files, and the runs waiting for a place in them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
+from polystep.contracts.limits import LOAD_TIMEOUT_S
+from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
+from polystep.contracts.values import JSONObject
+from polystep.runners.process import RunnerProcess
+
+RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
+"""Before the n-th start in a row of a process that keeps ending; the last one repeats."""
+
+_log = logging.getLogger("polystep.runners")
+
+
+class Generation:
+    """Starts its processes, loads them, replaces those that die, until it is retired."""
+
+    def __init__(self, sources: Sequence[SourceFile], size: int, make: Callable[[], RunnerProcess]) -> None:
+        self._sources = list(sources)
+        self._size = size
+        self._make = make
+        self._processes: list[RunnerProcess] = []
+        self._waiting: deque[asyncio.Future[RunnerProcess | None]] = deque()
+        self._supervisors: list[asyncio.Task[None]] = []
+        self._retired = False
+        self.loaded: list[LoadedFile] = []
+        self.failures: list[LoadFailure] = []
+
+    async def start(self) -> None:
+        """Start every process, the first of them alone: it finds out which files load.
+
+        Raises:
+            LoadFailed: The runner itself does not start.
+        """
+        first = await self._first()
+        self._supervise(first)
+        for _ in range(self._size - 1):
+            self._supervise(await self._another())
+
+    async def acquire(self) -> RunnerProcess | None:
+        """A process with a free place, the least busy one; waits for one. `None` when the generation was retired."""
+        if self._retired:
+            return None
+        process = self._free()
+        if process is not None and not self._waiting:
+            process.places_taken += 1
+            return process
+        waiter: asyncio.Future[RunnerProcess | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and (given := waiter.result()) is not None:
+                self.release(given)
+            raise
+
+    def release(self, process: RunnerProcess) -> None:
+        """Give a place back."""
+        process.places_taken -= 1
+        self._serve()
+
+    def retire(self) -> None:
+        """Take no more runs; those that wait are sent to the generation that follows."""
+        self._retired = True
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def drain(self) -> None:
+        """Let every open run end, then stop. Runs are bounded by their own timeouts."""
+        await asyncio.gather(*(process.drained() for process in self._processes))
+        await self.stop(0)
+
+    async def stop(self, grace_s: float) -> None:
+        """Stop every process; open runs get the grace period."""
+        self.retire()
+        for task in self._supervisors:
+            task.cancel()
+        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        await asyncio.gather(*(process.stop(grace_s) for process in self._processes))
+
+    async def load_into(self, process: RunnerProcess) -> None:
+        """Load the files that are known to load."""
+        for file in self.loaded:
+            await _load(process, file.source)
+
+    async def _first(self) -> RunnerProcess:
+        """Load file by file; one that takes the process down with it, or never ends, is left out of the next try."""
+        process = self._make()
+        await process.start()
+        for source in self._sources:
+            try:
+                answer = await _load(process, source)
+            except LoadFailed as error:
+                self.failures.append(LoadFailure(source, error.message))
+            except (RunnerGone, TimeoutError) as error:
+                how = (
+                    f"it did not finish within {LOAD_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error)
+                )
+                self.failures.append(LoadFailure(source, f"Importing this file ended its process: {how}"))
+                await process.kill()
+                process = self._make()
+                await process.start()
+                await self.load_into(process)
+            else:
+                self.loaded.append(_loaded(source, answer))
+        return process
+
+    async def _another(self) -> RunnerProcess:
+        process = self._make()
+        await process.start()
+        await self.load_into(process)
+        return process
+
+    def _supervise(self, process: RunnerProcess) -> None:
+        self._processes.append(process)
+        self._supervisors.append(asyncio.create_task(self._keep_alive(process), name=f"{process.kind.name} supervisor"))
+        self._serve()
+
+    async def _keep_alive(self, process: RunnerProcess) -> None:
+        """Whenever the process ends, put a new one in its place."""
+        while True:
+            how = await asyncio.shield(process.ended)
+            self._processes.remove(process)
+            if self._retired:
+                return
+            _log.warning("The %s runner is gone (%s); a new one is started", process.kind.name, how)
+            process = await self._restart()
+            self._processes.append(process)
+            self._serve()
+
+    async def _restart(self) -> RunnerProcess:
+        tries = 0
+        while True:
+            await asyncio.sleep(RESTARTS_PAUSE_S[min(tries, len(RESTARTS_PAUSE_S) - 1)])
+            tries += 1
+            try:
+                return await self._another()
+            except (PolystepError, TimeoutError) as error:
+                _log.error("Starting the runner again failed, trying again: %s", error)
+
+    def _free(self) -> RunnerProcess | None:
+        usable = [each for each in self._processes if each.usable and each.places_taken < each.runs_max]
+        return min(usable, key=lambda each: each.places_taken, default=None)
+
+    def _serve(self) -> None:
+        """Give free places to those who wait, in the order they came."""
+        while self._waiting and (process := self._free()) is not None:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                process.places_taken += 1
+                waiter.set_result(process)
+
+
+async def _load(process: RunnerProcess, source: SourceFile) -> JSONObject:
+    async with asyncio.timeout(LOAD_TIMEOUT_S):
+        return await process.load(source)
+
+
+def _loaded(source: SourceFile, answer: JSONObject) -> LoadedFile:
+    config, warnings = answer["config"], answer.get("warnings")
+    assert isinstance(config, dict)
+    notes = tuple(str(note) for note in warnings) if isinstance(warnings, list) else ()
+    return LoadedFile(source, config, bool(answer.get("handler")), notes)

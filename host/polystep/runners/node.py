@@ -1,0 +1,76 @@
+"""The Node runner: TypeScript and JavaScript steps through tsx, in one long-lived process."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Final
+
+from polystep.contracts.errors import LoadFailed
+from polystep.contracts.steps import SourcePattern
+from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder
+
+_PATTERNS: Final = tuple(
+    SourcePattern(f"{joint}{kind}.{ending}", kind, language, "node")
+    for kind in ("step", "stream")
+    for ending, language in (("ts", "typescript"), ("js", "javascript"))
+    for joint in (".", "_")
+)
+
+
+def node_kind() -> RunnerKind:
+    """Runs `*.step.ts`, `*.step.js`, `*.stream.ts`, `*.stream.js`, and the same with `_step`, `_stream`."""
+    return RunnerKind("node", _PATTERNS, _prepare)
+
+
+async def _prepare(project: Path, progress: Progress) -> Launch:
+    node = shutil.which("node")
+    if node is None:
+        raise LoadFailed(
+            "Node.js was not found, and this project has TypeScript or JavaScript steps. Install Node 20 or newer."
+        )
+    bridge = bridge_folder("node")
+    loader = _loader(bridge)
+    if loader is None:
+        bridge = await _install(bridge, project, progress)
+        loader = _loader(bridge)
+    if loader is None:
+        raise LoadFailed(f"tsx is missing beside {bridge}. Run `npm install` there.")
+    return Launch((node, "--import", loader.as_uri(), str(bridge / "src" / "main.ts")))
+
+
+def _loader(bridge: Path) -> Path | None:
+    """The module that teaches Node TypeScript, from the nearest node_modules upwards."""
+    for folder in (bridge, *bridge.parents):
+        loader = folder / "node_modules" / "tsx" / "dist" / "loader.mjs"
+        if loader.is_file():
+            return loader
+    return None
+
+
+async def _install(bridge: Path, project: Path, progress: Progress) -> Path:
+    """Copy a packaged bridge into the project's `.polystep/` and install its two packages there, once per version."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise LoadFailed("npm was not found. Install Node 20 or newer with npm.")
+    target = project / ".polystep" / f"bridge-node-{_digest(bridge)}"
+    if _loader(target) is None:
+        progress("Setting up the Node runner…")
+        shutil.copytree(bridge, target, dirs_exist_ok=True)
+        process = await asyncio.create_subprocess_exec(
+            npm, "install", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error",
+            cwd=target, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            shutil.rmtree(target, ignore_errors=True)
+            raise LoadFailed(f"Setting up the Node runner failed:\n{output.decode(errors='replace')[-2000:]}")
+    return target
+
+
+def _digest(bridge: Path) -> str:
+    files = sorted(path for path in bridge.rglob("*") if path.is_file())
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]

@@ -1,0 +1,223 @@
+"""One runner process: start, handshake, load, run, stop.
+
+Stopping escalates and every wait is bounded: `shutdown`, then the channel closed, then TERM, then KILL to the whole
+group. Whatever way it ends, the group is killed at the end, so nothing that a step started outlives its runner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from polystep import __version__
+from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
+from polystep.contracts.limits import FRAME_BYTES_MAX, HELLO_TIMEOUT_S, RUNS_PER_RUNNER
+from polystep.contracts.steps import SourceFile
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.runners.kinds import Launch, RunnerKind
+from polystep.runners.output import read_lines
+from polystep.runners.spawn import Child, pipe, spawn
+from polystep.wire import Peer, connect_pipes
+
+PROTOCOL: Final = "1.0"
+_STEP_S: Final = 1.0
+"""Each further step of a stop waits this long for the process to end."""
+_TAIL_LINES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerCalls:
+    """What a runner may ask of the host, and who hears what it prints."""
+
+    methods: Mapping[str, Callable[[JSONObject], object]]
+    notifications: Mapping[str, Callable[[JSONObject], None]]
+    output: Callable[[str, str, str], None]
+    """`(runner, "stdout" or "stderr", line)`: what nobody could attribute to a run."""
+
+
+class RunnerProcess:
+    """A process that speaks the protocol."""
+
+    def __init__(
+        self, kind: RunnerKind, launch: Launch, project: Path, environment: Mapping[str, str], calls: RunnerCalls
+    ) -> None:
+        self.kind = kind
+        self._launch = launch
+        self._project = project
+        self._given = dict(environment)
+        self._calls = calls
+        self._peer = Peer(calls.methods, calls.notifications)
+        self._peer.on_close = self._channel_closed
+        self._child: Child | None = None
+        self._outputs: list[asyncio.Future[None]] = []
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.runs_max = RUNS_PER_RUNNER
+        self.places_taken = 0
+        """Runs that have been given a place in it, those that are about to start included."""
+        self.runs: set[str] = set()
+        """Runs that are open in it."""
+        self.suspects: frozenset[str] = frozenset()
+        """Runs that were open when its channel closed."""
+        self.stopping = False
+        self.condemned: str | None = None
+        """The run for whose sake the host kills the process; its neighbours are not to blame."""
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """How the process ended, in words."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can take runs."""
+        return not self._peer.closed and not self.ended.done() and self.condemned is None
+
+    def matches(self, launch: Launch, environment: Mapping[str, str]) -> bool:
+        """Whether a new process with this command and these variables would be like this one."""
+        return launch == self._launch and dict(environment) == self._given
+
+    async def start(self) -> None:
+        """Spawn and shake hands.
+
+        Raises:
+            LoadFailed: It did not start, with what it printed, or it speaks another protocol.
+        """
+        await self._spawn()
+        hello: JSONObject = {
+            "protocol": PROTOCOL,
+            "host": {"name": "polystep", "version": __version__},
+            "project": str(self._project),
+            "frame_bytes_max": FRAME_BYTES_MAX,
+            "features": [],
+        }
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                answer = await self._peer.call("hello", hello)
+        except TimeoutError:
+            await self.kill()
+            raise self._start_failed(f"it said nothing for {HELLO_TIMEOUT_S:g} s") from None
+        except PolystepError as error:
+            await self.kill()
+            ended = self.ended.result() if self.ended.done() else error.message
+            raise self._start_failed(error.message if error.name == "protocol_mismatch" else ended) from error
+        self._accept(answer)
+
+    async def load(self, source: SourceFile) -> JSONObject:
+        """Load one file; returns `{config, handler, warnings?}`.
+
+        Raises:
+            LoadFailed: The file cannot be loaded.
+            RunnerGone: The process ended meanwhile.
+        """
+        answer = await self._peer.call("step.load", {"file": source.path, "kind": source.kind})
+        if not isinstance(answer, dict) or not isinstance(answer.get("config"), dict):
+            raise LoadFailed(f"The {self.kind.name} runner answered step.load with {str(answer)[:200]}.")
+        return answer
+
+    def call_run(self, params: JSONObject) -> asyncio.Future[JSONValue]:
+        """Start a run; the future gets the handler's value."""
+        return self._peer.call("step.run", params)
+
+    def cancel_run(self, run: str, reason: str) -> None:
+        """Ask for the end of a run."""
+        self._peer.notify("cancel", {"run": run, "reason": reason})
+
+    async def drained(self) -> None:
+        """Return when no run is open in it, or when it is gone."""
+        with contextlib.suppress(PolystepError):
+            await self._peer.call("drain", {})
+
+    async def stop(self, grace_s: float) -> None:
+        """End it in order; its open runs get `grace_s` seconds."""
+        child = self._child
+        if child is None:
+            return
+        self.stopping = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                await self.drained()
+        with contextlib.suppress(PolystepError, TimeoutError):
+            async with asyncio.timeout(_STEP_S):
+                await self._peer.call("shutdown", {})
+                await asyncio.shield(self.ended)
+        for act in (self._close, lambda: child.kill_group(signal.SIGTERM), lambda: child.kill_group(signal.SIGKILL)):
+            if self.ended.done():
+                break
+            act()
+            await asyncio.wait([self.ended], timeout=_STEP_S)
+        self._close()
+
+    async def kill(self) -> None:
+        """End it at once."""
+        if self._child is not None:
+            self._child.kill_group(signal.SIGKILL)
+            await asyncio.wait([self.ended], timeout=_STEP_S)
+        self._close()
+
+    async def _spawn(self) -> None:
+        to_child, from_child = pipe(), pipe()
+        private = self.kind.channel == "private"
+        reads, writes = (3, 4) if private else (0, 1)
+        outputs = {name: (number, pipe()) for name, number in (("stdout", 1), ("stderr", 2)) if private or number == 2}
+        descriptors = {reads: to_child[0], writes: from_child[1]}
+        descriptors |= {number: ends[1] for number, ends in outputs.values()}
+        try:
+            variables = {**self._given, **self._launch.environment, "POLYSTEP_CHANNEL": self.kind.channel}
+            self._child = spawn(self._launch.command, self._project, variables, descriptors)
+        except OSError as error:
+            raise self._start_failed(str(error)) from error
+        finally:
+            for theirs in descriptors.values():
+                os.close(theirs)
+        self._child.ended.add_done_callback(self._exited)
+        for name, (_, ends) in outputs.items():
+            self._outputs.append(await read_lines(ends[0], functools.partial(self._line, name)))
+        await connect_pipes(self._peer, from_child[0], to_child[1], on_end=self._channel_ended)
+
+    def _accept(self, answer: JSONValue) -> None:
+        if not isinstance(answer, dict):
+            raise self._start_failed(f"it answered hello with {str(answer)[:200]}")
+        runs_max = answer.get("runs_max")
+        if isinstance(runs_max, int) and runs_max > 0:
+            self.runs_max = runs_max
+
+    def _start_failed(self, why: str) -> LoadFailed:
+        printed = "\n".join(self._tail)
+        return LoadFailed(
+            f"The {self.kind.name} runner did not start: {why}." + (f"\nIt printed:\n{printed}" if printed else "")
+        )
+
+    def _line(self, stream: str, line: str) -> None:
+        self._tail.append(line)
+        self._calls.output(self.kind.name, stream, line)
+
+    def _exited(self, ended: asyncio.Future[int]) -> None:
+        code = ended.result()
+        how = f"it was killed by signal {signal.Signals(-code).name}" if code < 0 else f"it exited with status {code}"
+        if self._child is not None:
+            self._child.kill_group(signal.SIGKILL)
+        if not self.ended.done():
+            self.ended.set_result(how)
+        # Answers may still be in the pipe: the peer hears of the end when it has read them.
+        asyncio.get_running_loop().call_later(_STEP_S, self._close)
+
+    def _channel_ended(self) -> None:
+        """Wait a moment for the exit status, so that the waiters are told how it ended."""
+        if self.ended.done():
+            self._close()
+        else:
+            self.ended.add_done_callback(lambda _: self._close())
+            asyncio.get_running_loop().call_later(_STEP_S, self._close)
+
+    def _channel_closed(self) -> None:
+        # Taken before any waiter runs: each of them asks who was inside.
+        self.suspects = frozenset(self.runs)
+
+    def _close(self) -> None:
+        why = self.ended.result() if self.ended.done() else "the host closed its channel"
+        self._peer.fail(RunnerGone(f"The {self.kind.name} runner is gone: {why}."))

@@ -1,0 +1,89 @@
+"""Start a child with chosen descriptors, in a process group of its own, and learn how it ended.
+
+`subprocess` can pass descriptors on only under the numbers they happen to have; the protocol wants 3 and 4 (PS-2.1).
+So this uses `posix_spawn`, which also is safe beside threads. The group lets a stop reach what user code started, and
+keeps a terminal's Ctrl-C from the runners: the host decides when they end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_FIRST_FREE_FD: Final = 10
+"""Our ends are kept above the numbers that the child uses, so that no `dup2` overwrites one of them."""
+_IN_FOLDER: Final = 'cd "$0" && exec "$@"'
+"""posix_spawn cannot change the folder; the shell does, and replaces itself by the command."""
+
+
+@dataclass(slots=True)
+class Child:
+    """A process that was started."""
+
+    pid: int
+    ended: asyncio.Future[int]
+    """Its exit status; negative is the signal that killed it."""
+
+    def kill_group(self, number: signal.Signals) -> None:
+        """Signal the process and everything it started; fine when all are gone."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+def spawn(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], descriptors: Mapping[int, int]
+) -> Child:
+    """Start `command` in `folder`.
+
+    Args:
+        command: Program and arguments; the program with its full path.
+        folder: The working directory.
+        environment: All variables the child gets.
+        descriptors: Descriptor in the child → ours. Those not named are closed, 0 reads nothing.
+
+    Raises:
+        OSError: It could not be started.
+    """
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
+    if 0 not in descriptors:
+        actions.append((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
+    actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in descriptors.items()]
+    arguments = ["/bin/sh", "-c", _IN_FOLDER, str(folder), *command]
+    pid = os.posix_spawn(
+        "/bin/sh", arguments, dict(environment), file_actions=actions, setpgroup=0, setsigdef=[signal.SIGPIPE]
+    )
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+    # One thread that only waits: it needs no signal handler, and works under every event loop.
+    threading.Thread(target=_wait, args=(pid, loop, ended), name=f"wait:{pid}", daemon=True).start()
+    return Child(pid, ended)
+
+
+def pipe() -> tuple[int, int]:
+    """A pipe `(read, write)` whose numbers are out of the child's way, closed in every child."""
+    low = os.pipe()
+    high = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD) for end in low)
+    for end in low:
+        os.close(end)
+    return high[0], high[1]
+
+
+def _wait(pid: int, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[int]) -> None:
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    # The loop may be closed already when the whole host ends at once.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(_tell, ended, code)
+
+
+def _tell(ended: asyncio.Future[int], code: int) -> None:
+    if not ended.done():
+        ended.set_result(code)
