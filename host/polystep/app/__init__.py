@@ -1,0 +1,8 @@
+"""The composition root: builds the rooms, answers the runners' calls, starts and stops everything in order."""
+
+from polystep.app.console import Console
+from polystep.app.folder import ProjectFolder, RunningHost
+from polystep.app.host import Host, HostOptions
+from polystep.app.settings import Settings, read_settings
+
+__all__ = ["Console", "Host", "HostOptions", "ProjectFolder", "RunningHost", "Settings", "read_settings"]

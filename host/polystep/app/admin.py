@@ -1,0 +1,197 @@
+"""What the admin API answers, gathered from the rooms. Implements `Admin`."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import cast
+
+from polystep import __version__
+from polystep.app.project import LiveProject
+from polystep.app.runs import OpenRuns
+from polystep.bus import Bus
+from polystep.contracts.events import DeadLetter
+from polystep.contracts.ports import QueueStore, Schedule, TraceStore
+from polystep.contracts.steps import CronTrigger, EventTrigger, HttpTrigger, SourceFile, StepSpec, StreamSpec
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.state import State
+from polystep.streams import Streams
+from polystep.trace import TraceRecorder
+from polystep.wire import pack, unpack
+
+
+class ProjectAdmin:
+    """Reads and acts on everything of one project."""
+
+    def __init__(
+        self,
+        project: LiveProject,
+        bus: Bus,
+        queue: QueueStore,
+        state: State,
+        streams: Streams,
+        schedule: Schedule,
+        recorder: TraceRecorder,
+        traces: TraceStore,
+        runs: OpenRuns,
+        started_s: Callable[[], float],
+    ) -> None:
+        self._project = project
+        self._bus = bus
+        self._queue = queue
+        self._state = state
+        self._streams = streams
+        self._schedule = schedule
+        self._recorder = recorder
+        self._traces = traces
+        self._runs = runs
+        self._started_s = started_s
+
+    async def health(self) -> JSONObject:
+        """Whether the project is loaded, and how much of it."""
+        flow = self._project.flow
+        return {
+            "status": "ready" if self._project.ready else "starting",
+            "version": __version__,
+            "uptimeS": round(time.monotonic() - self._started_s(), 3),
+            "generation": self._project.generation,
+            "steps": len(flow.steps),
+            "streams": len(flow.streams),
+            "failures": len(flow.failures),
+            "openRuns": len(self._runs),
+            "traceRecordsDropped": self._recorder.dropped,
+        }
+
+    async def steps(self) -> JSONObject:
+        """Every step and stream file: what is loaded, and what is not and why."""
+        flow = self._project.flow
+        steps: list[JSONValue] = [_step(step) for step in flow.steps.values()]
+        streams: list[JSONValue] = [_stream(stream) for stream in flow.streams.values()]
+        for failure in flow.failures:
+            (streams if failure.source.kind == "stream" else steps).append(_failed(failure.source, failure.message))
+        return {"steps": steps, "streams": streams, "warnings": list(flow.warnings)}
+
+    async def state_groups(self) -> JSONObject:
+        """Groups with their number of keys."""
+        return {"groups": [{"group": group, "keys": keys} for group, keys in await self._state.groups()]}
+
+    async def state_items(self, group: str) -> JSONObject:
+        """One group."""
+        return {"items": await self._state.items(group)}
+
+    async def state_value(self, group: str, key: str) -> JSONObject | None:
+        """One value."""
+        found = await self._state.find(group, key)
+        return None if found is None else {"value": found[0]}
+
+    async def stream_items(self, stream: str, group: str) -> JSONObject | None:
+        """One group of a stream."""
+        if not self._streams.stream_exists(stream):
+            return None
+        return {"items": await self._streams.snapshot(stream, group, None)}
+
+    async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:
+        """Summaries."""
+        await self._recorder.flush()
+        return {"traces": cast("JSONValue", await self._traces.traces(limit, before, status))}
+
+    async def trace(self, trace_id: str) -> JSONObject | None:
+        """One trace."""
+        await self._recorder.flush()
+        return await self._traces.trace(trace_id)
+
+    async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:
+        """Log lines."""
+        await self._recorder.flush()
+        return {"logs": cast("JSONValue", await self._traces.logs(limit, trace_id, level, step))}
+
+    async def queues(self) -> JSONObject:
+        """What waits, by step."""
+        return {"queues": [{"step": step, "waiting": count} for step, count in await self._queue.waiting()]}
+
+    async def dead_letters(self, limit: int, before: int | None) -> JSONObject:
+        """The newest ones."""
+        return {"deadLetters": [_letter(letter) for letter in await self._queue.dead_letters(limit, before)]}
+
+    async def replay(self, id: int) -> JSONObject | None:
+        """Try one again."""
+        letter = await self._bus.replay(id)
+        return None if letter is None else {"replayed": id, "step": letter.step, "traceId": letter.trace_id}
+
+    async def cron(self) -> JSONObject:
+        """Cron steps and their next fire times."""
+        return {"cron": cast("JSONValue", self._schedule.upcoming())}
+
+    async def fire_cron(self, step: str) -> JSONObject | None:
+        """Fire now; `skipped` says when an earlier tick is still at work."""
+        spec = self._project.flow.steps.get(step)
+        if spec is None or not isinstance(spec.trigger, CronTrigger):
+            return None
+        tick = await self._bus.publish_tick(step, pack(None), secrets.token_hex(16))
+        if tick is None:
+            return {"step": step, "traceId": None, "skipped": f"{step} is still at work; ticks do not overlap."}
+        return {"step": step, "traceId": tick.trace_id, "skipped": None}
+
+
+def _step(step: StepSpec) -> JSONObject:
+    shown: JSONObject = {
+        "name": step.name,
+        "type": step.type,
+        "language": step.source.language,
+        "file": step.source.path,
+        "error": None,
+        "description": step.description,
+        "flows": list(step.flows),
+        "emits": [emit.topic for emit in step.emits],
+        "subscribes": list(step.topics),
+        "warnings": list(step.warnings),
+    }
+    match step.trigger:
+        case HttpTrigger() as http:
+            shown |= {"method": http.method, "path": http.path, "bodySchema": http.body_schema}
+            shown |= {"responseSchema": dict(http.response_schema), "queryParams": list(http.query_params)}
+        case EventTrigger() as event:
+            shown |= {"input": event.input_schema, "retriesMax": step.queue.retries_max}
+        case CronTrigger() as cron:
+            shown |= {"cron": cron.expression, "timezone": cron.timezone}
+        case None:
+            pass
+    return shown
+
+
+def _stream(stream: StreamSpec) -> JSONObject:
+    return {
+        "name": stream.name,
+        "type": "stream",
+        "language": stream.source.language,
+        "file": stream.source.path,
+        "error": None,
+        "schema": stream.schema,
+    }
+
+
+def _failed(source: SourceFile, message: str) -> JSONObject:
+    name = source.path.rsplit("/", 1)[-1]
+    return {
+        "name": name,
+        "type": "stream" if source.kind == "stream" else None,
+        "language": source.language,
+        "file": source.path,
+        "error": message,
+    }
+
+
+def _letter(letter: DeadLetter) -> JSONObject:
+    return {
+        "id": letter.id,
+        "step": letter.step,
+        "topic": letter.topic,
+        "kind": letter.kind,
+        "data": unpack(letter.data),
+        "traceId": letter.trace_id,
+        "attempts": letter.attempts,
+        "error": letter.error,
+        "enqueuedAt": letter.enqueued_at_ms,
+        "diedAt": letter.died_at_ms,
+    }

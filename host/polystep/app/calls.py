@@ -1,0 +1,227 @@
+"""What runners may call (PS-8): each method checks its run, records the operation, and asks a room."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from polystep.app.console import Console
+from polystep.app.runs import OpenRun, OpenRuns
+from polystep.bus import Bus
+from polystep.contracts.errors import ContractBroken, InvalidParams, Overloaded, TopicNotDeclared
+from polystep.contracts.limits import EMITS_PER_ATTEMPT_MAX
+from polystep.contracts.ports import Clock
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.discovery import SchemaValidator
+from polystep.state import State
+from polystep.streams import Streams
+from polystep.trace import TraceRecorder
+from polystep.wire import pack
+
+_LEVELS = ("debug", "info", "warn", "error")
+
+
+class Calls:
+    """The table of runner → host calls."""
+
+    def __init__(
+        self,
+        runs: OpenRuns,
+        bus: Bus,
+        state: State,
+        streams: Streams,
+        recorder: TraceRecorder,
+        console: Console,
+        clock: Clock,
+        item_validator: Callable[[str], SchemaValidator | None],
+    ) -> None:
+        self._runs = runs
+        self._bus = bus
+        self._state = state
+        self._streams = streams
+        self._recorder = recorder
+        self._console = console
+        self._clock = clock
+        self._item_validator = item_validator
+
+    @property
+    def methods(self) -> Mapping[str, Callable[[JSONObject], object]]:
+        """Requests, by name."""
+        return {
+            "emit": self._emit,
+            "state.get": self._state_get,
+            "state.set": self._state_set,
+            "state.delete": self._state_delete,
+            "state.get_group": self._state_get_group,
+            "state.clear": self._state_clear,
+            "streams.get": self._streams_get,
+            "streams.set": self._streams_set,
+            "streams.delete": self._streams_delete,
+            "streams.get_group": self._streams_get_group,
+            "streams.send": self._streams_send,
+        }
+
+    @property
+    def notifications(self) -> Mapping[str, Callable[[JSONObject], None]]:
+        """Notifications, by name."""
+        return {"log": self._log, "span": self._span}
+
+    def output(self, runner: str, stream: str, line: str) -> None:
+        """Take a line that a runner's process wrote by itself, from whatever run or thread."""
+        if line.strip():
+            self._keep_log("warn" if stream == "stderr" else "info", line, None, None, f"{runner} {stream}", None)
+
+    def _emit(self, params: JSONObject) -> Awaitable[None] | None:
+        run = self._runs.get(params.get("run"))
+        topic, data = _text(params, "topic"), params.get("data")
+        key = params.get("message_group_id")
+        if not run.step.may_emit(topic):
+            declared = ", ".join(emit.topic for emit in run.step.emits)
+            raise TopicNotDeclared(
+                f'{run.step.name} emitted "{topic}", which its config does not declare. '
+                f'Declared: {declared}. Add "{topic}" to `emits` in {run.step.source.path}.'
+            )
+        deliveries = self._bus.plan(
+            topic,
+            pack(data),
+            trace_id=run.trace_id,
+            parent_run_id=run.run_id,
+            fifo_key=None if key is None else str(key),
+        )
+        self._record(
+            run, "emit", {"topic": topic, "data": data, "subscribers": [delivery.step for delivery in deliveries]}
+        )
+        if not run.buffers_emits:
+            return self._bus.publish(deliveries)
+        if len(run.emits) + len(deliveries) > EMITS_PER_ATTEMPT_MAX:
+            raise Overloaded(
+                f"{run.step.name} emitted over {EMITS_PER_ATTEMPT_MAX} events in one run. They commit together when it "
+                "completes: split the work into several runs."
+            )
+        run.emits += deliveries
+        return None
+
+    def _state_get(self, params: JSONObject) -> Awaitable[JSONValue]:
+        run, group, key = self._runs.get(params.get("run")), _text(params, "group"), _text(params, "key")
+        self._record(run, "state", {"operation": "get", "group": group, "key": key})
+        return self._state.get(group, key)
+
+    def _state_set(self, params: JSONObject) -> Awaitable[None]:
+        run, group, key = self._runs.get(params.get("run")), _text(params, "group"), _text(params, "key")
+        value = params.get("value")
+        self._record(run, "state", {"operation": "set", "group": group, "key": key, "value": value})
+        return self._state.set(group, key, value)
+
+    def _state_delete(self, params: JSONObject) -> Awaitable[JSONValue]:
+        run, group, key = self._runs.get(params.get("run")), _text(params, "group"), _text(params, "key")
+        self._record(run, "state", {"operation": "delete", "group": group, "key": key})
+        return self._state.delete(group, key)
+
+    def _state_get_group(self, params: JSONObject) -> Awaitable[list[JSONValue]]:
+        run, group = self._runs.get(params.get("run")), _text(params, "group")
+        self._record(run, "state", {"operation": "getGroup", "group": group})
+        return self._state.get_group(group)
+
+    async def _state_clear(self, params: JSONObject) -> None:
+        run, group = self._runs.get(params.get("run")), _text(params, "group")
+        self._record(run, "state", {"operation": "clear", "group": group})
+        await self._state.clear(group)
+
+    def _streams_get(self, params: JSONObject) -> Awaitable[JSONObject | None]:
+        run, stream, group, id_ = self._item(params)
+        self._record(run, "stream", {"operation": "get", "stream": stream, "group": group, "id": id_})
+        return self._streams.get(stream, group, id_)
+
+    def _streams_set(self, params: JSONObject) -> Awaitable[JSONObject | None]:
+        run, stream, group, id_ = self._item(params)
+        data = params.get("data")
+        self._record(run, "stream", {"operation": "set", "stream": stream, "group": group, "id": id_, "data": data})
+        self._check_item(stream, data)
+        return self._streams.set(stream, group, id_, data)
+
+    def _streams_delete(self, params: JSONObject) -> Awaitable[JSONObject | None]:
+        run, stream, group, id_ = self._item(params)
+        self._record(run, "stream", {"operation": "delete", "stream": stream, "group": group, "id": id_})
+        return self._streams.delete(stream, group, id_)
+
+    def _streams_get_group(self, params: JSONObject) -> Awaitable[list[JSONObject]]:
+        run = self._runs.get(params.get("run"))
+        stream, group = _text(params, "stream"), _text(params, "group")
+        self._record(run, "stream", {"operation": "getGroup", "stream": stream, "group": group})
+        return self._streams.get_group(stream, group)
+
+    def _streams_send(self, params: JSONObject) -> None:
+        run = self._runs.get(params.get("run"))
+        stream, group, event = _text(params, "stream"), _text(params, "group"), params.get("event")
+        id_ = None if params.get("id") is None else _text(params, "id")
+        if not isinstance(event, dict):
+            raise InvalidParams(f"streams.{stream}.send(channel, event): event must be an object with a `type`.")
+        self._record(run, "stream", {"operation": "send", "stream": stream, "group": group, "id": id_, "event": event})
+        self._streams.send(stream, group, id_, event)
+
+    def _log(self, params: JSONObject) -> None:
+        level = params.get("level")
+        fields, time_ms = params.get("fields"), params.get("time_ms")
+        self._keep_log(
+            level if isinstance(level, str) and level in _LEVELS else "info",
+            str(params.get("message", "")),
+            fields if isinstance(fields, dict) else None,
+            self._runs.find(params.get("run")),
+            str(params.get("source", "logger")),
+            round(time_ms) if isinstance(time_ms, (int, float)) else None,
+        )
+
+    def _keep_log(
+        self, level: str, message: str, fields: JSONObject | None, run: OpenRun | None, source: str, time_ms: int | None
+    ) -> None:
+        at_ms = self._clock.now_ms() if time_ms is None else time_ms
+        step, trace_id, run_id = (None, None, None) if run is None else (run.step.name, run.trace_id, run.run_id)
+        kept = self._recorder.log(
+            level, message, fields=fields, step=step, trace_id=trace_id, run_id=run_id, source=source, time_ms=at_ms
+        )
+        shown = step if step is not None else source
+        self._console.log(level, kept, time_ms=at_ms, step=shown, trace_id=trace_id, fields=fields)
+
+    def _span(self, params: JSONObject) -> None:
+        run = self._runs.find(params.get("run"))
+        if run is not None:
+            kept = {key: value for key, value in params.items() if key not in ("run", "type")}
+            self._record(run, "http", kept)
+
+    def _item(self, params: JSONObject) -> tuple[OpenRun, str, str, str]:
+        run = self._runs.get(params.get("run"))
+        return run, _text(params, "stream"), _text(params, "group"), _text(params, "id")
+
+    def _check_item(self, stream: str, data: JSONValue) -> None:
+        validator = self._item_validator(stream)
+        if validator is None or data is None:
+            return
+        checked = (
+            {key: value for key, value in data.items() if key not in ("id", "_createdAt", "__motia")}
+            if isinstance(data, dict)
+            else data
+        )
+        issues = validator.issues(data)
+        # What a handler got from `get` and writes back carries the members that the host has added.
+        if issues and checked != data:
+            issues = validator.issues(checked)
+        if issues:
+            first = issues[0]
+            path = ".".join(["data", *(str(part) for part in first.path)])
+            raise ContractBroken(
+                f"The item does not fit the schema of stream {stream}: {path} {first.message}.",
+                {"issues": [issue.to_json() for issue in issues]},
+            )
+
+    def _record(self, run: OpenRun, type_: str, data: JSONObject) -> None:
+        run.operations += 1
+        self._recorder.operation(run.run_id, run.attempt, run.operations, type_, data)
+
+
+def _text(params: JSONObject, name: str) -> str:
+    value = params.get(name)
+    if isinstance(value, str):
+        return value
+    # Ids from databases are often numbers; JavaScript would turn them into text without a word.
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise InvalidParams(f"`{name}` must be a text; it is {value!r}.")

@@ -1,0 +1,124 @@
+"""What the user sees in the terminal: one thread writes, so a slow terminal never holds the host.
+
+When it does not keep up, lines are dropped and counted; the stored logs have them all.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from typing import IO, Final
+
+import click
+import orjson
+
+from polystep.contracts.steps import SourceFile, StepSpec, StreamSpec
+from polystep.contracts.values import JSONObject
+
+LINES_MAX: Final = 10_000
+_FIELDS_CHARS_MAX: Final = 400
+_COLOURS: Final = {"debug": "bright_black", "info": "cyan", "warn": "yellow", "error": "red"}
+_TYPES: Final = {"api": "API", "event": "Event", "cron": "Cron", "noop": "Noop"}
+
+
+class Console:
+    """Writes lines to a terminal or a file."""
+
+    def __init__(self, output: IO[str], *, colour: bool | None = None) -> None:
+        self._output = output
+        self._colour = (output.isatty() and "NO_COLOR" not in os.environ) if colour is None else colour
+        self._lines: queue.Queue[str | None] = queue.Queue(maxsize=LINES_MAX)
+        self._dropped = 0
+        self._thread = threading.Thread(target=self._write, name="console", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, then end."""
+        if self._thread.is_alive():
+            self._lines.put(None)
+            self._thread.join(timeout=2)
+
+    def line(self, text: str = "") -> None:
+        """Print a line as it is."""
+        try:
+            self._lines.put_nowait(text)
+        except queue.Full:
+            self._dropped += 1
+
+    def info(self, text: str) -> None:
+        """Something the user wants to know."""
+        self.line(f"{self._style('➜', 'cyan')} {text}")
+
+    def warning(self, text: str) -> None:
+        """Something that is likely a mistake."""
+        self.line(f"{self._style('⚠', 'yellow')} {self._style('[WARNING]', 'yellow')} {text}")
+
+    def error(self, text: str, details: str = "") -> None:
+        """Something that does not work; further lines are set off."""
+        self.line(f"{self._style('✖', 'red')} {self._style('[ERROR]', 'red')} {text}")
+        for detail in details.splitlines():
+            self.line(f"  {self._style('│', 'red')} {detail}")
+
+    def step(self, verb: str, spec: StepSpec | StreamSpec) -> None:
+        """A step or stream came, changed or went: `➜ [CREATED] Step (API) steps/x.step.ts created`."""
+        what = f"Step ({_TYPES[spec.type]})" if isinstance(spec, StepSpec) else "Stream"
+        colour = {"CREATED": "green", "REMOVED": "magenta"}.get(verb, "cyan")
+        self.info(f"{self._style(f'[{verb}]', colour)} {what} {spec.source.path} {verb.lower()}")
+
+    def failure(self, source: SourceFile, message: str) -> None:
+        """A file that is not running."""
+        self.error(source.path, message)
+
+    def log(
+        self,
+        level: str,
+        message: str,
+        *,
+        time_ms: int,
+        step: str | None,
+        trace_id: str | None,
+        fields: JSONObject | None,
+    ) -> None:
+        """One log line of a step: `[13:05:10] 4bf92f35 [INFO] TriageTicket message {"a":1}`."""
+        at = time.strftime("%H:%M:%S", time.localtime(time_ms / 1000))
+        parts = [
+            self._style(f"[{at}]", "bright_black"),
+            self._style((trace_id or "")[:8].ljust(8), "bright_black"),
+            self._style(f"[{level.upper()}]", _COLOURS.get(level, "cyan")),
+            self._style(step or "-", "bright_white"),
+            message,
+        ]
+        if fields:
+            parts.append(self._style(_fields(fields), "bright_black"))
+        self.line(" ".join(parts))
+
+    def _style(self, text: str, colour: str) -> str:
+        return click.style(text, fg=colour) if self._colour else text
+
+    def _write(self) -> None:
+        running = True
+        while running:
+            lines = [self._lines.get()]
+            while len(lines) < LINES_MAX:
+                try:
+                    lines.append(self._lines.get_nowait())
+                except queue.Empty:
+                    break
+            running = None not in lines
+            text = "".join(f"{line}\n" for line in lines if line is not None)
+            if self._dropped:
+                text += f"… {self._dropped} lines were not shown: the terminal is slower than the logs\n"
+                self._dropped = 0
+            try:
+                self._output.write(text)
+                self._output.flush()
+            except (OSError, ValueError):
+                # The terminal is gone; the host goes on, and the logs are stored.
+                return
+
+
+def _fields(fields: JSONObject) -> str:
+    text = orjson.dumps(fields, default=repr).decode()
+    return text if len(text) <= _FIELDS_CHARS_MAX else text[:_FIELDS_CHARS_MAX] + "…"

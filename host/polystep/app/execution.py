@@ -1,0 +1,248 @@
+"""Runs steps: opens the run, calls the runner, tells success from every kind of failure, and traces all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from polystep.app.console import Console
+from polystep.app.runs import OpenRun, OpenRuns
+from polystep.contracts.errors import (
+    ContractBroken,
+    HostStopping,
+    Issue,
+    PolystepError,
+    RunnerGone,
+    StepFailed,
+)
+from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.ports import Clock
+from polystep.contracts.steps import StepSpec
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.discovery import Validators
+from polystep.runners import RunnerPool
+from polystep.trace import TraceRecorder
+from polystep.wire import unpack
+
+
+class Execution:
+    """Implements `StepCaller` for HTTP, `DeliveryRunner` and `DeliveryObserver` for the bus."""
+
+    def __init__(
+        self,
+        runs: OpenRuns,
+        pools: Callable[[str], RunnerPool],
+        validators: Callable[[], Validators],
+        recorder: TraceRecorder,
+        console: Console,
+        clock: Clock,
+    ) -> None:
+        self._runs = runs
+        self._pools = pools
+        self._validators = validators
+        self._recorder = recorder
+        self._console = console
+        self._clock = clock
+        self._durations_ms: dict[int, float] = {}
+        """By delivery, from the end of its handler until its outcome is stored."""
+
+    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str) -> JSONObject:
+        """Run an api step; returns what its handler gave."""
+        run_id = secrets.token_hex(8)
+        run = OpenRun(run_id, run_id, trace_id, 1, step, buffers_emits=False)
+        self._recorder.run_queued(run.run_id, trace_id, None, step.name, step.type, _http_trigger(step, request))
+        self._recorder.attempt_started(run.run_id, trace_id, 1)
+        began_s = self._clock.monotonic_s()
+        error: JSONObject | None = None
+        result: JSONValue = None
+        status = "failed"
+        try:
+            result = await self._call(run, request, alone=False)
+            status = "completed"
+        except asyncio.CancelledError:
+            error = {"name": "cancelled", "message": "The host stopped before the handler was done."}
+            raise
+        except PolystepError as failure:
+            error = describe(failure)
+            self._log_failure(run, error, "The client got an error answer.")
+            raise
+        finally:
+            self._recorder.attempt_ended(
+                run.run_id,
+                trace_id,
+                1,
+                duration_ms=(self._clock.monotonic_s() - began_s) * 1000,
+                status=status,
+                run_status=status,
+                error=error,
+                result=result,
+            )
+        # What is no map is for the HTTP room to refuse: it knows what an answer must look like.
+        return cast("JSONObject", result)
+
+    def reject_http(self, step: StepSpec, request: JSONObject, trace_id: str, issues: Sequence[Issue]) -> None:
+        """Trace a request that broke the contract before the handler ran."""
+        run_id = secrets.token_hex(8)
+        self._recorder.run_queued(run_id, trace_id, None, step.name, step.type, _http_trigger(step, request))
+        self._recorder.attempt_started(run_id, trace_id, 1)
+        error: JSONObject = {
+            "name": "contract_broken",
+            "message": "The request does not fit the step's contract.",
+            "issues": [issue.to_json() for issue in issues],
+        }
+        self._recorder.attempt_ended(
+            run_id, trace_id, 1, duration_ms=0.0, status="rejected", run_status="rejected", error=error
+        )
+
+    async def run_delivery(self, delivery: Delivery, step: StepSpec) -> Outcome:
+        """Run one attempt of an event or cron step."""
+        self._recorder.attempt_started(delivery.run_id, delivery.trace_id, delivery.attempt)
+        began_s = self._clock.monotonic_s()
+        run = OpenRun(
+            f"{delivery.run_id}.{delivery.token}",
+            delivery.run_id,
+            delivery.trace_id,
+            delivery.attempt,
+            step,
+            buffers_emits=True,
+        )
+        try:
+            return await self._attempt(run, delivery, step)
+        finally:
+            self._durations_ms[delivery.id] = (self._clock.monotonic_s() - began_s) * 1000
+
+    def enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
+        """Trace that runs are waiting now."""
+        for new in deliveries:
+            trigger: JSONObject = (
+                {"kind": "cron"}
+                if new.kind == "cron"
+                else {"kind": "event", "topic": new.topic, "data": unpack(new.data)}
+            )
+            self._recorder.run_queued(new.run_id, new.trace_id, new.parent_run_id, new.step, new.kind, trigger)
+
+    def settled(self, delivery: Delivery, outcome: Outcome, retry_at_ms: int | None, buried: bool) -> None:
+        """Trace how an attempt ended, and tell the user of failures."""
+        run_status = "completed" if outcome.status == "completed" else "failed" if buried else "waiting"
+        self._recorder.attempt_ended(
+            delivery.run_id,
+            delivery.trace_id,
+            delivery.attempt,
+            duration_ms=self._durations_ms.pop(delivery.id, 0.0),
+            status={"suspect": "interrupted", "released": "interrupted"}.get(outcome.status, outcome.status),
+            run_status=run_status,
+            error=outcome.error,
+        )
+        if outcome.status != "failed" or outcome.error is None:
+            return
+        if buried:
+            what = "It is in the dead letters now and can be replayed."
+        else:
+            wait_s = max((retry_at_ms or 0) - self._clock.now_ms(), 0) / 1000
+            what = f"Attempt {delivery.attempt}; the next one starts in {wait_s:.1f} s."
+        self._log_failure(delivery, outcome.error, what)
+
+    def superseded(self, delivery: Delivery) -> None:
+        """Say that a late answer was refused."""
+        self._durations_ms.pop(delivery.id, None)
+        self._console.warning(f"{delivery.step}: an answer came after its lease had passed on; it was refused.")
+
+    async def _attempt(self, run: OpenRun, delivery: Delivery, step: StepSpec) -> Outcome:
+        data = unpack(delivery.data)
+        validator = self._validators().input(step.name)
+        if validator is not None and (issues := validator.issues(data)):
+            return Outcome("failed", error=describe(_input_broken(step, delivery, issues)), retryable=False)
+        try:
+            await self._call(run, data, alone=delivery.crashes > 0)
+        except RunnerGone as failure:
+            status = {"neighbour": "released", "unknown": "suspect"}.get(str(failure.data.get("fault")), "failed")
+            return Outcome("failed", error=describe(failure)) if status == "failed" else _cut_short(status, failure)
+        except HostStopping as failure:
+            return _cut_short("released", failure)
+        except PolystepError as failure:
+            return Outcome("failed", error=describe(failure), retryable=failure.retryable)
+        return Outcome("completed", emits=tuple(run.emits))
+
+    async def _call(self, run: OpenRun, value: JSONValue, *, alone: bool) -> JSONValue:
+        step = run.step
+        self._runs.open(run)
+        try:
+            return await self._pools(step.source.runner).run(
+                {
+                    "run": run.name,
+                    "file": step.source.path,
+                    "step": step.name,
+                    "type": step.type,
+                    "input": value,
+                    "trace_id": run.trace_id,
+                    "traceparent": f"00-{run.trace_id}-{run.run_id}-01",
+                    "attempt": run.attempt,
+                    "flows": list(step.flows),
+                },
+                step.timeout_s,
+                alone=alone,
+            )
+        finally:
+            self._runs.close(run)
+
+    def _log_failure(self, run: OpenRun | Delivery, error: JSONObject, what_next: str) -> None:
+        step = run.step.name if isinstance(run, OpenRun) else run.step
+        name, reason, stack = str(error["name"]), str(error["message"]), error.get("stack")
+        fields: JSONObject = {"attempt": run.attempt}
+        if isinstance(stack, str):
+            fields["stack"] = stack
+        message = self._recorder.log(
+            "error",
+            f"{name}: {reason}",
+            fields=fields,
+            step=step,
+            trace_id=run.trace_id,
+            run_id=run.run_id,
+            source="host",
+        )
+        self._console.error(
+            f"{step}: {message}", f"{stack if isinstance(stack, str) else ''}\n{what_next} Trace {run.trace_id}".strip()
+        )
+
+
+def describe(error: PolystepError) -> JSONObject:
+    """An error as traces and dead letters keep it: the user's own class, message and stack where it is theirs."""
+    if isinstance(error, StepFailed):
+        data = error.data
+        return {
+            "name": str(data.get("name") or "Error"),
+            "message": str(data.get("message") or error.message),
+            "stack": data.get("stack"),
+            "code": error.name,
+        }
+    described: JSONObject = {"name": error.name, "message": error.message, "code": error.name}
+    if error.data:
+        described["data"] = error.data
+    return described
+
+
+def _cut_short(status: str, failure: PolystepError) -> Outcome:
+    return Outcome("suspect" if status == "suspect" else "released", error=describe(failure))
+
+
+def _input_broken(step: StepSpec, delivery: Delivery, issues: Sequence[Issue]) -> ContractBroken:
+    first = issues[0]
+    path = ".".join(["data", *(str(part) for part in first.path)])
+    return ContractBroken(
+        f'The event "{delivery.topic}" does not fit the input of {step.name}: {path} {first.message}.',
+        {"issues": [issue.to_json() for issue in issues]},
+    )
+
+
+def _http_trigger(step: StepSpec, request: JSONObject) -> JSONObject:
+    trigger = step.trigger
+    return {
+        "kind": "http",
+        "method": getattr(trigger, "method", None),
+        "path": getattr(trigger, "path", None),
+        "pathParams": request.get("pathParams"),
+        "queryParams": request.get("queryParams"),
+        "body": request.get("body"),
+    }

@@ -1,0 +1,247 @@
+"""The host of one project: builds the rooms, joins them, starts them in order and stops them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dotenv import dotenv_values
+
+from polystep.app.admin import ProjectAdmin
+from polystep.app.calls import Calls
+from polystep.app.console import Console
+from polystep.app.execution import Execution
+from polystep.app.folder import ProjectFolder
+from polystep.app.project import LiveProject
+from polystep.app.runs import OpenRuns
+from polystep.app.settings import Settings
+from polystep.app.standin import stand_in_variables, stand_in_wanted
+from polystep.app.watcher import Watcher
+from polystep.bus import Bus
+from polystep.contracts.clock import SystemClock
+from polystep.contracts.errors import LoadFailed, PolystepError
+from polystep.contracts.limits import STOP_GRACE_S
+from polystep.http import HttpServer, HttpSettings, StandInServer, is_loopback
+from polystep.runners import RunnerCalls, RunnerPool, child_environment, node_kind, python_kind
+from polystep.schedule import Timetable
+from polystep.state import State
+from polystep.stores import (
+    SqliteQueueStore,
+    SqliteStateStore,
+    SqliteStreamStore,
+    SqliteTraceStore,
+    open_durable,
+    open_traces,
+)
+from polystep.streams import Streams
+from polystep.trace import Preview, TraceRecorder
+from polystep.wire import pack
+
+OWNER: Final = "local"
+"""The lease owner of a project folder: the lock lets one host in, so what it finds running was cut short."""
+
+_log = logging.getLogger("polystep.host")
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """What the command line decides."""
+
+    project: Path
+    host: str = "127.0.0.1"
+    port: int = 3000
+    dev: bool = True
+    """Watch files, allow pages on localhost, serve the stand-in model."""
+    stand_in: bool = True
+    token: str | None = None
+    """The admin token; a fresh one per start by default. Must be given when the address is not loopback."""
+
+
+class Host:
+    """Runs one project."""
+
+    def __init__(self, options: HostOptions, settings: Settings, console: Console, shell: Mapping[str, str]) -> None:
+        self._options = options
+        self._settings = settings
+        self._console = console
+        self._shell = shell
+        self._folder = ProjectFolder(options.project)
+        self._overrides: dict[str, str] = {}
+        self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        self._started_s = time.monotonic()
+        self.url = ""
+
+    async def start(self) -> None:
+        """Start everything; returns when every step that can load is ready.
+
+        Raises:
+            PolystepError: Something that nothing works without: the port, the folder, the database.
+            AddressUnavailable: The port is taken.
+        """
+        options = self._options
+        if not is_loopback(options.host) and not options.token:
+            raise LoadFailed(
+                f"{options.host} can be reached from other machines. Set POLYSTEP_TOKEN to a secret of your choice: "
+                "the admin pages and API ask for it there. Or leave --host away to serve this machine only."
+            )
+        self._folder.take()
+        self._on_stop("folder", _later(self._folder.release))
+        await self._start_stand_in()
+        await self._start_rooms()
+
+    async def stop(self) -> None:
+        """Take no new work, give what runs its grace period, release the rest for the next start."""
+        while self._stops:
+            name, stop = self._stops.pop()
+            try:
+                await stop()
+            except Exception:  # noqa: BLE001 - one part that does not stop must not keep the others from saving
+                _log.exception("Stopping %s failed", name)
+
+    async def _start_stand_in(self) -> None:
+        if not stand_in_wanted(self._environment(), allowed=self._options.dev and self._options.stand_in):
+            return
+        server = StandInServer()
+        await server.start()
+        self._on_stop("stand-in model", server.stop)
+        self._overrides = stand_in_variables(server.base_url)
+        self._console.warning(
+            "OPENAI_API_KEY is not set, so a stand-in answers the steps' model calls: its replies are canned, not a "
+            "model's. Set the key in .env for real ones, or start with --no-stand-in."
+        )
+
+    async def _start_rooms(self) -> None:
+        options, settings, clock = self._options, self._settings, SystemClock()
+        preview = Preview(self._environment())
+        durable = open_durable(self._folder.database, settings.storage.durability)
+        traces_file = open_traces(self._folder.traces)
+        queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file, preview.encode)
+        recorder, runs = TraceRecorder(traces, clock, preview), OpenRuns()
+        state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
+        pools: dict[str, RunnerPool] = {}
+        project = LiveProject(options.project, pools, queue, self._console, clock, settings.cron.timezone)
+        execution = Execution(runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock)
+        bus = Bus(queue, clock, execution, execution, owner=OWNER)
+        timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
+        calls = Calls(
+            runs, bus, state, streams, recorder, self._console, clock, lambda stream: project.validators.item(stream)
+        )
+        self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output))
+        admin = ProjectAdmin(
+            project, bus, queue, state, streams, timetable, recorder, traces, runs, lambda: self._started_s
+        )
+
+        for name, database in (("database", durable), ("traces", traces_file)):
+            await database.start()
+            self._on_stop(name, database.stop)
+        await recorder.start()
+        self._on_stop("trace recorder", recorder.stop)
+        await self._interrupt_lost_runs(queue, traces, clock)
+        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock)
+        port = server.bind()
+        self._on_stop("port", lambda: server.stop(0))
+        shown = "localhost" if options.host == "127.0.0.1" else options.host
+        self.url = f"http://{shown}:{port}"
+        self._announce(port)
+        for pool in pools.values():
+            self._on_stop(f"{pool.kind.name} runners", pool.stop)
+        await server.start()
+        await project.load(bus, streams, timetable)
+        await bus.start()
+        # Requests and deliveries share one grace period: both end while the runners still work.
+        self._on_stop("work", lambda: _together(server.stop(STOP_GRACE_S), bus.stop(STOP_GRACE_S)))
+        await timetable.start()
+        self._on_stop("schedule", timetable.stop)
+        if options.dev:
+            watcher = Watcher(
+                options.project,
+                lambda runners, changed: project.reload(runners, changed, bus, streams, timetable),
+                settings.runners.python.requirements,
+            )
+            await watcher.start()
+            self._on_stop("watcher", watcher.stop)
+
+    def _make_pools(self, pools: dict[str, RunnerPool], calls: RunnerCalls) -> None:
+        runners = self._settings.runners
+        for kind, size in (
+            (node_kind(), runners.node.processes),
+            (python_kind(runners.python.requirements), runners.python.processes),
+        ):
+            pools[kind.name] = RunnerPool(
+                kind,
+                self._options.project,
+                calls,
+                self._environment,
+                self._console.info,
+                size=size,
+                standby=self._options.dev,
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """Read anew at every reload, so that a changed `.env` counts."""
+        return child_environment(self._shell, dotenv_values(self._options.project / ".env"), self._overrides)
+
+    def _http_settings(self) -> HttpSettings:
+        options, http = self._options, self._settings.http
+        token = self._folder.new_token(options.token)
+        return HttpSettings(
+            host=options.host,
+            port=options.port,
+            token=token,
+            dev=options.dev,
+            allowed_hosts=http.allowed_hosts,
+            allowed_origins=http.allowed_origins,
+            require_token_for_reads=not is_loopback(options.host),
+            body_bytes_max=http.body_bytes_max,
+        )
+
+    def _announce(self, port: int) -> None:
+        host = self._options.host
+        reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
+        self._folder.announce(f"http://{reachable}:{port}")
+
+    def _cron_fire(self, bus: Bus, recorder: TraceRecorder) -> Callable[[str, int], Awaitable[None]]:
+        async def fire(step: str, due_ms: int) -> None:
+            tick = await bus.publish_tick(step, pack(None), os.urandom(16).hex())
+            if tick is None:
+                message = "This tick was skipped: the one before is still at work."
+                recorder.log("warn", message, step=step, source="host", time_ms=due_ms)
+                self._console.warning(f"{step}: {message}")
+
+        return fire
+
+    def _cron_failed(self, step: str, error: Exception) -> None:
+        self._console.error(f"{step}: its tick could not be stored: {error}")
+
+    async def _interrupt_lost_runs(self, queue: SqliteQueueStore, traces: SqliteTraceStore, clock: SystemClock) -> None:
+        """Close in the traces what an earlier process left open and no delivery will finish."""
+        left_open = await traces.open_runs()
+        pending = await queue.pending_among(left_open)
+        lost = [run_id for run_id in left_open if run_id not in pending]
+        if lost:
+            await traces.interrupt_runs(lost, clock.now_ms())
+
+    def _on_stop(self, name: str, stop: Callable[[], Awaitable[None]]) -> None:
+        self._stops.append((name, stop))
+
+
+def _later(action: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def act() -> None:
+        action()
+
+    return act
+
+
+async def _together(*works: Awaitable[None]) -> None:
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, PolystepError):
+            _log.error("Stopping: %s", result.message)
+        elif isinstance(result, BaseException):
+            raise result

@@ -1,0 +1,168 @@
+"""The live project: loads it, reloads what changed, and switches every room to the new flow at one moment."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from polystep.app.console import Console
+from polystep.bus import Bus
+from polystep.contracts.ports import Clock, QueueStore, Schedule, Validator
+from polystep.contracts.steps import CronTrigger, Flow, LoadedFile, LoadFailure, SourceFile, StepSpec, StreamSpec
+from polystep.discovery import Validators, build_flow, compile_validators, find_sources
+from polystep.runners import RunnerPool
+from polystep.streams import Streams
+
+
+class LiveProject:
+    """What is loaded now. Implements `ProjectView`."""
+
+    def __init__(
+        self,
+        root: Path,
+        pools: Mapping[str, RunnerPool],
+        queue: QueueStore,
+        console: Console,
+        clock: Clock,
+        default_timezone: str | None,
+    ) -> None:
+        self._root = root
+        self._pools = pools
+        self._queue = queue
+        self._console = console
+        self._clock = clock
+        self._default_timezone = default_timezone
+        self._results: dict[str, tuple[list[LoadedFile], list[LoadFailure]]] = {}
+        self._subscriptions: list[tuple[str, str, str]] = []
+        self._loading = asyncio.Lock()
+        self._flow = Flow()
+        self._validators = Validators({}, {}, {})
+        self._generation = 0
+        self._ready = False
+
+    @property
+    def flow(self) -> Flow:
+        """What is loaded now."""
+        return self._flow
+
+    @property
+    def generation(self) -> int:
+        """Grows with every reload."""
+        return self._generation
+
+    @property
+    def ready(self) -> bool:
+        """The first load is done."""
+        return self._ready
+
+    @property
+    def validators(self) -> Validators:
+        """The compiled schemas of the flow."""
+        return self._validators
+
+    def body_validator(self, step: StepSpec) -> Validator | None:
+        """The compiled `bodySchema`."""
+        return self._validators.body(step.name)
+
+    async def load(self, bus: Bus, streams: Streams, schedule: Schedule) -> None:
+        """Load everything for the first time."""
+        self._subscriptions = await self._queue.subscriptions()
+        await self._load(self._pools, bus, streams, schedule, frozenset())
+        known = [*self._flow.steps, *(name for name, _ in self._kept())]
+        gone = {"name": "step_not_found", "message": "No file of the project has this step any more."}
+        for step, count in await self._queue.bury_orphans(known, {**gone}, self._clock.now_ms()):
+            self._console.warning(
+                f"{count} waiting events were for {step}, which no file has any more. They are in the dead letters: "
+                "bring the step back and replay them."
+            )
+        self._ready = True
+
+    async def reload(
+        self, runners: Iterable[str], changed: frozenset[str], bus: Bus, streams: Streams, schedule: Schedule
+    ) -> None:
+        """Load again what these runners run; `changed` are the paths whose change is shown as an update."""
+        pools = {name: self._pools[name] for name in runners if name in self._pools}
+        await self._load(pools, bus, streams, schedule, changed)
+
+    async def _load(
+        self,
+        pools: Mapping[str, RunnerPool],
+        bus: Bus,
+        streams: Streams,
+        schedule: Schedule,
+        changed: frozenset[str],
+    ) -> None:
+        async with self._loading:
+            patterns = [pattern for pool in self._pools.values() for pattern in pool.kind.patterns]
+            sources = await asyncio.to_thread(find_sources, self._root, patterns)
+            # Languages load side by side: each waits mostly for its own process.
+            results = await asyncio.gather(*(pool.replace(_of(sources, name)) for name, pool in pools.items()))
+            self._results.update(zip(pools, results, strict=True))
+            loaded = [file for files, _ in self._results.values() for file in files]
+            failures = [failure for _, failed in self._results.values() for failure in failed]
+            flow, validators = compile_validators(build_flow(loaded, failures))
+            await self._switch(flow, validators, bus, streams, schedule, changed)
+
+    async def _switch(
+        self,
+        flow: Flow,
+        validators: Validators,
+        bus: Bus,
+        streams: Streams,
+        schedule: Schedule,
+        changed: frozenset[str],
+    ) -> None:
+        before, self._flow, self._validators = self._flow, flow, validators
+        self._generation += 1
+        bus.replace(flow, self._kept())
+        streams.replace(dict(flow.streams))
+        schedule.replace(self._cron_triggers())
+        rows = [(step.source.path, step.name, topic) for step in flow.steps.values() for topic in step.topics]
+        broken = {failure.source.path for failure in flow.failures}
+        rows += [row for row in self._subscriptions if row[0] in broken]
+        if sorted(set(rows)) != sorted(set(self._subscriptions)):
+            await self._queue.save_subscriptions(rows)
+            self._subscriptions = rows
+        self._report(before, changed)
+
+    def _kept(self) -> list[tuple[str, str]]:
+        """Subscriptions of files that fail to load at the moment: their events wait for the file to be mended."""
+        broken = {failure.source.path for failure in self._flow.failures}
+        return [(step, topic) for file, step, topic in self._subscriptions if file in broken]
+
+    def _cron_triggers(self) -> dict[str, CronTrigger]:
+        return {
+            step.name: dataclasses.replace(step.trigger, timezone=step.trigger.timezone or self._default_timezone)
+            for step in self._flow.steps.values()
+            if isinstance(step.trigger, CronTrigger)
+        }
+
+    def _report(self, before: Flow, changed: frozenset[str]) -> None:
+        """Print what came, changed, went, and what is wrong that was not shown yet."""
+        old: dict[str, StepSpec | StreamSpec] = {**_by_key(before)}
+        new: dict[str, StepSpec | StreamSpec] = {**_by_key(self._flow)}
+        for key, spec in new.items():
+            if key not in old:
+                self._console.step("CREATED", spec)
+            elif spec != old[key] or spec.source.path in changed:
+                self._console.step("UPDATED", spec)
+        for key, spec in old.items():
+            if key not in new:
+                self._console.step("REMOVED", spec)
+        for failure in self._flow.failures:
+            if failure not in before.failures or failure.source.path in changed:
+                self._console.failure(failure.source, failure.message)
+        for warning in self._flow.warnings:
+            if warning not in before.warnings:
+                self._console.warning(warning)
+
+
+def _of(sources: Sequence[SourceFile], runner: str) -> list[SourceFile]:
+    return [source for source in sources if source.runner == runner]
+
+
+def _by_key(flow: Flow) -> dict[str, StepSpec | StreamSpec]:
+    steps: dict[str, StepSpec | StreamSpec] = {f"step {name}": step for name, step in flow.steps.items()}
+    return {**steps, **{f"stream {name}": stream for name, stream in flow.streams.items()}}

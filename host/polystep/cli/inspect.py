@@ -1,0 +1,142 @@
+"""Verbs that ask a running host: everything the status page shows and does, for terminals and scripts.
+
+The host is found through the project's `.polystep/` folder, and the per-start token is read from there. `--json` prints
+the admin API's answer as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from polystep.app import ProjectFolder
+
+ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")]
+
+TIMEOUT_S = 10.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the command."""
+    for verb in (steps, traces, trace, logs, state, dead_letters, replay, cron, fire):
+        app.command(verb.__name__.replace("_", "-"))(verb)
+
+
+def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """List steps and streams, and what does not load."""
+    answer = _ask(project, "GET", "steps")
+    if _printed(answer, as_json):
+        return
+    for each in answer["steps"] + answer["streams"]:
+        typer.echo(f"{each['name']:<24} {each['type'] or '-':<7} {each['language']:<11} {each['file']}")
+        if each["error"]:
+            typer.secho("  " + each["error"].replace("\n", "\n  "), fg="red")
+
+
+def traces(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
+    """List the last traces."""
+    answer = _ask(project, "GET", f"traces?limit={limit}")
+    if _printed(answer, as_json):
+        return
+    for each in answer["traces"]:
+        took = "-" if each["durationMs"] is None else f"{each['durationMs']} ms"
+        typer.echo(f"{each['traceId']}  {_at(each['startedAt'])}  {each['status']:<10} {took:>9}  {each['name']}")
+
+
+def trace(trace_id: str, project: ProjectOption = Path()) -> None:
+    """Print one whole trace as JSON."""
+    _printed(_ask(project, "GET", f"traces/{urllib.parse.quote(trace_id, safe='')}"), True)
+
+
+def logs(
+    project: ProjectOption = Path(),
+    limit: LimitOption = 50,
+    level: Annotated[str | None, typer.Option(help="debug, info, warn or error.")] = None,
+    step: Annotated[str | None, typer.Option(help="Only this step's.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the last log lines, oldest first."""
+    wanted = {"limit": limit, **({"level": level} if level else {}), **({"step": step} if step else {})}
+    answer = _ask(project, "GET", f"logs?{urllib.parse.urlencode(wanted)}")
+    if _printed(answer, as_json):
+        return
+    for each in reversed(answer["logs"]):
+        fields = json.dumps(each["fields"]) if each["fields"] else ""
+        typer.echo(f"{_at(each['time'])} [{each['level'].upper()}] {each['step'] or '-'} {each['message']} {fields}")
+
+
+def state(group: str, key: Annotated[str | None, typer.Argument()] = None, project: ProjectOption = Path()) -> None:
+    """Print a state group, or one of its values, as JSON."""
+    path = "/".join(urllib.parse.quote(part, safe="") for part in (group, key) if part is not None)
+    _printed(_ask(project, "GET", f"state/{path}"), True)
+
+
+def dead_letters(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
+    """List events that could not be delivered or kept failing."""
+    answer = _ask(project, "GET", f"dead-letters?limit={limit}")
+    if _printed(answer, as_json):
+        return
+    for each in answer["deadLetters"]:
+        typer.echo(f"{each['id']:>6}  {_at(each['diedAt'])}  {each['step']}  {each['error']['message']}")
+
+
+def replay(id: int, project: ProjectOption = Path()) -> None:
+    """Try a dead letter again."""
+    answer = _ask(project, "POST", f"dead-letters/{id}/replay")
+    typer.echo(f"{answer['step']} gets its event again; trace {answer['traceId']}")
+
+
+def cron(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """List cron steps and when they fire next."""
+    answer = _ask(project, "GET", "cron")
+    if _printed(answer, as_json):
+        return
+    for each in answer["cron"]:
+        typer.echo(f"{each['step']:<24} {each['expression']:<16} {each['error'] or each['next']}")
+
+
+def fire(step: str, project: ProjectOption = Path()) -> None:
+    """Run a cron step now."""
+    answer = _ask(project, "POST", f"cron/{urllib.parse.quote(step, safe='')}/run")
+    typer.echo(answer["skipped"] or f"{step} runs; trace {answer['traceId']}")
+
+
+def _ask(project: Path, method: str, path: str) -> Any:
+    running = ProjectFolder(project.resolve()).running()
+    if running is None:
+        _fail(f"No polystep runs {project.resolve()}. Start it: polystep dev --project {project}")
+    request = urllib.request.Request(
+        f"{running.url}/__polystep/api/{path}", method=method, headers={"Authorization": f"Bearer {running.token}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        answer = json.load(error)
+        _fail(f"{answer.get('error', error.reason)}. {answer.get('hint', '')}".strip())
+    except (urllib.error.URLError, TimeoutError) as error:
+        _fail(f"{running.url} does not answer: {error}. Start it: polystep dev --project {project}")
+
+
+def _printed(answer: Any, wanted: bool) -> bool:
+    if wanted:
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    return wanted
+
+
+def _at(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(f"✖ {message}", fg="red", err=True)
+    raise typer.Exit(1)

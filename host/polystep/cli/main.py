@@ -1,0 +1,99 @@
+"""The command line. Every verb has a help text; errors say what to do next and end with status 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from polystep import __version__
+from polystep.app import HostOptions, read_settings
+from polystep.cli.create import create
+from polystep.cli.inspect import register as register_inspect
+from polystep.cli.serve import serve
+from polystep.contracts.errors import PolystepError
+
+app = typer.Typer(
+    name="polystep",
+    help="Run a folder of steps, in TypeScript, JavaScript and Python, as one durable backend.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.", show_default=True)]
+HostOption = Annotated[
+    str, typer.Option("--host", help="Address to listen on. One that is not loopback needs POLYSTEP_TOKEN.")
+]
+PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+TokenOption = Annotated[
+    str | None,
+    typer.Option("--token", envvar="POLYSTEP_TOKEN", show_envvar=True, help="Admin token; random by default."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"polystep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def polystep(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run a folder of steps, in TypeScript, JavaScript and Python, as one durable backend."""
+
+
+@app.command()
+def dev(
+    project: ProjectOption = Path(),
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 3000,
+    stand_in: Annotated[
+        bool,
+        typer.Option(
+            "--stand-in/--no-stand-in", help="Without OPENAI_API_KEY, answer model calls with canned replies."
+        ),
+    ] = True,
+    token: TokenOption = None,
+) -> None:
+    """Run a project for development: reload on save, live status page, stand-in model without a key."""
+    _serve(HostOptions(project.resolve(), host, port, dev=True, stand_in=stand_in, token=token))
+
+
+@app.command()
+def start(
+    project: ProjectOption = Path(),
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 3000,
+    token: TokenOption = None,
+) -> None:
+    """Run a project for production: no watcher, no stand-in model."""
+    _serve(HostOptions(project.resolve(), host, port, dev=False, stand_in=False, token=token))
+
+
+app.command()(create)
+register_inspect(app)
+
+
+def _serve(options: HostOptions) -> None:
+    if not options.project.is_dir():
+        _fail(f"{options.project} is not a folder. Name the project with --project, or make one: polystep create NAME")
+    try:
+        serve(options, read_settings(options.project))
+    except PolystepError as error:
+        _fail(error.message)
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(f"✖ {message}", fg="red", err=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point of the `polystep` command."""
+    app()

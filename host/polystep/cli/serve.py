@@ -1,0 +1,103 @@
+"""Run a host until a signal ends it: the first asks for a graceful stop, the second ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+
+import uvloop
+
+from polystep import __version__
+from polystep.app import Console, Host, HostOptions, Settings
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.limits import STOP_GRACE_S
+from polystep.http import AddressUnavailable
+
+ENDED_AT_ONCE = 130
+
+
+class _ConsoleLog(logging.Handler):
+    """The host's own log lines, in the same place as everything else."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)
+        if record.levelno >= logging.ERROR:
+            first, _, rest = text.partition("\n")
+            self._console.error(first, rest)
+        elif record.levelno >= logging.WARNING:
+            self._console.warning(text)
+        else:
+            self._console.info(text)
+
+
+def serve(options: HostOptions, settings: Settings) -> None:
+    """Run until SIGINT or SIGTERM.
+
+    Raises:
+        PolystepError: The host could not start.
+    """
+    console = Console(sys.stdout)
+    log = logging.getLogger("polystep")
+    handler = _ConsoleLog(console)
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        uvloop.run(_run(options, settings, console))
+    except AddressUnavailable as error:
+        raise PolystepError(str(error)) from error
+    finally:
+        log.removeHandler(handler)
+        console.stop()
+
+
+async def _run(options: HostOptions, settings: Settings, console: Console) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopped.is_set():
+            # The runners' channels close with this process, and they end when they see it.
+            os._exit(ENDED_AT_ONCE)
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    began_s = time.monotonic()
+    host = Host(options, settings, console, dict(os.environ))
+    starting = asyncio.create_task(host.start(), name="start")
+    waiting = asyncio.create_task(stopped.wait(), name="signal")
+    try:
+        await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            _greet(console, host.url, options, time.monotonic() - began_s)
+            await waiting
+            console.info(f"Stopping: running handlers get {STOP_GRACE_S:g} s. Ctrl-C again ends at once.")
+        else:
+            starting.cancel()
+    finally:
+        for task in (starting, waiting):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, PolystepError, AddressUnavailable):
+                await task
+        await host.stop()
+    console.info("Stopped. Work that was not finished goes on at the next start.")
+
+
+def _greet(console: Console, url: str, options: HostOptions, took_s: float) -> None:
+    console.line()
+    console.line(f"  polystep {__version__}  ready in {took_s:.1f} s")
+    console.line(f"  ➜ Steps      {url}/")
+    console.line(f"  ➜ Workbench  {url}/__polystep/  (status page)")
+    if options.dev:
+        console.line("  ➜ Watching for changes. Ctrl-C stops.")
+    console.line()
