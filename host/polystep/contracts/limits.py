@@ -52,6 +52,9 @@ LOGS_KEPT_MAX: Final = 200_000
 OPERATIONS_PER_ATTEMPT_MAX: Final = 1000
 """Operations (state, streams, emits, calls) stored for one attempt; the rest are counted, not stored."""
 
+EMITS_PER_ATTEMPT_MAX: Final = 10_000
+"""Events of one event or cron run: they wait in memory until it completes, then commit together."""
+
 LOG_LINE_CHARS_MAX: Final = 16_384
 """A captured output line or log message is cut here."""
 

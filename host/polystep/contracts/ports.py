@@ -107,7 +107,7 @@ class QueueStore(Protocol):
     async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
         """Take up to `wants[step]` due deliveries of each step, oldest first, and count one more attempt each.
 
-        Deliveries whose lease ran out are due again.
+        Deliveries whose lease ran out at another owner are due again; those of `owner` itself are `recover`'s.
         """
         ...
 
@@ -135,8 +135,11 @@ class QueueStore(Protocol):
         """Make every delivery that `owner` had running due at once; returns how many."""
         ...
 
-    async def next_due_ms(self, steps: Sequence[str]) -> int | None:
-        """When the earliest ready delivery or expiring lease of these steps is due; `None` when there is none."""
+    async def next_due_ms(self, steps: Sequence[str], owner: str) -> int | None:
+        """When the earliest ready delivery of these steps is due, or another owner's lease; `None` when there is none.
+
+        Leases of `owner` itself do not count: it renews them for as long as it lives.
+        """
         ...
 
     async def is_waiting(self, step: str) -> bool:
@@ -251,6 +254,10 @@ class StepCaller(Protocol):
 
     def reject_http(self, step: StepSpec, request: JSONObject, trace_id: str, issues: Sequence[Issue]) -> None:
         """Record a request that broke the step's contract before its handler ran."""
+        ...
+
+    def answer_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
+        """Record that a handler's answer could not be sent; the client got a 500."""
         ...
 
 

@@ -1,0 +1,207 @@
+"""The files of a new project: which ones a template has, and how they get on disk whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_NAME_CHARS_MAX: Final = 214  # npm's limit
+_NAME_IF_EMPTY: Final = "polystep-app"
+_MADE_BY_TOOLS: Final = {"__pycache__", "node_modules", ".mypy_cache", ".ruff_cache"}
+_SHOWN_MAX: Final = 5
+
+_LAUNCHER: Final = "polystep-launcher"
+_DEV_PACKAGES: Final = {
+    "@types/node": "^20.19.0",
+    _LAUNCHER: "file:launcher",
+    "typescript": "~6.0.0",
+}
+
+
+class Template(StrEnum):
+    """What a new project starts with."""
+
+    HELLO = "hello"
+    TICKET_TRIAGE = "ticket-triage"
+    EMPTY = "empty"
+
+
+_PACKAGES: Final[Mapping[Template, Mapping[str, str]]] = {
+    Template.HELLO: {"zod": "^4.1.0"},
+    Template.TICKET_TRIAGE: {"openai": "^6.0.0", "zod": "^4.1.0"},
+    Template.EMPTY: {},
+}
+
+
+class CreateRefused(ValueError):
+    """The project cannot be made there; the message says why and what to do."""
+
+
+def package_name(folder: str) -> str:
+    """The nearest name that npm accepts: lower case, digits and `-._`, and unlike every package it depends on."""
+    plain = unicodedata.normalize("NFKD", folder).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:_NAME_CHARS_MAX].rstrip("-._")
+    taken = {"node_modules", *_DEV_PACKAGES, *(name for each in _PACKAGES.values() for name in each)}
+    return f"{name}-app" if name in taken else name or _NAME_IF_EMPTY
+
+
+def project_files(template: Template, name: str, command: Path | None) -> dict[str, bytes]:
+    """Every file of a new project by its path in it, with forward slashes.
+
+    Args:
+        template: What it starts with.
+        name: The name in `package.json`, see `package_name`.
+        command: The polystep command that its launcher tries before PATH; `None` leaves that to PATH.
+
+    Raises:
+        CreateRefused: The installed polystep lacks the template's files.
+    """
+    files = _read_folder(_TEMPLATES / "shared") | _read_folder(_TEMPLATES / template)
+    if template is Template.TICKET_TRIAGE:
+        files |= {f"steps/{path}": content for path, content in _read_folder(_sample_steps()).items()}
+    intro = (_TEMPLATES / "shared" / "README.md").read_text("utf-8").replace("{name}", name)
+    files["README.md"] = intro.encode() + files["README.md"]
+    files["package.json"] = _package_json(template, name)
+    if command is not None:
+        files[".polystep/command"] = f"{command}\n".encode()
+    return dict(sorted(files.items()))
+
+
+def write_project(target: Path, files: Mapping[str, bytes]) -> None:
+    """Write a project into a folder that is new, or that exists and has room for it.
+
+    The files are written beside their place first and moved when all of them exist; a failure leaves nothing behind.
+
+    Raises:
+        CreateRefused: The place is taken or cannot be written.
+    """
+    try:
+        if target.exists():
+            _fill(target, files)
+        else:
+            _make(target, files)
+    except OSError as error:
+        raise CreateRefused(
+            f"The project could not be written to {target}: {error.strerror or error}. Nothing was left behind."
+        ) from error
+
+
+def check_place(target: Path, files: Mapping[str, bytes]) -> None:
+    """Find out that a place is taken before anything is written.
+
+    The current folder may hold other files; every other folder must be new or empty.
+
+    Raises:
+        CreateRefused: It is taken; the message names what is in the way.
+    """
+    if target.is_symlink() and not target.exists():
+        raise CreateRefused(f"{target} is a link that leads nowhere. Choose another name.")
+    if not target.exists():
+        if not target.parent.is_dir():
+            raise CreateRefused(f"The folder {target.parent} does not exist. Make it first, or choose another place.")
+        return
+    if not target.is_dir():
+        raise CreateRefused(f"{target} is a file. Choose another name.")
+    present = {entry.name for entry in target.iterdir()}
+    if target.resolve() == Path.cwd():
+        in_the_way = sorted(present & {path.split("/")[0] for path in files})
+        advice = "Move them away, or create the project in a folder of its own: polystep create my-app"
+    else:
+        in_the_way = sorted(present)
+        advice = "Choose another name, or empty the folder first."
+    if in_the_way:
+        shown = ", ".join(in_the_way[:_SHOWN_MAX]) + (", …" if len(in_the_way) > _SHOWN_MAX else "")
+        raise CreateRefused(f"{target.resolve()} already holds {shown}. {advice}")
+
+
+def _make(target: Path, files: Mapping[str, bytes]) -> None:
+    staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        _write_all(staging, files)
+        staging.chmod(0o777 & ~_umask())  # mkdtemp makes folders that nobody else may read
+        staging.rename(target)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+
+
+def _fill(target: Path, files: Mapping[str, bytes]) -> None:
+    staging = Path(tempfile.mkdtemp(prefix=".polystep-create-", dir=target))
+    moved: list[Path] = []
+    try:
+        _write_all(staging, files)
+        for entry in sorted(staging.iterdir()):
+            place = target / entry.name
+            entry.rename(place)
+            moved.append(place)
+    except BaseException:
+        for place in moved:
+            if place.is_dir():
+                shutil.rmtree(place, ignore_errors=True)
+            else:
+                place.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if content.startswith(b"#!"):
+            place.chmod(place.stat().st_mode | 0o111)
+
+
+def _read_folder(folder: Path) -> dict[str, bytes]:
+    """Files by relative path; a leading `dot.` stands for the dot that would hide the file here."""
+    files: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if path.is_file() and not _MADE_BY_TOOLS & set(inside.parts):
+            name = re.sub(r"^dot\.", ".", inside.name)
+            files[inside.with_name(name).as_posix()] = path.read_bytes()
+    return files
+
+
+def _sample_steps() -> Path:
+    """The ticket-triage steps: beside the package in a wheel, in the repository's root in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    places = [package / "_templates" / Template.TICKET_TRIAGE / "steps", package.parents[1] / "steps"]
+    for place in places:
+        if (place / "submit-ticket.step.ts").is_file():
+            return place
+    raise CreateRefused(
+        f'The steps of the template "{Template.TICKET_TRIAGE}" are missing from this installation. '
+        "Install polystep-host again, or choose another template."
+    )
+
+
+def _package_json(template: Template, name: str) -> bytes:
+    content: dict[str, object] = {
+        "name": name,
+        "version": "0.1.0",
+        "private": True,
+        "type": "module",
+        "engines": {"node": ">=20"},
+        "scripts": {"dev": "polystep dev", "start": "polystep start", "check": "tsc"},
+        "dependencies": dict(_PACKAGES[template]),
+        "devDependencies": _DEV_PACKAGES,
+    }
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+// Finds the polystep command, which is a Python program that need not be on PATH, and becomes it as far as Node
+// can: same terminal, same signals, same exit status. Looks in this order:
+//   1. POLYSTEP_COMMAND in the environment        2. the project's own .venv
+//   3. the command that created the project       4. PATH
+//   5. uvx, which fetches it
+
+import { spawn } from 'node:child_process'
+import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
+import { constants as system } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const WINDOWS = process.platform === 'win32'
+const SELF = realpathSync(fileURLToPath(import.meta.url))
+const NOT_FOUND = 127
+const ORPHAN_CHECK_MS = 500
+
+const INSTALL_HINT = `polystep was not found. Install it in one of these ways, then run this again:
+  uv tool install polystep-host        once, for every project (or: pipx install polystep-host)
+  python3 -m venv .venv && .venv/bin/pip install polystep-host        for this project alone
+Or set POLYSTEP_COMMAND to the path of the command.`
+
+/** The folder that holds `launcher/`, also where npm copied this package instead of linking it. */
+function projectFolder() {
+  const parent = path.dirname(path.dirname(SELF))
+  return path.basename(parent) === 'node_modules' ? path.dirname(parent) : parent
+}
+
+function isProgram(file) {
+  try {
+    accessSync(file, WINDOWS ? constants.F_OK : constants.X_OK)
+    return statSync(file).isFile() && realpathSync(file) !== SELF
+  } catch {
+    return false
+  }
+}
+
+/** The first program of this name on PATH; npm's own bin folders hold this launcher and are left out. */
+function onPath(name) {
+  const npmBin = path.join('node_modules', '.bin')
+  return (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .filter((folder) => folder !== '' && !path.normalize(folder).replace(/[\\/]+$/, '').endsWith(npmBin))
+    .map((folder) => path.join(folder, WINDOWS ? `${name}.exe` : name))
+    .find(isProgram)
+}
+
+function recordedCommand(project) {
+  try {
+    return readFileSync(path.join(project, '.polystep', 'command'), 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/** The program and its first arguments; undefined when there is none. */
+function findCommand(project) {
+  const chosen = process.env.POLYSTEP_COMMAND
+  if (chosen) {
+    const program = /[\\/]/.test(chosen) ? path.resolve(chosen) : onPath(chosen)
+    if (program !== undefined && isProgram(program)) return [program]
+    fail(`POLYSTEP_COMMAND is "${chosen}", which is not a program. Correct it, or unset it to search for polystep.`)
+  }
+  const own = path.join(project, '.venv', WINDOWS ? 'Scripts/polystep.exe' : 'bin/polystep')
+  const program = [own, recordedCommand(project)].find((file) => file !== '' && isProgram(file)) ?? onPath('polystep')
+  if (program !== undefined) return [program]
+  const uvx = onPath('uvx')
+  return uvx === undefined ? undefined : [uvx, '--from', 'polystep-host', 'polystep']
+}
+
+function fail(message) {
+  console.error(message)
+  process.exit(NOT_FOUND)
+}
+
+function run([program, ...first]) {
+  const child = spawn(program, [...first, ...process.argv.slice(2)], { stdio: 'inherit' })
+
+  // A terminal sends these to the child by itself: passing them on would make every Ctrl-C a double one. Without a
+  // terminal they come from another program, to this process alone.
+  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  for (const signal of ['SIGINT', 'SIGHUP']) {
+    process.on(signal, () => {
+      if (!terminal) child.kill(signal)
+    })
+  }
+  process.on('SIGTERM', () => child.kill('SIGTERM'))
+  if (process.env.npm_lifecycle_event) stopWithParent(child)
+
+  child.on('error', (error) => fail(`${program} could not be started: ${error.message}`))
+  child.on('exit', (status, signal) => {
+    if (signal === null) process.exit(status ?? 1)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+    // Reached where this process may not end by that signal: the shell's number for it says the same.
+    setTimeout(() => process.exit(128 + (system.signals[signal] ?? 0)), 100)
+  })
+}
+
+/**
+ * `npm run` stands behind a shell. A SIGTERM to npm ends npm and that shell, and neither passes it on: without this,
+ * the command would stay and keep its port.
+ */
+function stopWithParent(child) {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    child.kill('SIGTERM')
+  }, ORPHAN_CHECK_MS)
+  timer.unref()
+}
+
+const command = findCommand(projectFolder())
+if (command === undefined) fail(INSTALL_HINT)
+run(command)

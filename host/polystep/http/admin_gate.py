@@ -1,0 +1,93 @@
+"""Who may use `/__polystep/`: the host's own pages, and holders of the token. Other web pages never."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from polystep.http.origins import is_same_origin
+from polystep.http.refusals import RequestRefused
+from polystep.http.settings import HttpSettings
+
+COOKIE = "polystep_session"
+_SAFE = ("GET", "HEAD")
+
+
+class AdminGate:
+    """Checks one request before any admin handler sees it.
+
+    Reads are open on a loopback address (the host allow-list keeps other sites out) and need the token elsewhere.
+    Changes need the token, or a browser that says the request comes from the host's own page. What a browser marks as
+    coming from another site is refused whatever it carries.
+
+    Source: design, section 8.
+    """
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._token = settings.token.encode()
+        self._reads_need_token = settings.require_token_for_reads
+        # Browsers send a cookie to every port of a host: what another local server may see is not the token itself.
+        self._session = hmac.new(self._token, b"polystep status page", hashlib.sha256).hexdigest()
+
+    def check(self, request: web.BaseRequest) -> None:
+        """Return when the request may go on.
+
+        Raises:
+            RequestRefused: 401 without the token where it is needed; 403 for a request that another site caused.
+        """
+        site = request.headers.get("Sec-Fetch-Site")
+        safe = request.method in _SAFE
+        if site == "cross-site" and not (safe and request.headers.get("Sec-Fetch-Mode") == "navigate"):
+            raise _from_elsewhere()
+        if self._has_bearer(request):
+            return
+        if self._reads_need_token and not self._has_session(request):
+            raise RequestRefused(
+                401,
+                {
+                    "error": "Token required",
+                    "hint": "Send 'Authorization: Bearer <token>', or open /__polystep/?token=<token> in a browser.",
+                },
+                {"WWW-Authenticate": 'Bearer realm="polystep"'},
+            )
+        if not safe and not _is_own_page(request, site):
+            raise _from_elsewhere()
+
+    def session_for(self, query: str) -> str | None:
+        """The session cookie to set for a page that was opened with `?token=`, when the token is right."""
+        given = parse_qs(query, max_num_fields=20).get("token", [""])[0]
+        return self._session if self._is_token(given) else None
+
+    def _has_bearer(self, request: web.BaseRequest) -> bool:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and self._is_token(given.strip())
+
+    def _has_session(self, request: web.BaseRequest) -> bool:
+        return bool(self._token) and _equal(request.cookies.get(COOKIE, ""), self._session.encode())
+
+    def _is_token(self, given: str) -> bool:
+        return bool(self._token) and _equal(given, self._token)
+
+
+def _equal(given: str, wanted: bytes) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted)
+
+
+def _is_own_page(request: web.BaseRequest, site: str | None) -> bool:
+    if site is not None:
+        return site == "same-origin"
+    origin, host = request.headers.get("Origin"), request.headers.get("Host", "")
+    return origin is not None and is_same_origin(origin, request.scheme, host)
+
+
+def _from_elsewhere() -> RequestRefused:
+    return RequestRefused(
+        403,
+        {
+            "error": "Forbidden",
+            "hint": "Use the status page itself, or send 'Authorization: Bearer <token>' from a program.",
+        },
+    )

@@ -1,0 +1,169 @@
+"""The admin API under `/__polystep/`: paths and parameters in, the `Admin` port's answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from polystep.contracts.ports import Admin, ProjectView
+from polystep.contracts.values import INTEGER_MAX, JSONObject
+from polystep.http.refusals import RequestRefused, json_answer
+from polystep.http.routes import decode_segment
+
+ROWS_MAX: Final = 1000
+"""Rows one answer may hold; a larger `limit` is cut to it."""
+ROWS_USUAL: Final = 100
+
+_STATUSES: Final = ("running", "completed", "failed", "rejected")
+_LEVELS: Final = ("debug", "info", "warn", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The query of an admin request, each parameter at most once."""
+
+    fields: dict[str, str]
+
+    def integer(self, name: str) -> int | None:
+        """A whole number from 0.
+
+        Raises:
+            RequestRefused: 400, it is something else.
+        """
+        text = self.fields.get(name)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= INTEGER_MAX):
+            raise _bad_parameter(name, text, "give a whole number")
+        return int(text)
+
+    def limit(self) -> int:
+        """How many rows, from 1 to `ROWS_MAX`."""
+        given = self.integer("limit")
+        return ROWS_USUAL if given is None else max(1, min(given, ROWS_MAX))
+
+    def one_of(self, name: str, choices: tuple[str, ...]) -> str | None:
+        """One of a few words.
+
+        Raises:
+            RequestRefused: 400, it is another one.
+        """
+        text = self.fields.get(name)
+        if text is not None and text not in choices:
+            raise _bad_parameter(name, text, f"give one of {', '.join(choices)}")
+        return text
+
+
+Answer: TypeAlias = "Awaitable[JSONObject | None]"
+Handler: TypeAlias = Callable[[tuple[str, ...], Query], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    method: str
+    pattern: tuple[str, ...]
+    """Segments after `/__polystep/`; `{name}` takes any one segment."""
+    handler: Handler
+
+    def fits(self, segments: list[str]) -> tuple[str, ...] | None:
+        """The values of the `{name}` segments, `None` when the path is another one."""
+        if len(segments) != len(self.pattern):
+            return None
+        pairs = list(zip(self.pattern, segments, strict=True))
+        if any(want != given for want, given in pairs if not want.startswith("{")):
+            return None
+        return tuple(given for want, given in pairs if want.startswith("{"))
+
+
+class AdminRoutes:
+    """Answers `/__polystep/health` and `/__polystep/api/`; the gate has let the request in before."""
+
+    def __init__(self, project: ProjectView, admin: Admin) -> None:
+        self._project = project
+        self._admin = admin
+        table: list[tuple[str, Handler]] = [
+            ("GET api/steps", lambda _, __: admin.steps()),
+            ("GET api/state", lambda _, __: admin.state_groups()),
+            ("GET api/state/{group}", lambda path, _: admin.state_items(path[0])),
+            ("GET api/state/{group}/{key}", lambda path, _: admin.state_value(path[0], path[1])),
+            ("GET api/streams/{stream}/{group}", lambda path, _: admin.stream_items(path[0], path[1])),
+            ("GET api/traces", self._traces),
+            ("GET api/traces/{id}", lambda path, _: admin.trace(path[0])),
+            ("GET api/logs", self._logs),
+            ("GET api/queues", lambda _, __: admin.queues()),
+            ("GET api/dead-letters", lambda _, query: admin.dead_letters(query.limit(), query.integer("before"))),
+            ("POST api/dead-letters/{id}/replay", self._replay),
+            ("GET api/cron", lambda _, __: admin.cron()),
+            ("POST api/cron/{step}/run", lambda path, _: admin.fire_cron(path[0])),
+        ]
+        self._routes = [
+            _Route(method, tuple(path.split("/")), handler)
+            for (method, path), handler in ((line.split(" "), handler) for line, handler in table)
+        ]
+        self._shown = ["GET /__polystep/health", *(line.replace(" ", " /__polystep/") for line, _ in table)]
+
+    async def health(self) -> web.Response:
+        """200 when every step that can load is loaded, else 503."""
+        if not self._project.ready:
+            return json_answer(503, {**await self._admin.health(), "status": "starting"}, {"Retry-After": "1"})
+        return json_answer(200, await self._admin.health())
+
+    async def answer(self, method: str, path: str, query: str) -> web.Response:
+        """Answer one API request.
+
+        Args:
+            method: The HTTP method.
+            path: Raw, after `/__polystep/`; each segment is decoded by itself, so groups and keys may hold `%2F`.
+            query: Raw.
+
+        Raises:
+            RequestRefused: 400 for a bad parameter, 404 for an unknown path or thing, 405 for a wrong method.
+        """
+        segments = [decode_segment(part) for part in path.split("/")]
+        methods: list[str] = []
+        for route in self._routes:
+            values = route.fits(segments)
+            if values is None:
+                continue
+            if route.method == method or (route.method, method) == ("GET", "HEAD"):
+                return self._found(await route.handler(values, _query(query)), segments)
+            methods.append(route.method)
+        if methods:
+            allowed = ", ".join(methods)
+            raise RequestRefused(405, {"error": "Method not allowed", "hint": f"Use {allowed}."}, {"Allow": allowed})
+        raise RequestRefused(
+            404, {"error": "Not found", "hint": "This is not part of the admin API.", "routes": [*self._shown]}
+        )
+
+    def _found(self, answer: JSONObject | None, segments: list[str]) -> web.Response:
+        if answer is None:
+            raise RequestRefused(404, {"error": "Not found", "hint": f"There is no {' / '.join(segments[1:])}."})
+        return json_answer(200, answer)
+
+    def _traces(self, _: tuple[str, ...], query: Query) -> Answer:
+        return self._admin.traces(query.limit(), query.integer("before"), query.one_of("status", _STATUSES))
+
+    def _logs(self, _: tuple[str, ...], query: Query) -> Answer:
+        return self._admin.logs(
+            query.limit(), query.fields.get("traceId"), query.one_of("level", _LEVELS), query.fields.get("step")
+        )
+
+    def _replay(self, path: tuple[str, ...], _: Query) -> Answer:
+        id = Query({"id": path[0]}).integer("id")
+        assert id is not None
+        return self._admin.replay(id)
+
+
+def _query(text: str) -> Query:
+    try:
+        return Query(dict(parse_qsl(text, keep_blank_values=True, max_num_fields=20)))
+    except ValueError:
+        raise RequestRefused(400, {"error": "Bad parameter", "hint": "Give at most 20 parameters."}) from None
+
+
+def _bad_parameter(name: str, text: str, fix: str) -> RequestRefused:
+    return RequestRefused(400, {"error": "Bad parameter", "hint": f"{name} is {text[:80]!r}; {fix}."})

@@ -1,0 +1,89 @@
+"""From what a handler returned to an HTTP response. Pure but for aiohttp's response type."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from polystep.contracts.values import JSONValue
+from polystep.http.refusals import JSON_TYPE, to_json
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+_OURS: Final = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade"})
+"""Framing belongs to the server: a handler that forwards another server's headers must not break it."""
+
+
+class StepAnswerInvalid(Exception):
+    """A handler returned something that is not `{status, headers?, body?}`; the text says what to change."""
+
+
+def step_answer(result: object) -> web.Response:
+    """Turn `{status, headers?, body?}` into a response.
+
+    Text is `text/html`, bytes `application/octet-stream`, unless a `content-type` header says otherwise; all else
+    is JSON. An absent body is empty; 204 and 304 never have one. A list as header value repeats the header.
+
+    Raises:
+        StepAnswerInvalid: Not such an object, or a status, header or body that HTTP cannot carry.
+
+    Source: reference of Motia 0.17, 2.5 (Express's `res.send`).
+    """
+    if not isinstance(result, dict):
+        given = "nothing" if result is None else f"a {type(result).__name__}"
+        raise StepAnswerInvalid(f"It returned {given}; return {{status: 200, body: ...}}.")
+    status = _status(result.get("status"))
+    headers: CIMultiDict[str] = CIMultiDict()
+    if given_headers := result.get("headers"):
+        _add_headers(headers, given_headers)
+    if status in (204, 304) or "body" not in result:
+        return web.Response(status=status, headers=headers)
+    payload, kind = _encode(result["body"])
+    if "Content-Type" not in headers:
+        headers["Content-Type"] = kind
+    return web.Response(status=status, body=payload, headers=headers)
+
+
+def _status(value: object) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
+        return value
+    raise StepAnswerInvalid(f"Its `status` is {value!r}; return a number from 200 to 599.")
+
+
+def _add_headers(headers: CIMultiDict[str], given: object) -> None:
+    if not isinstance(given, dict):
+        raise StepAnswerInvalid("Its `headers` are not an object; return {name: text}.")
+    for name, value in given.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise StepAnswerInvalid(f"The header name {name!r} is not allowed; use letters, digits and hyphens.")
+        if name.lower() in _OURS:
+            continue
+        for each in value if isinstance(value, list) else [value]:
+            headers.add(name, _header_text(name, each))
+
+
+def _header_text(name: str, value: object) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise StepAnswerInvalid(f"The header {name} is a {type(value).__name__}; give it as text.")
+    if _CONTROL.search(value):
+        raise StepAnswerInvalid(f"The header {name} holds a line break or another control character; remove it.")
+    return value
+
+
+def _encode(body: JSONValue) -> tuple[bytes, str]:
+    if isinstance(body, str):
+        return body.encode(), "text/html; charset=utf-8"
+    if isinstance(body, bytes):
+        return body, "application/octet-stream"
+    try:
+        return to_json(body), JSON_TYPE
+    except (TypeError, RecursionError) as broken:
+        raise StepAnswerInvalid(f"Its body is not JSON: {broken}.") from broken

@@ -1,0 +1,203 @@
+r"""Which step answers a method and path. Pure: from the project's flow to matches, no HTTP types.
+
+Paths are Express style: `/users/:id`, `/users/:id?`, `/files/*`, `/:from-:to`, `/v:major(\d+)`. Literal segments win
+over parameters, parameters over wildcards; between equals the first registered wins. Segments are compared after
+percent-decoding, so `%2F` never separates; one trailing slash is ignored, as in Express.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from polystep.contracts.steps import HttpTrigger, StepSpec
+from polystep.http.refusals import RequestRefused
+
+logger = logging.getLogger("polystep.http")
+
+_PLAIN_PARAM = re.compile(r":(\w+)(\?)?")
+_TOKEN = re.compile(r":(\w+)(?:\(((?:\\.|[^\\()])+)\))?|\*|[^:*]+|:")
+_ODD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The step that answers, and its path parameters, decoded."""
+
+    step: StepSpec
+    params: dict[str, str]
+
+
+@dataclass(slots=True)
+class _Claims:
+    """Steps that claim one place, by method, with the names its parameters have in that step's path."""
+
+    by_method: dict[str, tuple[StepSpec, tuple[str, ...]]] = field(default_factory=dict)
+
+    def add(self, method: str, step: StepSpec, names: tuple[str, ...]) -> None:
+        """Claim; the first one wins, discovery warns of the second."""
+        self.by_method.setdefault(method, (step, names))
+
+
+@dataclass(slots=True)
+class _Node:
+    """One place in the tree of segments."""
+
+    literal: dict[str, _Node] = field(default_factory=dict)
+    param: _Node | None = None
+    here: _Claims = field(default_factory=_Claims)
+    rest: _Claims = field(default_factory=_Claims)
+    """Claimed by a trailing `*`: everything below."""
+
+    def find(self, segments: list[str], at: int, values: tuple[str, ...]) -> Iterator[tuple[_Claims, tuple[str, ...]]]:
+        """Yield the claims that fit, best first. Each node is visited at most once for a path."""
+        if at == len(segments):
+            if self.here.by_method:
+                yield self.here, values
+            return
+        child = self.literal.get(segments[at])
+        if child is not None:
+            yield from child.find(segments, at + 1, values)
+        if self.param is not None and segments[at]:
+            yield from self.param.find(segments, at + 1, (*values, segments[at]))
+        if self.rest.by_method:
+            yield self.rest, (*values, "/".join(segments[at:]))
+
+
+class RouteTable:
+    """All routes of one generation of the project."""
+
+    def __init__(self, steps: Iterable[StepSpec]) -> None:
+        self._exact: dict[str, _Claims] = {}
+        self._root = _Node()
+        self._patterns: list[tuple[re.Pattern[str], _Claims]] = []
+        self.shown: list[str] = []
+        """Every route as `METHOD /path`, in the order they were registered."""
+        for step in steps:
+            if step.type == "api" and isinstance(step.trigger, HttpTrigger):
+                self._add(step, step.trigger.method.upper(), step.trigger.path)
+
+    def match(self, method: str, raw_path: str) -> Match | None:
+        """The step for a request; HEAD falls back to GET.
+
+        Raises:
+            RequestRefused: 400 when the path's percent-encoding is broken.
+        """
+        exact = self._exact.get(raw_path)
+        if exact is not None and (claim := exact.by_method.get(method)) is not None:
+            return Match(claim[0], {})
+        wanted = ("HEAD", "GET") if method == "HEAD" else (method,)
+        places = list(self._places(raw_path))
+        for name in wanted:
+            for claims, values in places:
+                claim = claims.by_method.get(name)
+                if claim is not None:
+                    return Match(claim[0], dict(zip(claim[1], values, strict=False)))
+        return None
+
+    def methods(self, raw_path: str) -> list[str]:
+        """Methods that some step claims at a path, sorted; HEAD comes with GET."""
+        found = {method for claims, _ in self._places(raw_path) for method in claims.by_method}
+        return sorted(found | {"HEAD"} if "GET" in found else found)
+
+    def _places(self, raw_path: str) -> Iterator[tuple[_Claims, tuple[str, ...]]]:
+        segments = [decode_segment(part) for part in raw_path.split("/")[1:]]
+        if len(segments) > 1 and segments[-1] == "":
+            yield from self._root.find(segments[:-1], 0, ())
+        yield from self._root.find(segments, 0, ())
+        for pattern, claims in self._patterns:
+            found = pattern.fullmatch(raw_path)
+            if found is not None:
+                yield claims, tuple(decode_segment(value or "") for value in found.groups())
+
+    def _add(self, step: StepSpec, method: str, path: str) -> None:
+        self.shown.append(f"{method} {path}")
+        segments = path.strip("/").split("/")
+        if all(":" not in part and "*" not in part for part in segments):
+            self._exact.setdefault(path, _Claims()).add(method, step, ())
+        if any(_is_odd(part, last=at == len(segments) - 1) for at, part in enumerate(segments)):
+            self._add_pattern(step, method, path)
+            return
+        self._add_to_tree(step, method, segments)
+
+    def _add_to_tree(self, step: StepSpec, method: str, segments: list[str]) -> None:
+        node, names = self._root, list[str]()
+        for part in segments:
+            if part == "*":
+                node.rest.add(method, step, (*names, "0"))
+                return
+            param = _PLAIN_PARAM.fullmatch(part)
+            if param is None:
+                node = node.literal.setdefault(decode_segment(part), _Node())
+                continue
+            if param[2]:  # Optional, so it is last (`_is_odd` sees to it): the step claims the place without it too.
+                without = node if names or len(segments) > 1 else node.literal.setdefault("", _Node())
+                without.here.add(method, step, tuple(names))
+            names.append(param[1])
+            node.param = node.param or _Node()
+            node = node.param
+        node.here.add(method, step, tuple(names))
+
+    def _add_pattern(self, step: StepSpec, method: str, path: str) -> None:
+        try:
+            pattern, names = _compile(path)
+        except re.error as broken:
+            logger.error(  # noqa: TRY400  # the place to fix is the step's path, not a stack of ours
+                "Step %s is not reachable: its path %r cannot be read (%s). Use segments such as :id or *.",
+                step.name,
+                path,
+                broken,
+            )
+            return
+        claims = _Claims()
+        claims.add(method, step, names)
+        self._patterns.append((pattern, claims))
+
+
+def decode_segment(text: str) -> str:
+    """Percent-decode one path segment.
+
+    Raises:
+        RequestRefused: 400 when the encoding is broken, or is not UTF-8.
+    """
+    try:
+        text.encode()  # aiohttp keeps bytes that are not UTF-8 as lone surrogates
+        if "%" not in text:
+            return text
+        if not _ODD_PERCENT.search(text):
+            return unquote(text, errors="strict")
+    except UnicodeError:
+        pass
+    raise RequestRefused(
+        400, {"error": "Malformed URL", "hint": "The path holds percent-encoding that is not UTF-8 text."}
+    )
+
+
+def _is_odd(part: str, *, last: bool) -> bool:
+    """Whether a segment needs a pattern: more than a literal, one whole parameter, or a trailing `*`."""
+    if part == "*" or part.endswith("?"):
+        return not (last and (part == "*" or _PLAIN_PARAM.fullmatch(part)))
+    return (":" in part or "*" in part) and _PLAIN_PARAM.fullmatch(part) is None
+
+
+def _compile(path: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    names: list[str] = []
+    stars, out = 0, ""
+    for part in path.strip("/").split("/"):
+        optional = part.endswith("?") and ":" in part
+        body = ""
+        for token in _TOKEN.finditer(part[:-1] if optional else part):
+            if token[1]:
+                names.append(token[1])
+                body += f"({token[2] or '[^/]+?'})"
+            elif token[0] == "*":
+                names.append(str(stars))
+                stars += 1
+                body += "(.*)"
+            else:
+                body += re.escape(token[0])
+        out += f"(?:/{body})?" if optional else f"/{body}"
+    return re.compile(out + "/?"), tuple(names)

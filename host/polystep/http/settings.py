@@ -1,0 +1,47 @@
+"""What the HTTP room is told by the project's settings and the command line. Knows nothing of files or flags."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from polystep.contracts.limits import BODY_BYTES_MAX, HEADER_BYTES_MAX, HTTP_RUNS_MAX
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs on this machine can reach an address; a name other than `localhost` counts as reachable."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Where to listen, whom to answer, and how much to take."""
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    """0 takes any free port; `HttpServer.bind` says which."""
+    token: str = ""
+    """The admin bearer token; empty refuses everything that needs one."""
+    dev: bool = False
+    """Pages on localhost, at any port, may call the user's routes."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Extra `Host` names, without a port; `.example.com` covers its subdomains."""
+    allowed_origins: tuple[str, ...] = ()
+    """Such as `https://app.example.com`; `*` allows every origin on the user's routes."""
+    require_token_for_reads: bool = False
+    """Set when the address is not loopback: all of `/__polystep/` but health needs the token."""
+    body_bytes_max: int = BODY_BYTES_MAX
+    header_bytes_max: int = HEADER_BYTES_MAX
+    """The request line, and one header field."""
+    headers_max: int = 128
+    """Header fields of one request; browsers send about 20."""
+    runs_max: int = HTTP_RUNS_MAX
+    body_timeout_s: float = 30.0
+    """From the headers to the last byte of the body; a client that dribbles is answered 408."""
+    keepalive_timeout_s: float = 75.0
+    """An idle connection, or one that never ends its headers, is closed; proxies reuse theirs for 60 s."""

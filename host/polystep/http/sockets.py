@@ -1,0 +1,92 @@
+"""WebSockets: who may open one, and all that are open."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from aiohttp import WSCloseCode, web
+
+from polystep.contracts.limits import SOCKET_MESSAGE_BYTES_MAX
+from polystep.contracts.ports import StreamHub
+from polystep.http.origins import Origins, is_same_origin
+from polystep.http.refusals import RequestRefused
+from polystep.http.settings import HttpSettings
+from polystep.http.socket_client import SharedFrames, SocketClient
+
+HEARTBEAT_S: Final = 30.0
+"""A ping this often; a client that answers none within half of it is gone, and proxies keep the connection."""
+
+_CLOSE_TIMEOUT_S: Final = 2.0
+"""For the client's side of the closing handshake."""
+
+
+class Sockets:
+    """Opens sockets for the streams room's changes and closes them at the stop."""
+
+    def __init__(self, settings: HttpSettings, hub: StreamHub) -> None:
+        self._origins = Origins(settings)
+        self._hub = hub
+        self._frames = SharedFrames()
+        self._clients: set[SocketClient] = set()
+        self._none_left = asyncio.Event()
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Upgrade one request and serve its client until the socket closes.
+
+        Raises:
+            RequestRefused: 403 for a page of another origin, before the upgrade; 400 for a broken handshake.
+        """
+        self._check_origin(request)
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S,
+            timeout=_CLOSE_TIMEOUT_S,
+            compress=False,  # frames are encoded once for all clients
+            # Above our own bound, whose refusal carries a reason; aiohttp closes beyond this one with a bare 1009.
+            max_msg_size=4 * SOCKET_MESSAGE_BYTES_MAX,
+            protocols=_offered_protocol(request),
+        )
+        if not socket.can_prepare(request):
+            raise RequestRefused(
+                400, {"error": "Bad WebSocket handshake", "hint": "Send Upgrade, Connection and a version 13 key."}
+            )
+        await socket.prepare(request)
+        client = SocketClient(socket, request, self._hub, self._frames)
+        self._clients.add(client)
+        try:
+            await client.run()
+        finally:
+            self._clients.discard(client)
+            if not self._clients:
+                self._none_left.set()
+        return socket
+
+    async def stop(self) -> None:
+        """Close every socket (1001) and wait for them; clients that do not answer are cut off."""
+        self._none_left.clear()
+        for client in self._clients:
+            client.end(WSCloseCode.GOING_AWAY, "the server is stopping")
+        if self._clients:
+            await self._none_left.wait()
+
+    def _check_origin(self, request: web.BaseRequest) -> None:
+        """Browsers always send `Origin` here, and nothing else stops a page from connecting: there is no CORS."""
+        origin = request.headers.get("Origin")
+        if origin is None or self._origins.allows(origin):
+            return
+        # Either scheme: behind a proxy that ends TLS, the page's is not ours.
+        host = request.headers.get("Host", "")
+        if not any(is_same_origin(origin, scheme, host) for scheme in ("http", "https")):
+            raise RequestRefused(
+                403,
+                {
+                    "error": "Origin not allowed",
+                    "hint": f"Add {origin[:200]!r} to `[http] allowed_origins` to let its pages connect.",
+                },
+            )
+
+
+def _offered_protocol(request: web.BaseRequest) -> tuple[str, ...]:
+    """The first subprotocol the client offers: browsers drop a connection that answers none of theirs."""
+    first = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")[0].strip()
+    return (first,) if first else ()

@@ -1,0 +1,123 @@
+"""The stand-in's own small server: two OpenAI routes on a loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import orjson
+from aiohttp import web
+
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.http.bodies import read_body
+from polystep.http.connections import ConnectionServer
+from polystep.http.listening import listen
+from polystep.http.refusals import RequestRefused, json_answer
+from polystep.http.settings import HttpSettings
+from polystep.http.standin.replies import MADE_AT_S, ChatRefused, Reply, reply_to
+
+MODEL = "polystep-stand-in"
+
+_SUPPORTED = "POST /v1/chat/completions and GET /v1/models"
+
+
+class StandInServer:
+    """An OpenAI-compatible model server without a model: deterministic, without latency, on loopback only.
+
+    Set `OPENAI_BASE_URL` to `base_url`, and `OPENAI_API_KEY` to anything, for the official clients to use it.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._settings = HttpSettings(host="127.0.0.1", port=port)
+        self._listening: socket.socket | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: ConnectionServer | None = None
+
+    def bind(self) -> int:
+        """Take the port, and return the real one.
+
+        Raises:
+            AddressUnavailable: Another program has it.
+        """
+        if self._listening is None:
+            self._listening = listen(self._settings.host, self._settings.port)
+        port: int = self._listening.getsockname()[1]
+        return port
+
+    @property
+    def base_url(self) -> str:
+        """What clients take as base URL; binds when that has not happened."""
+        return f"http://{self._settings.host}:{self.bind()}/v1"
+
+    async def start(self) -> None:
+        """Answer requests."""
+        self.bind()
+        assert self._listening is not None
+        self._connections = ConnectionServer(self._handle, self._settings)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connections, sock=self._listening)
+
+    async def stop(self) -> None:
+        """Stop listening and end all connections."""
+        server, self._server = self._server, None
+        connections, self._connections = self._connections, None
+        listening, self._listening = self._listening, None
+        if server is None or connections is None:
+            if listening is not None:
+                listening.close()
+            return
+        server.close()
+        connections.pre_shutdown()
+        await connections.shutdown(1.0)
+        await server.wait_closed()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        route = (request.method, request.raw_path.partition("?")[0].rstrip("/"))
+        try:
+            if route == ("GET", "/v1/models"):
+                return json_answer(200, _models())
+            if route != ("POST", "/v1/chat/completions"):
+                return _unknown(*route)
+            return await self._complete(request)
+        except ChatRefused as refused:
+            return json_answer(refused.status, refused.to_json())
+
+    async def _complete(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await self._body(request)
+        reply = reply_to(body)
+        if isinstance(body, dict) and body.get("stream"):
+            return await _send_stream(request, reply, body.get("stream_options"))
+        return json_answer(200, reply.completion())
+
+    async def _body(self, request: web.BaseRequest) -> JSONValue:
+        try:
+            data = await read_body(request, self._settings)
+        except RequestRefused as refused:
+            raise ChatRefused(str(refused.body.get("hint")), status=refused.status) from refused
+        try:
+            value: JSONValue = orjson.loads(data)
+        except orjson.JSONDecodeError as broken:
+            raise ChatRefused(f"We could not parse the JSON body of your request: {broken}") from broken
+        return value
+
+
+def _unknown(method: str, path: str) -> web.Response:
+    message = f"{method} {path[:200]} is not here. The stand-in supports {_SUPPORTED}."
+    return json_answer(404, ChatRefused(message, code="unknown_url").to_json())
+
+
+def _models() -> JSONObject:
+    model: JSONObject = {"id": MODEL, "object": "model", "created": MADE_AT_S, "owned_by": "polystep"}
+    return {"object": "list", "data": [model]}
+
+
+async def _send_stream(request: web.BaseRequest, reply: Reply, options: JSONValue) -> web.StreamResponse:
+    """Send server-sent events: `data: {chunk}` each, then `data: [DONE]`."""
+    with_usage = isinstance(options, dict) and options.get("include_usage") is True
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await response.prepare(request)
+    for chunk in reply.chunks(with_usage=with_usage):
+        await response.write(b"data: " + orjson.dumps(chunk) + b"\n\n")
+    await response.write(b"data: [DONE]\n\n")
+    await response.write_eof()
+    return response

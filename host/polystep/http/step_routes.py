@@ -1,0 +1,196 @@
+"""Requests to the user's own routes: find the step, build its request, run it, answer."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.ports import ProjectView, StepCaller
+from polystep.contracts.steps import StepSpec
+from polystep.contracts.values import JSONObject
+from polystep.http.answers import StepAnswerInvalid, step_answer
+from polystep.http.bodies import NO_BODY, parse_body, parse_fields, read_body
+from polystep.http.origins import Origins, cors_headers, preflight_headers
+from polystep.http.refusals import RequestRefused, refusal_answer
+from polystep.http.routes import Match, RouteTable
+from polystep.http.settings import HttpSettings
+
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+_USUAL_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_ROUTES_SHOWN_MAX: Final = 12
+"""Routes named in a 404's hint: enough to spot a typing error."""
+
+_UNAVAILABLE: Final = {
+    "overloaded": "Service overloaded",
+    "runner_gone": "Step interrupted",
+    "host_stopping": "Server stopping",
+    "cancelled": "Step cancelled",
+}
+
+
+def new_trace_id(traceparent: str | None) -> str:
+    """The trace id of a valid W3C `traceparent`, else a new one: 32 hex digits."""
+    if traceparent is not None and (found := _TRACEPARENT.fullmatch(traceparent.strip())):
+        return found[1]
+    return os.urandom(16).hex()
+
+
+class StepRoutes:
+    """Answers everything outside `/__polystep/`."""
+
+    def __init__(self, settings: HttpSettings, project: ProjectView, steps: StepCaller) -> None:
+        self._settings = settings
+        self._project = project
+        self._steps = steps
+        self._origins = Origins(settings)
+        self._generation: int | None = None
+        self._table = RouteTable(())
+        self._running = 0
+
+    def claims(self, method: str, path: str) -> bool:
+        """Whether a step answers here.
+
+        Raises:
+            RequestRefused: 400, the path cannot be decoded.
+        """
+        return self._routes().match(method, path) is not None
+
+    async def answer(self, request: web.BaseRequest, path: str, query: str) -> web.Response:
+        """Answer one request, with a trace id; a page of an allowed origin may read the answer.
+
+        Args:
+            request: As aiohttp gives it.
+            path: Raw, still percent-encoded.
+            query: What follows the `?`, still percent-encoded.
+        """
+        trace_id = new_trace_id(request.headers.get("traceparent"))
+        try:
+            answer = await self._dispatch(request, path, query, trace_id)
+        except RequestRefused as refused:
+            answer = refusal_answer(refused, trace_id)
+        answer.headers["X-Trace-Id"] = trace_id
+        origin = request.headers.get("Origin")
+        if origin is not None and self._origins.allows(origin):
+            for name, value in cors_headers(origin).items():
+                answer.headers.setdefault(name, value)
+            answer.headers.add("Vary", "Origin")
+        return answer
+
+    async def _dispatch(self, request: web.BaseRequest, path: str, query: str, trace_id: str) -> web.Response:
+        table = self._routes()
+        found = table.match(request.method, path)
+        if found is None:
+            return self._unclaimed(request, table, path)
+        step = found.step
+        step_request = await self._step_request(request, found, query)
+        validator = self._project.body_validator(step)
+        if validator is not None and (issues := validator.issues(step_request["body"])):
+            self._steps.reject_http(step, step_request, trace_id, issues)
+            raise RequestRefused(400, {"error": "Validation failed", "issues": [issue.to_json() for issue in issues]})
+        result = await self._run(step, step_request, trace_id)
+        try:
+            return step_answer(result)
+        except StepAnswerInvalid as invalid:
+            self._steps.answer_refused(step, trace_id, str(invalid))
+            raise RequestRefused(500, {"error": "Internal server error"}) from invalid
+
+    async def _run(self, step: StepSpec, step_request: JSONObject, trace_id: str) -> JSONObject:
+        if self._running >= self._settings.runs_max:
+            hint = f"{self._running} requests are in handlers, the most allowed at once."
+            raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "1"})
+        self._running += 1
+        try:
+            return await self._steps.run_http(step, step_request, trace_id)
+        except PolystepError as error:
+            raise _failure(error) from error
+        finally:
+            self._running -= 1
+
+    async def _step_request(self, request: web.BaseRequest, found: Match, query: str) -> JSONObject:
+        body = NO_BODY
+        if request.body_exists:
+            data = await read_body(request, self._settings)
+            body = parse_body(request.headers.get("Content-Type", ""), data, present=True)
+        return {
+            "body": body.value,
+            "headers": _headers(request.headers),
+            "pathParams": dict(found.params),
+            "queryParams": parse_fields(query),
+            "rawBody": body.raw,
+        }
+
+    def _routes(self) -> RouteTable:
+        generation = self._project.generation
+        if generation != self._generation:
+            self._table = RouteTable(self._project.flow.steps.values())
+            self._generation = generation
+        return self._table
+
+    def _unclaimed(self, request: web.BaseRequest, table: RouteTable, path: str) -> web.Response:
+        methods = table.methods(path)
+        if request.method == "OPTIONS":
+            if "Access-Control-Request-Method" in request.headers:
+                return self._preflight(request, methods)
+            if methods:
+                return web.Response(status=204, headers={"Allow": ", ".join(methods)})
+        where: JSONObject = {"method": request.method, "path": path}
+        if methods:
+            allowed = ", ".join(methods)
+            raise RequestRefused(
+                405, {"error": "Method not allowed", **where, "hint": f"Use {allowed}."}, {"Allow": allowed}
+            )
+        raise RequestRefused(404, {"error": "Not found", **where, "hint": self._not_found_hint(table)})
+
+    def _preflight(self, request: web.BaseRequest, methods: list[str]) -> web.Response:
+        origin = request.headers.get("Origin", "")
+        if not self._origins.allows(origin):
+            raise RequestRefused(
+                403,
+                {
+                    "error": "Origin not allowed",
+                    "hint": f"Add {origin[:200]!r} to `[http] allowed_origins` to let its pages call this server.",
+                },
+            )
+        wanted = request.headers.get("Access-Control-Request-Headers", "")
+        return web.Response(status=204, headers=preflight_headers(methods or _USUAL_METHODS, wanted))
+
+    def _not_found_hint(self, table: RouteTable) -> str:
+        if not self._settings.dev:
+            return "No step claims this path."
+        if not table.shown:
+            return "No step has a route yet: add one with type 'api', a path and a method."
+        more = len(table.shown) - _ROUTES_SHOWN_MAX
+        return f"Routes: {', '.join(table.shown[:_ROUTES_SHOWN_MAX])}" + (f" and {more} more." if more > 0 else ".")
+
+
+def _headers(headers: CIMultiDictProxy[str]) -> JSONObject:
+    """Lower-case names; a repeated header is joined as Node joins it."""
+    out: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        text = value if value.isascii() else _readable(value)
+        out[key] = f"{out[key]}{'; ' if key == 'cookie' else ', '}{text}" if key in out else text
+    return {**out}
+
+
+def _readable(value: str) -> str:
+    """Bytes that are not UTF-8 arrive as lone surrogates; HTTP's own reading of them is Latin-1."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
+
+
+def _failure(error: PolystepError) -> RequestRefused:
+    """The step's own message stays in its trace: it may hold what a client must not see."""
+    if error.name in _UNAVAILABLE:
+        return RequestRefused(503, {"error": _UNAVAILABLE[error.name]}, {"Retry-After": "1"})
+    if error.name == "timed_out":
+        return RequestRefused(504, {"error": "Step timed out"})
+    return RequestRefused(500, {"error": "Internal server error"})

@@ -1,0 +1,192 @@
+"""`kill -9` of the host and of runners: nothing accepted is lost, nothing is done twice that must be done once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.model import ANSWER, serve_model
+from tests.e2e.running import ROOT, Running, children_of, make_project
+
+pytestmark = pytest.mark.e2e
+
+TICKET = {"subject": "The export button does nothing", "body": "Every export stops at once.", "email": "a@example.com"}
+
+
+def sample_project(folder: Path) -> Path:
+    files = {f"steps/{path.relative_to(ROOT / 'steps')}": path.read_text() for path in step_files()}
+    return make_project(folder, files)
+
+
+def step_files() -> list[Path]:
+    return [path for path in sorted((ROOT / "steps").rglob("*")) if path.suffix in (".ts", ".js", ".py")]
+
+
+async def test_a_killed_host_finishes_every_accepted_ticket_once(tmp_path: Path) -> None:
+    project = sample_project(tmp_path)
+    async with serve_model() as model:
+        first = Running(project, environment=model.environment)
+        await first.launch()
+        await first.ready()
+        # Some tickets get through, some wait for the model, some are still in the queue: then the host dies.
+        accepted = [(await first.post("/tickets", TICKET))["ticketId"] for _ in range(5)]
+        await first.line("ExtractKeywords", count=5)
+        model.open.clear()
+        accepted += [(await first.post("/tickets", TICKET))["ticketId"] for _ in range(20)]
+        await model.asked.wait()
+        await first.kill()
+        model.open.set()
+        async with Running(project, environment=model.environment) as second:
+            await second.line("ExtractKeywords", count=20)
+            await nothing_waits(second)
+            tickets = (await second.api("state/tickets"))["items"]
+            assert sorted(tickets) == sorted(accepted)
+            for ticket in tickets.values():
+                assert ticket["priority"] == ANSWER["priority"]
+                assert len(ticket["keywords"]) > 0
+            # Once: every ticket's emit was committed with exactly one completion, before or after the kill.
+            extracted = [
+                line for line in (*first.lines, *second.lines) if "ExtractKeywords" in line and "[INFO]" in line
+            ]
+            for ticket_id in accepted:
+                assert sum(ticket_id in line for line in extracted) == 1
+            assert (await second.api("dead-letters"))["deadLetters"] == []
+
+
+async def test_a_killed_host_leaves_no_runner_behind(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/block_step.py": BLOCKING, "steps/block.step.js": BLOCKING_NODE})
+    host = Running(project)
+    await host.launch()
+    await host.ready()
+    runners = [pid for pid in children_of(host.process.pid)]
+    # Both runners are inside an endless loop: they cannot notice the end of their channel in the ordinary way.
+    blocked = [asyncio.create_task(host.http.get(path)) for path in ("/block-python", "/block-node")]
+    await host.line("python blocks")
+    await host.line("node blocks")
+    descriptors = [os.pidfd_open(pid) for pid in runners]
+    await host.kill()
+    for task in blocked:
+        task.cancel()
+    await asyncio.gather(*blocked, return_exceptions=True)
+    for descriptor in descriptors:
+        await readable(descriptor)
+
+
+async def test_a_killed_runner_costs_no_event(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/slow.step.ts": SLOW, "steps/count_step.py": COUNT})
+    async with Running(project) as host:
+        await host.post("/start", {"count": 30})
+        await host.line("working on 0")
+        for pid in children_of(host.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        await host.line("counted", count=30)
+        await nothing_waits(host)
+        counted = (await host.api("state/counted"))["items"]
+        assert sorted(counted) == sorted(str(number) for number in range(30))
+        assert (await host.api("dead-letters"))["deadLetters"] == []
+
+
+async def test_a_step_that_kills_its_runner_ends_in_the_dead_letters_and_takes_nobody_along(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path, {"steps/mixed.step.ts": MIXED, "steps/victim.step.ts": VICTIM, "steps/poison.step.ts": POISON}
+    )
+    async with Running(project) as host:
+        # The caller itself may be cut off by the crash; what it emitted before is on disk.
+        async with host.http.post("/mixed", json={}) as response:
+            assert response.status in (200, 503)
+        letters = await dead_letters(host, 1)
+        assert [(letter["step"], letter["error"]["name"]) for letter in letters] == [("Poison", "runner_gone")]
+        await nothing_waits(host)
+        done = (await host.api("state/victims"))["items"]
+        assert sorted(done) == sorted(str(number) for number in range(10))
+
+
+async def nothing_waits(host: Running) -> None:
+    async with asyncio.timeout(30):
+        while (await host.api("queues"))["queues"]:
+            pass
+
+
+async def dead_letters(host: Running, count: int) -> list[dict[str, dict[str, str]]]:
+    async with asyncio.timeout(40):
+        while True:
+            letters: list[dict[str, dict[str, str]]] = (await host.api("dead-letters"))["deadLetters"]
+            if len(letters) >= count:
+                return letters
+
+
+async def readable(descriptor: int) -> None:
+    """A process descriptor becomes readable when its process ends."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        async with asyncio.timeout(15):
+            await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+BLOCKING = """
+config = {"type": "api", "name": "BlockPython", "path": "/block-python", "method": "GET", "emits": []}
+
+async def handler(req, context):
+    context.logger.info("python blocks")
+    import asyncio
+    await asyncio.sleep(0)
+    while True:
+        pass
+"""
+BLOCKING_NODE = """
+export const config = { type: 'api', name: 'BlockNode', path: '/block-node', method: 'GET', emits: [] }
+export const handler = async (req, { logger }) => {
+  logger.info('node blocks')
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  for (;;) {}
+}
+"""
+SLOW = """
+export const config = { type: 'api', name: 'Start', path: '/start', method: 'POST', emits: ['work'] }
+export const handler = async (req: any, { emit }: any) => {
+  for (let number = 0; number < req.body.count; number++) await emit({ topic: 'work', data: { number } })
+  return { status: 200, body: {} }
+}
+"""
+COUNT = """
+import asyncio
+
+config = {"type": "event", "name": "Count", "subscribes": ["work"], "emits": []}
+
+async def handler(data, context):
+    context.logger.info(f"working on {data['number']}")
+    await asyncio.sleep(0.2)
+    await context.state.set("counted", str(data["number"]), context.attempt)
+    context.logger.info(f"counted {data['number']}")
+"""
+MIXED = """
+export const config = { type: 'api', name: 'Mixed', path: '/mixed', method: 'POST', emits: ['poison', 'victim'] }
+export const handler = async (req: any, { emit }: any) => {
+  for (let number = 0; number < 10; number++) await emit({ topic: 'victim', data: { number } })
+  await emit({ topic: 'poison', data: {} })
+  return { status: 200, body: {} }
+}
+"""
+VICTIM = """
+export const config = { type: 'event', name: 'Victim', subscribes: ['victim'], emits: [] }
+export const handler = async ({ number }: any, { state, logger }: any) => {
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await state.set('victims', String(number), true)
+  logger.info(`victim done ${number}`)
+}
+"""
+POISON = """
+export const config = {
+  type: 'event', name: 'Poison', subscribes: ['poison'], emits: [], infrastructure: { queue: { maxRetries: 1 } },
+}
+export const handler = async () => { process.kill(process.pid, 'SIGSEGV') }
+"""

@@ -1,0 +1,145 @@
+"""Saving files while the host runs: broken files are named and mended, helpers count, no event is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import Running, make_project
+from tests.e2e.test_crash import nothing_waits
+
+pytestmark = pytest.mark.e2e
+
+
+async def test_a_file_that_fails_to_load_is_named_the_rest_runs_and_saving_mends_it(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {
+            "steps/good.step.ts": api_step("Good", "/good", "'good'"),
+            "steps/broken.step.ts": "export const config = {{{",
+            "steps/missing.step.ts": f"import x from 'no-such-package'\n{api_step('Missing', '/missing', 'x')}",
+            "steps/noconfig.step.js": "export const handler = () => {}",
+            "steps/bad_step.py": "import no_such_module\n",
+            "steps/exits_step.py": "import os\nos._exit(3)\n",
+            "steps/works_step.py": PYTHON_API,
+        },
+    )
+    async with Running(project) as host:
+        assert await host.get("/good") == {"said": "good"}
+        assert await host.get("/works") == {"said": "works"}
+        listed = {each["file"]: each for each in (await host.api("steps"))["steps"]}
+        errors = {file: each["error"] for file, each in listed.items()}
+        assert errors["steps/good.step.ts"] is None
+        assert errors["steps/works_step.py"] is None
+        for file, reason in (
+            ("steps/broken.step.ts", "broken.step.ts:1"),
+            ("steps/missing.step.ts", "no-such-package"),
+            ("steps/noconfig.step.js", "config"),
+            ("steps/bad_step.py", "no_such_module"),
+            ("steps/exits_step.py", "exited with status 3"),
+        ):
+            assert reason in errors[file]
+            await host.line("[ERROR]", file)
+
+        (tmp_path / "steps/broken.step.ts").write_text(api_step("Broken", "/broken", "'mended'"))
+        await host.line("[CREATED] Step (API) steps/broken.step.ts")
+        assert await host.get("/broken") == {"said": "mended"}
+        (tmp_path / "steps/good.step.ts").write_text("export const config = 1 +")
+        await host.line("[REMOVED] Step (API) steps/good.step.ts")
+        await host.get("/good", status=404)
+        (tmp_path / "steps/good.step.ts").unlink()
+        (tmp_path / "steps/fresh_step.py").write_text(PYTHON_API.replace("works", "fresh").replace("Works", "Fresh"))
+        await host.line("[CREATED] Step (API) steps/fresh_step.py")
+        assert await host.get("/fresh") == {"said": "fresh"}
+
+
+async def test_a_helper_counts_as_part_of_the_steps_that_import_it(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {
+            "steps/a.step.ts": f"import {{ word }} from './lib/word'\n{api_step('A', '/a', 'word')}",
+            "steps/lib/word.ts": "export const word = 'before'\n",
+            "steps/b_step.py": "from shared.word import word\n" + PYTHON_API.replace('"works"', "word", 1),
+            "shared/word.py": "word = 'before'\n",
+        },
+    )
+    async with Running(project) as host:
+        assert await host.get("/a") == {"said": "before"}
+        assert await host.get("/works") == {"said": "before"}
+        (tmp_path / "steps/lib/word.ts").write_text("export const word = 'after'\n")
+        (tmp_path / "shared/word.py").write_text("word = 'after'\n")
+        await becomes(host, "/a", {"said": "after"})
+        await becomes(host, "/works", {"said": "after"})
+
+
+async def test_events_wait_for_a_broken_subscriber_and_runs_in_progress_end_in_the_old_code(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {"steps/start.step.ts": START, "steps/work.step.ts": WORK.replace("VERSION", "one")},
+    )
+    async with Running(project) as host:
+        await host.post("/start", {"ms": 1500})
+        await host.line("one begins")
+        (tmp_path / "steps/work.step.ts").write_text("throw new Error('half an edit')\n")
+        await host.line("[ERROR]", "steps/work.step.ts")
+        await host.post("/start", {"ms": 1})
+        (tmp_path / "steps/work.step.ts").write_text(WORK.replace("VERSION", "two"))
+        await host.line("two ends")
+        await host.line("one ends")
+        await nothing_waits(host)
+        assert [line for line in host.lines if "two begins" in line or "one begins" in line][0].endswith("one begins")
+        assert (await host.api("dead-letters"))["deadLetters"] == []
+
+
+async def test_a_broken_subscriber_keeps_its_events_over_a_restart(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {"steps/start.step.ts": START, "steps/work.step.ts": WORK.replace("VERSION", "one")},
+    )
+    async with Running(project):
+        (tmp_path / "steps/work.step.ts").write_text("throw new Error('half an edit')\n")
+    async with Running(project) as host:
+        await host.line("[ERROR]", "steps/work.step.ts")
+        await host.post("/start", {"ms": 1})
+        (tmp_path / "steps/work.step.ts").write_text(WORK.replace("VERSION", "two"))
+        await host.line("two ends")
+
+
+async def becomes(host: Running, path: str, answer: object) -> None:
+    """Each save prints an update of nothing by name when only a helper changed: ask until the new code answers."""
+    async with asyncio.timeout(15):
+        while await host.get(path) != answer:
+            pass
+
+
+def api_step(name: str, path: str, said: str) -> str:
+    return (
+        f"export const config = {{ type: 'api', name: '{name}', path: '{path}', method: 'GET', emits: [] }}\n"
+        f"export const handler = async () => ({{ status: 200, body: {{ said: {said} }} }})\n"
+    )
+
+
+PYTHON_API = """
+said = "works"
+config = {"type": "api", "name": "Works", "path": "/works", "method": "GET", "emits": []}
+
+async def handler(req, context):
+    return {"status": 200, "body": {"said": said}}
+"""
+START = """
+export const config = { type: 'api', name: 'Start', path: '/start', method: 'POST', emits: ['work'] }
+export const handler = async (req: any, { emit }: any) => {
+  await emit({ topic: 'work', data: req.body })
+  return { status: 200, body: {} }
+}
+"""
+WORK = """
+export const config = { type: 'event', name: 'Work', subscribes: ['work'], emits: [] }
+export const handler = async ({ ms }: any, { logger }: any) => {
+  logger.info('VERSION begins')
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  logger.info('VERSION ends')
+}
+"""

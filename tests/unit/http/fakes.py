@@ -1,0 +1,239 @@
+"""In-test implementations of the ports the HTTP room is handed. They copy what crosses them."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import aiohttp
+
+from polystep.contracts.clock import SystemClock
+from polystep.contracts.errors import Issue
+from polystep.contracts.events import ChangeType, StreamChange
+from polystep.contracts.ports import StreamSubscriber, Validator
+from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec, StreamSpec
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.http import HttpServer, HttpSettings
+
+TOKEN = "token-of-this-test"
+
+
+def api_step(name: str, method: str, path: str) -> StepSpec:
+    source = SourceFile(f"steps/{name}.step.ts", "step", "typescript", "node")
+    return StepSpec(name=name, type="api", source=source, trigger=HttpTrigger(method, path))
+
+
+class RequiresSubject:
+    """Accepts objects with a `subject`."""
+
+    def issues(self, value: object) -> list[Issue]:
+        if isinstance(value, dict) and "subject" in value:
+            return []
+        return [Issue(("subject",), "is required", "required")]
+
+
+class FakeProject:
+    def __init__(self, *steps: StepSpec) -> None:
+        self.generation = 1
+        self.ready = True
+        self.flow = Flow(steps={step.name: step for step in steps})
+        self.validators: dict[str, Validator] = {}
+
+    def replace(self, *steps: StepSpec) -> None:
+        self.flow = replace(self.flow, steps={step.name: step for step in steps})
+        self.generation += 1
+
+    def add_stream(self, name: str) -> None:
+        source = SourceFile(f"steps/{name}.stream.ts", "stream", "typescript", "node")
+        self.flow = replace(self.flow, streams={name: StreamSpec(name, source)})
+
+    def body_validator(self, step: StepSpec) -> Validator | None:
+        return self.validators.get(step.name)
+
+
+@dataclass
+class FakeSteps:
+    """Answers with `result`, or with what `handler` returns; remembers every request."""
+
+    result: object = field(default_factory=lambda: {"status": 200, "body": {"ok": True}})
+    handler: Callable[[JSONObject], Awaitable[object]] | None = None
+    calls: list[tuple[str, JSONObject, str]] = field(default_factory=list)
+    rejected: list[tuple[str, JSONObject, str, list[Issue]]] = field(default_factory=list)
+    refused: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str) -> JSONObject:
+        self.calls.append((step.name, copy.deepcopy(request), trace_id))
+        if isinstance(self.result, Exception):
+            raise self.result
+        result = self.result if self.handler is None else await self.handler(copy.deepcopy(request))
+        return cast("JSONObject", copy.deepcopy(result))  # tests return wrong answers on purpose
+
+    def reject_http(self, step: StepSpec, request: JSONObject, trace_id: str, issues: Sequence[Issue]) -> None:
+        self.rejected.append((step.name, copy.deepcopy(request), trace_id, list(issues)))
+
+    def answer_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
+        self.refused.append((step.name, trace_id, message))
+
+    @property
+    def request(self) -> JSONObject:
+        """The last request a handler was given."""
+        return self.calls[-1][1]
+
+
+class FakeHub:
+    """Streams in memory; `gate`, when set, holds every snapshot until it is released."""
+
+    def __init__(self) -> None:
+        self.streams = {"chat", "closed"}
+        self.items: dict[tuple[str, str, str], JSONObject] = {}
+        self.rooms: dict[tuple[str, str, str | None], dict[StreamSubscriber, None]] = {}
+        self.gate: asyncio.Event | None = None
+        self.snapshot_begun = asyncio.Event()
+        self.subscribed = asyncio.Event()
+        self.unsubscribed = asyncio.Event()
+        self.forgotten = asyncio.Event()
+        self.failure: Exception | None = None
+        self.clock_ms = 1000
+
+    def stream_exists(self, stream: str) -> bool:
+        return stream in self.streams
+
+    def access_refusal(self, stream: str) -> str | None:
+        return "Access denied" if stream == "closed" else None
+
+    def subscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
+        self.rooms.setdefault((stream, group, id), {})[subscriber] = None
+        self.subscribed.set()
+
+    def unsubscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
+        self.rooms.get((stream, group, id), {}).pop(subscriber, None)
+        self.unsubscribed.set()
+
+    def forget(self, subscriber: StreamSubscriber) -> None:
+        for members in self.rooms.values():
+            members.pop(subscriber, None)
+        self.forgotten.set()
+
+    async def snapshot(self, stream: str, group: str, id: str | None) -> JSONValue:
+        # Read now: what changes while the caller waits is not in it.
+        found: JSONValue = [copy.deepcopy(v) for (s, g, _), v in self.items.items() if (s, g) == (stream, group)]
+        if id is not None:
+            found = copy.deepcopy(self.items.get((stream, group, id)))
+        self.snapshot_begun.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+        return found
+
+    def next_timestamp_ms(self) -> int:
+        self.clock_ms += 1
+        return self.clock_ms
+
+    def change(self, type_: ChangeType, group: str, id: str | None, data: JSONValue, stream: str = "chat") -> None:
+        """Store and tell; a subscriber of the item and of its group is told twice, the worst a hub may do."""
+        if id is not None and type_ in ("create", "update") and isinstance(data, dict):
+            self.items[stream, group, id] = copy.deepcopy(data)
+        change = StreamChange(type_, stream, group, id, copy.deepcopy(data), self.next_timestamp_ms())
+        for room in dict.fromkeys([(stream, group, None), (stream, group, id)]):
+            for subscriber in list(self.rooms.get(room, {})):
+                subscriber.changed(change)
+
+
+class FakeAdmin:
+    """Answers with what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    async def health(self) -> JSONObject:
+        return {"status": "ready", "version": "0.1.0"}
+
+    async def steps(self) -> JSONObject:
+        return {"steps": [{"name": "Hello"}], "streams": []}
+
+    async def state_groups(self) -> JSONObject:
+        return {"groups": [{"group": "tickets", "keys": 2}]}
+
+    async def state_items(self, group: str) -> JSONObject:
+        return {"items": {"blob": b"\x00\xff", "group": group}}
+
+    async def state_value(self, group: str, key: str) -> JSONObject | None:
+        return None if key == "missing" else {"value": [group, key]}
+
+    async def stream_items(self, stream: str, group: str) -> JSONObject | None:
+        return None if stream == "missing" else {"items": [stream, group]}
+
+    async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:
+        self.asked.append(("traces", limit, before, status))
+        return {"traces": []}
+
+    async def trace(self, trace_id: str) -> JSONObject | None:
+        return None if trace_id == "missing" else {"traceId": trace_id}
+
+    async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:
+        self.asked.append(("logs", limit, trace_id, level, step))
+        return {"logs": []}
+
+    async def queues(self) -> JSONObject:
+        return {"queues": []}
+
+    async def dead_letters(self, limit: int, before: int | None) -> JSONObject:
+        self.asked.append(("dead_letters", limit, before))
+        return {"deadLetters": []}
+
+    async def replay(self, id: int) -> JSONObject | None:
+        return {"replayed": id, "step": "Triage", "traceId": "t"} if id == 7 else None
+
+    async def cron(self) -> JSONObject:
+        return {"cron": []}
+
+    async def fire_cron(self, step: str) -> JSONObject | None:
+        return {"step": step, "traceId": "t"} if step == "Daily" else None
+
+
+@dataclass
+class House:
+    """A running server, its fakes, and a client."""
+
+    server: HttpServer
+    project: FakeProject
+    steps: FakeSteps
+    hub: FakeHub
+    admin: FakeAdmin
+    client: aiohttp.ClientSession
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def raw(self, data: bytes, *, until_closed: bool = True) -> bytes:
+        """Send bytes as they are and read the answer to its end."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            async with asyncio.timeout(5):
+                writer.write(data)
+                await writer.drain()
+                return await (reader.read() if until_closed else reader.readuntil(b"\r\n\r\n"))
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def running(*steps: StepSpec, settings: HttpSettings | None = None) -> AsyncIterator[House]:
+    """Start a server with fakes; stops it at the end."""
+    project, caller, hub, admin = FakeProject(*steps), FakeSteps(), FakeHub(), FakeAdmin()
+    used = settings or HttpSettings(port=0, token=TOKEN)
+    server = HttpServer(used, project, caller, hub, admin, SystemClock())
+    port = server.bind()
+    await server.start()
+    try:
+        async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=False) as client:
+            yield House(server, project, caller, hub, admin, client, port)
+    finally:
+        await server.stop(0.1)
