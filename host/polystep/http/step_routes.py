@@ -132,6 +132,9 @@ class StepRoutes:
         return self._table
 
     def _unclaimed(self, request: web.BaseRequest, table: RouteTable, path: str) -> web.Response:
+        if not self._project.ready:
+            # A 404 would say that the path is wrong; it may be claimed in a moment.
+            raise RequestRefused(503, {"error": "Starting", "hint": "The steps are loading."}, {"Retry-After": "1"})
         methods = table.methods(path)
         if request.method == "OPTIONS":
             if "Access-Control-Request-Method" in request.headers:

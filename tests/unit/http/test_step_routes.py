@@ -463,3 +463,15 @@ async def test_a_handlers_own_cors_and_vary_headers_stay() -> None:
         answer = await house.client.get("/tickets/1", headers={"Origin": "http://localhost"})
         assert answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
         assert answer.headers.getall("Vary") == ["Accept", "Origin"]
+
+
+async def test_an_unclaimed_path_is_a_503_while_the_steps_still_load() -> None:
+    async with running(GET) as house:
+        house.project.ready = False
+        answer = await house.client.get("/not-yet-known")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+        assert await answer.json() == {
+            "error": "Starting",
+            "hint": "The steps are loading.",
+            "traceId": answer.headers["X-Trace-Id"],
+        }
