@@ -1,0 +1,144 @@
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+CONFIG = 'config = {"type": "event", "name": "A"}\n'
+COMPLETION = (
+    b'{"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, '
+    b'"finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}]}'
+)
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(404 if self.path.startswith("/missing") else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(COMPLETION)))
+        self.end_headers()
+        self.wfile.write(COMPLETION)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def spans(host: Any) -> list[dict[str, Any]]:
+    return [params for method, params in host.notes if method == "span"]
+
+
+CLIENTS = {
+    "openai": (
+        ("import openai\nasync def handler(url):\n"
+        "    client = openai.AsyncOpenAI(api_key='k', base_url=url + '/v1')\n"
+        "    answer = await client.chat.completions.create(\n"
+        "        model='m', messages=[{'role': 'user', 'content': 'x'}])\n"
+        "    await client.close()\n"
+        "    return answer.choices[0].message.content"),
+        "POST", "/v1/chat/completions", "hello",
+    ),
+    "openai in a thread": (
+        ("import openai\ndef handler(url):\n"
+        "    client = openai.OpenAI(api_key='k', base_url=url + '/v1')\n"
+        "    return client.chat.completions.create(model='m', messages=[]).choices[0].message.content"),
+        "POST", "/v1/chat/completions", "hello",
+    ),
+    "aiohttp": (
+        ("import aiohttp\nasync def handler(url):\n"
+        "    async with aiohttp.ClientSession(base_url=url) as session, session.get('/a?key=secret') as answer:\n"
+        "        return answer.status"),
+        "GET", "/a", 200,
+    ),
+    "urllib": (
+        ("import urllib.request\ndef handler(url):\n"
+        "    with urllib.request.urlopen(url + '/a?key=secret') as answer:\n        return answer.status"),
+        "GET", "/a", 200,
+    ),
+    "httpx2": (
+        ("import httpx2\nasync def handler(url):\n"
+        "    async with httpx2.AsyncClient() as client:\n"
+        "        url = url.replace('http://', 'http://me:secret@')\n"
+        "        return (await client.put(url + '/a?key=secret#x', auth=None)).status_code"),
+        "PUT", "/a", 501,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_an_outgoing_call_is_one_span_of_its_run(start: Any, port: int, client: str) -> None:
+    code, method, path, result = CLIENTS[client]
+    host = await start({"steps/a_step.py": CONFIG + code})
+    assert await host.load_and_run("steps/a_step.py", f"http://127.0.0.1:{port}", run="r") == result
+    (span,) = spans(host)
+    assert 0 < span.pop("duration_ms") < 60_000
+    assert span.pop("start_ms") > 1_700_000_000_000
+    assert span == {
+        "run": "r",
+        "type": "http",
+        "name": f"{method} 127.0.0.1:{port}{path}",
+        "attributes": {
+            "method": method,
+            "url": f"http://127.0.0.1:{port}{path}",
+            "status": result if isinstance(result, int) else 200,
+        },
+    }
+
+
+REFUSED = {
+    "aiohttp": (
+        "import aiohttp\nasync def handler(url):\n"
+        "    async with aiohttp.ClientSession() as session:\n        await session.get(url)"
+    ),
+    "urllib": "import urllib.request\ndef handler(url):\n    urllib.request.urlopen(url)",
+    "httpx2": "import httpx2\ndef handler(url):\n    httpx2.get(url)",
+}
+
+
+@pytest.mark.parametrize("client", REFUSED)
+async def test_a_call_that_fails_is_a_span_with_its_error(start: Any, wire_error: Any, client: str) -> None:
+    host = await start({"steps/a_step.py": CONFIG + REFUSED[client]})
+    with pytest.raises(wire_error):
+        await host.load_and_run("steps/a_step.py", "http://127.0.0.1:9/a")
+    (span,) = spans(host)
+    assert span["attributes"] == {"method": "GET", "url": "http://127.0.0.1:9/a"}
+    assert any(word in span["error"] for word in ("ConnectionRefusedError", "ConnectError", "ClientConnector"))
+
+
+async def test_calls_of_overlapping_runs_belong_to_their_own(start: Any, port: int) -> None:
+    host = await start({"steps/a_step.py": CONFIG + CLIENTS["urllib"][0]})
+    await host.load("steps/a_step.py")
+    runs = [host.run("steps/a_step.py", f"http://127.0.0.1:{port}/{n}", run=f"r{n}") for n in range(4)]
+    await asyncio.gather(*runs)
+    assert sorted((span["run"], span["attributes"]["url"][-4:]) for span in spans(host)) == [
+        (f"r{n}", f"/{n}/a") for n in range(4)
+    ]
+
+
+async def test_calls_while_a_file_loads_are_no_spans(start: Any, port: int) -> None:
+    text = f"import urllib.request\nurllib.request.urlopen('http://127.0.0.1:{port}/').close()\n"
+    host = await start({"steps/a_step.py": CONFIG + text})
+    await host.load("steps/a_step.py")
+    assert spans(host) == []
+
+
+async def test_the_query_of_a_call_is_in_no_log_line_either(start: Any, port: int) -> None:
+    host = await start({"steps/a_step.py": CONFIG + CLIENTS["httpx2"][0]})
+    await host.load_and_run("steps/a_step.py", f"http://127.0.0.1:{port}", run="r")
+    assert [params for method, params in host.notes if method == "log"] == []
