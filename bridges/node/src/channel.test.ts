@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { FrameReader } from './channel.ts'
+
+function record(frameBytesMax = 1000): { reader: FrameReader; seen: string[] } {
+  const seen: string[] = []
+  const listener = {
+    frame: (body: Buffer) => seen.push(`frame ${body.toString()}`),
+    oversized: (head: Buffer, length: number) => seen.push(`oversized ${length} ${head.toString()}`),
+    broken: (reason: string) => seen.push(`broken ${reason}`),
+  }
+  return { reader: new FrameReader(listener, { frameBytesMax }), seen }
+}
+
+function frame(text: string): Buffer {
+  const head = Buffer.alloc(4)
+  head.writeUInt32BE(text.length)
+  return Buffer.concat([head, Buffer.from(text)])
+}
+
+void describe('FrameReader', () => {
+  const stream = Buffer.concat([frame('a'), frame('bb'.repeat(40)), frame('x'.repeat(2000)), frame('c'), frame('y'.repeat(1001)), frame('d')])
+  const expected = [
+    'frame a',
+    `frame ${'bb'.repeat(40)}`,
+    `oversized 2000 ${'x'.repeat(16)}`,
+    'frame c',
+    `oversized 1001 ${'y'.repeat(16)}`,
+    'frame d',
+  ]
+  for (const size of [1, 2, 3, 5, 7, 16, 64, 1999, 2004, stream.length]) {
+    void it(`finds the same frames in pieces of ${size} bytes`, () => {
+      const { reader, seen } = record()
+      for (let at = 0; at < stream.length; at += size) reader.push(stream.subarray(at, at + size))
+      assert.deepEqual(seen, expected)
+    })
+  }
+
+  void it('takes a frame of exactly the limit, and of a limit below its look-ahead', () => {
+    const { reader, seen } = record(3)
+    reader.push(Buffer.concat([frame('abc'), frame('abcd'), frame('ok')]))
+    assert.deepEqual(seen, ['frame abc', 'oversized 4 abcd', 'frame ok'])
+  })
+
+  void it('stops at a frame of length 0', () => {
+    const { reader, seen } = record()
+    reader.push(Buffer.concat([frame('a'), Buffer.alloc(4), frame('b')]))
+    reader.push(frame('c'))
+    assert.deepEqual(seen, ['frame a', 'broken a frame of length 0 arrived'])
+  })
+})

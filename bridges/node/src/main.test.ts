@@ -1,0 +1,615 @@
+/** The bridge as a process, over real pipes, with a small host in this file. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { FrameReader, FrameWriter } from './channel.ts'
+import { pack, unpack } from './codec.ts'
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url))
+const ROOT_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url))
+const COMMAND = [process.execPath, '--import', 'tsx', MAIN] as const
+const WAIT_MS = 20_000
+
+type ChannelKind = 'private' | 'sockets' | 'pipes'
+
+type Members = Record<string, unknown>
+interface WireError extends Members {
+  name: string
+  message: string
+  data: { name: string; message: string; stack: string }
+}
+
+/** Plays the host: calls, answers calls from `answers`, and keeps all notifications. */
+class FakeHost {
+  readonly child: ChildProcess
+  readonly calls: [method: string, params: Members][] = []
+  readonly notes: [method: string, params: Members][] = []
+  readonly answers: Record<string, (params: Members) => unknown> = {}
+  stdout = ''
+  stderr = ''
+  private readonly waits = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
+  private readonly writer: FrameWriter
+  private readonly input: Socket
+  private readonly exited: Promise<[number | null, string | null]>
+  private watchers: (() => void)[] = []
+  private idLast = 0
+
+  constructor(
+    private readonly project: string,
+    kind: ChannelKind = 'private',
+  ) {
+    const isPrivate = kind === 'private'
+    // Node makes sockets where other hosts make pipes, so real pipes need a shell.
+    const [program, ...words] = kind === 'pipes' ? ['sh', '-c', 'cat | { "$@" 2>&1 >&3 3>&- | cat >&2; } 3>&1 | cat', 'sh', ...COMMAND] : COMMAND
+    this.child = spawn(program, words, {
+      cwd: project,
+      env: { ...process.env, POLYSTEP_CHANNEL: isPrivate ? 'private' : 'stdio' },
+      stdio: isPrivate ? ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] : ['pipe', 'pipe', 'pipe'],
+    })
+    this.exited = once(this.child, 'exit') as Promise<[number | null, string | null]>
+    const [, stdout, stderr] = this.child.stdio
+    stderr?.on('data', (chunk: Buffer) => { this.stderr += String(chunk) })
+    if (isPrivate) stdout?.on('data', (chunk: Buffer) => { this.stdout += String(chunk) })
+    this.input = this.child.stdio[isPrivate ? 3 : 0] as Socket
+    this.input.on('error', () => undefined)
+    this.writer = new FrameWriter(this.input)
+    const reader = new FrameReader(
+      {
+        frame: (body) => { this.receive(unpack(body) as unknown[]) },
+        oversized: () => { assert.fail('the bridge sent an oversized frame') },
+        broken: (reason) => { assert.fail(reason) },
+      },
+      { frameBytesMax: 16_777_216 },
+    )
+    ;(this.child.stdio[isPrivate ? 4 : 1] as Socket).on('data', (chunk: Buffer) => { reader.push(chunk) })
+  }
+
+  call(method: string, params: Members): Promise<unknown> {
+    const id = ++this.idLast
+    this.send([0, id, method, params])
+    return within(new Promise((resolve, reject) => this.waits.set(id, { resolve, reject })), `the answer to ${method}`)
+  }
+
+  send(message: unknown[]): void {
+    this.writer.send(pack(message))
+  }
+
+  raw(bytes: Buffer): void {
+    this.input.write(bytes)
+  }
+
+  hello(more: Members = {}): Promise<unknown> {
+    return this.call('hello', { protocol: '1.0', host: { name: 'test', version: '0' }, project: this.project, frame_bytes_max: 16_777_216, features: [], ...more })
+  }
+
+  async load(file: string): Promise<Members> {
+    return (await this.call('step.load', { file, kind: 'step' })) as Members
+  }
+
+  run(file: string, input: unknown, more: Members = {}): Promise<unknown> {
+    const run = `run-${this.idLast + 1}`
+    return this.call('step.run', { run, file, step: 'S', type: 'event', input, trace_id: 'trace', traceparent: '', attempt: 1, timeout_ms: 1000, flows: ['f'], ...more })
+  }
+
+  async fails(file: string, input: unknown, more: Members = {}): Promise<WireError> {
+    try {
+      await this.run(file, input, more)
+    } catch (error) {
+      return error as WireError
+    }
+    return assert.fail('the run succeeded')
+  }
+
+  /** Wait until `ready` gives something; it is asked again whenever anything arrives. */
+  async until<Found>(ready: () => Found | undefined, what: string): Promise<Found> {
+    const wait = async (): Promise<Found> => {
+      for (;;) {
+        const found = ready()
+        if (found !== undefined) return found
+        await new Promise<void>((resolve) => this.watchers.push(resolve))
+      }
+    }
+    return within(wait(), what)
+  }
+
+  logged(message: string): Promise<Members> {
+    return this.until(() => this.notes.find(([method, line]) => method === 'log' && line['message'] === message)?.[1], `the log "${message}"`)
+  }
+
+  end(): void {
+    this.input.end()
+  }
+
+  exit(): Promise<[number | null, string | null]> {
+    return within(this.exited, 'the exit')
+  }
+
+  private receive(message: unknown[]): void {
+    const [kind, second, third, fourth] = message as [number, unknown, unknown, unknown]
+    if (kind === 1) {
+      const wait = this.waits.get(second as number)
+      if (third === null) wait?.resolve(fourth)
+      else wait?.reject(third)
+    } else if (kind === 0) this.answer(second as number, third as string, fourth as Members)
+    else this.notes.push([second as string, third as Members])
+    for (const watcher of this.watchers.splice(0)) watcher()
+  }
+
+  private answer(id: number, method: string, params: Members): void {
+    this.calls.push([method, params])
+    try {
+      this.send([1, id, null, this.answers[method]?.(params) ?? null])
+    } catch (error) {
+      this.send([1, id, error, null])
+    }
+  }
+}
+
+async function within<Value>(promise: Promise<Value>, what: string): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => { reject(new Error(`Waited ${WAIT_MS} ms for ${what}.`)) }, WAIT_MS)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Of `ls -l /proc/self/fd`; 3 is what ls itself reads. High numbers are what this test's own parents left open. */
+function descriptorsIn(listing: string): number[] {
+  return [...listing.matchAll(/ (\d+) -> /g)].map(([, fd]) => Number(fd)).filter((fd) => fd < 100)
+}
+
+async function addressOf(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+function makeProject(files: Record<string, string>): string {
+  const project = mkdtempSync(join(tmpdir(), 'polystep-node-'))
+  writeFileSync(join(project, 'package.json'), '{}')
+  symlinkSync(ROOT_MODULES, join(project, 'node_modules'))
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(project, file)), { recursive: true })
+    writeFileSync(join(project, file), text)
+  }
+  return project
+}
+
+const step = (body: string, config = ''): string => `
+import { setTimeout as delay } from 'node:timers/promises'
+export const config = { type: 'event', name: 'S', subscribes: ['t'], emits: [], ${config} }
+export const handler = async (input: any, ctx: any) => { ${body} }`
+
+// One handler per behaviour, so that one process serves most tests.
+const FILES: Record<string, string> = {
+  'steps/echo.step.ts': step('return { input, traceId: ctx.traceId, flows: ctx.flows, attempt: ctx.attempt, keys: Object.keys(ctx) }'),
+  'steps/calls.step.ts': step(`
+    const value = { n: 1 }
+    return {
+      same: (await ctx.state.set('g', 5, value)) === value,
+      got: await ctx.state.get('g', 'k'), old: await ctx.state.delete('g', 'k'), all: await ctx.state.getGroup('g'),
+      cleared: (await ctx.state.clear('g')) === undefined,
+      emitted: (await ctx.emit({ topic: 't', data: { at: new Date(0) }, messageGroupId: 'm' })) === undefined,
+      item: await ctx.streams.chat.set('g', 'i', { a: undefined, b: 1 }), one: await ctx.streams['chat'].get('g', 'i'),
+      items: await ctx.streams.chat.getGroup('g'), gone: await ctx.streams.chat.delete('g', 'i'),
+      sent: (await ctx.streams.chat.send({ groupId: 'g' }, { type: 'ping', data: 1 })) === undefined,
+    }`),
+  'steps/proxy.step.ts': step(`
+    const awaited = await ctx.streams
+    return [awaited === ctx.streams, typeof ctx.streams.then, String(ctx.streams), require('util').inspect(ctx.streams), JSON.stringify({ s: ctx.streams })]`),
+  'steps/throw.step.ts': step(`throw new RangeError('too far', { cause: new Error('deep') })`),
+  'steps/throw-text.step.ts': step(`throw 'only text'`),
+  'steps/wrong.step.ts': step(`await Promise.resolve(); await eval(input)`),
+  'steps/floating.step.ts': step(`void ctx.emit({ topic: 'a' }).then(() => ctx.emit({ topic: 'b' })); ctx.state.set('g', 'k', 1); return 'early'`),
+  'steps/floating-late.step.ts': step(`const call = ctx.emit({ topic: 'a' }); await ctx.state.get('g', 'k'); await delay(5); try { await call } catch (e: any) { return [e instanceof Error, e.name, e.code, e.data] }`),
+  'steps/floating-caught.step.ts': step(`ctx.emit({ topic: 'a' }).catch(() => undefined); return 'ok'`),
+  'steps/exit.step.ts': step(`if (input === 'caught') { try { process.exit(3) } catch {} return 'went on' } if (input === 'later') { setTimeout(() => process.exit(), 1); await new Promise(() => {}) } process.exit(1)`),
+  'steps/uncaught.step.ts': step(`setTimeout(() => { throw new Error('in a timer') }, 1); await new Promise(() => {})`),
+  'steps/rejected.step.ts': step(`void Promise.reject(new Error('nobody looks')); await delay(1); return 'ok'`),
+  'steps/hang.step.ts': step(`ctx.signal.addEventListener('abort', () => { console.log('aborted: ' + ctx.signal.reason.message) }); console.log('hanging'); await new Promise(() => {})`),
+  'steps/slow.step.ts': step(`console.log('slow'); await ctx.state.get('g', 'k'); return 'done'`),
+  'steps/print.step.ts': step(`
+    console.log('a %s', 'b', { c: 1 }); console.warn('careful'); console.error('bad'); console.debug('fine')
+    process.stdout.write('half '); await delay(1); process.stdout.write('line\\ntail')
+    process.stdout.write(Buffer.from('é').subarray(0, 1)); process.stdout.write(Buffer.from('é').subarray(1))
+    console.error('x'.repeat(20000))`),
+  'steps/log.step.ts': step(`
+    const heard: unknown[] = []; ctx.logger.addListener((...all: unknown[]) => heard.push(all))
+    ctx.logger.info('hi', { a: 1, e: new TypeError('t'), n: 10n }); ctx.logger.error('failed', new Error('direct')); ctx.logger.warn('bare'); ctx.logger.debug('n', 5)
+    return heard.length`),
+  'steps/odd.step.ts': step(`return { map: new Map([['a', 1]]), count: 1n }`),
+  'steps/too-large.step.ts': step(`return { status: 200, body: 'x'.repeat(input) }`),
+  'steps/fetch.step.ts': step(`
+    const http = require('node:http')
+    await (await fetch(input + '/fetched?key=secret', { method: 'POST', body: 'x' })).text()
+    await new Promise((done) => http.get(input.replace('//', '//user:pass@') + '/got?key=secret', (r: any) => { r.resume(); r.on('end', done) }))
+    await fetch(ctx.flows[0] + '/refused').catch(() => undefined)`),
+  'steps/children.step.ts': step(`
+    const { spawnSync, execSync } = require('node:child_process')
+    spawnSync('sh', ['-c', 'echo inherited'], { stdio: 'inherit' })
+    return String(execSync('ls -l /proc/self/fd; echo channel=$POLYSTEP_CHANNEL'))`),
+  'steps/noise.step.ts': step(`require('node:fs').writeSync(1, 'raw\\n'); console.log('noise'); return 'quiet'`),
+  'steps/none.step.ts': `export const config = { type: 'noop', name: 'N' }`,
+  'steps/sync.step.ts': `export const config = { type: 'api', name: 'S' }; export const handler = (req: any) => ({ status: 200, body: req.body })`,
+  'steps/cron.step.ts': `export const config = { type: 'cron', name: 'C', cron: '* * * * *' }; export const handler = async (ctx: any) => ctx.traceId`,
+  'steps/layers.step.ts': `
+const layer = (name: string) => async (req: any, ctx: any, next: any) => { req.path.push(name); const answer = await next(); return { ...answer, body: [...answer.body, name] } }
+const guard = async (req: any, ctx: any, next: any) => { if (req.twice) { await next(); return next() } return req.stop ? { status: 401, body: ['stopped'] } : next() }
+export const config = { type: 'api', name: 'L', middleware: [layer('outer'), guard, layer('inner')] }
+export const handler = (req: any) => ({ status: 200, body: [...req.path] })`,
+}
+
+void describe('a runner process', () => {
+  let project: string
+  let host: FakeHost
+  before(async () => {
+    project = makeProject(FILES)
+    host = new FakeHost(project)
+    await host.hello()
+    for (const file of Object.keys(FILES)) await host.load(file)
+  })
+  afterEach(() => {
+    host.calls.length = host.notes.length = 0
+    for (const method of Object.keys(host.answers)) Reflect.deleteProperty(host.answers, method)
+  })
+  after(async () => {
+    host.end()
+    await host.exit()
+    rmSync(project, { recursive: true })
+  })
+  const denied = (name: string) => (): never => {
+    // What a host sends is a map, not an Error.
+    // eslint-disable-next-line @typescript-eslint/only-throw-error
+    throw { code: 23, name, message: 'Not in emits.', retryable: false, data: { topic: 'a' } }
+  }
+
+  void it('gives the handler its input and context', async () => {
+    assert.deepEqual(await host.run('steps/echo.step.ts', { a: [1] }, { attempt: 2 }), {
+      input: { a: [1] }, traceId: 'trace', flows: ['f'], attempt: 2,
+      keys: ['traceId', 'flows', 'logger', 'state', 'emit', 'streams', 'attempt', 'signal'],
+    })
+  })
+
+  void it('makes every call of the context as the protocol says', async () => {
+    const all: Record<string, unknown> = { 'state.get': 1, 'state.get_group': [1], 'streams.set': { b: 1, id: 'i' }, 'streams.get_group': [], emit: 'x' }
+    for (const [method, answer] of Object.entries(all)) host.answers[method] = () => answer
+    assert.deepEqual(await host.run('steps/calls.step.ts', null, { run: 'R' }), {
+      same: true, got: 1, old: null, all: [1], cleared: true, emitted: true, item: { b: 1, id: 'i' }, one: null, items: [], gone: null, sent: true,
+    })
+    const stream = { run: 'R', stream: 'chat', group: 'g' }
+    assert.deepEqual(host.calls, [
+      ['state.set', { run: 'R', group: 'g', key: '5', value: { n: 1 } }],
+      ['state.get', { run: 'R', group: 'g', key: 'k' }],
+      ['state.delete', { run: 'R', group: 'g', key: 'k' }],
+      ['state.get_group', { run: 'R', group: 'g' }],
+      ['state.clear', { run: 'R', group: 'g' }],
+      ['emit', { run: 'R', topic: 't', data: { at: '1970-01-01T00:00:00.000Z' }, message_group_id: 'm' }],
+      ['streams.set', { ...stream, id: 'i', data: { b: 1 } }],
+      ['streams.get', { ...stream, id: 'i' }],
+      ['streams.get_group', stream],
+      ['streams.delete', { ...stream, id: 'i' }],
+      ['streams.send', { ...stream, event: { type: 'ping', data: 1 } }],
+    ])
+  })
+
+  void it('lets streams be awaited, printed and packed without becoming something else', async () => {
+    assert.deepEqual(await host.run('steps/proxy.step.ts', null), [true, 'undefined', '[object Object]', 'RunStreams {}', '{"s":{}}'])
+  })
+
+  void it('answers a throw with name, message, the frames of the step, and the cause', async () => {
+    const error = await host.fails('steps/throw.step.ts', null)
+    assert.deepEqual([error.name, error.message, error.data.name, error['retryable']], ['step_failed', 'too far', 'RangeError', true])
+    assert.match(error.data.stack, /^RangeError: too far\n\s+at .*steps\/throw\.step\.ts:4:\d+/)
+    assert.match(error.data.stack, /\nCaused by: Error: deep\n/)
+    assert.doesNotMatch(error.data.stack, /bridges\/node\/src|node:internal/)
+    const text = await host.fails('steps/throw-text.step.ts', null)
+    assert.deepEqual(text.data, { name: 'string', message: 'only text', stack: '' })
+  })
+
+  const wrong: [call: string, message: RegExp][] = [
+    [`ctx.emit('topic', {})`, /^emit: emit takes one object: await emit\(\{ topic: .* it was given 'topic'/],
+    [`ctx.emit({ data: 1 })`, /^emit: emit takes one object.* it was given \{ data: 1 \}/],
+    [`ctx.emit({ topic: 't', data: { items: [{}, { total: NaN }] } })`, /^emit: data\.items\[1\]\.total cannot be carried: NaN/],
+    [`ctx.state.set('g', 'k', undefined)`, /^state\.set: the value must not be undefined/],
+    [`ctx.state.get('g')`, /^state\.get: key must be a string, not undefined/],
+    [`ctx.state.set('g', 'k', 1n)`, /^state\.set: value cannot be carried: BigInt/],
+    [`ctx.streams.chat.set('g', 'i', new Set())`, /^streams\.set: data cannot be carried: Set/],
+    [`ctx.streams.chat.send('g', { type: 'x' })`, /^streams\.send: groupId must be a string/],
+    [`ctx.emit({ topic: 't', data: { get x() { throw new Error('getter') } } })`, /^emit: reading the value threw: Error: getter/],
+  ]
+  for (const [call, message] of wrong) {
+    void it(`rejects ${call}`, async () => {
+      const error = await host.fails('steps/wrong.step.ts', call)
+      assert.match(error.message, message)
+      assert.deepEqual(host.calls, [])
+    })
+  }
+
+  void it('waits for calls that the handler did not await, and for those that they lead to', async () => {
+    assert.equal(await host.run('steps/floating.step.ts', null), 'early')
+    assert.deepEqual(host.calls.map(([method, params]) => params['topic'] ?? method), ['a', 'state.set', 'b'])
+  })
+
+  void it('fails the run when a call that nobody looks at is refused', async () => {
+    host.answers['emit'] = denied('topic_not_declared')
+    const error = await host.fails('steps/floating.step.ts', null)
+    assert.deepEqual([error.name, error.data.name], ['step_failed', 'topic_not_declared'])
+    assert.equal(error.message, 'A call that the handler did not await failed: Not in emits.')
+    assert.deepEqual(host.notes, [])
+  })
+
+  void it('does not fail the run when the refusal was caught, at once or later', async () => {
+    host.answers['emit'] = denied('topic_not_declared')
+    assert.equal(await host.run('steps/floating-caught.step.ts', null), 'ok')
+    assert.deepEqual(await host.run('steps/floating-late.step.ts', null), [true, 'topic_not_declared', 23, { topic: 'a' }])
+    assert.deepEqual(host.notes, [])
+  })
+
+  for (const [input, message] of [['now', 'process.exit(1)'], ['caught', 'process.exit(3)'], ['later', 'process.exit()']] as const) {
+    void it(`takes process.exit (${input}) as the failure of that run only`, async () => {
+      const error = await host.fails('steps/exit.step.ts', input)
+      assert.equal(error.name, 'step_failed')
+      assert.ok(error.message.startsWith(`${message} was called in a handler`), error.message)
+      assert.equal(await host.run('steps/cron.step.ts', null, { type: 'cron' }), 'trace')
+    })
+  }
+
+  void it('fails the run of an exception in a timer, and logs it', async () => {
+    const error = await host.fails('steps/uncaught.step.ts', null, { run: 'U' })
+    assert.equal(error.data.message, 'in a timer')
+    const line = await host.logged('Uncaught exception in steps/uncaught.step.ts: Error: in a timer')
+    assert.deepEqual([line['run'], line['level'], line['source']], ['U', 'error', 'output'])
+  })
+
+  void it("logs an unhandled rejection of user code's own promise with its run", async () => {
+    assert.equal(await host.run('steps/rejected.step.ts', null, { run: 'J' }), 'ok')
+    assert.equal((await host.logged('Unhandled rejection in steps/rejected.step.ts: Error: nobody looks'))['run'], 'J')
+  })
+
+  void it('answers a cancelled run at once and fires its signal', async () => {
+    const run = host.run('steps/hang.step.ts', null, { run: 'H' })
+    await host.logged('hanging')
+    host.send([2, 'cancel', { run: 'unknown', reason: 'x' }])
+    host.send([2, 'cancel', { run: 'H', reason: 'it took too long' }])
+    await assert.rejects(run, { code: 11, name: 'cancelled', message: 'The run was cancelled: it took too long.' })
+    assert.equal((await host.logged('aborted: The run was cancelled: it took too long.'))['run'], 'H')
+  })
+
+  void it('answers drain when the open runs are answered', async () => {
+    const order: string[] = []
+    const run = host.run('steps/slow.step.ts', null).then(() => order.push('run'))
+    const drained = host.call('drain', {}).then(() => order.push('drain'))
+    await Promise.all([run, drained])
+    assert.deepEqual(order, ['run', 'drain'])
+    assert.equal(await host.call('drain', {}), null)
+  })
+
+  void it('runs the next runs while one waits', async () => {
+    const results = await Promise.all(Array.from({ length: 100 }, (_, n) => host.run('steps/echo.step.ts', n)))
+    assert.deepEqual(results.map((result) => (result as Members)['input']), Array.from({ length: 100 }, (_, n) => n))
+  })
+
+  void it('attributes what is printed to its run, by level and line', async () => {
+    await host.run('steps/print.step.ts', null, { run: 'P' })
+    const lines = host.notes.map(([, line]) => [line['run'], line['level'], line['message'], line['source']].join(' '))
+    assert.deepEqual(lines, [
+      'P info a b { c: 1 } output',
+      'P warn careful output',
+      'P error bad output',
+      'P debug fine output',
+      'P info half line output',
+      `P error ${'x'.repeat(16_384 - 24)}… (3616 more characters) output`,
+      'P info tailé output',
+    ])
+    assert.deepEqual([host.stdout, host.stderr], ['', ''])
+  })
+
+  void it('sends log lines with errors and odd values as fields', async () => {
+    assert.equal(await host.run('steps/log.step.ts', null, { run: 'L' }), 4)
+    const [info, failed, bare, number] = host.notes.map(([, line]) => line) as [Members, Members, Members, Members]
+    const { e, ...fields } = info['fields'] as { e: Members }
+    assert.deepEqual([info['message'], info['level'], info['run'], info['source'], fields], ['hi', 'info', 'L', 'logger', { a: 1, n: '10n' }])
+    assert.deepEqual([e['name'], e['message'], typeof e['stack']], ['TypeError', 't', 'string'])
+    assert.equal((failed['fields'] as { error: Members }).error['message'], 'direct')
+    assert.equal('fields' in bare, false)
+    assert.deepEqual(number['fields'], { data: 5 })
+  })
+
+  void it('answers odd values of event handlers as text, and refuses those of api handlers by path', async () => {
+    assert.deepEqual(await host.run('steps/odd.step.ts', null), { map: "Map(1) { 'a' => 1 }", count: '1n' })
+    const error = await host.fails('steps/odd.step.ts', null, { type: 'api' })
+    assert.deepEqual([error.name, error.data], ['invalid_value', { type: 'Map', path: 'result.map' }])
+  })
+
+  void it('refuses an answer above the frame limit by name and goes on', async () => {
+    const error = await host.fails('steps/too-large.step.ts', 17 * 1024 * 1024, { type: 'api' })
+    assert.equal(error.name, 'frame_too_large')
+    const large = (await host.run('steps/too-large.step.ts', 8 * 1024 * 1024, { type: 'api' })) as { body: string }
+    assert.equal(large.body.length, 8 * 1024 * 1024)
+  })
+
+  void it('refuses a request above the frame limit by its id and goes on', async () => {
+    const body = Buffer.from(pack([0, 9_999, 'step.run', { input: 'x'.repeat(16_777_216) }]))
+    const head = Buffer.alloc(4)
+    head.writeUInt32BE(body.length)
+    host.raw(Buffer.concat([head, body]))
+    assert.equal(await host.run('steps/cron.step.ts', null, { type: 'cron' }), 'trace')
+  })
+
+  void it('reports outgoing HTTP calls without query and credentials', async () => {
+    const server = createServer((request, response) => { request.resume().on('end', () => response.writeHead(201).end('body')) })
+    const address = await addressOf(server)
+    const closed = createServer()
+    const nobody = `http://${await addressOf(closed)}`
+    await new Promise((resolve) => closed.close(resolve))
+    await host.run('steps/fetch.step.ts', `http://${address}`, { run: 'F', flows: [nobody] })
+    const spans = await host.until(() => {
+      const found = host.notes.filter(([method]) => method === 'span').map(([, span]) => span)
+      return found.length === 3 ? found : undefined
+    }, 'three spans')
+    server.close()
+    server.closeAllConnections()
+    const [fetched, got, refused] = spans as [Members, Members, Members]
+    assert.deepEqual([fetched['run'], fetched['type'], fetched['name']], ['F', 'http', `POST ${address}/fetched`])
+    assert.deepEqual(fetched['attributes'], { method: 'POST', url: `http://${address}/fetched`, status: 201 })
+    assert.deepEqual(got['attributes'], { method: 'GET', url: `http://${address}/got`, status: 201 })
+    assert.deepEqual([refused['attributes'], typeof refused['error']], [{ method: 'GET', url: `${nobody}/refused` }, 'string'])
+    assert.ok(Number(fetched['duration_ms']) > 0 && Number(fetched['start_ms']) > 1.6e12)
+  })
+
+  void it('calls middleware from the outside in, each with its own next', async () => {
+    const api = { type: 'api' }
+    assert.deepEqual(await host.run('steps/layers.step.ts', { path: [] }, api), { status: 200, body: ['outer', 'inner', 'inner', 'outer'] })
+    assert.deepEqual(await host.run('steps/layers.step.ts', { path: [], stop: true }, api), { status: 401, body: ['stopped', 'outer'] })
+    const error = await host.fails('steps/layers.step.ts', { path: [], twice: true }, api)
+    assert.equal(error.message, 'next() was called twice in middleware 2 of steps/layers.step.ts; call it once.')
+  })
+
+  void it('takes handlers that are not async, and cron handlers with the context only', async () => {
+    assert.deepEqual(await host.run('steps/sync.step.ts', { body: Buffer.from('b') }, { type: 'api' }), { status: 200, body: Buffer.from('b') })
+    assert.equal(await host.run('steps/cron.step.ts', null, { type: 'cron' }), 'trace')
+  })
+
+  void it('says what is missing: the handler, the load, the method', async () => {
+    assert.match((await host.fails('steps/none.step.ts', null)).message, /^steps\/none\.step\.ts exports no handler/)
+    const unloaded = await host.fails('steps/nowhere.step.ts', null)
+    assert.deepEqual([unloaded.name, unloaded.message], ['invalid_params', 'steps/nowhere.step.ts is not loaded in this runner; send step.load first.'])
+    await assert.rejects(host.run('steps/echo.step.ts', null, { run: null }), { name: 'invalid_params', message: 'step.run needs "run", a text that names the attempt.' })
+    await assert.rejects(host.call('state.peek', {}), { name: 'method_not_found', code: 2 })
+  })
+
+  void it('gives child processes neither the channel nor its name', { skip: process.platform !== 'linux' }, async () => {
+    const listing = String(await host.run('steps/children.step.ts', null))
+    assert.deepEqual(descriptorsIn(listing), [0, 1, 2, 3])
+    assert.match(listing, / 3 -> \/proc\//)
+    assert.match(listing, /channel=\n/)
+  })
+})
+
+void describe('the life of a runner process', () => {
+  const projects: string[] = []
+  const start = (files: Record<string, string> = {}, kind: ChannelKind = 'private'): FakeHost => {
+    const project = makeProject(files)
+    projects.push(project)
+    return new FakeHost(project, kind)
+  }
+  after(() => {
+    for (const project of projects) rmSync(project, { recursive: true })
+  })
+
+  void it('answers hello first, refuses other requests before it, and names itself', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+    const host = start()
+    await assert.rejects(host.call('drain', {}), { name: 'invalid_params', message: '"hello" comes first, not "drain".' })
+    assert.deepEqual(await host.hello({ protocol: '1.7', features: ['x'] }), {
+      protocol: '1.0', runner: { name: 'polystep-node', version }, language: 'node', pid: host.child.pid,
+      runs_max: 128, frame_bytes_max: 16_777_216, features: [],
+    })
+    host.end()
+    assert.deepEqual(await host.exit(), [0, null])
+  })
+
+  void it('refuses another major version and says which side to update', async () => {
+    const host = start()
+    await assert.rejects(host.hello({ protocol: '2.0' }), { code: 6, name: 'protocol_mismatch', message: /Update this runner/ })
+    await assert.rejects(host.hello({ protocol: '0.9' }), { message: /Update the host/ })
+    host.end()
+    assert.deepEqual(await host.exit(), [0, null])
+  })
+
+  void it('leaves with 0 after shutdown, also when an exit listener throws', async () => {
+    const host = start({ 'steps/a.step.ts': `process.on('exit', () => { throw new Error('x') }); setInterval(() => {}, 1000); export const config = {}` })
+    await host.hello()
+    await host.load('steps/a.step.ts')
+    assert.equal(await host.call('shutdown', {}), null)
+    assert.deepEqual(await host.exit(), [0, null])
+  })
+
+  void it('leaves when its input ends, with timers alive and a run open', async () => {
+    const host = start({ 'steps/hang.step.ts': step(`setInterval(() => {}, 1000); console.log('hanging'); await new Promise(() => {})`) })
+    await host.hello()
+    await host.load('steps/hang.step.ts')
+    host.run('steps/hang.step.ts', null).catch(() => undefined)
+    host.end()
+    assert.deepEqual(await host.exit(), [0, null])
+  })
+
+  void it('leaves with 1 and a reason when the channel carries garbage', async () => {
+    const host = start()
+    await host.hello()
+    host.raw(Buffer.from('\u0000\u0000\u0000\u0001{'))
+    assert.deepEqual(await host.exit(), [1, null])
+    assert.match(host.stderr, /polystep: The channel to the host is broken: a frame/)
+  })
+
+  void it('goes on after process.exit and throws at the top of a file', async () => {
+    const host = start({ 'steps/exit.step.ts': 'process.exit(2)', 'steps/timer.step.ts': `setTimeout(() => process.exit(2), 1); export const config = {}` })
+    await host.hello()
+    await assert.rejects(host.load('steps/exit.step.ts'), { name: 'load_failed', message: /process\.exit\(2\) was called outside of a handler/ })
+    await host.load('steps/timer.step.ts')
+    assert.equal(await host.call('drain', {}), null)
+    host.end()
+    assert.deepEqual(await host.exit(), [0, null])
+  })
+
+  void it('uses the smaller frame limit of the two sides', async () => {
+    const host = start({ 'steps/a.step.ts': step('return "x".repeat(input)') })
+    await host.hello({ frame_bytes_max: 2000 })
+    await host.load('steps/a.step.ts')
+    assert.equal(await host.run('steps/a.step.ts', 100, { type: 'api' }), 'x'.repeat(100))
+    assert.equal((await host.fails('steps/a.step.ts', 3000, { type: 'api' })).name, 'frame_too_large')
+    host.end()
+    assert.deepEqual(await host.exit(), [0, null])
+  })
+
+  for (const kind of ['sockets', 'pipes'] as const) {
+    void it(`keeps everything that user code writes off a stdio channel of ${kind}`, { skip: process.platform !== 'linux' }, async () => {
+      const host = start({ 'steps/noise.step.ts': FILES['steps/noise.step.ts'] ?? '', 'steps/children.step.ts': FILES['steps/children.step.ts'] ?? '' }, kind)
+      await host.hello()
+      await host.load('steps/noise.step.ts')
+      await host.load('steps/children.step.ts')
+      assert.equal(await host.run('steps/noise.step.ts', null), 'quiet')
+      const listing = String(await host.run('steps/children.step.ts', null))
+      assert.deepEqual(descriptorsIn(listing), [0, 1, 2, 3])
+      assert.ok(host.notes.some(([, line]) => line['message'] === 'noise'))
+      host.end()
+      assert.deepEqual(await host.exit(), [0, null])
+      assert.equal(host.stderr, 'raw\ninherited\n')
+    })
+  }
+
+  void it('dies with its host also while user code blocks the only thread', async () => {
+    const project = makeProject({ 'steps/block.step.js': `require('node:fs').writeSync(1, 'blocked'); for (;;);` })
+    projects.push(project)
+    const frame = (message: unknown[]): string => {
+      const body = Buffer.from(pack(message))
+      const head = Buffer.alloc(4)
+      head.writeUInt32BE(body.length)
+      return Buffer.concat([head, body]).toString('hex')
+    }
+    const frames = frame([0, 1, 'hello', { protocol: '1.0', project }]) + frame([0, 2, 'step.load', { file: 'steps/block.step.js', kind: 'step' }])
+    const script = `
+      const { spawn } = require('node:child_process')
+      const child = spawn(process.argv[2], process.argv.slice(3), { stdio: ['ignore', 'inherit', 'ignore', 'pipe', 'pipe'], env: { ...process.env, POLYSTEP_CHANNEL: 'private' } })
+      child.stdio[3].write(Buffer.from(process.argv[1], 'hex'))`
+    const host = spawn(process.execPath, ['-e', script, frames, ...COMMAND], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'] })
+    await within(once(host.stdout, 'data'), 'the endless loop')
+    // The runner holds the other end of this pipe, so it ends when the runner is dead and not before.
+    const dead = once(host.stdout, 'end')
+    host.kill('SIGKILL')
+    await within(dead, 'the death of the runner')
+  })
+})
