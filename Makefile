@@ -37,7 +37,7 @@ define NEED_NODE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test setup check lock clean FORCE
+.PHONY: help dev test setup tools check lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -46,7 +46,7 @@ help:  ## show this list
 dev: setup  ## set up and run the sample steps
 	@$(BIN)/polystep dev
 
-test: check  ## every check and every test
+test: tools check  ## every check and every test
 	@echo "Python tests…"
 	@$(BIN)/pytest -q
 	@echo "Node tests…"
@@ -54,6 +54,18 @@ test: check  ## every check and every test
 
 setup: $(PY_STAMP) $(NODE_STAMP)  ## install the locked Python and Node packages
 	@:
+
+# The browser that tests drive. Debian's is taken where root can install it; elsewhere its tests say what is missing.
+tools:  ## install the browser for the tests, where that can be done
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Setting up Chromium…"; \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
+	    >/dev/null 2>&1 && exit 0; \
+	fi; \
+	{ echo "Chromium is missing, so the tests of the status page are skipped (in CI they fail)."; \
+	  echo "Install it (Debian, Ubuntu: apt-get install chromium; macOS: brew install --cask google-chrome,"; \
+	  echo "and put its program on PATH as google-chrome)."; } >&2
 
 check: setup  ## format, lint, types and layers, nothing is changed
 	@echo "Python: format, lint, types, layers…"

@@ -68,11 +68,19 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
     return { name: typeof thrown, message: message.toWellFormed(), stack: '' }
   }
   const cause = thrown.cause === undefined ? '' : `\nCaused by: ${stackOf(thrown.cause)}`
-  return { name: text(thrown.name), message: text(thrown.message), stack: stackOf(thrown) + cause }
+  return { name: nameOf(thrown), message: text(thrown.message), stack: stackOf(thrown) + cause }
+}
+
+/** Most packages give their errors a class and no name of their own: then the class says more than "Error". */
+function nameOf(error: Error): string {
+  if (error.name !== 'Error') return text(error.name)
+  const own: unknown = (error.constructor as { name?: unknown } | undefined)?.name
+  // Node's own class for what it raises itself; its code is in the message.
+  return typeof own === 'string' && own !== '' && own !== 'NodeError' ? own.toWellFormed() : 'Error'
 }
 
 const BRIDGE_DIR = dirname(fileURLToPath(import.meta.url))
-const FOREIGN_FRAME = /^\s+at .*(?:node:internal\/|\/node_modules\/(?:tsx|esbuild|@msgpack)\/|data:text\/javascript)/
+const FOREIGN_FRAME = /^\s+at .*(?:node:internal\/|node:async_hooks|\/node_modules\/(?:tsx|esbuild|@msgpack)\/|data:text\/javascript)/
 
 function stackOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return inspect(thrown).toWellFormed()

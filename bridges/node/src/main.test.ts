@@ -212,6 +212,7 @@ const FILES: Record<string, string> = {
     return [awaited === ctx.streams, typeof ctx.streams.then, String(ctx.streams), require('util').inspect(ctx.streams), JSON.stringify({ s: ctx.streams })]`),
   'steps/throw.step.ts': step(`throw new RangeError('too far', { cause: new Error('deep') })`),
   'steps/throw-text.step.ts': step(`throw 'only text'`),
+  'steps/throw-class.step.ts': step(`class CardDeclined extends Error {}; throw new CardDeclined('no cover')`),
   'steps/wrong.step.ts': step(`await Promise.resolve(); await eval(input)`),
   'steps/floating.step.ts': step(`void ctx.emit({ topic: 'a' }).then(() => ctx.emit({ topic: 'b' })); ctx.state.set('g', 'k', 1); return 'early'`),
   'steps/floating-late.step.ts': step(`const call = ctx.emit({ topic: 'a' }); await ctx.state.get('g', 'k'); await delay(5); try { await call } catch (e: any) { return [e instanceof Error, e.name, e.code, e.data] }`),
@@ -314,9 +315,11 @@ void describe('a runner process', () => {
     assert.deepEqual([error.name, error.message, error.data.name, error['retryable']], ['step_failed', 'too far', 'RangeError', true])
     assert.match(error.data.stack, /^RangeError: too far\n\s+at .*steps\/throw\.step\.ts:4:\d+/)
     assert.match(error.data.stack, /\nCaused by: Error: deep\n/)
-    assert.doesNotMatch(error.data.stack, /bridges\/node\/src|node:internal/)
+    assert.doesNotMatch(error.data.stack, /bridges\/node\/src|node:internal|node:async_hooks/)
     const text = await host.fails('steps/throw-text.step.ts', null)
     assert.deepEqual(text.data, { name: 'string', message: 'only text', stack: '' })
+    const unnamed = await host.fails('steps/throw-class.step.ts', null)
+    assert.deepEqual([unnamed.data.name, unnamed.data.message], ['CardDeclined', 'no cover'])
   })
 
   const wrong: [call: string, message: RegExp][] = [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from polystep.app.console import Console
 from polystep.app.runs import OpenRun, OpenRuns
@@ -17,7 +19,11 @@ from polystep.streams import Streams
 from polystep.trace import TraceRecorder
 from polystep.wire import pack
 
-_LEVELS = ("debug", "info", "warn", "error")
+_LEVELS: Final = ("debug", "info", "warn", "error")
+_TIME_MS_MAX: Final = 2**43
+"""Unix time in the year 2248; what is beyond is no time, and no terminal can show it."""
+
+_log = logging.getLogger("polystep.calls")
 
 
 class Calls:
@@ -63,7 +69,7 @@ class Calls:
     @property
     def notifications(self) -> Mapping[str, Callable[[JSONObject], None]]:
         """Notifications, by name."""
-        return {"log": self._log, "span": self._span}
+        return {"log": _contained(self._log), "span": _contained(self._span)}
 
     def output(self, runner: str, stream: str, line: str) -> None:
         """Take a line that a runner's process wrote by itself, from whatever run or thread."""
@@ -167,7 +173,7 @@ class Calls:
             fields if isinstance(fields, dict) else None,
             self._runs.find(params.get("run")),
             str(params.get("source", "logger")),
-            round(time_ms) if isinstance(time_ms, (int, float)) else None,
+            round(time_ms) if isinstance(time_ms, (int, float)) and 0 <= time_ms < _TIME_MS_MAX else None,
         )
 
     def _keep_log(
@@ -221,7 +227,21 @@ def _text(params: JSONObject, name: str) -> str:
     value = params.get(name)
     if isinstance(value, str):
         return value
-    # Ids from databases are often numbers; JavaScript would turn them into text without a word.
+    # Ids from databases are often numbers; JavaScript would turn them into text without a word, 7.0 into "7".
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise InvalidParams(f"`{name}` must be a text; it is {value!r}.")
+
+
+def _contained(notification: Callable[[JSONObject], None]) -> Callable[[JSONObject], None]:
+    """Whatever a notification holds, it must not end the channel that it came through."""
+
+    def take(params: JSONObject) -> None:
+        try:
+            notification(params)
+        except Exception:  # noqa: BLE001 - nobody waits for an answer, and the runs beside it are not to blame
+            _log.exception("A runner's notification could not be taken")
+
+    return take

@@ -5,11 +5,13 @@ When it does not keep up, lines are dropped and counted; the stored logs have th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
+import re
 import threading
 import time
-from typing import IO, Final
+from typing import Final, TextIO
 
 import click
 import orjson
@@ -18,27 +20,34 @@ from polystep.contracts.steps import SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject
 
 LINES_MAX: Final = 10_000
+STOP_S: Final = 2.0
+"""What a slow terminal gets at the end to show what waits."""
 _FIELDS_CHARS_MAX: Final = 400
 _COLOURS: Final = {"debug": "bright_black", "info": "cyan", "warn": "yellow", "error": "red"}
+_CONTROL: Final = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+"""What moves a cursor, sets a title or rings: all but newlines, tabs and colours."""
 _TYPES: Final = {"api": "API", "event": "Event", "cron": "Cron", "noop": "Noop"}
 
 
 class Console:
     """Writes lines to a terminal or a file."""
 
-    def __init__(self, output: IO[str], *, colour: bool | None = None) -> None:
+    def __init__(self, output: TextIO, *, colour: bool | None = None) -> None:
         self._output = output
         self._colour = (output.isatty() and "NO_COLOR" not in os.environ) if colour is None else colour
         self._lines: queue.Queue[str | None] = queue.Queue(maxsize=LINES_MAX)
         self._dropped = 0
+        self._dropped_told = 0
         self._thread = threading.Thread(target=self._write, name="console", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Write what waits, then end."""
         if self._thread.is_alive():
-            self._lines.put(None)
-            self._thread.join(timeout=2)
+            with contextlib.suppress(queue.Full):
+                # A terminal that stands still must not keep the host from ending.
+                self._lines.put(None, timeout=STOP_S)
+            self._thread.join(timeout=STOP_S)
 
     def line(self, text: str = "") -> None:
         """Print a line as it is."""
@@ -53,12 +62,12 @@ class Console:
 
     def warning(self, text: str) -> None:
         """Something that is likely a mistake."""
-        self.line(f"{self._style('⚠', 'yellow')} {self._style('[WARNING]', 'yellow')} {text}")
+        self.line(f"{self._style('⚠', 'yellow')} {self._style('[WARNING]', 'yellow')} {_plain(text)}")
 
     def error(self, text: str, details: str = "") -> None:
         """Something that does not work; further lines are set off."""
-        self.line(f"{self._style('✖', 'red')} {self._style('[ERROR]', 'red')} {text}")
-        for detail in details.splitlines():
+        self.line(f"{self._style('✖', 'red')} {self._style('[ERROR]', 'red')} {_plain(text)}")
+        for detail in _plain(details).splitlines():
             self.line(f"  {self._style('│', 'red')} {detail}")
 
     def step(self, verb: str, spec: StepSpec | StreamSpec) -> None:
@@ -88,10 +97,10 @@ class Console:
             self._style((trace_id or "")[:8].ljust(8), "bright_black"),
             self._style(f"[{level.upper()}]", _COLOURS.get(level, "cyan")),
             self._style(step or "-", "bright_white"),
-            message,
+            _plain(message),
         ]
         if fields:
-            parts.append(self._style(_fields(fields), "bright_black"))
+            parts.append(self._style(_plain(_fields(fields)), "bright_black"))
         self.line(" ".join(parts))
 
     def _style(self, text: str, colour: str) -> str:
@@ -108,15 +117,27 @@ class Console:
                     break
             running = None not in lines
             text = "".join(f"{line}\n" for line in lines if line is not None)
-            if self._dropped:
-                text += f"… {self._dropped} lines were not shown: the terminal is slower than the logs\n"
-                self._dropped = 0
+            # Two counters, each written by one side only: no drop goes uncounted.
+            dropped = self._dropped - self._dropped_told
+            if dropped:
+                text += f"… {dropped} lines were not shown: the terminal is slower than the logs\n"
+                self._dropped_told += dropped
             try:
-                self._output.write(text)
+                self._output.write(_encodable(text, self._output.encoding))
                 self._output.flush()
             except (OSError, ValueError):
                 # The terminal is gone; the host goes on, and the logs are stored.
                 return
+
+
+def _plain(text: str) -> str:
+    """A text that steps or their clients wrote, without what a terminal would obey."""
+    return _CONTROL.sub("", text)
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    """A terminal that is not UTF-8 gets question marks, not silence."""
+    return text.encode(encoding or "utf-8", "replace").decode(encoding or "utf-8")
 
 
 def _fields(fields: JSONObject) -> str:

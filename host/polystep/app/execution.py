@@ -96,6 +96,11 @@ class Execution:
             run_id, trace_id, 1, duration_ms=0.0, status="rejected", run_status="rejected", error=error
         )
 
+    def answer_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
+        """Tell the user that a handler's answer could not be sent."""
+        kept = self._recorder.log("error", message, step=step.name, trace_id=trace_id, source="host")
+        self._console.error(f"{step.name}: its answer cannot be sent", f"{kept}\nTrace {trace_id}")
+
     async def run_delivery(self, delivery: Delivery, step: StepSpec) -> Outcome:
         """Run one attempt of an event or cron step."""
         self._recorder.attempt_started(delivery.run_id, delivery.trace_id, delivery.attempt)

@@ -64,6 +64,10 @@ class ProjectFolder:
             raise LoadFailed(
                 f"polystep already runs this project{where}. Stop it first, or use another copy."
             ) from None
+        except OSError as error:
+            self._lock.close()
+            self._lock = None
+            raise LoadFailed(f"{self.path} is on a disk that cannot be locked: {error.strerror}.") from error
 
     def new_token(self, chosen: str | None = None) -> str:
         """Write this start's admin token, readable by the user alone; a random one unless one was chosen."""

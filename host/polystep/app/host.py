@@ -75,6 +75,7 @@ class Host:
         self._overrides: dict[str, str] = {}
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._started_s = time.monotonic()
+        self._pools: dict[str, RunnerPool] = {}
         self.url = ""
 
     async def start(self) -> None:
@@ -104,6 +105,12 @@ class Host:
             except Exception:  # noqa: BLE001 - one part that does not stop must not keep the others from saving
                 _log.exception("Stopping %s failed", name)
 
+    def stop_now(self) -> None:
+        """End the runners before the host's own process ends without `stop`."""
+        # One that is busy in user code would not notice that its channel closed.
+        for pool in self._pools.values():
+            pool.kill_now()
+
     async def _start_stand_in(self) -> None:
         if not stand_in_wanted(self._environment(), allowed=self._options.dev and self._options.stand_in):
             return
@@ -124,7 +131,7 @@ class Host:
         queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file, preview.encode)
         recorder, runs = TraceRecorder(traces, clock, preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
-        pools: dict[str, RunnerPool] = {}
+        pools = self._pools
         project = LiveProject(options.project, pools, queue, self._console, clock, settings.cron.timezone)
         execution = Execution(runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock)
         bus = Bus(queue, clock, execution, execution, owner=OWNER)

@@ -10,10 +10,12 @@ from pathlib import Path
 from polystep.app.console import Console
 from polystep.bus import Bus
 from polystep.contracts.ports import Clock, QueueStore, Schedule, Validator
-from polystep.contracts.steps import CronTrigger, Flow, LoadedFile, LoadFailure, SourceFile, StepSpec, StreamSpec
-from polystep.discovery import Validators, build_flow, compile_validators, find_sources
-from polystep.runners import RunnerPool
+from polystep.contracts.steps import CronTrigger, Flow, SourceFile, StepSpec, StreamSpec
+from polystep.discovery import SOURCE_FOLDERS, Validators, build_flow, compile_validators, find_sources
+from polystep.runners import RunnerPool, Staged
 from polystep.streams import Streams
+
+_NO_TOPIC = ""
 
 
 class LiveProject:
@@ -34,7 +36,7 @@ class LiveProject:
         self._console = console
         self._clock = clock
         self._default_timezone = default_timezone
-        self._results: dict[str, tuple[list[LoadedFile], list[LoadFailure]]] = {}
+        self._results: dict[str, Staged] = {}
         self._subscriptions: list[tuple[str, str, str]] = []
         self._loading = asyncio.Lock()
         self._flow = Flow()
@@ -70,7 +72,8 @@ class LiveProject:
         """Load everything for the first time."""
         self._subscriptions = await self._queue.subscriptions()
         await self._load(self._pools, bus, streams, schedule, frozenset())
-        known = [*self._flow.steps, *(name for name, _ in self._kept())]
+        broken = {failure.source.path for failure in self._flow.failures}
+        known = [*self._flow.steps, *(step for file, step, _ in self._subscriptions if file in broken)]
         gone = {"name": "step_not_found", "message": "No file of the project has this step any more."}
         for step, count in await self._queue.bury_orphans(known, {**gone}, self._clock.now_ms()):
             self._console.warning(
@@ -98,12 +101,22 @@ class LiveProject:
             patterns = [pattern for pool in self._pools.values() for pattern in pool.kind.patterns]
             sources = await asyncio.to_thread(find_sources, self._root, patterns)
             # Languages load side by side: each waits mostly for its own process.
-            results = await asyncio.gather(*(pool.replace(_of(sources, name)) for name, pool in pools.items()))
-            self._results.update(zip(pools, results, strict=True))
-            loaded = [file for files, _ in self._results.values() for file in files]
-            failures = [failure for _, failed in self._results.values() for failure in failed]
+            results = await asyncio.gather(*(pool.stage(_of(sources, name)) for name, pool in pools.items()))
+            staged = dict(zip(pools, results, strict=True))
+            self._results.update(staged)
+            loaded = [file for result in self._results.values() for file in result.loaded]
+            failures = [failure for result in self._results.values() for failure in result.failures]
             flow, validators = compile_validators(build_flow(loaded, failures))
+            # No await from here to the end of the switch: a run goes by the old flow in the old generation or by the
+            # new one in the new, never across.
+            for name, result in staged.items():
+                pools[name].switch(result)
             await self._switch(flow, validators, bus, streams, schedule, changed)
+            if not sources:
+                self._console.warning(
+                    f"No steps were found in {self._root}. Put files such as hello.step.ts or hello_step.py under "
+                    f"{' or '.join(f'{folder}/' for folder in SOURCE_FOLDERS)}."
+                )
 
     async def _switch(
         self,
@@ -119,7 +132,12 @@ class LiveProject:
         bus.replace(flow, self._kept())
         streams.replace(dict(flow.streams))
         schedule.replace(self._cron_triggers())
-        rows = [(step.source.path, step.name, topic) for step in flow.steps.values() for topic in step.topics]
+        # A cron step has no topic, but ticks may wait for it too.
+        rows = [
+            (step.source.path, step.name, topic)
+            for step in flow.steps.values()
+            for topic in (step.topics or (_NO_TOPIC,) * (step.type == "cron"))
+        ]
         broken = {failure.source.path for failure in flow.failures}
         rows += [row for row in self._subscriptions if row[0] in broken]
         if sorted(set(rows)) != sorted(set(self._subscriptions)):
@@ -130,7 +148,7 @@ class LiveProject:
     def _kept(self) -> list[tuple[str, str]]:
         """Subscriptions of files that fail to load at the moment: their events wait for the file to be mended."""
         broken = {failure.source.path for failure in self._flow.failures}
-        return [(step, topic) for file, step, topic in self._subscriptions if file in broken]
+        return [(step, topic) for file, step, topic in self._subscriptions if file in broken and topic != _NO_TOPIC]
 
     def _cron_triggers(self) -> dict[str, CronTrigger]:
         return {

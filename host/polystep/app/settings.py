@@ -84,7 +84,7 @@ def read_settings(project: Path) -> Settings:
         return Settings()
     try:
         return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LoadFailed(f"{path}: {error}") from error
     except ValidationError as error:
         problems = [

@@ -7,7 +7,6 @@ once too often costs a fraction of a second; once too seldom runs stale code.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,6 +16,9 @@ from watchfiles import Change, awatch
 
 DEBOUNCE_MS: Final = 50
 """Editors write a file in several steps; what comes within this time is one change."""
+RETRY_PAUSE_S: Final = 1.0
+"""Before folders that could not be watched are tried again."""
+ALL_RUNNERS: Final = frozenset({"node", "python"})
 
 _NODE: Final = frozenset({".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json"})
 _PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "venv", "python_modules", "dist", "build"})
@@ -28,7 +30,7 @@ _log = logging.getLogger("polystep.watcher")
 def runners_concerned(path: Path, requirements: str | None = None) -> frozenset[str]:
     """Which runners may have loaded this file, or depend on it otherwise."""
     if path.name == ".env":
-        return frozenset({"node", "python"})
+        return ALL_RUNNERS
     if path.name.startswith(".") or path.name.endswith("~"):
         return frozenset()
     if path.suffix == ".py" or path.name in _PYTHON_PACKAGES or (requirements and path.name == Path(requirements).name):
@@ -45,68 +47,98 @@ class Watcher:
         self._root = root
         self._reload = reload
         self._requirements = requirements
-        self._task: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._changed: set[Path] = set()
+        """What changed since the last reload began."""
+        self._all_concerned = False
+        self._wake = asyncio.Event()
 
     async def start(self) -> None:
         """Begin to watch."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch(), name="watcher")
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._watch(), name="watcher"),
+                asyncio.create_task(self._reload_loop(), name="reloads"),
+            ]
 
     async def stop(self) -> None:
-        """Watch no more."""
-        self._stop.set()
-        task, self._task = self._task, None
-        if task is not None:
+        """Watch no more; a reload that is under way is cut off."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self) -> None:
-        while not self._stop.is_set():
-            folders = self._folders()
-            # The root itself is watched for its own files only, so that package folders cost nothing.
-            watches = [asyncio.create_task(self._follow([self._root], recursive=False), name="watch root")]
-            if folders:
-                watches.append(asyncio.create_task(self._follow(folders, recursive=True), name="watch folders"))
+        """Follow the folders there are, until their set changes; then the new set."""
+        while True:
             try:
-                await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for watch in watches:
-                    watch.cancel()
-                await asyncio.gather(*watches, return_exceptions=True)
+                await self._follow_folders(self._folders())
+            except (OSError, RuntimeError) as error:  # watchfiles has errors of its own below RuntimeError
+                _log.warning("Watching %s failed, trying again: %s", self._root, error)
+                await asyncio.sleep(RETRY_PAUSE_S)
+            # What happened in a folder before it was watched has been missed.
+            self._all_concerned = True
+
+    async def _follow_folders(self, folders: list[Path]) -> None:
+        # The root itself is watched for its own files only, so that package folders cost nothing.
+        watches = [asyncio.create_task(self._follow([self._root], folders, recursive=False), name="watch root")]
+        if folders:
+            watches.append(asyncio.create_task(self._follow(folders, folders, recursive=True), name="watch folders"))
+        try:
+            await asyncio.sleep(0)
+            if not any(watch.done() for watch in watches):
+                # They have begun: from now on nothing is missed, so what was missed before can be loaded.
+                self._wake.set()
+            done, _ = await asyncio.wait(watches, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
+        for watch in done:
+            watch.result()
 
     def _folders(self) -> list[Path]:
         return sorted(path for path in self._root.iterdir() if path.is_dir() and not _passed_over(path.name))
 
-    async def _follow(self, paths: list[Path], *, recursive: bool) -> None:
-        """Reload at every change; return when the set of folders has changed, to watch the new set."""
-        watched = set(self._folders())
+    async def _follow(self, paths: list[Path], folders: list[Path], *, recursive: bool) -> None:
+        """Note every change; return when the set of folders is another one."""
+        # No `stop_event` is handed over: watchfiles sets it when one watch is cancelled, and that would end the others.
         async for changes in awatch(
             *paths,
             watch_filter=self._concerns,
             debounce=DEBOUNCE_MS,
             step=DEBOUNCE_MS // 5,
             recursive=recursive,
-            stop_event=self._stop,
+            ignore_permission_denied=True,
         ):
-            files = frozenset(Path(path) for _, path in changes)
-            runners = frozenset().union(*(runners_concerned(path, self._requirements) for path in files))
-            grown = set(self._folders()) != watched
-            if grown:
-                runners = runners | {"node", "python"}
-            if runners:
-                relative = frozenset(path.relative_to(self._root).as_posix() for path in files)
-                await self._reload(runners, relative)
-            if grown:
+            self._changed |= {Path(path) for _, path in changes}
+            self._wake.set()
+            if self._folders() != folders:
                 return
+
+    async def _reload_loop(self) -> None:
+        """Reload what changed, one reload after another; what changes meanwhile is taken together."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            files, self._changed = self._changed, set()
+            runners = frozenset().union(*(runners_concerned(path, self._requirements) for path in files))
+            if self._all_concerned:
+                self._all_concerned, runners = False, ALL_RUNNERS
+            if not runners:
+                continue
+            try:
+                await self._reload(runners, frozenset(path.relative_to(self._root).as_posix() for path in files))
+            except Exception:  # noqa: BLE001 - the top of a task: a reload that fails must not be the last one
+                _log.exception("Reloading failed; the steps that were loaded go on. Save again to try again")
 
     def _concerns(self, change: Change, path: str) -> bool:
         relative = Path(path).relative_to(self._root)
         if any(_passed_over(part) for part in relative.parts[:-1]):
             return False
         return bool(runners_concerned(relative, self._requirements)) or (
-            len(relative.parts) == 1 and not relative.suffix and not _passed_over(relative.name)
+            # It may be a folder that came or went.
+            len(relative.parts) == 1 and not _passed_over(relative.name)
         )
 
 

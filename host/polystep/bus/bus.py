@@ -55,14 +55,18 @@ class Bus:
         self._wake = asyncio.Event()
         self._hot: dict[str, None] = {}
         """Steps that may have something due, in the order in which they became so."""
-        self._backlogged: set[str] = set()
-        """Steps whose last claim was cut by a limit: there may be more."""
+        self._backlogged: dict[str, None] = {}
+        """Steps whose last claim was cut by a limit, so there may be more; who was served last stands at the end."""
         self._running: dict[str, int] = {}
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
         self._timer: asyncio.Task[None] | None = None
         self._timer_due_ms = 0
-        self._look_ahead = False
-        """After the next claim, ask the store when the next delivery is due."""
+        self._unseen: set[str] = set()
+        """Steps whose next due time the store is still to be asked for, once nothing else will wake them."""
+        self._storing: set[asyncio.Task[None]] = set()
+        """Attempts that have ended and whose outcome is with the store at this moment."""
+        self._ticking: set[str] = set()
+        """Cron steps whose tick is with the store at this moment."""
         self._loops: list[asyncio.Task[None]] = []
         self._stopping = False
 
@@ -70,9 +74,11 @@ class Bus:
         """Release what an earlier process left running, and begin to claim."""
         if self._loops:
             return
+        self._stopping = False
         recovered = await self._store.recover(self._owner)
         if recovered:
             _log.info("%d runs were cut short by the last stop; they start again", recovered)
+        self._heat_all()
         self._loops = [
             asyncio.create_task(self._claim_loop(), name="bus claims"),
             asyncio.create_task(self._lease_loop(), name="bus leases"),
@@ -85,12 +91,15 @@ class Bus:
         claims, leases = loops[:1], loops[1:]
         if self._timer is not None:
             claims.append(self._timer)
+            self._timer = None
         for task in claims:
             task.cancel()
         if self._claimed and grace_s > 0:
             await asyncio.wait(list(self._claimed), timeout=grace_s)
-        for task in list(self._claimed):
-            task.cancel()
+        for task in self._claimed:
+            # What is being stored ends by itself; cut off here, it would be stored without the trace hearing of it.
+            if task not in self._storing:
+                task.cancel()
         await asyncio.gather(*self._claimed, return_exceptions=True)
         # Leases are kept up until the last run has settled.
         for task in leases:
@@ -120,20 +129,35 @@ class Bus:
         Raises:
             Overloaded: Too many writes wait.
         """
-        await self._store.enqueue(deliveries)
+        try:
+            await self._store.enqueue(deliveries)
+        except asyncio.CancelledError:
+            # The caller has left, but the write goes its way: what it stores must not wait for the next start.
+            self._published(deliveries)
+            raise
         self._published(deliveries)
 
     async def publish_tick(self, step: str, data: bytes, trace_id: str) -> NewDelivery | None:
         """Store a cron tick; `None`, and nothing stored, when the step's earlier tick is not finished: no overlap."""
-        if await self._store.is_waiting(step):
+        if step in self._ticking:
             return None
-        tick = NewDelivery(secrets.token_hex(8), "cron", "", step, data, trace_id, secrets.token_hex(8), None)
-        await self.publish([tick])
-        return tick
+        self._ticking.add(step)
+        try:
+            if await self._store.is_waiting(step):
+                return None
+            tick = NewDelivery(secrets.token_hex(8), "cron", "", step, data, trace_id, secrets.token_hex(8), None)
+            await self.publish([tick])
+            return tick
+        finally:
+            self._ticking.discard(step)
 
     async def replay(self, id: int) -> DeadLetter | None:
         """Try a dead letter again, with a fresh retry budget."""
-        letter = await self._store.replay(id, self._clock.now_ms())
+        try:
+            letter = await self._store.replay(id, self._clock.now_ms())
+        except asyncio.CancelledError:
+            self._heat_all()
+            raise
         if letter is not None:
             again = NewDelivery(
                 letter.event_id,
@@ -151,7 +175,6 @@ class Bus:
     def _published(self, deliveries: Sequence[NewDelivery]) -> None:
         if not deliveries:
             return
-        self._observer.enqueued(deliveries)
         now_ms = self._clock.now_ms()
         for delivery in deliveries:
             if delivery.run_at_ms > now_ms:
@@ -159,10 +182,11 @@ class Bus:
             else:
                 self._hot[delivery.step] = None
         self._wake.set()
+        self._observer.enqueued(deliveries)
 
     def _heat_all(self) -> None:
         self._hot.update(dict.fromkeys(self._routes.steps))
-        self._look_ahead = True
+        self._unseen.update(self._routes.steps)
         self._wake.set()
 
     def _due_at(self, at_ms: int) -> None:
@@ -183,39 +207,42 @@ class Bus:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            wants = self._wants()
-            if not wants:
-                continue
             try:
-                claimed = await self._store.claim(wants, self._owner, self._clock.now_ms(), LEASE_MS)
-            except PolystepError as error:
-                _log.error("Claiming events failed, trying again: %s", error.message)
-                self._hot.update(dict.fromkeys(wants))
+                await self._claim_due()
+            except Exception as error:  # noqa: BLE001 - if claiming ended, every event would wait for the next start
+                _log.error("Claiming events failed, trying again: %s", error)
                 await self._clock.sleep(SETTLE_PAUSE_S)
-                self._wake.set()
-                continue
-            self._take(wants, claimed)
-            if self._look_ahead:
-                self._look_ahead = False
-                due_ms = await self._store.next_due_ms([name for name in self._routes.steps if self._is_idle(name)])
-                if due_ms is not None:
-                    self._due_at(due_ms)
+                self._heat_all()
 
-    def _is_idle(self, name: str) -> bool:
-        """Whether nothing of this step will wake the claims by itself."""
-        return name not in self._hot and name not in self._backlogged
+    async def _claim_due(self) -> None:
+        wants = self._wants()
+        if wants:
+            self._take(wants, await self._store.claim(wants, self._owner, self._clock.now_ms(), LEASE_MS))
+        if self._hot:
+            # The steps asked for in this round had taken all the room; those after them get theirs now.
+            self._wake.set()
+        # A step with more to claim is asked for when it has been drained.
+        drained = [name for name in self._unseen if name not in self._hot and name not in self._backlogged]
+        if drained:
+            self._unseen.difference_update(drained)
+            loaded = [name for name in drained if self._routes.step(name) is not None]
+            due_ms = await self._store.next_due_ms(loaded, self._owner)
+            if due_ms is not None:
+                self._due_at(due_ms)
 
     def _wants(self) -> dict[str, int]:
-        free = RUNNING_MAX - len(self._claimed)
+        """What to ask the store for; steps for which this round has no room left stay hot, in their order."""
+        room = free = RUNNING_MAX - len(self._claimed)
         wants: dict[str, int] = {}
         for name in list(self._hot):
+            if room > 0 and free <= 0:
+                break
+            del self._hot[name]
             if self._routes.step(name) is None:
-                del self._hot[name]
                 continue
             count = min(free, self._routes.policy(name).concurrency - self._running.get(name, 0))
-            del self._hot[name]
             if count <= 0:
-                self._backlogged.add(name)
+                self._backlogged.setdefault(name)
                 continue
             wants[name] = count
             free -= count
@@ -230,18 +257,18 @@ class Bus:
             self._claimed[task] = delivery
             task.add_done_callback(self._finished)
         for name, count in counts.items():
+            self._backlogged.pop(name, None)
             if count == wants[name]:
-                self._backlogged.add(name)
-            else:
-                self._backlogged.discard(name)
+                self._backlogged[name] = None
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         delivery = self._claimed.pop(task)
         self._running[delivery.step] -= 1
         # Room has come free: for every step that was cut short, not only this one, since the overall bound is shared.
+        # They come before what has just become hot, or a busy step would keep the others out for good.
         if delivery.fifo_key is not None:
             self._hot[delivery.step] = None
-        self._hot.update(dict.fromkeys(self._backlogged))
+        self._hot = {**self._backlogged, **self._hot}
         if self._hot:
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -256,10 +283,16 @@ class Bus:
         except asyncio.CancelledError:
             # Only `stop` cancels: the run was cut short through no fault of its own.
             outcome = _RELEASED
+        except Exception as error:  # noqa: BLE001 - a runner that breaks its promise must not strand the delivery
+            _log.exception("Running a delivery of %s failed in the host itself", delivery.step)
+            outcome = Outcome("failed", error={"name": type(error).__name__, "message": str(error)})
         await self._settle(delivery, outcome)
 
     async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         while True:
+            self._storing.add(task)
             try:
                 await self._store_outcome(delivery, outcome)
             except PolystepError as error:
@@ -267,9 +300,11 @@ class Bus:
                 _log.error("Storing the result of %s failed, trying again: %s", delivery.step, error.message)
                 if self._stopping:
                     return
-                await self._clock.sleep(SETTLE_PAUSE_S)
             else:
                 return
+            finally:
+                self._storing.discard(task)
+            await self._clock.sleep(SETTLE_PAUSE_S)
 
     async def _store_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
         retry_at_ms: int | None = None

@@ -6,6 +6,7 @@ the admin API's answer as it is.
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -117,14 +118,23 @@ def _ask(project: Path, method: str, path: str) -> Any:
     request = urllib.request.Request(
         f"{running.url}/__polystep/api/{path}", method=method, headers={"Authorization": f"Bearer {running.token}"}
     )
+    # The host is on this machine, and its token is nobody else's: no proxy of the environment is used.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:
+        with opener.open(request, timeout=TIMEOUT_S) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        answer = json.load(error)
-        _fail(f"{answer.get('error', error.reason)}. {answer.get('hint', '')}".strip())
-    except (urllib.error.URLError, TimeoutError) as error:
+        _fail(_refusal(error))
+    except (OSError, http.client.HTTPException, ValueError) as error:
         _fail(f"{running.url} does not answer: {error}. Start it: polystep dev --project {project}")
+
+
+def _refusal(error: urllib.error.HTTPError) -> str:
+    try:
+        answer = json.load(error)
+        return f"{answer['error']}. {answer.get('hint', '')}".strip()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"The host answered {error.code} {error.reason}."
 
 
 def _printed(answer: Any, wanted: bool) -> bool:

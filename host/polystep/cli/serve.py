@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -63,16 +62,17 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
 
+    began_s = time.monotonic()
+    host = Host(options, settings, console, dict(os.environ))
+
     def on_signal() -> None:
         if stopped.is_set():
-            # The runners' channels close with this process, and they end when they see it.
+            host.stop_now()
             os._exit(ENDED_AT_ONCE)
         stopped.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
-    began_s = time.monotonic()
-    host = Host(options, settings, console, dict(os.environ))
     starting = asyncio.create_task(host.start(), name="start")
     waiting = asyncio.create_task(stopped.wait(), name="signal")
     try:
@@ -87,8 +87,8 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
     finally:
         for task in (starting, waiting):
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, PolystepError, AddressUnavailable):
-                await task
+        # Its failure, if it had one, is on its way to the user already.
+        await asyncio.gather(starting, waiting, return_exceptions=True)
         await host.stop()
     console.info("Stopped. Work that was not finished goes on at the next start.")
 

@@ -18,7 +18,8 @@ class PolystepError(Exception):
     code: ClassVar[int] = 1
     name: ClassVar[str] = "internal"
     http_status: ClassVar[int] = 500
-    retryable: ClassVar[bool] = True
+    retryable: bool = True
+    """Whether trying again may help; a class has a default, one error may differ."""
 
     def __init__(self, message: str, data: JSONObject | None = None) -> None:
         super().__init__(message)
@@ -202,7 +203,12 @@ def error_from_wire(payload: JSONValue) -> PolystepError:
         return PolystepError(f"The other side sent a malformed error: {payload!r}")
     data = payload.get("data")
     kind = next((each for each in ALL_ERRORS if each.code == payload.get("code")), PolystepError)
-    return kind(str(payload.get("message", "")), data if isinstance(data, dict) else None)
+    error = kind(str(payload.get("message", "")), data if isinstance(data, dict) else None)
+    retryable = payload.get("retryable")
+    # The sender may know better than the table: a handler that failed by an undeclared topic will fail again.
+    if isinstance(retryable, bool):
+        error.retryable = retryable
+    return error
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ never a lost step.
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -25,7 +26,8 @@ from polystep.contracts.steps import (
 )
 from polystep.contracts.values import JSONObject
 
-METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+_VALUE_CHARS_MAX: Final = 200
+"""Of a wrong value shown in a message."""
 
 
 class _Strict(BaseModel):
@@ -49,7 +51,17 @@ def _absent_is_empty(value: object) -> object:
 _EmitField = Annotated[_Emit, BeforeValidator(_emit_object)]
 _Emits = Annotated[list[_EmitField], BeforeValidator(_absent_is_empty)]
 _Texts = Annotated[list[str], BeforeValidator(_absent_is_empty)]
-_Schema = dict[str, Any] | bool | None
+
+
+def _schema_object(value: object) -> object:
+    if value is True:
+        return None  # the schema that every value fits
+    if value is None or isinstance(value, dict):
+        return value
+    raise ValueError("must be a JSON Schema, a Zod schema or a pydantic model")
+
+
+_Schema = Annotated[dict[str, Any] | None, BeforeValidator(_schema_object)]
 
 
 class _Handler(_Strict):
@@ -162,8 +174,7 @@ def read_stream(loaded: LoadedFile) -> StreamSpec:
         LoadFailed: It is not a usable config.
     """
     config = _validated(_Stream, loaded.config)
-    schema = config.schema_ if isinstance(config.schema_, dict) else None
-    return StreamSpec(config.name, loaded.source, schema, guarded=bool(config.can_access))
+    return StreamSpec(config.name, loaded.source, config.schema_, guarded=bool(config.can_access))
 
 
 def _trigger(config: _Step) -> HttpTrigger | EventTrigger | CronTrigger | None:
@@ -173,20 +184,16 @@ def _trigger(config: _Step) -> HttpTrigger | EventTrigger | CronTrigger | None:
             return HttpTrigger(
                 method=config.method,
                 path=config.path,
-                body_schema=_schema(config.body_schema),
-                response_schema={status: kept for status, each in responses.items() if (kept := _schema(each))},
+                body_schema=config.body_schema,
+                response_schema={status: each for status, each in responses.items() if each is not None},
                 query_params=tuple(config.query_params or ()),
             )
         case _Event():
-            return EventTrigger(tuple(config.subscribes), _schema(config.input))
+            return EventTrigger(tuple(config.subscribes), config.input)
         case _Cron():
             return CronTrigger(config.cron, config.timezone)
         case _:
             return None
-
-
-def _schema(schema: _Schema) -> JSONObject | None:
-    return schema if isinstance(schema, dict) else None
 
 
 def _emits(emits: list[_Emit]) -> tuple[Emit, ...]:
@@ -205,7 +212,12 @@ def _problem(error: Any) -> str:
     path = ".".join(["config", *(str(part) for part in error["loc"])])
     if error["type"] == "missing":
         return f"{path} is missing."
-    return f"{path}: {error['msg']}; it is {error['input']!r}."
+    # Pydantic names its own classes and kinds of error beside what the user did.
+    message = re.sub(r" or instance of _\w+|^Value error, ", "", error["msg"])
+    shown = repr(error["input"])
+    if len(shown) > _VALUE_CHARS_MAX:
+        shown = shown[:_VALUE_CHARS_MAX] + "…"
+    return f"{path}: {message[0].lower()}{message[1:]}; it is {shown}."
 
 
 def _unknown_keys(model: BaseModel, path: str) -> list[str]:
@@ -218,6 +230,10 @@ def _unknown_keys(model: BaseModel, path: str) -> list[str]:
         warnings.append(f"{path}.{key} is not known{hint}")
     for name in fields:
         value = getattr(model, name)
+        where = f"{path}.{fields[name].alias or name}"
+        for place, each in enumerate(value) if isinstance(value, list) else ():
+            if isinstance(each, BaseModel):
+                warnings += _unknown_keys(each, f"{where}.{place}")
         if isinstance(value, BaseModel):
-            warnings += _unknown_keys(value, f"{path}.{name}")
+            warnings += _unknown_keys(value, where)
     return warnings

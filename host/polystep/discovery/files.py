@@ -1,7 +1,7 @@
 """Step and stream files, found by their names.
 
-A file counts when it lies under `steps/` or `src/` and its name ends as a runner says. Folders of packages, hidden
-folders and `__pycache__` are passed over.
+A file counts when it lies under `steps/` or `src/` and its name ends as a runner says. Folders of packages,
+`__pycache__` and what is hidden are passed over.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ def find_sources(project: Path, patterns: Iterable[SourcePattern]) -> tuple[Sour
     for folder in SOURCE_FOLDERS:
         for path in _files(project / folder):
             pattern = next((each for each in known if path.name.endswith(each.suffix)), None)
-            # A name that is nothing but the suffix is not a step of that name: `_step.py` has no name left.
-            if pattern is not None and path.name != pattern.suffix:
+            # A name that is nothing but the suffix is not a step of that name: `_step.py` has no name left. Hidden
+            # files are the editors': `.#hello.step.ts` is a lock.
+            if pattern is not None and path.name != pattern.suffix and not path.name.startswith("."):
                 relative = path.relative_to(project).as_posix()
                 found.append(SourceFile(relative, pattern.kind, pattern.language, pattern.runner))
     return tuple(sorted(found, key=lambda source: source.path))

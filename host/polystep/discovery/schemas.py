@@ -20,7 +20,7 @@ class SchemaValidator:
             LoadFailed: It is not a valid JSON Schema.
         """
         try:
-            self._compiled = jsonschema_rs.validator_for(schema, validate_formats=True)
+            self._compiled = jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_refuse)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
 
@@ -33,6 +33,11 @@ class SchemaValidator:
         except ValueError as error:
             # Bytes, and what else JSON cannot say: no schema describes them.
             return [Issue((), f"The value is not JSON: {error}", "type")]
+
+
+def _refuse(uri: str) -> Any:
+    """A schema is all in the config: what it refers to is never fetched, neither from the network nor from the disk."""
+    raise ValueError(f"{uri} is not in the schema; put what it refers to under $defs")
 
 
 def compile_schema(schema: JSONObject, where: str) -> SchemaValidator:

@@ -49,6 +49,7 @@ def compile_validators(flow: Flow) -> tuple[Flow, Validators]:
         except LoadFailed as error:
             del streams[stream.name]
             failures.append(LoadFailure(stream.source, error.message))
+    failures.sort(key=lambda failure: failure.source.path)
     compiled = dataclasses.replace(flow, steps=steps, streams=streams, failures=tuple(failures))
     return compiled, Validators(bodies, inputs, items)
 

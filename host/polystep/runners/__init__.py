@@ -3,7 +3,7 @@
 from polystep.runners.environment import child_environment
 from polystep.runners.kinds import Launch, RunnerKind
 from polystep.runners.node import node_kind
-from polystep.runners.pool import RunnerPool
+from polystep.runners.pool import RunnerPool, Staged
 from polystep.runners.process import RunnerCalls, RunnerProcess
 from polystep.runners.python import python_kind
 
@@ -13,6 +13,7 @@ __all__ = [
     "RunnerKind",
     "RunnerPool",
     "RunnerProcess",
+    "Staged",
     "child_environment",
     "node_kind",
     "python_kind",

@@ -14,12 +14,8 @@ def child_environment(
     shell: Mapping[str, str], dotenv: Mapping[str, str | None], overrides: Mapping[str, str]
 ) -> dict[str, str]:
     """What the user's shell has, then `.env` for what is not set there, then overrides; nothing of the host's own."""
-    environment = {
-        name: value
-        for name, value in shell.items()
-        if not name.startswith(_HOST_PREFIX) and name not in _HOST_VARIABLES
-    }
+    environment = {name: value for name, value in shell.items() if name not in _HOST_VARIABLES}
     for name, value in dotenv.items():
         if value is not None:
             environment.setdefault(name, value)
-    return {**environment, **overrides}
+    return {name: value for name, value in {**environment, **overrides}.items() if not name.startswith(_HOST_PREFIX)}

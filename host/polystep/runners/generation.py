@@ -16,6 +16,8 @@ from polystep.runners.process import RunnerProcess
 
 RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
 """Before the n-th start in a row of a process that keeps ending; the last one repeats."""
+STEADY_S: Final = 10.0
+"""A process that lived this long did not end in a row with the one before."""
 
 _log = logging.getLogger("polystep.runners")
 
@@ -31,6 +33,11 @@ class Generation:
         self._waiting: deque[asyncio.Future[RunnerProcess | None]] = deque()
         self._supervisors: list[asyncio.Task[None]] = []
         self._retired = False
+        self._places_taken = 0
+        """Of all its processes, also of those that are gone."""
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._files: frozenset[str] = frozenset()
         self.loaded: list[LoadedFile] = []
         self.failures: list[LoadFailure] = []
 
@@ -40,10 +47,20 @@ class Generation:
         Raises:
             LoadFailed: The runner itself does not start.
         """
-        first = await self._first()
-        self._supervise(first)
-        for _ in range(self._size - 1):
-            self._supervise(await self._another())
+        try:
+            self._supervise(await self._first())
+            for _ in range(self._size - 1):
+                self._supervise(await self._another())
+        except RunnerGone as error:
+            await self.stop(0)
+            raise LoadFailed(f"A further process could not be loaded: {error.message}") from error
+        except BaseException:
+            await self.stop(0)
+            raise
+
+    def runs(self, file: str) -> bool:
+        """Whether the file is loaded in it."""
+        return file in self._files
 
     async def acquire(self) -> RunnerProcess | None:
         """A process with a free place, the least busy one; waits for one. `None` when the generation was retired."""
@@ -51,7 +68,7 @@ class Generation:
             return None
         process = self._free()
         if process is not None and not self._waiting:
-            process.places_taken += 1
+            self._take(process)
             return process
         waiter: asyncio.Future[RunnerProcess | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
@@ -65,6 +82,9 @@ class Generation:
     def release(self, process: RunnerProcess) -> None:
         """Give a place back."""
         process.places_taken -= 1
+        self._places_taken -= 1
+        if not self._places_taken:
+            self._idle.set()
         self._serve()
 
     def retire(self) -> None:
@@ -76,8 +96,9 @@ class Generation:
                 waiter.set_result(None)
 
     async def drain(self) -> None:
-        """Let every open run end, then stop. Runs are bounded by their own timeouts."""
-        await asyncio.gather(*(process.drained() for process in self._processes))
+        """Let every run that has a place end, then stop. Runs are bounded by their own timeouts."""
+        # Asked of our own count and not of the processes: a run may have its place and not be sent yet.
+        await self._idle.wait()
         await self.stop(0)
 
     async def stop(self, grace_s: float) -> None:
@@ -95,30 +116,45 @@ class Generation:
 
     async def _first(self) -> RunnerProcess:
         """Load file by file; one that takes the process down with it, or never ends, is left out of the next try."""
-        process = self._make()
-        await process.start()
+        culprits: list[LoadFailure] = []
+        while True:
+            process = self._make()
+            self.loaded, self.failures = [], list(culprits)
+            try:
+                await process.start()
+                culprit = await self._load_all(process, {failure.source for failure in culprits})
+            except BaseException:
+                await process.kill()
+                raise
+            if culprit is None:
+                self._files = frozenset(loaded.source.path for loaded in self.loaded)
+                return process
+            await process.kill()
+            culprits.append(culprit)
+
+    async def _load_all(self, process: RunnerProcess, left_out: set[SourceFile]) -> LoadFailure | None:
+        """Fill `loaded` and `failures`; returns the file that ended the process, if one did."""
         for source in self._sources:
+            if source in left_out:
+                continue
             try:
                 answer = await _load(process, source)
-            except LoadFailed as error:
+            except RunnerGone as error:
+                return LoadFailure(source, error.message)
+            except PolystepError as error:
                 self.failures.append(LoadFailure(source, error.message))
-            except (RunnerGone, TimeoutError) as error:
-                how = (
-                    f"it did not finish within {LOAD_TIMEOUT_S:g} s" if isinstance(error, TimeoutError) else str(error)
-                )
-                self.failures.append(LoadFailure(source, f"Importing this file ended its process: {how}"))
-                await process.kill()
-                process = self._make()
-                await process.start()
-                await self.load_into(process)
             else:
                 self.loaded.append(_loaded(source, answer))
-        return process
+        return None
 
     async def _another(self) -> RunnerProcess:
         process = self._make()
-        await process.start()
-        await self.load_into(process)
+        try:
+            await process.start()
+            await self.load_into(process)
+        except BaseException:
+            await process.kill()
+            raise
         return process
 
     def _supervise(self, process: RunnerProcess) -> None:
@@ -128,24 +164,26 @@ class Generation:
 
     async def _keep_alive(self, process: RunnerProcess) -> None:
         """Whenever the process ends, put a new one in its place."""
+        loop, in_a_row = asyncio.get_running_loop(), 0
         while True:
+            began_s = loop.time()
             how = await asyncio.shield(process.ended)
             self._processes.remove(process)
             if self._retired:
                 return
             _log.warning("The %s runner is gone (%s); a new one is started", process.kind.name, how)
-            process = await self._restart()
+            in_a_row = 0 if loop.time() - began_s >= STEADY_S else in_a_row
+            process, in_a_row = await self._restart(in_a_row)
             self._processes.append(process)
             self._serve()
 
-    async def _restart(self) -> RunnerProcess:
-        tries = 0
+    async def _restart(self, in_a_row: int) -> tuple[RunnerProcess, int]:
         while True:
-            await asyncio.sleep(RESTARTS_PAUSE_S[min(tries, len(RESTARTS_PAUSE_S) - 1)])
-            tries += 1
+            await asyncio.sleep(RESTARTS_PAUSE_S[min(in_a_row, len(RESTARTS_PAUSE_S) - 1)])
+            in_a_row += 1
             try:
-                return await self._another()
-            except (PolystepError, TimeoutError) as error:
+                return await self._another(), in_a_row
+            except PolystepError as error:
                 _log.error("Starting the runner again failed, trying again: %s", error)
 
     def _free(self) -> RunnerProcess | None:
@@ -157,13 +195,32 @@ class Generation:
         while self._waiting and (process := self._free()) is not None:
             waiter = self._waiting.popleft()
             if not waiter.done():
-                process.places_taken += 1
+                self._take(process)
                 waiter.set_result(process)
+
+    def _take(self, process: RunnerProcess) -> None:
+        process.places_taken += 1
+        self._places_taken += 1
+        self._idle.clear()
 
 
 async def _load(process: RunnerProcess, source: SourceFile) -> JSONObject:
-    async with asyncio.timeout(LOAD_TIMEOUT_S):
-        return await process.load(source)
+    """Load one file.
+
+    Raises:
+        RunnerGone: Its process ended, or must be ended because the import does not.
+    """
+    try:
+        async with asyncio.timeout(LOAD_TIMEOUT_S):
+            return await process.load(source)
+    except TimeoutError:
+        raise RunnerGone(
+            f"Importing {source.path} did not finish within {LOAD_TIMEOUT_S:g} s, so its process was ended. "
+            "Look for what waits or loops at its top level."
+        ) from None
+    except RunnerGone as error:
+        how = process.ended.result() if process.ended.done() else error.message
+        raise RunnerGone(f"Importing {source.path} ended its process: {how.rstrip('.')}.") from error
 
 
 def _loaded(source: SourceFile, answer: JSONObject) -> LoadedFile:

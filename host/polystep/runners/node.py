@@ -10,6 +10,7 @@ from typing import Final
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import SourcePattern
+from polystep.runners.commands import run_command
 from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder
 
 _PATTERNS: Final = tuple(
@@ -18,6 +19,8 @@ _PATTERNS: Final = tuple(
     for ending, language in (("ts", "typescript"), ("js", "javascript"))
     for joint in (".", "_")
 )
+_DONE: Final = ".polystep-complete"
+"""Written last: an install that was interrupted is done again."""
 
 
 def node_kind() -> RunnerKind:
@@ -56,18 +59,18 @@ async def _install(bridge: Path, project: Path, progress: Progress) -> Path:
     if npm is None:
         raise LoadFailed("npm was not found. Install Node 20 or newer with npm.")
     target = project / ".polystep" / f"bridge-node-{_digest(bridge)}"
-    if _loader(target) is None:
+    if not (target / _DONE).exists():
         progress("Setting up the Node runner…")
-        shutil.copytree(bridge, target, dirs_exist_ok=True)
-        process = await asyncio.create_subprocess_exec(
-            npm, "install", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error",
-            cwd=target, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )  # fmt: skip
-        output, _ = await process.communicate()
-        if process.returncode != 0:
-            shutil.rmtree(target, ignore_errors=True)
-            raise LoadFailed(f"Setting up the Node runner failed:\n{output.decode(errors='replace')[-2000:]}")
+        await asyncio.to_thread(shutil.copytree, bridge, target, dirs_exist_ok=True)
+        status, output = await run_command(
+            target, npm, "install", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"
+        )
+        if status != 0:
+            raise LoadFailed(
+                f"Setting up the Node runner failed (npm install in {target}):\n{output[-2000:]}\n"
+                "Mend what it names and start again."
+            )
+        (target / _DONE).touch()
     return target
 
 

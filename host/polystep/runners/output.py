@@ -12,15 +12,31 @@ from polystep.contracts.limits import LOG_LINE_CHARS_MAX
 _LINE_BYTES_MAX: Final = LOG_LINE_CHARS_MAX
 
 
-class _Lines(asyncio.Protocol):
+class OutputLines(asyncio.Protocol):
     """Splits at newlines; a line that does not end in time is cut, so memory stays bounded."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._rest = b""
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._transport: asyncio.BaseTransport | None = None
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait until the other end is closed and everything is read; close this end when that takes too long.
+
+        A process that a step has detached may hold the other end for as long as it lives.
+        """
+        await asyncio.wait([self._closed], timeout=timeout_s)
+        if not self._closed.done() and self._transport is not None:
+            self._transport.close()
+            await self._closed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the pipe (asyncio calls this)."""
+        self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Take what was written (asyncio calls this)."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > _LINE_BYTES_MAX:
             lines.append(self._rest)
@@ -29,14 +45,16 @@ class _Lines(asyncio.Protocol):
             self._on_line(line.decode(errors="replace").rstrip("\r"))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the pipe (asyncio calls this)."""
         if self._rest:
             self._on_line(self._rest.decode(errors="replace"))
-        if not self.closed.done():
-            self.closed.set_result(None)
+        if not self._closed.done():
+            self._closed.set_result(None)
 
 
-async def read_lines(descriptor: int, on_line: Callable[[str], None]) -> asyncio.Future[None]:
-    """Call `on_line` for each line from a pipe; the future is done when the pipe is closed at the other end."""
+async def read_lines(descriptor: int, on_line: Callable[[str], None]) -> OutputLines:
+    """Call `on_line` for each line from a pipe, which belongs to the reader from now on."""
     loop = asyncio.get_running_loop()
-    _, protocol = await loop.connect_read_pipe(lambda: _Lines(on_line), os.fdopen(descriptor, "rb", buffering=0))
-    return protocol.closed
+    pipe = os.fdopen(descriptor, "rb", buffering=0)
+    _, protocol = await loop.connect_read_pipe(lambda: OutputLines(on_line), pipe)
+    return protocol

@@ -1,18 +1,18 @@
 """Processes of one runner kind: generations, least-busy choice, replacement, crash suspects alone.
 
-A **generation** is a set of processes that have loaded the same files. A reload starts a new one; when it is ready it
-takes the runs, and the old one finishes what it has. A process that dies takes the runs inside it along; which of them
-killed it is told by `RunnerGone.data["fault"]`: `own` (it was alone, or it is the one the host killed it for),
-`neighbour` (the host killed it for another run), or `unknown` (several were inside: run each of them `alone` to find
-out).
+A **generation** is a set of processes that have loaded the same files. A reload stages a new one beside the current;
+when the host switches, it takes the runs, and the old one finishes what it has. A process that dies takes the runs
+inside it along. Which of them killed it is told by `RunnerGone.data["fault"]`: `own` (it was alone, or it is the one
+the host killed it for), `neighbour` (the host killed it for another run, or the run had not reached it), or `unknown`
+(several were inside: run each of them `alone` to find out).
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,20 @@ from polystep.runners.process import RunnerCalls, RunnerProcess
 DRAINING_MAX: Final = 3
 """Old generations that may finish their runs side by side; of more, the oldest is stopped and its runs start again."""
 
+ALONE_PAUSE_S: Final = 1.0
+"""Before a run that must be alone is given back because no process for it could be made."""
+
 _log = logging.getLogger("polystep.runners")
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What a reload has loaded; nothing runs in it before `switch`."""
+
+    loaded: Sequence[LoadedFile] = ()
+    failures: Sequence[LoadFailure] = ()
+    generation: Generation | None = None
+    """`None` with failures: the runner itself does not start, and the current generation stays."""
 
 
 class RunnerPool:
@@ -65,29 +78,49 @@ class RunnerPool:
         self._launch: Launch | None = None
         self._standby: RunnerProcess | None = None
         self._current: Generation | None = None
+        self._staged: Generation | None = None
         self._draining: dict[asyncio.Task[None], Generation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._alone = asyncio.Semaphore(1)
+        self._alive: set[RunnerProcess] = set()
+        """Every process that was made and has not ended."""
         self._stopping = False
 
-    async def replace(self, sources: Sequence[SourceFile]) -> tuple[list[LoadedFile], list[LoadFailure]]:
-        """Start a generation with these files and give it the runs; returns what loaded and what did not.
+    async def stage(self, sources: Sequence[SourceFile]) -> Staged:
+        """Start a generation with these files, beside the current one; says what loaded and what did not.
 
-        When the runner itself cannot start, every file is a failure and the old generation goes on.
+        When the runner itself cannot start, every file is a failure.
         """
+        await self._discard_staged()
         if not sources:
-            await self._swap(None)
-            return [], []
+            return Staged()
         try:
             self._launch = await self.kind.prepare(self._project, self._progress)
-            await self._use_standby_if_fresh()
+            await self._drop_stale_standby()
             generation = Generation(sources, self._size, self._process)
             await generation.start()
         except LoadFailed as error:
-            return [], [LoadFailure(source, error.message) for source in sources]
-        await self._swap(generation)
-        self._make_standby()
-        return generation.loaded, generation.failures
+            self._check_stopping()
+            return Staged(failures=[LoadFailure(source, error.message) for source in sources])
+        if self._stopping:
+            await generation.stop(0)
+        self._check_stopping()
+        self._staged = generation
+        return Staged(generation.loaded, generation.failures, generation)
+
+    def switch(self, staged: Staged) -> None:
+        """Give the runs to what `stage` made, at once; the generation before finishes what it has."""
+        if staged.generation is None and staged.failures:
+            return
+        if staged.generation is not self._staged:
+            # The pool was stopped meanwhile, or staged anew.
+            return
+        self._staged = None
+        old, self._current = self._current, staged.generation
+        if old is not None:
+            self._drain(old)
+        if staged.generation is not None:
+            self._make_standby()
 
     async def run(self, params: JSONObject, timeout_s: float, *, alone: bool = False) -> JSONValue:
         """Run a handler and return its value.
@@ -105,14 +138,7 @@ class RunnerPool:
         if alone:
             async with self._alone:
                 return await self._run_alone(params, timeout_s)
-        while True:
-            generation = self._current
-            if generation is None:
-                raise HostStopping(f"No {self.kind.name} runner is running.")
-            process = await generation.acquire()
-            if process is not None:
-                break
-            # The generation was replaced while this run waited for a place in it.
+        generation, process = await self._place(str(params["file"]))
         try:
             return await self._run_in(process, params, timeout_s)
         finally:
@@ -126,10 +152,33 @@ class RunnerPool:
         stops = [each.stop(grace_s) for each in (generation, *self._draining.values()) if each is not None]
         if standby is not None:
             stops.append(standby.stop(0))
-        await asyncio.gather(*stops, return_exceptions=True)
+        await asyncio.gather(*stops, self._discard_staged(), return_exceptions=True)
         for task in (*self._tasks, *self._draining):
             task.cancel()
         await asyncio.gather(*self._tasks, *self._draining, return_exceptions=True)
+        # What is left belongs to a run of its own, or was being stopped when its task was cancelled.
+        await asyncio.gather(*(process.kill() for process in self._alive))
+
+    def kill_now(self) -> None:
+        """End every process without waiting for anything, when the host itself ends at once."""
+        for process in self._alive:
+            process.kill_now()
+
+    async def _place(self, file: str) -> tuple[Generation, RunnerProcess]:
+        """Wait for a place in a process that has loaded the file, in whatever generation is the current one then."""
+        while True:
+            generation = self._current
+            if generation is None:
+                raise HostStopping(f"No {self.kind.name} runner is running.")
+            if not generation.runs(file):
+                # It was claimed before a reload in which the file is gone or broken: not the run's fault.
+                raise RunnerGone(f"{file} is not loaded any more.", {"fault": "neighbour"})
+            process = await generation.acquire()
+            if process is None:
+                continue  # the generation was replaced while this run waited for a place in it
+            if process.usable:
+                return generation, process
+            generation.release(process)  # it ended between the promise of the place and now
 
     async def _run_in(self, process: RunnerProcess, params: JSONObject, timeout_s: float) -> JSONValue:
         run = str(params["run"])
@@ -166,54 +215,73 @@ class RunnerPool:
         waiter.exception()
 
     async def _run_alone(self, params: JSONObject, timeout_s: float) -> JSONValue:
-        generation = self._current
+        generation, file = self._current, str(params["file"])
         if generation is None or self._stopping:
             raise HostStopping(f"No {self.kind.name} runner is running.")
+        if not generation.runs(file):
+            raise RunnerGone(f"{file} is not loaded any more.", {"fault": "neighbour"})
         process = self._process()
         try:
-            await process.start()
-            await generation.load_into(process)
+            try:
+                await process.start()
+                await generation.load_into(process)
+            except PolystepError as error:
+                # Given back, it starts again at once: the pause keeps that from going round in a hurry.
+                await asyncio.sleep(ALONE_PAUSE_S)
+                raise RunnerGone(error.message, {"fault": "neighbour"}) from error
             return await self._run_in(process, params, timeout_s)
-        except LoadFailed as error:
-            raise RunnerGone(error.message, {"fault": "neighbour"}) from error
         finally:
             await process.stop(0)
 
+    def _check_stopping(self) -> None:
+        if self._stopping:
+            raise HostStopping(f"The host stopped while the {self.kind.name} steps were loading.")
+
     def _process(self) -> RunnerProcess:
-        if self._standby is not None and self._standby.usable:
-            process, self._standby = self._standby, None
-            return process
+        self._check_stopping()
+        standby = self._standby
+        if standby is not None and self._is_fresh(standby):
+            self._standby = None
+            return standby
         if self._launch is None:
             raise LoadFailed(f"The {self.kind.name} runner is not prepared.")
-        return RunnerProcess(self.kind, self._launch, self._project, self._environment(), self._calls)
+        process = RunnerProcess(self.kind, self._launch, self._project, self._environment(), self._calls)
+        self._alive.add(process)
+        process.ended.add_done_callback(lambda _: self._alive.discard(process))
+        return process
 
-    async def _use_standby_if_fresh(self) -> None:
-        """A standby that was started with another command or other variables is of no use."""
+    def _is_fresh(self, standby: RunnerProcess) -> bool:
+        """Whether a standby lives, and has the command and the variables that a new process would get."""
+        return standby.usable and self._launch is not None and standby.matches(self._launch, self._environment())
+
+    async def _drop_stale_standby(self) -> None:
         standby = self._standby
-        if standby is not None and self._launch is not None and not standby.matches(self._launch, self._environment()):
+        if standby is not None and not self._is_fresh(standby):
             self._standby = None
             await standby.stop(0)
 
     def _make_standby(self) -> None:
         if self._keep_standby and self._standby is None and not self._stopping:
-            self._own(asyncio.create_task(self._start_standby(), name=f"{self.kind.name} standby"))
+            self._own(self._start_standby(), "standby")
 
     async def _start_standby(self) -> None:
-        process = self._process()
         try:
+            process = self._process()
             await process.start()
-        except LoadFailed as error:
+        except PolystepError as error:
             _log.debug("No standby: %s", error.message)
             return
-        if self._stopping or self._standby is not None:
+        if self._stopping or self._standby is not None or not self._is_fresh(process):
             await process.stop(0)
         else:
             self._standby = process
 
-    async def _swap(self, generation: Generation | None) -> None:
-        old, self._current = self._current, generation
-        if old is None:
-            return
+    async def _discard_staged(self) -> None:
+        staged, self._staged = self._staged, None
+        if staged is not None:
+            await staged.stop(0)
+
+    def _drain(self, old: Generation) -> None:
         old.retire()
         task = asyncio.create_task(old.drain(), name=f"{self.kind.name} drain")
         self._draining[task] = old
@@ -222,10 +290,10 @@ class RunnerPool:
             oldest = next(iter(self._draining))
             generation = self._draining.pop(oldest)
             oldest.cancel()
-            with contextlib.suppress(PolystepError):
-                await generation.stop(0)
+            self._own(generation.stop(0), "end of the oldest generation")
 
-    def _own(self, task: asyncio.Task[None]) -> None:
+    def _own(self, work: Coroutine[object, object, None], what: str) -> None:
+        task = asyncio.create_task(work, name=f"{self.kind.name} {what}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -233,6 +301,7 @@ class RunnerPool:
 def _fault(process: RunnerProcess, run: str) -> str:
     if process.condemned is not None:
         return "own" if process.condemned == run else "neighbour"
-    if process.stopping:
+    if process.stopping or run not in process.suspects:
+        # Stopped by the host, or gone before the run reached it.
         return "neighbour"
     return "own" if process.suspects <= {run} else "unknown"

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from polystep import __version__
-from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
+from polystep.contracts.errors import LoadFailed, PolystepError, ProtocolMismatch, RunnerGone
 from polystep.contracts.limits import FRAME_BYTES_MAX, HELLO_TIMEOUT_S, RUNS_PER_RUNNER
 from polystep.contracts.steps import SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.kinds import Launch, RunnerKind
-from polystep.runners.output import read_lines
+from polystep.runners.output import OutputLines, read_lines
 from polystep.runners.spawn import Child, pipe, spawn
 from polystep.wire import Peer, connect_pipes
 
@@ -57,7 +57,7 @@ class RunnerProcess:
         self._peer = Peer(calls.methods, calls.notifications)
         self._peer.on_close = self._channel_closed
         self._child: Child | None = None
-        self._outputs: list[asyncio.Future[None]] = []
+        self._outputs: list[OutputLines] = []
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.runs_max = RUNS_PER_RUNNER
         self.places_taken = 0
@@ -82,12 +82,13 @@ class RunnerProcess:
         return launch == self._launch and dict(environment) == self._given
 
     async def start(self) -> None:
-        """Spawn and shake hands.
+        """Spawn and shake hands; a standby has done so already.
 
         Raises:
             LoadFailed: It did not start, with what it printed, or it speaks another protocol.
         """
-        await self._spawn()
+        if self._child is not None:
+            return
         hello: JSONObject = {
             "protocol": PROTOCOL,
             "host": {"name": "polystep", "version": __version__},
@@ -96,16 +97,17 @@ class RunnerProcess:
             "features": [],
         }
         try:
+            await self._spawn()
             async with asyncio.timeout(HELLO_TIMEOUT_S):
-                answer = await self._peer.call("hello", hello)
+                self._accept(await self._peer.call("hello", hello))
         except TimeoutError:
-            await self.kill()
-            raise self._start_failed(f"it said nothing for {HELLO_TIMEOUT_S:g} s") from None
+            raise await self._give_up(f"it said nothing for {HELLO_TIMEOUT_S:g} s") from None
         except PolystepError as error:
+            raise await self._give_up(self.ended.result() if self.ended.done() else error.message) from error
+        except BaseException:
+            # Cancelled: nobody else knows of the process yet.
             await self.kill()
-            ended = self.ended.result() if self.ended.done() else error.message
-            raise self._start_failed(error.message if error.name == "protocol_mismatch" else ended) from error
-        self._accept(answer)
+            raise
 
     async def load(self, source: SourceFile) -> JSONObject:
         """Load one file; returns `{config, handler, warnings?}`.
@@ -150,46 +152,73 @@ class RunnerProcess:
                 break
             act()
             await asyncio.wait([self.ended], timeout=_STEP_S)
-        self._close()
+        await self._finish()
 
     async def kill(self) -> None:
         """End it at once."""
         if self._child is not None:
             self._child.kill_group(signal.SIGKILL)
             await asyncio.wait([self.ended], timeout=_STEP_S)
+        elif not self.ended.done():
+            self.ended.set_result("it was never started")
+        await self._finish()
+
+    def kill_now(self) -> None:
+        """End it without waiting for anything, when the host itself ends at once."""
+        if self._child is not None:
+            self._child.kill_group(signal.SIGKILL)
+
+    async def _finish(self) -> None:
+        """Close the channel and hear what was printed last: often it explains the end."""
         self._close()
+        await asyncio.gather(*(output.finish(_STEP_S) for output in self._outputs))
 
     async def _spawn(self) -> None:
-        to_child, from_child = pipe(), pipe()
         private = self.kind.channel == "private"
-        reads, writes = (3, 4) if private else (0, 1)
-        outputs = {name: (number, pipe()) for name, number in (("stdout", 1), ("stderr", 2)) if private or number == 2}
-        descriptors = {reads: to_child[0], writes: from_child[1]}
-        descriptors |= {number: ends[1] for number, ends in outputs.values()}
+        reads = 3 if private else 0
+        ours: dict[int, int] = {}
+        theirs: dict[int, int] = {}
         try:
+            for number in (3, 4, 1, 2) if private else (0, 1, 2):
+                read, write = pipe()
+                ours[number], theirs[number] = (write, read) if number == reads else (read, write)
             variables = {**self._given, **self._launch.environment, "POLYSTEP_CHANNEL": self.kind.channel}
-            self._child = spawn(self._launch.command, self._project, variables, descriptors)
-        except OSError as error:
-            raise self._start_failed(str(error)) from error
+            self._child = spawn(self._launch.command, self._project, variables, theirs)
+        except (OSError, ValueError) as error:
+            _close_all(ours)
+            raise LoadFailed(str(error)) from error
         finally:
-            for theirs in descriptors.values():
-                os.close(theirs)
+            _close_all(theirs)
         self._child.ended.add_done_callback(self._exited)
-        for name, (_, ends) in outputs.items():
-            self._outputs.append(await read_lines(ends[0], functools.partial(self._line, name)))
-        await connect_pipes(self._peer, from_child[0], to_child[1], on_end=self._channel_ended)
+        try:
+            await self._listen(ours, private)
+        except BaseException:
+            _close_all(ours)
+            raise
+
+    async def _listen(self, ours: dict[int, int], private: bool) -> None:
+        """Hand our pipe ends to their readers; each one belongs to its reader as soon as it leaves `ours`."""
+        for number, name in ((1, "stdout"), (2, "stderr")) if private else ((2, "stderr"),):
+            self._outputs.append(await read_lines(ours.pop(number), functools.partial(self._line, name)))
+        reads, writes = (3, 4) if private else (0, 1)
+        await connect_pipes(self._peer, ours.pop(writes), ours.pop(reads), on_end=self._channel_ended)
 
     def _accept(self, answer: JSONValue) -> None:
         if not isinstance(answer, dict):
-            raise self._start_failed(f"it answered hello with {str(answer)[:200]}")
+            raise LoadFailed(f"it answered hello with {str(answer)[:200]}")
+        theirs = str(answer.get("protocol", "no version"))
+        if theirs.partition(".")[0] != PROTOCOL.partition(".")[0]:
+            raise ProtocolMismatch(f"it speaks protocol {theirs}, this host {PROTOCOL}; update the older of the two")
         runs_max = answer.get("runs_max")
         if isinstance(runs_max, int) and runs_max > 0:
             self.runs_max = runs_max
 
-    def _start_failed(self, why: str) -> LoadFailed:
+    async def _give_up(self, why: str) -> LoadFailed:
+        await self.kill()
         printed = "\n".join(self._tail)
         return LoadFailed(
-            f"The {self.kind.name} runner did not start: {why}." + (f"\nIt printed:\n{printed}" if printed else "")
+            f"The {self.kind.name} runner did not start: {why.rstrip('.')}."
+            + (f"\nIt printed:\n{printed}" if printed else "")
         )
 
     def _line(self, stream: str, line: str) -> None:
@@ -198,9 +227,7 @@ class RunnerProcess:
 
     def _exited(self, ended: asyncio.Future[int]) -> None:
         code = ended.result()
-        how = f"it was killed by signal {signal.Signals(-code).name}" if code < 0 else f"it exited with status {code}"
-        if self._child is not None:
-            self._child.kill_group(signal.SIGKILL)
+        how = f"it was killed by signal {_signal_name(-code)}" if code < 0 else f"it exited with status {code}"
         if not self.ended.done():
             self.ended.set_result(how)
         # Answers may still be in the pipe: the peer hears of the end when it has read them.
@@ -217,7 +244,23 @@ class RunnerProcess:
     def _channel_closed(self) -> None:
         # Taken before any waiter runs: each of them asks who was inside.
         self.suspects = frozenset(self.runs)
+        # Without a channel it is of no use. One that does not end by itself now is ended, so that it is replaced.
+        if self._child is not None and not self.stopping:
+            asyncio.get_running_loop().call_later(_STEP_S, self._child.kill_group, signal.SIGKILL)
 
     def _close(self) -> None:
         why = self.ended.result() if self.ended.done() else "the host closed its channel"
         self._peer.fail(RunnerGone(f"The {self.kind.name} runner is gone: {why}."))
+
+
+def _close_all(descriptors: dict[int, int]) -> None:
+    for number in descriptors.values():
+        os.close(number)
+    descriptors.clear()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

@@ -15,6 +15,7 @@ import uv
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import SourcePattern
+from polystep.runners.commands import run_command
 from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder
 
 _PATTERNS: Final = (
@@ -24,6 +25,9 @@ _PATTERNS: Final = (
     SourcePattern(".stream.py", "stream", "python", "python"),
 )
 _DONE: Final = ".polystep-complete"
+"""Written when everything is installed, and touched at every use."""
+_KEPT_OLD: Final = 2
+"""Environments kept beside the current one: for runners that still finish their runs, and for going back."""
 
 
 def python_kind(requirements: str | None = None) -> RunnerKind:
@@ -51,7 +55,7 @@ async def _environment(project: Path, requirements: str | None, progress: Progre
     """Make or find the environment for what the project asks for; returns its interpreter.
 
     Each set of packages has a folder of its own, named by hash, and `.polystep/venv` points to the current one. So an
-    install that fails leaves the environment that worked, and going back to older packages costs nothing.
+    install that fails leaves the environment that worked, and going back to recent packages costs nothing.
     """
     source = _requirements(project, requirements)
     needed = f"msgpack=={importlib.metadata.version('msgpack')}"
@@ -63,7 +67,9 @@ async def _environment(project: Path, requirements: str | None, progress: Progre
     python = target / "bin" / "python"
     if not (target / _DONE).exists() or not python.exists():
         await _install(project, target, python, needed, source, progress)
+    (target / _DONE).touch()
     _point(home / "venv", target)
+    await asyncio.to_thread(_prune, home, target)
     return python
 
 
@@ -102,20 +108,14 @@ async def _install(
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
-    (target / _DONE).touch()
 
 
 async def _uv(project: Path, *arguments: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        uv.find_uv_bin(), "--quiet", "--no-progress", *arguments,
-        cwd=project, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    if process.returncode != 0:
+    status, output = await run_command(project, uv.find_uv_bin(), "--quiet", "--no-progress", *arguments)
+    if status != 0:
         raise LoadFailed(
-            f"The project's Python packages could not be installed (uv {arguments[0]}):\n"
-            f"{output.decode(errors='replace').strip()[-3000:]}\nMend the requirements and save: it is tried again."
+            f"The project's Python packages could not be installed (uv {arguments[0]}):\n{output[-3000:]}\n"
+            "Mend the requirements and save: it is tried again."
         )
 
 
@@ -128,3 +128,17 @@ def _point(link: Path, target: Path) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target.name, target_is_directory=True)
     fresh.replace(link)
+
+
+def _prune(home: Path, current: Path) -> None:
+    """Remove all environments but the current one and those used last."""
+    others = [path for path in home.glob("venv-*") if path != current and path.is_dir()]
+    for old in sorted(others, key=_used_s, reverse=True)[_KEPT_OLD:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _used_s(environment: Path) -> float:
+    try:
+        return (environment / _DONE).stat().st_mtime
+    except OSError:
+        return 0.0  # an install that was interrupted

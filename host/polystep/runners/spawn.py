@@ -10,8 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import os
+import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,9 +36,12 @@ class Child:
     """Its exit status; negative is the signal that killed it."""
 
     def kill_group(self, number: signal.Signals) -> None:
-        """Signal the process and everything it started; fine when all are gone."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        """Signal the process and everything it started; fine when all are gone.
+
+        Nothing happens once it has ended: its group was killed then, and the number may be somebody else's by now.
+        """
+        if not self.ended.done():
+            _signal_group(self.pid, number)
 
 
 def spawn(
@@ -49,14 +55,19 @@ def spawn(
         environment: All variables the child gets.
         descriptors: Descriptor in the child → ours. Those not named are closed, 0 reads nothing.
 
+    Whatever way the process ends, what is left of its group is killed with it.
+
     Raises:
         OSError: It could not be started.
+        ValueError: A variable or an argument cannot be passed on, such as one with a zero byte.
     """
-    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
+        (os.POSIX_SPAWN_CLOSE, number) for number in _inherited() if number not in descriptors
+    ]
     if 0 not in descriptors:
         actions.append((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
     actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in descriptors.items()]
-    arguments = ["/bin/sh", "-c", _IN_FOLDER, str(folder), *command]
+    arguments = ["/bin/sh", "-c", _IN_FOLDER, str(folder), *_die_with_host(), *command]
     pid = os.posix_spawn(
         "/bin/sh", arguments, dict(environment), file_actions=actions, setpgroup=0, setsigdef=[signal.SIGPIPE]
     )
@@ -67,17 +78,62 @@ def spawn(
     return Child(pid, ended)
 
 
+@functools.cache
+def _die_with_host() -> tuple[str, ...]:
+    """What to put before a command so that the kernel kills it when the host is killed, where that can be had (Linux).
+
+    A runner sees the end of its channel and exits by itself, unless user code blocks it: nothing else ends that one.
+    """
+    tool = shutil.which("setpriv")
+    if tool is None:
+        return ()
+    prefix = (tool, "--pdeathsig", "KILL", "--")
+    # Small systems have a setpriv without the option.
+    tried = subprocess.run([*prefix, "true"], check=False, capture_output=True)
+    return prefix if tried.returncode == 0 else ()
+
+
 def pipe() -> tuple[int, int]:
     """A pipe `(read, write)` whose numbers are out of the child's way, closed in every child."""
     low = os.pipe()
-    high = tuple(fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD) for end in low)
-    for end in low:
-        os.close(end)
+    high: list[int] = []
+    try:
+        high += [fcntl.fcntl(low[0], fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)]
+        high += [fcntl.fcntl(low[1], fcntl.F_DUPFD_CLOEXEC, _FIRST_FREE_FD)]
+    except OSError:
+        for end in high:
+            os.close(end)
+        raise
+    finally:
+        for end in low:
+            os.close(end)
     return high[0], high[1]
 
 
+def _inherited() -> list[int]:
+    """Descriptors that whoever started the host left open for its children; the runners have no use for them."""
+    found = []
+    for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+        with contextlib.suppress(OSError):
+            if number > 2 and os.get_inheritable(number):
+                found.append(number)
+    return found
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
 def _wait(pid: int, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[int]) -> None:
-    _, status = os.waitpid(pid, 0)
+    if hasattr(os, "waitid"):
+        # Killed before the process is reaped: until then nobody else can have its number.
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        _signal_group(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+    else:  # macOS before Python 3.13
+        _, status = os.waitpid(pid, 0)
+        _signal_group(pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(status)
     # The loop may be closed already when the whole host ends at once.
     with contextlib.suppress(RuntimeError):

@@ -35,6 +35,8 @@ class Rooms:
         if joined is None or room not in joined:
             return
         joined.discard(room)
+        if not joined:
+            del self._joined[subscriber]
         self._leave(subscriber, room)
 
     def forget(self, subscriber: StreamSubscriber) -> None:

@@ -6,6 +6,7 @@ they turn up). It is a net, not a proof: a secret that a step renames and transf
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -17,7 +18,7 @@ from polystep.contracts.limits import TRACE_VALUE_BYTES_MAX
 REDACTED: Final = "[redacted]"
 
 _SECRET_KEY: Final = re.compile(
-    r"pass(word|wd|phrase)?$|secret|(^|[_-])token$|accesstoken|authtoken|api[_-]?key|authorization|cookie|private[_-]?key|"
+    r"pass(word|wd|phrase)?$|secret|(^|[_-])token$|(access|auth|refresh|id|bearer|session|csrf|bot)token|api[_-]?key|authorization|cookie|private[_-]?key|"
     r"credential|client[_-]?secret|session[_-]?id",
     re.IGNORECASE,
 )
@@ -45,17 +46,19 @@ class Preview:
         )
 
     def text(self, text: str) -> str:
-        """Cut the known secrets out of a text."""
+        """Cut the known secrets out of a text, and make it one that UTF-8 can carry."""
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, REDACTED)
-        return text
+        return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
     def encode(self, payload: object) -> str:
         """JSON text of a payload. One that is too large is replaced by its beginning: `{"$cut": text, "bytes": n}`."""
         if isinstance(payload, dict):
-            return self._dump({str(key): self._member(str(key), value) for key, value in payload.items()})
-        return self._dump(self._value(payload))
+            pairs = itertools.islice(payload.items(), _ITEMS_MAX)
+            members = {self._key(key): self._member(self._key(key), value) for key, value in pairs}
+            return self._dump(_with_rest(members, len(payload)))
+        return self._dump(self._member("", payload))
 
     def _member(self, key: str, value: object) -> object:
         kept = self._clean(value, 0) if not _SECRET_KEY.search(key) else REDACTED
@@ -64,30 +67,47 @@ class Preview:
             return {"$cut": encoded[: self._bytes_max].decode(errors="ignore"), "bytes": len(encoded)}
         return kept
 
-    def _value(self, value: object) -> object:
-        return self._member("", value)
+    def _key(self, key: object) -> str:
+        return self.text(key if isinstance(key, str) else _said(key))[: self._bytes_max]
 
     def _clean(self, value: object, depth: int) -> object:
         if isinstance(value, str):
-            return self.text(value).encode("utf-8", "replace").decode() if value else value
-        if value is None or isinstance(value, (bool, float)):
+            return self.text(value)
+        if value is None or isinstance(value, bool):
             return value
+        if isinstance(value, float):
+            return float(value)
         if isinstance(value, int):
-            return value if -(2**63) <= value < 2**63 else str(value)
+            return int(value) if -(2**63) <= value < 2**63 else _said(value)
         if isinstance(value, (bytes, bytearray)):
             return {"$bytes": len(value)}
         if depth >= _DEPTH_MAX:
             return "…"
+        return self._clean_many(value, depth)
+
+    def _clean_many(self, value: object, depth: int) -> object:
         if isinstance(value, Mapping):
-            pairs = list(value.items())[:_ITEMS_MAX]
-            return {
-                str(key): REDACTED if _SECRET_KEY.search(str(key)) else self._clean(member, depth + 1)
-                for key, member in pairs
-            }
+            members: dict[str, object] = {}
+            for key, member in itertools.islice(value.items(), _ITEMS_MAX):
+                name = self._key(key)
+                members[name] = REDACTED if _SECRET_KEY.search(name) else self._clean(member, depth + 1)
+            return _with_rest(members, len(value))
         if isinstance(value, (list, tuple)):
             cleaned = [self._clean(member, depth + 1) for member in value[:_ITEMS_MAX]]
             return cleaned if len(value) <= _ITEMS_MAX else [*cleaned, f"… {len(value) - _ITEMS_MAX} more"]
-        return self.text(repr(value))
+        return self.text(_said(value))
 
     def _dump(self, value: object) -> str:
         return orjson.dumps(value).decode()
+
+
+def _with_rest(members: dict[str, object], length: int) -> dict[str, object]:
+    return members if length <= _ITEMS_MAX else {**members, "…": f"{length - _ITEMS_MAX} more"}
+
+
+def _said(value: object) -> str:
+    """What a value says of itself, if it does so without failing."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - any class may write its own `__repr__`, and integers have a length limit
+        return f"<{type(value).__name__}>"

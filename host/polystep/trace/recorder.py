@@ -115,8 +115,10 @@ class TraceRecorder:
     async def flush(self) -> None:
         """Write everything recorded before this call."""
         async with self._flushing:
-            while self._records:
-                count = min(len(self._records), BATCH_MAX)
+            left = len(self._records)
+            while left > 0:
+                count = min(left, len(self._records), BATCH_MAX)
+                left -= count
                 batch = [self._records.popleft() for _ in range(count)]
                 try:
                     await self._store.write(batch)
@@ -132,8 +134,14 @@ class TraceRecorder:
             await self.flush()
             if self._clock.monotonic_s() - pruned_s >= PRUNE_EVERY_S:
                 pruned_s = self._clock.monotonic_s()
-                oldest_ms = self._clock.now_ms() - KEPT_DAYS * 86_400_000
-                await self._store.prune(TRACES_KEPT_MAX, LOGS_KEPT_MAX, oldest_ms)
+                await self._prune()
+
+    async def _prune(self) -> None:
+        oldest_ms = self._clock.now_ms() - KEPT_DAYS * 86_400_000
+        try:
+            await self._store.prune(TRACES_KEPT_MAX, LOGS_KEPT_MAX, oldest_ms)
+        except PolystepError as error:
+            _log.warning("Old traces could not be removed, trying again later: %s", error.message)
 
     def _add(self, record: tuple[object, ...]) -> None:
         if len(self._records) == TRACE_RECORDS_MAX:

@@ -28,10 +28,10 @@ def pack(value: object) -> bytes:
 
 
 def unpack(payload: bytes) -> JSONValue:
-    """Decode one value.
+    """Decode one value; bytes after it are not looked at.
 
     Raises:
-        InvalidValue: The bytes are not one msgpack value of the allowed types.
+        InvalidValue: The bytes do not begin with a msgpack value of the allowed types.
     """
     try:
         return cast("JSONValue", ormsgpack.unpackb(payload))

@@ -33,38 +33,42 @@ class FrameReader:
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._bytes_max = frame_bytes_max
         self._buffer = bytearray()
+        self._wanted_bytes = 0
+        """Until so many are in the buffer there is nothing to do but gather."""
         self._drop_bytes = 0
 
     def feed(self, data: bytes) -> list[bytes | Oversize]:
         """Take bytes and return the messages that are complete now, in order."""
-        if not self._buffer and not self._drop_bytes:
+        if not self._buffer:
             # The usual case: whole frames in one read need no copy into the buffer.
             return self._split(data)
         self._buffer += data
+        if len(self._buffer) < self._wanted_bytes:
+            return []
         whole = bytes(self._buffer)
         self._buffer.clear()
         return self._split(whole)
 
     def _split(self, data: bytes) -> list[bytes | Oversize]:
         found: list[bytes | Oversize] = []
-        position, end = 0, len(data)
-        if self._drop_bytes:
-            position = min(self._drop_bytes, end)
-            self._drop_bytes -= position
+        end = len(data)
+        position = min(self._drop_bytes, end)
+        self._drop_bytes -= position
+        self._wanted_bytes = 4
         while end - position >= 4:
             (length,) = _LENGTH.unpack_from(data, position)
             start = position + 4
-            if length > self._bytes_max:
-                if end - start < min(length, _HEAD_BYTES):
-                    break
-                found.append(Oversize(length, data[start : start + _HEAD_BYTES]))
-                present = min(length, end - start)
-                self._drop_bytes = length - present
-                position = start + present
-                continue
-            if end - start < length:
+            oversized = length > self._bytes_max
+            needed = min(length, _HEAD_BYTES) if oversized else length
+            if end - start < needed:
+                self._wanted_bytes = 4 + needed
                 break
-            found.append(data[start : start + length])
-            position = start + length
+            if oversized:
+                found.append(Oversize(length, data[start : start + needed]))
+                position = min(start + length, end)
+                self._drop_bytes = start + length - position
+            else:
+                found.append(data[start : start + length])
+                position = start + length
         self._buffer += data[position:]
         return found

@@ -32,6 +32,9 @@ NOTIFICATION: Final = 2
 Method = Callable[[JSONObject], object]
 """Answers one call: a value, or a future or coroutine of one. Raises `PolystepError` to answer with an error."""
 
+_ERROR_CHARS_MAX: Final = 1000
+"""What is left of the text of an error that does not fit into a message."""
+
 _log = logging.getLogger("polystep.wire")
 
 
@@ -82,7 +85,10 @@ class Peer:
         self._next_id = 0
         self._waiting: dict[int, asyncio.Future[JSONValue]] = {}
         self._answering = 0
-        self._paused = False
+        self._crowded = False
+        """As many calls as allowed wait for their answers."""
+        self._held = False
+        """The other side does not take what is sent to it."""
         self._tasks: set[asyncio.Task[object]] = set()
         self._gone: PolystepError | None = None
         self.on_close: Callable[[], None] = lambda: None
@@ -121,7 +127,7 @@ class Peer:
 
     def data_received(self, data: bytes) -> None:
         """Take bytes that arrived and act on every complete message."""
-        for message in self._frames.feed(data):
+        for message in () if self.closed else self._frames.feed(data):
             if self._gone is not None:
                 return
             if isinstance(message, Oversize):
@@ -133,7 +139,11 @@ class Peer:
                 self.fail(RunnerGone(f"The channel carried something that is no message: {error.message}"))
 
     def fail(self, reason: PolystepError) -> None:
-        """Close: every waiter gets `reason`, now and from now on. Only the first call counts."""
+        """Close: every waiter gets `reason`, now and from now on. Only the first call counts.
+
+        Calls of the other side that are being answered run to their end: what they have begun to write is written
+        anyway, and others must hear of it. Only their answers are dropped.
+        """
         if self._gone is not None:
             return
         self._flush()
@@ -142,8 +152,6 @@ class Peer:
         for waiter in waiting.values():
             if not waiter.done():
                 waiter.set_exception(reason)
-        for task in self._tasks:
-            task.cancel()
         if self._writer is not None:
             self._writer.close()
         self.on_close()
@@ -157,9 +165,15 @@ class Peer:
             case [2, str(method), dict(params)]:
                 notification = self._notifications.get(method)
                 if notification is not None:
-                    notification(params)
+                    self._take_notification(method, params, notification)
             case _:
                 raise InvalidParams(f"Not a message: {str(message)[:200]}")
+
+    def _take_notification(self, method: str, params: JSONObject, take: Callable[[JSONObject], None]) -> None:
+        try:
+            take(params)
+        except Exception:  # noqa: BLE001 - messages that arrived together with this one must not be lost with it
+            _log.exception("A notification (%s) could not be taken", method)
 
     def _resolve(self, identifier: int, error: JSONValue, result: JSONValue) -> None:
         waiter = self._waiting.pop(identifier, None)
@@ -214,7 +228,13 @@ class Peer:
         if not isinstance(error, PolystepError):
             _log.error("Answering %s failed", method, exc_info=error)
             error = PolystepError(f"The host failed while it answered {method}: {type(error).__name__}: {error}")
-        self._send(self._message([RESPONSE, identifier, error.to_wire(), None], "an error"))
+        try:
+            message = self._message([RESPONSE, identifier, error.to_wire(), None], "an error")
+        except PolystepError:
+            # Its data is too large or cannot be carried. An answer there must be, so it goes without.
+            brief = type(error)(error.message[:_ERROR_CHARS_MAX].encode("utf-8", "replace").decode())
+            message = self._message([RESPONSE, identifier, brief.to_wire(), None], "an error")
+        self._send(message)
 
     def _refuse_oversize(self, message: Oversize) -> None:
         kind, identifier = message_head(message.head)
@@ -225,6 +245,8 @@ class Peer:
         if identifier is None:
             if kind == -1:
                 self.fail(RunnerGone(f"The channel carried garbage: {error.message}"))
+            else:
+                _log.warning("A notification was dropped. %s", error.message)
         elif kind == REQUEST:
             self._respond_error(identifier, error)
         else:
@@ -253,13 +275,29 @@ class Peer:
             self._outgoing.clear()
             self._writer.write(data)
 
+    def hold_reading(self, hold: bool) -> None:
+        """Do not read for as long as the other side does not take what is sent to it."""
+        before = self._reading
+        self._held = hold
+        self._apply_reading(before)
+
     def _count(self, change: int) -> None:
+        before = self._reading
         self._answering += change
-        if self._reader is None:
+        if self._answering >= CALLS_MAX:
+            self._crowded = True
+        elif self._answering <= CALLS_MAX // 2:
+            self._crowded = False
+        self._apply_reading(before)
+
+    @property
+    def _reading(self) -> bool:
+        return not self._crowded and not self._held
+
+    def _apply_reading(self, before: bool) -> None:
+        if self._reader is None or self._reading == before:
             return
-        if not self._paused and self._answering >= CALLS_MAX:
-            self._paused = True
-            self._reader.pause_reading()
-        elif self._paused and self._answering <= CALLS_MAX // 2:
-            self._paused = False
+        if self._reading:
             self._reader.resume_reading()
+        else:
+            self._reader.pause_reading()

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from typing import Final
 
 from polystep.contracts.errors import RunnerGone
+from polystep.contracts.limits import FRAME_BYTES_MAX
 from polystep.wire.peer import Peer
+
+_LAST_ANSWERS_S: Final = 1.0
+"""How long a runner that reads no more is still listened to."""
 
 
 class _Incoming(asyncio.Protocol):
@@ -26,9 +31,18 @@ class _Outgoing(asyncio.BaseProtocol):
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
+    def pause_writing(self) -> None:
+        self._peer.hold_reading(True)
+
+    def resume_writing(self) -> None:
+        self._peer.hold_reading(False)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self._peer.fail(RunnerGone(f"The runner stopped reading its channel: {exc}."))
+        if self._peer.closed:
+            return
+        # Its last answers may still be on their way; usually its output ends at the same time, with a better reason.
+        gone = RunnerGone(f"The runner stopped reading its channel{f': {exc}' if exc is not None else ''}.")
+        asyncio.get_running_loop().call_later(_LAST_ANSWERS_S, self._peer.fail, gone)
 
 
 async def connect_pipes(peer: Peer, read_fd: int, write_fd: int, *, on_end: Callable[[], None] | None = None) -> None:
@@ -45,6 +59,8 @@ async def connect_pipes(peer: Peer, read_fd: int, write_fd: int, *, on_end: Call
     ended = on_end or (lambda: peer.fail(RunnerGone("The runner closed its channel.")))
     reader, _ = await loop.connect_read_pipe(lambda: _Incoming(peer, ended), os.fdopen(read_fd, "rb", buffering=0))
     writer, _ = await loop.connect_write_pipe(lambda: _Outgoing(peer), os.fdopen(write_fd, "wb", buffering=0))
+    # A runner that calls and does not read its answers is not read from either, before they fill the memory.
+    writer.set_write_buffer_limits(high=FRAME_BYTES_MAX)
     previous = peer.on_close
 
     def close() -> None:

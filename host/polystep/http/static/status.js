@@ -52,6 +52,8 @@ function duration(ms) {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
+const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+
 function brief(value) {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return text === undefined ? "" : text.length > 300 ? `${text.slice(0, 300)}…` : text;
@@ -99,18 +101,21 @@ function notice(text) {
 
 // --- Views: from an answer to elements --------------------------------------------------------------------------
 
-function stepsView({ steps = [], streams = [], failures = [], warnings = [] }) {
+function stepsView({ steps = [], streams = [], warnings = [] }) {
+  const broken = [...steps, ...streams].filter((each) => each.error);
+  const running = steps.filter((each) => !each.error);
+  const live = streams.filter((each) => !each.error);
   const out = [];
-  if (failures.length) {
-    out.push(heading("Not running"), rows(failures.map((each) => [
-      row(make("span", { class: "name failed" }, each.file ?? each.path ?? "a file")),
-      make("pre", {}, each.message ?? ""),
+  if (broken.length) {
+    out.push(heading("Not running"), rows(broken.map((each) => [
+      row(make("span", { class: "name failed" }, each.file ?? each.name)),
+      make("pre", {}, each.error),
     ])));
   }
   if (warnings.length) out.push(heading("Warnings"), rows(warnings.map((text) => String(text))));
-  out.push(heading("Steps"), steps.length ? rows(steps.map(stepRow)) : empty("No steps yet. Add steps/hello.step.ts or steps/hello_step.py."));
-  if (streams.length) {
-    out.push(heading("Streams"), rows(streams.map((each) => row(named(each.name), quiet(each.file ?? "")))));
+  out.push(heading("Steps"), running.length ? rows(running.map(stepRow)) : empty("No steps yet. Add steps/hello.step.ts or steps/hello_step.py."));
+  if (live.length) {
+    out.push(heading("Streams"), rows(live.map((each) => row(named(each.name), atEnd(quiet(each.file ?? ""))))));
   }
   return out;
 }
@@ -130,7 +135,7 @@ function tracesView({ traces = [] }) {
   if (!traces.length) return [empty("No traces yet. Call a route, and what it causes is shown here.")];
   return [rows(traces.map((each) => make("a", { class: "row", href: `#traces/${encodeURIComponent(each.traceId)}` },
     named(each.name ?? each.traceId), pill(each.status),
-    quiet(`${each.runCount ?? 1} ${each.runCount === 1 ? "run" : "runs"}`),
+    quiet(counted(each.runCount ?? 1, "run")),
     atEnd(quiet(`${duration(each.durationMs)}  ·  ${clock(each.startedAt)}`)))))];
 }
 
@@ -162,9 +167,10 @@ function runRow(run, begin, span) {
       at: each.startedAt, text: `attempt ${each.attempt} ${each.status} ${duration(each.durationMs)}`, error: errorText(each.error),
     })),
     ...(run.operations ?? []).map((each) => ({ at: each.at, ...operationText(each) })),
-    ...(run.logs ?? []).map((each) => ({
-      at: each.time, text: `${each.level}  ${each.message}  ${hasFields(each.fields) ? brief(each.fields) : ""}`,
-    })),
+    ...(run.logs ?? []).map((each) => {
+      const [fields, stack] = fieldsText(each.fields);
+      return { at: each.time, text: `${each.level}  ${each.message}  ${brief(fields)}`, stack };
+    }),
   ].sort((a, b) => a.at - b.at);
   return [
     row(named(run.step), pill(run.status), quiet(run.type ?? ""), atEnd(quiet(duration(run.durationMs)))),
@@ -172,31 +178,47 @@ function runRow(run, begin, span) {
     run.error && attempts.every((each) => !each.error) ? make("p", { class: "failed small" }, errorText(run.error)) : null,
     events.length ? make("ul", { class: "events small" }, events.map((each) => make("li", {},
       make("span", { class: "at" }, `+${duration(Math.max(0, each.at - begin))}`), each.text,
-      each.error ? make("span", { class: "failed" }, ` ${each.error}`) : null))) : null,
+      each.error ? make("span", { class: "failed" }, ` ${each.error}`) : null,
+      each.stack ? make("pre", { class: "quiet" }, each.stack) : null))) : null,
   ];
 }
 
-const hasFields = (fields) => fields && Object.keys(fields).length > 0;
+/** Fields of a log line as `[JSON, stack]`: a stack is read as lines, not as one escaped text. */
+function fieldsText(fields) {
+  const { stack = fields?.error?.stack, ...rest } = fields ?? {};
+  if (typeof stack !== "string") return [hasMembers(fields) ? JSON.stringify(fields) : "", ""];
+  if (rest.error) rest.error = { ...rest.error, stack: undefined };
+  return [hasMembers(rest) ? JSON.stringify(rest) : "", stack.trimEnd()];
+}
+
+const hasMembers = (value) => value && Object.keys(value).length > 0;
 
 function operationText(operation) {
   const { type, at, attempt, error, ...rest } = operation;
-  const http = rest.attributes ?? {};
-  if (type === "http" || http.url) {
-    const method = http.method ?? rest.method ?? "";
-    const url = http.url ?? rest.url ?? rest.name ?? "";
-    const status = http.status ?? rest.status ?? "";
-    return { text: `${method} ${url} ${status} ${duration(rest.duration_ms ?? rest.durationMs)}`, error: errorText(error) };
-  }
-  return { text: `${type}  ${brief(rest)}`, error: errorText(error) };
+  return { text: (OPERATIONS[type] ?? ((other) => `${type}  ${brief(other)}`))(rest), error: errorText(error) };
 }
+
+const OPERATIONS = {
+  http: ({ attributes: { method, url, status } = {}, name, duration_ms }) =>
+    `${method ?? "HTTP"} ${url ?? name ?? ""}  ${status ?? ""}  ${duration(duration_ms)}`,
+  emit: ({ topic, subscribers = [], data }) => `emit ${topic} → ${subscribers.join(", ") || "nobody"}  ${brief(data)}`,
+  state: ({ operation, group, key, value }) => `state ${operation} ${within(group, key)}  ${value === undefined ? "" : brief(value)}`,
+  stream: ({ operation, stream, group, id, data, event }) =>
+    `stream ${operation} ${within(stream, group, id)}  ${brief(data ?? event ?? "")}`,
+};
+const within = (...parts) => parts.filter((part) => part !== undefined && part !== null).join(" / ");
 
 function logsView({ logs = [] }) {
   if (!logs.length) return [empty("No logs yet. What steps log or print is shown here.")];
-  return [rows(logs.map((each) => [
-    row(quiet(clock(each.time)), pill(each.level), named(each.step ?? ""),
-      each.traceId ? atEnd(make("a", { class: "small", href: `#traces/${encodeURIComponent(each.traceId)}` }, "trace")) : null),
-    make("pre", {}, hasFields(each.fields) ? `${each.message}  ${JSON.stringify(each.fields)}` : each.message),
-  ]))];
+  return [rows(logs.map((each) => {
+    const [fields, stack] = fieldsText(each.fields);
+    return [
+      row(quiet(clock(each.time)), pill(each.level), named(each.step ?? each.source ?? ""),
+        each.traceId ? atEnd(make("a", { class: "small", href: `#traces/${encodeURIComponent(each.traceId)}` }, "trace")) : null),
+      make("pre", {}, fields ? `${each.message}  ${fields}` : each.message),
+      stack ? make("pre", { class: "quiet" }, stack) : null,
+    ];
+  }))];
 }
 
 function queuesView({ queues = [] }) {
@@ -207,7 +229,7 @@ function queuesView({ queues = [] }) {
 function deadLettersView({ deadLetters = [] }) {
   if (!deadLetters.length) return [empty("No dead letters. What keeps failing would be kept here, to be replayed.")];
   return [rows(deadLetters.map((each) => [
-    row(named(each.step), each.topic ? mono(each.topic) : null, quiet(`${each.attempts ?? 0} attempts`),
+    row(named(each.step), each.topic ? mono(each.topic) : null, quiet(counted(each.attempts ?? 0, "attempt")),
       quiet(clock(each.diedAt)),
       atEnd(action("Replay", `dead-letters/${encodeURIComponent(each.id)}/replay`, "Replayed"))),
     make("pre", { class: "failed" }, errorText(each.error) ?? ""),

@@ -12,6 +12,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -56,7 +57,7 @@ class Database:
         self._writer: apsw.Connection | None = None
         self._reader: apsw.Connection | None = None
         self._scanner: apsw.Connection | None = None
-        self._scanning = asyncio.Lock()
+        self._scans: ThreadPoolExecutor | None = None
         self.commits = 0
         """Transactions committed so far; a test counts them."""
 
@@ -75,10 +76,13 @@ class Database:
             self._reader = self._open(apsw.SQLITE_OPEN_READONLY)
             self._scanner = self._open(apsw.SQLITE_OPEN_READONLY)
         except apsw.Error as error:
+            self._close()
             raise PolystepError(
                 f"The database {self._path} cannot be opened: {error}. If it is damaged, move it away and start again; "
                 "what it held is lost with it."
             ) from error
+        # One thread: a scan that nobody waits for any more must be over before the next uses the connection.
+        self._scans = ThreadPoolExecutor(1, f"scanner:{self._path.name}")
         self._thread = threading.Thread(target=self._write_groups, name=f"writer:{self._path.name}", daemon=True)
         self._thread.start()
 
@@ -91,11 +95,10 @@ class Database:
         await asyncio.to_thread(thread.join)
         # The last answers were handed to the loop before the thread ended; let them arrive.
         await asyncio.sleep(0)
-        async with self._scanning:
-            for connection in (self._reader, self._scanner, self._writer):
-                if connection is not None:
-                    connection.close()
-            self._reader = self._scanner = self._writer = None
+        scans, self._scans = self._scans, None
+        if scans is not None:
+            await asyncio.to_thread(scans.shutdown)
+        self._close()
 
     def write(self, job: Job[T]) -> asyncio.Future[T]:
         """Run a job in the next group; the future is done after its commit.
@@ -118,15 +121,19 @@ class Database:
         """Read rows, seeing every commit that has been answered. Blocks: only for what an index finds at once."""
         if self._reader is None:
             raise PolystepError(f"The database {self._path.name} is not open.")
-        return list(self._reader.execute(sql, bindings))
+        return _rows(self._reader, sql, bindings)
 
     async def scan(self, sql: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Read rows in a thread: for groups, lists and counts, whose cost depends on how much there is."""
-        async with self._scanning:
-            scanner = self._scanner
-            if scanner is None:
-                raise PolystepError(f"The database {self._path.name} is not open.")
-            return await asyncio.to_thread(lambda: list(scanner.execute(sql, bindings)))
+        if self._scans is None or self._scanner is None:
+            raise PolystepError(f"The database {self._path.name} is not open.")
+        return await asyncio.get_running_loop().run_in_executor(self._scans, _rows, self._scanner, sql, bindings)
+
+    def _close(self) -> None:
+        for connection in (self._reader, self._scanner, self._writer):
+            if connection is not None:
+                connection.close()
+        self._reader = self._scanner = self._writer = None
 
     def _open(self, flags: int) -> apsw.Connection:
         connection = apsw.Connection(str(self._path), flags=flags)
@@ -156,6 +163,9 @@ class Database:
         results: list[tuple[asyncio.Future[Any], object, PolystepError | None]]
         try:
             results = [(waiter, result, None) for waiter, result in self._transact(group)]
+        except apsw.BusyError as error:
+            # Another process holds the file: one by one, each would wait for it as long as the whole group did.
+            results = [(waiter, None, _as_polystep_error(error)) for _, waiter in group]
         except Exception:  # noqa: BLE001 - whichever job failed, its neighbours must not fail with it
             results = []
             for pair in group:
@@ -191,9 +201,20 @@ class Database:
                 waiter.set_exception(error)
 
 
+def _rows(connection: apsw.Connection, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    try:
+        return list(connection.execute(sql, bindings))
+    except (apsw.Error, ValueError, OverflowError) as error:
+        raise PolystepError(f"The database could not be read: {type(error).__name__}: {error}") from error
+
+
 def _as_polystep_error(error: Exception) -> PolystepError:
     if isinstance(error, PolystepError):
         return error
+    if isinstance(error, apsw.BusyError):
+        return PolystepError(
+            "Another process holds the database, so nothing was written. End it; work goes on by itself."
+        )
     if isinstance(error, apsw.FullError):
         return PolystepError("The disk is full: nothing was written. Free some space; work goes on by itself.")
     return PolystepError(f"The write failed and nothing of it is stored: {type(error).__name__}: {error}")

@@ -6,6 +6,7 @@ finishes the head makes the next one ready. So the cost of a claim does not grow
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -126,10 +127,13 @@ class SqliteQueueStore:
 
         return await self._database.write(job)
 
-    async def next_due_ms(self, steps: Sequence[str]) -> int | None:
+    async def next_due_ms(self, steps: Sequence[str], owner: str) -> int | None:
         """Look at the head of each step's queue and at the earliest lease."""
         heads = [self._head_ms(step) for step in steps]
-        heads += [row[0] for row in self._database.read("SELECT min(lease_until_ms) FROM deliveries WHERE status = 2")]
+        leases = self._database.read(
+            "SELECT step, min(lease_until_ms) FROM deliveries WHERE status = 2 AND owner <> ? GROUP BY step", (owner,)
+        )
+        heads += [lease_until_ms for step, lease_until_ms in leases if step in steps]
         return min((head for head in heads if head is not None), default=None)
 
     async def is_waiting(self, step: str) -> bool:
@@ -258,4 +262,9 @@ def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:
 
 
 def _json(error: JSONObject) -> str:
-    return orjson.dumps(error, default=repr).decode()
+    try:
+        return orjson.dumps(error, default=repr).decode()
+    except TypeError:
+        # An error that JSON cannot carry, with a lone surrogate say, must not keep its delivery from the dead letters.
+        shown = {str(key): repr(value) for key, value in error.items()}
+        return json.dumps(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -11,6 +12,8 @@ import orjson
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.schema import Encode
+
+_logger = logging.getLogger("polystep.stores")
 
 PRUNE_ROWS_MAX: Final = 5000
 """Rows removed in one go, so that a prune never holds the writer for long."""
@@ -43,7 +46,11 @@ class SqliteTraceStore:
         def job(connection: apsw.Connection) -> None:
             touched: set[object] = set()
             for kind, *fields in records:
-                touched.add(_WRITERS[cast("str", kind)](connection, fields, self._encode))
+                try:
+                    touched.add(_WRITERS[cast("str", kind)](connection, fields, self._encode))
+                except (TypeError, ValueError, OverflowError) as error:
+                    # What SQLite cannot hold, such as an integer over 64 bits, must not cost its neighbours.
+                    _logger.warning("A trace record (%s) cannot be stored: %s", kind, error)
             for trace_id in touched:
                 if trace_id is not None:
                     connection.execute(_REFRESH, (cast("str", trace_id),))
@@ -99,7 +106,8 @@ class SqliteTraceStore:
         def job(connection: apsw.Connection) -> None:
             for run_id in run_ids:
                 rows = connection.execute(
-                    "UPDATE runs SET status = 'interrupted', ended_ms = ? WHERE run_id = ? RETURNING trace_id",
+                    "UPDATE runs SET status = 'interrupted', ended_ms = ? "
+                    "WHERE run_id = ? AND status IN ('waiting', 'running') RETURNING trace_id",
                     (now_ms, run_id),
                 ).fetchall()
                 connection.execute(

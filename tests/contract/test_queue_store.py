@@ -1,0 +1,373 @@
+"""What every queue store must do; see `QueueStore`. FIFO keys have a file of their own."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.events import DeadLetter, Delivery, NewDelivery
+from polystep.contracts.ports import QueueStore
+from polystep.testing import FakeClock
+from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
+
+UNSTORABLE = NewDelivery("event", "event", "topic", cast("str", None), b"", "trace", "run of nothing", None)
+
+
+async def test_a_claimed_delivery_carries_everything_it_was_stored_with(queue: QueueStore, clock: FakeClock) -> None:
+    await queue.enqueue(
+        [NewDelivery("event", "cron", "topic", "step", b"\x00\xff", "trace", "run", "parent", "key", 5)]
+    )
+    (claimed,) = await claim(queue)
+    assert claimed == Delivery(
+        id=claimed.id,
+        token=1,
+        kind="cron",
+        event_id="event",
+        topic="topic",
+        step="step",
+        data=b"\x00\xff",
+        trace_id="trace",
+        run_id="run",
+        parent_run_id="parent",
+        fifo_key="key",
+        attempt=1,
+        failures=0,
+        crashes=0,
+        enqueued_at_ms=clock.now_ms(),
+    )
+
+
+async def test_claims_come_oldest_first_up_to_the_limit(queue: QueueStore) -> None:
+    await queue.enqueue([new(name) for name in "abcde"])
+    assert [names(await claim(queue, 2)) for _ in range(4)] == [["a", "b"], ["c", "d"], ["e"], []]
+
+
+async def test_what_was_due_earlier_is_claimed_before_what_was_stored_earlier(queue: QueueStore) -> None:
+    await queue.enqueue([new("late", at_ms=900), new("early", at_ms=100)])
+    assert [names(await claim(queue, 1)) for _ in range(2)] == [["early"], ["late"]]
+
+
+async def test_each_step_has_its_own_limit(queue: QueueStore) -> None:
+    await queue.enqueue([new(f"{step}{number}", step=step) for step in "abc" for number in range(3)])
+    claimed = await claim(queue, {"a": 1, "b": 2, "unknown": 5})
+    assert sorted(names(claimed)) == ["a0", "b0", "b1"]
+    assert await queue.waiting() == [("a", 3), ("b", 3), ("c", 3)]
+
+
+async def test_a_delivery_is_not_due_before_its_time(queue: QueueStore) -> None:
+    await queue.enqueue([new("delayed", at_ms=2000)])
+    assert names(await claim(queue, now_ms=1999)) == []
+    assert names(await claim(queue, now_ms=2000)) == ["delayed"]
+
+
+async def test_storing_is_all_or_nothing(queue: QueueStore) -> None:
+    with pytest.raises(PolystepError):
+        await queue.enqueue([new("a"), UNSTORABLE, new("b")])
+    assert (await queue.waiting(), await claim(queue)) == ([], [])
+
+
+async def test_storing_nothing_is_fine(queue: QueueStore) -> None:
+    await queue.enqueue([])
+    assert await queue.waiting() == []
+
+
+async def test_no_delivery_is_claimed_twice_by_claims_at_once(queue: QueueStore) -> None:
+    await queue.enqueue([new(str(number)) for number in range(60)])
+    claims = await asyncio.gather(*(claim(queue, 10, owner=f"host {number}") for number in range(8)))
+    assert sorted(names([delivery for claimed in claims for delivery in claimed]), key=int) == [
+        str(number) for number in range(60)
+    ]
+
+
+async def test_completion_removes_the_delivery_and_stores_its_emits_in_order(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (a,) = await claim(queue)
+    assert await queue.complete(a, [new("b"), new("c"), new("d", step="other")])
+    assert await queue.waiting() == [("other", 1), ("step", 2)]
+    assert names(await claim(queue)) == ["b", "c"]
+
+
+async def test_completion_and_emits_fail_together(queue: QueueStore) -> None:
+    await queue.enqueue([new("a"), new("next")])
+    (a,) = await claim(queue, 1)
+    with pytest.raises(PolystepError):
+        await queue.complete(a, [new("b"), UNSTORABLE])
+    assert await queue.waiting() == [("step", 2)]
+    # It is still running under its token: the same completion, mended, goes through.
+    assert await queue.complete(a, [new("b")])
+    assert names(await claim(queue)) == ["next", "b"]
+
+
+async def test_a_retry_waits_and_counts_a_failure_and_an_attempt(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (first,) = await claim(queue)
+    assert await queue.retry(first, 5000, FAILURE)
+    assert await claim(queue, now_ms=4999) == []
+    (second,) = await claim(queue, now_ms=5000)
+    assert (second.attempt, second.failures, second.crashes, second.token) == (2, 1, 0, 2)
+    assert (second.id, second.run_id, second.data) == (first.id, first.run_id, first.data)
+
+
+async def test_a_release_is_due_at_once_and_uses_up_no_failure(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (first,) = await claim(queue)
+    assert await queue.release(first, crashed=False)
+    (second,) = await claim(queue)
+    assert await queue.release(second, crashed=True)
+    (third,) = await claim(queue)
+    assert [(each.attempt, each.failures, each.crashes) for each in (first, second, third)] == [
+        (1, 0, 0),
+        (2, 0, 0),
+        (3, 0, 1),
+    ]
+
+
+async def test_a_buried_delivery_is_a_dead_letter_with_its_error(queue: QueueStore, clock: FakeClock) -> None:
+    await queue.enqueue([new("a")])
+    (first,) = await claim(queue)
+    await queue.retry(first, 0, FAILURE)
+    (second,) = await claim(queue)
+    assert await queue.bury(second, {"name": "Error", "message": "ü", "deep": {"n": [1, None]}}, 9000)
+    (letter,) = await queue.dead_letters(10)
+    assert letter == DeadLetter(
+        id=letter.id,
+        kind="event",
+        event_id="event of a",
+        topic="topic",
+        step="step",
+        data=b"a",
+        trace_id="trace",
+        run_id="run of a",
+        attempts=2,
+        error={"name": "Error", "message": "ü", "deep": {"n": [1, None]}},
+        enqueued_at_ms=clock.now_ms(),
+        died_at_ms=9000,
+    )
+    assert (await queue.waiting(), await claim(queue)) == ([], [])
+
+
+async def test_an_error_that_json_cannot_carry_still_reaches_the_dead_letters(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (a,) = await claim(queue)
+    assert await queue.bury(a, {"message": "half a pair: \ud800"}, 9000)
+    (letter,) = await queue.dead_letters(10)
+    assert "half a pair" in str(letter.error["message"])
+
+
+async def test_dead_letters_come_newest_first_in_pages(queue: QueueStore) -> None:
+    await queue.enqueue([new(name) for name in "abcde"])
+    for delivery in await claim(queue):
+        await queue.bury(delivery, FAILURE, 9000)
+    page = await queue.dead_letters(2)
+    assert [letter.data for letter in page] == [b"e", b"d"]
+    assert [letter.data for letter in await queue.dead_letters(10, page[-1].id)] == [b"c", b"b", b"a"]
+
+
+async def test_a_replay_starts_afresh_and_keeps_counting_attempts(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (first,) = await claim(queue)
+    await queue.bury(first, FAILURE, 9000)
+    (letter,) = await queue.dead_letters(10)
+    assert await queue.replay(letter.id, 10_000) == letter
+    assert await queue.dead_letters(10) == []
+    assert await claim(queue, now_ms=9999) == []
+    (again,) = await claim(queue, now_ms=10_000)
+    assert (again.data, again.run_id, again.parent_run_id, again.attempt, again.failures, again.crashes) == (
+        b"a",
+        "run of a",
+        "parent",
+        2,
+        0,
+        0,
+    )
+    assert again.id != first.id
+
+
+async def test_a_letter_is_replayed_once(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    await queue.bury((await claim(queue))[0], FAILURE, 9000)
+    (letter,) = await queue.dead_letters(10)
+    answers = await asyncio.gather(*(queue.replay(letter.id, 10_000) for _ in range(3)))
+    assert answers == [letter, None, None]
+    assert await queue.waiting() == [("step", 1)]
+
+
+async def test_a_replay_of_an_unknown_letter_is_none(queue: QueueStore) -> None:
+    assert await queue.replay(12345, 0) is None
+
+
+class TestFencing:
+    """An attempt that was superseded changes nothing, whatever it answers."""
+
+    @pytest.fixture
+    async def stale(self, queue: QueueStore) -> Delivery:
+        await queue.enqueue([new("a")])
+        (stale,) = await claim(queue)
+        await queue.release(stale, crashed=False)
+        await claim(queue)
+        return stale
+
+    async def _nothing_changed(self, queue: QueueStore) -> None:
+        assert await queue.waiting() == [("step", 1)]
+        assert await claim(queue) == []
+        assert await queue.dead_letters(10) == []
+
+    async def test_completion_is_refused_with_its_emits(self, queue: QueueStore, stale: Delivery) -> None:
+        assert not await queue.complete(stale, [new("b", step="other")])
+        await self._nothing_changed(queue)
+
+    async def test_retry_is_refused(self, queue: QueueStore, stale: Delivery) -> None:
+        assert not await queue.retry(stale, 0, FAILURE)
+        await self._nothing_changed(queue)
+
+    async def test_release_is_refused(self, queue: QueueStore, stale: Delivery) -> None:
+        assert not await queue.release(stale, crashed=True)
+        await self._nothing_changed(queue)
+
+    async def test_bury_is_refused(self, queue: QueueStore, stale: Delivery) -> None:
+        assert not await queue.bury(stale, FAILURE, 9000)
+        await self._nothing_changed(queue)
+
+    async def test_renewal_does_not_extend_the_lease_of_the_current_attempt(
+        self, queue: QueueStore, stale: Delivery
+    ) -> None:
+        await queue.renew([stale], "host", 10**12)
+        assert names(await claim(queue, now_ms=1000 + LEASE_MS, owner="other")) == ["a"]
+
+
+async def test_an_answer_after_completion_is_refused(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (a,) = await claim(queue)
+    assert await queue.complete(a, [])
+    answers = [
+        await queue.complete(a, [new("b")]),
+        await queue.retry(a, 0, FAILURE),
+        await queue.release(a, crashed=False),
+        await queue.bury(a, FAILURE, 0),
+    ]
+    assert (answers, await queue.waiting(), await queue.dead_letters(1)) == ([False] * 4, [], [])
+
+
+async def test_an_answer_between_two_attempts_is_refused(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (a,) = await claim(queue)
+    await queue.retry(a, 5000, FAILURE)
+    assert not await queue.complete(a, [new("b")])
+    assert names(await claim(queue, now_ms=5000)) == ["a"]
+
+
+async def test_the_expired_lease_of_another_owner_is_taken_over(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (lost,) = await claim(queue, owner="dead", now_ms=1000)
+    assert await claim(queue, owner="live", now_ms=1000 + LEASE_MS - 1) == []
+    (taken,) = await claim(queue, owner="live", now_ms=1000 + LEASE_MS)
+    assert (taken.id, taken.token, taken.attempt) == (lost.id, lost.token + 1, 2)
+    assert [await queue.complete(lost, []), await queue.complete(taken, [])] == [False, True]
+
+
+async def test_a_renewed_lease_is_not_taken_over(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    claimed = await claim(queue, owner="slow", now_ms=1000)
+    await queue.renew(claimed, "slow", 100_000)
+    assert await claim(queue, owner="live", now_ms=99_999) == []
+    assert names(await claim(queue, owner="live", now_ms=100_000)) == ["a"]
+
+
+async def test_an_owner_never_takes_over_its_own_lease(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (mine,) = await claim(queue, owner="host", now_ms=1000)
+    assert await claim(queue, owner="host", now_ms=10**12) == []
+    assert await queue.complete(mine, [])
+
+
+async def test_renewing_nothing_is_fine(queue: QueueStore) -> None:
+    await queue.renew([], "host", 1)
+
+
+async def test_recovery_makes_due_what_this_owner_had_running(queue: QueueStore) -> None:
+    await queue.enqueue([new(name) for name in "abc"])
+    mine = await claim(queue, 2, owner="host")
+    await claim(queue, 1, owner="other")
+    assert [await queue.recover("host"), await queue.recover("host")] == [2, 0]
+    again = await claim(queue, owner="host")
+    assert [(each.data, each.attempt, each.failures, each.crashes) for each in again] == [
+        (b"a", 2, 0, 0),
+        (b"b", 2, 0, 0),
+    ]
+    assert not await queue.complete(mine[0], [])
+
+
+async def test_the_next_due_time_is_that_of_the_earliest_ready_delivery(queue: QueueStore) -> None:
+    await queue.enqueue([new("a", at_ms=7000), new("b", at_ms=5000), new("c", step="other", at_ms=3000)])
+    assert [await queue.next_due_ms(["step"], "host"), await queue.next_due_ms(["step", "other"], "host")] == [
+        5000,
+        3000,
+    ]
+
+
+async def test_nothing_is_due_next_when_nothing_waits(queue: QueueStore) -> None:
+    await queue.enqueue([new("a", step="other")])
+    assert [await queue.next_due_ms(["step"], "host"), await queue.next_due_ms([], "host")] == [None, None]
+
+
+async def test_the_lease_of_another_owner_is_due_when_it_expires_and_ones_own_never(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    await claim(queue, owner="other", now_ms=1000)
+    steps = ["step"]
+    assert await queue.next_due_ms(steps, "host") == 1000 + LEASE_MS
+    assert await queue.next_due_ms(steps, "other") is None
+    assert await queue.next_due_ms(["unrelated"], "host") is None
+
+
+async def test_a_step_waits_until_its_last_delivery_is_finished(queue: QueueStore) -> None:
+    assert not await queue.is_waiting("step")
+    await queue.enqueue([new("a", at_ms=500)])
+    ready = await queue.is_waiting("step")
+    (a,) = await claim(queue)
+    running = await queue.is_waiting("step")
+    await queue.complete(a, [])
+    assert (ready, running, await queue.is_waiting("step")) == (True, True, False)
+
+
+async def test_pending_runs_are_those_whose_delivery_is_not_finished(queue: QueueStore) -> None:
+    await queue.enqueue([new("ready", at_ms=10**12), new("running"), new("done"), new("dead")])
+    for delivery in await claim(queue):
+        if delivery.data == b"done":
+            await queue.complete(delivery, [])
+        if delivery.data == b"dead":
+            await queue.bury(delivery, FAILURE, 0)
+    runs = [f"run of {name}" for name in ("ready", "running", "done", "dead", "nobody")]
+    assert await queue.pending_among(runs) == {"run of ready", "run of running"}
+    assert await queue.pending_among([]) == set()
+
+
+async def test_orphans_are_buried_and_the_rest_is_not(queue: QueueStore) -> None:
+    await queue.enqueue([new(name, step=name[0]) for name in ("a1", "a2", "b1", "c1")])
+    assert await queue.bury_orphans(["b"], {"name": "gone"}, 9000) == [("a", 2), ("c", 1)]
+    assert await queue.waiting() == [("b", 1)]
+    letters = await queue.dead_letters(10)
+    assert sorted((letter.step, letter.data, letter.error, letter.died_at_ms) for letter in letters) == [
+        ("a", b"a1", {"name": "gone"}, 9000),
+        ("a", b"a2", {"name": "gone"}, 9000),
+        ("c", b"c1", {"name": "gone"}, 9000),
+    ]
+
+
+async def test_buried_orphans_can_be_replayed(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    await queue.bury_orphans([], FAILURE, 9000)
+    (letter,) = await queue.dead_letters(10)
+    await queue.replay(letter.id, 0)
+    assert names(await claim(queue)) == ["a"]
+
+
+async def test_subscriptions_are_replaced_as_a_whole(queue: QueueStore) -> None:
+    first = [("a.step.ts", "A", "topic"), ("b_step.py", "B", "topic"), ("b_step.py", "B", "other")]
+    assert await queue.subscriptions() == []
+    await queue.save_subscriptions(first)
+    assert sorted(await queue.subscriptions()) == sorted(first)
+    await queue.save_subscriptions([("c.step.ts", "C", "topic"), ("c.step.ts", "C", "topic")])
+    assert await queue.subscriptions() == [("c.step.ts", "C", "topic")]
+    await queue.save_subscriptions([])
+    assert await queue.subscriptions() == []

@@ -1,0 +1,147 @@
+"""What every state store must do; see `StateStore`."""
+
+import asyncio
+
+import pytest
+
+from polystep.contracts.ports import StateStore
+
+STRANGE_TEXTS = [
+    "",
+    " ",
+    "a:b",
+    "*",
+    "%",
+    "_",
+    "a*",
+    "a%",
+    "[a]",
+    "?",
+    "'",
+    '"',
+    "\\",
+    "ключ",
+    "鍵",
+    "👩‍🚀",
+    "é",
+    "e\u0301",
+    "\n",
+]
+
+
+async def test_what_was_set_is_read_back(state: StateStore) -> None:
+    await state.set("group", "key", b"value")
+    assert await state.get("group", "key") == b"value"
+
+
+async def test_a_missing_value_is_none(state: StateStore) -> None:
+    await state.set("group", "key", b"value")
+    assert (await state.get("group", "other"), await state.get("other", "key")) == (None, None)
+
+
+async def test_a_later_write_replaces_the_earlier_one(state: StateStore) -> None:
+    await state.set("group", "key", b"first")
+    await state.set("group", "key", b"second")
+    assert await state.items("group") == [("key", b"second")]
+
+
+async def test_an_empty_value_is_a_value(state: StateStore) -> None:
+    await state.set("group", "key", b"")
+    assert await state.get("group", "key") == b""
+
+
+async def test_every_byte_comes_back(state: StateStore) -> None:
+    await state.set("group", "key", bytes(range(256)))
+    assert await state.get("group", "key") == bytes(range(256))
+
+
+async def test_a_value_of_eight_megabytes_comes_back(state: StateStore) -> None:
+    value = b"0123456789abcdef" * (8 * 1024 * 64)
+    await state.set("group", "key", value)
+    assert await state.get("group", "key") == value
+
+
+@pytest.mark.parametrize("text", STRANGE_TEXTS)
+async def test_any_text_names_a_group_and_a_key(state: StateStore, text: str) -> None:
+    await state.set(text, text, b"mine")
+    assert (await state.get(text, text), await state.items(text)) == (b"mine", [(text, b"mine")])
+
+
+async def test_no_text_is_a_pattern_or_a_prefix_of_another(state: StateStore) -> None:
+    for text in STRANGE_TEXTS:
+        await state.set(text, "key", text.encode())
+    assert {text: await state.items(text) for text in STRANGE_TEXTS} == {
+        text: [("key", text.encode())] for text in STRANGE_TEXTS
+    }
+
+
+async def test_a_group_and_key_never_run_together(state: StateStore) -> None:
+    await state.set("a:b", "c", b"one")
+    await state.set("a", "b:c", b"two")
+    await state.set("a:b:c", "", b"three")
+    assert [await state.get("a:b", "c"), await state.get("a", "b:c"), await state.get("a:b:c", "")] == [
+        b"one",
+        b"two",
+        b"three",
+    ]
+
+
+@pytest.mark.parametrize("cleared", ["user", "user:1", "*", "%", ""])
+async def test_clearing_a_group_touches_no_other(state: StateStore, cleared: str) -> None:
+    groups = ["user", "user:1", "user:10", "users", "*", "%", ""]
+    for group in groups:
+        await state.set(group, "a", b"1")
+        await state.set(group, "b", b"2")
+    assert await state.clear(cleared) == 2
+    assert await state.groups() == sorted((group, 2) for group in groups if group != cleared)
+
+
+async def test_clearing_a_group_that_is_not_there_removes_nothing(state: StateStore) -> None:
+    assert await state.clear("nothing") == 0
+
+
+async def test_delete_returns_what_was_there_once(state: StateStore) -> None:
+    await state.set("group", "key", b"value")
+    assert [await state.delete("group", "key"), await state.delete("group", "key")] == [b"value", None]
+    assert await state.get("group", "key") is None
+
+
+async def test_of_several_deletes_at_once_one_gets_the_value(state: StateStore) -> None:
+    await state.set("group", "key", b"value")
+    answers = await asyncio.gather(*(state.delete("group", "key") for _ in range(10)))
+    assert sorted(answers, key=lambda answer: answer is None) == [b"value", *[None] * 9]
+
+
+async def test_items_come_in_the_order_of_their_keys(state: StateStore) -> None:
+    for key in ("b", "a", "c", "10", "9", "B", "é"):
+        await state.set("group", key, key.encode())
+    keys = ["10", "9", "B", "a", "b", "c", "é"]
+    assert await state.items("group") == [(key, key.encode()) for key in keys]
+
+
+async def test_a_group_without_keys_is_no_group(state: StateStore) -> None:
+    await state.set("kept", "key", b"1")
+    await state.set("emptied", "key", b"1")
+    await state.delete("emptied", "key")
+    assert (await state.groups(), await state.items("emptied")) == ([("kept", 1)], [])
+
+
+async def test_concurrent_writes_to_a_key_apply_in_the_order_of_the_calls(state: StateStore) -> None:
+    for turn in range(20):
+        await asyncio.gather(*(state.set("group", "key", f"{turn}.{number}".encode()) for number in range(50)))
+        assert await state.get("group", "key") == f"{turn}.49".encode()
+
+
+async def test_concurrent_calls_of_all_kinds_apply_in_order(state: StateStore) -> None:
+    answers: list[object] = [
+        *await asyncio.gather(
+            state.set("group", "key", b"one"),
+            state.delete("group", "key"),
+            state.set("group", "key", b"two"),
+            state.set("group", "other", b"three"),
+            state.clear("group"),
+            state.set("group", "key", b"four"),
+        )
+    ]
+    assert answers == [None, b"one", None, None, 2, None]
+    assert await state.items("group") == [("key", b"four")]

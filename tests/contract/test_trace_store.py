@@ -1,0 +1,258 @@
+"""What every trace store must do; see `TraceStore`. The records are those that `TraceRecorder` writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from polystep.contracts.ports import TraceStore
+from polystep.contracts.values import JSONObject, JSONValue
+
+HTTP: JSONObject = {"kind": "http"}
+ERROR: JSONObject = {"name": "Error", "message": "no"}
+Record = tuple[object, ...]
+
+
+def run(
+    run_id: str, trace_id: str = "t1", *, at_ms: int = 1000, step: str = "step", parent: str | None = None
+) -> Record:
+    return ("run", run_id, trace_id, parent, step, "event", HTTP, at_ms)
+
+
+def attempt(run_id: str, number: int, trace_id: str = "t1", *, at_ms: int = 1100) -> Record:
+    return ("attempt", run_id, trace_id, number, at_ms)
+
+
+def end(
+    run_id: str,
+    number: int,
+    status: str,
+    run_status: str | None = None,
+    *,
+    trace_id: str = "t1",
+    at_ms: int = 1200,
+    error: JSONObject | None = None,
+    result: JSONValue = None,
+) -> Record:
+    return ("end", run_id, trace_id, number, at_ms, 99.5, status, run_status or status, error, result)
+
+
+def log(message: str, *, time_ms: int = 1000, level: str = "info", step: str | None = None, trace_id: str | None = None,
+        run_id: str | None = None, fields: JSONObject | None = None) -> Record:  # fmt: skip
+    return ("log", time_ms, level, message, fields, step, trace_id, run_id, "logger")
+
+
+async def _whole(traces: TraceStore) -> dict[str, Any]:
+    whole: dict[str, Any] | None = await traces.trace("t1")
+    assert whole is not None
+    return whole
+
+
+async def _summary(traces: TraceStore) -> tuple[object, ...]:
+    (summary,) = await traces.traces(10)
+    return tuple(summary[key] for key in ("status", "runCount", "startedAt", "endedAt", "durationMs"))
+
+
+async def test_a_whole_trace_is_read_back(traces: TraceStore) -> None:
+    await traces.write(
+        [
+            run("r1", step="api"),
+            attempt("r1", 1),
+            ("operation", "r1", 1, 1150, "state", {"operation": "set", "key": "k", "value": {"a": 1}}),
+            log("hello", step="api", trace_id="t1", run_id="r1", fields={"n": 1}),
+            run("r2", parent="r1", at_ms=1160),
+            end("r1", 1, "completed", result={"status": 200}),
+            log("elsewhere", trace_id="t2"),
+        ]
+    )
+    whole = await _whole(traces)
+    hello: dict[str, Any] = {
+        "id": 1, "time": 1000, "level": "info", "message": "hello", "fields": {"n": 1}, "step": "api", "traceId": "t1",
+        "runId": "r1", "source": "logger",
+    }  # fmt: skip
+    expected: dict[str, Any] = {
+        "traceId": "t1",
+        "name": "api",
+        "type": "event",
+        "status": "running",
+        "startedAt": 1000,
+        "endedAt": None,
+        "durationMs": None,
+        "runCount": 2,
+        "cursor": whole["cursor"],
+        "runs": [
+            {
+                "runId": "r1", "parentRunId": None, "step": "api", "type": "event", "trigger": HTTP,
+                "status": "completed", "queuedAt": 1000, "startedAt": 1100, "endedAt": 1200, "durationMs": 100,
+                "error": None,
+                "attempts": [{"attempt": 1, "status": "completed", "startedAt": 1100, "endedAt": 1200,
+                              "durationMs": 99.5, "error": None, "result": {"status": 200}}],
+                "operations": [{"attempt": 1, "at": 1150.0, "type": "state", "operation": "set", "key": "k",
+                                "value": {"a": 1}}],
+                "logs": [hello],
+            },
+            {
+                "runId": "r2", "parentRunId": "r1", "step": "step", "type": "event", "trigger": HTTP,
+                "status": "waiting", "queuedAt": 1160, "startedAt": None, "endedAt": None, "durationMs": None,
+                "error": None, "attempts": [], "operations": [], "logs": [],
+            },
+        ],
+        "logs": [hello],
+    }  # fmt: skip
+    assert whole == expected
+
+
+async def test_an_unknown_trace_is_none(traces: TraceStore) -> None:
+    assert await traces.trace("t1") is None
+
+
+async def test_a_trace_runs_until_its_last_run_has_ended(traces: TraceStore) -> None:
+    seen = []
+    for records in (
+        [run("r1"), attempt("r1", 1)],
+        [run("r2", at_ms=1100), end("r1", 1, "completed", at_ms=1200)],
+        [attempt("r2", 1), end("r2", 1, "completed", at_ms=1700)],
+    ):
+        await traces.write(records)
+        seen.append(await _summary(traces))
+    assert seen == [
+        ("running", 1, 1000, None, None),
+        ("running", 2, 1000, None, None),
+        ("completed", 2, 1000, 1700, 700),
+    ]
+
+
+async def test_a_failed_run_makes_the_trace_failed_and_a_rejected_one_rejected(traces: TraceStore) -> None:
+    await traces.write([run("r1"), end("r1", 1, "rejected"), run("r2"), end("r2", 1, "completed")])
+    rejected = await _summary(traces)
+    await traces.write([run("r3"), end("r3", 1, "failed", error=ERROR)])
+    assert (rejected[0], (await _summary(traces))[0]) == ("rejected", "failed")
+
+
+async def test_every_attempt_of_a_run_is_kept_with_its_error(traces: TraceStore) -> None:
+    await traces.write([run("r1"), attempt("r1", 1), end("r1", 1, "failed", "waiting", error=ERROR)])
+    between = await _summary(traces)
+    await traces.write([attempt("r1", 2, at_ms=2000), end("r1", 2, "completed", at_ms=2100)])
+    whole = await _whole(traces)
+    (only,) = whole["runs"]
+    assert between[0] == "running"
+    assert (only["status"], only["error"], only["startedAt"], only["endedAt"]) == ("completed", None, 1100, 2100)
+    assert [
+        (each["attempt"], each["status"], each["error"]) for each in only["attempts"] if isinstance(each, dict)
+    ] == [
+        (1, "failed", ERROR),
+        (2, "completed", None),
+    ]
+
+
+async def test_an_attempt_that_a_later_one_overtook_was_interrupted(traces: TraceStore) -> None:
+    await traces.write([run("r1"), attempt("r1", 1, at_ms=1100), attempt("r1", 2, at_ms=5000)])
+    whole = await _whole(traces)
+    (only,) = whole["runs"]
+    assert [(each["status"], each["endedAt"]) for each in only["attempts"]] == [
+        ("interrupted", 5000),
+        ("running", None),
+    ]
+
+
+async def test_a_replayed_run_waits_again(traces: TraceStore) -> None:
+    await traces.write([run("r1"), attempt("r1", 1), end("r1", 1, "failed", error=ERROR)])
+    await traces.write([run("r1", at_ms=9000)])
+    assert await _summary(traces) == ("running", 1, 1000, None, None)
+    await traces.write([attempt("r1", 2, at_ms=9100), end("r1", 2, "completed", at_ms=9200)])
+    assert await _summary(traces) == ("completed", 1, 1000, 9200, 8200)
+
+
+async def test_open_runs_can_be_interrupted_and_finished_ones_cannot(traces: TraceStore) -> None:
+    await traces.write([run("waits"), run("runs"), attempt("runs", 1), run("done"), end("done", 1, "completed")])
+    assert sorted(await traces.open_runs()) == ["runs", "waits"]
+    await traces.interrupt_runs(["runs", "done", "unknown"], 7000)
+    whole = await _whole(traces)
+    runs = whole["runs"]
+    assert {(each["runId"], each["status"], each["endedAt"]) for each in runs} == {
+        ("waits", "waiting", None),
+        ("runs", "interrupted", 7000),
+        ("done", "completed", 1200),
+    }
+    assert await traces.open_runs() == ["waits"]
+
+
+async def test_a_trace_whose_last_run_was_interrupted_has_failed(traces: TraceStore) -> None:
+    await traces.write([run("r1"), attempt("r1", 1)])
+    await traces.interrupt_runs(["r1"], 7000)
+    assert await _summary(traces) == ("failed", 1, 1000, 7000, 6000)
+
+
+async def test_traces_come_newest_first_in_pages_and_by_status(traces: TraceStore) -> None:
+    for number in range(5):
+        trace_id = f"t{number}"
+        await traces.write([run(f"r{number}", trace_id)])
+        if number % 2:
+            await traces.write([end(f"r{number}", 1, "completed", trace_id=trace_id)])
+    page = await traces.traces(2)
+    cursor = page[-1]["cursor"]
+    assert isinstance(cursor, int)
+    assert [trace["traceId"] for trace in page] == ["t4", "t3"]
+    assert [trace["traceId"] for trace in await traces.traces(10, cursor)] == ["t2", "t1", "t0"]
+    assert [trace["traceId"] for trace in await traces.traces(10, None, "completed")] == ["t3", "t1"]
+    assert [trace["traceId"] for trace in await traces.traces(10, cursor, "running")] == ["t2", "t0"]
+
+
+async def test_logs_come_newest_first_and_by_trace_level_and_step(traces: TraceStore) -> None:
+    await traces.write(
+        [
+            log("a", step="one", trace_id="t1"),
+            log("b", step="two", trace_id="t1", level="error"),
+            log("c", step="one", trace_id="t2", level="error"),
+            log("d"),
+        ]
+    )
+
+    async def found(limit: int = 10, **wanted: str) -> list[object]:
+        return [row["message"] for row in await traces.logs(limit, **wanted)]
+
+    assert await found() == ["d", "c", "b", "a"]
+    assert await found(2) == ["d", "c"]
+    assert await found(trace_id="t1") == ["b", "a"]
+    assert await found(level="error") == ["c", "b"]
+    assert await found(step="one") == ["c", "a"]
+    assert await found(step="one", level="error", trace_id="t2") == ["c"]
+    assert await found(step="nobody") == []
+
+
+async def test_pruning_keeps_the_newest_traces_with_all_that_belongs_to_them(traces: TraceStore) -> None:
+    for number in range(6):
+        trace_id, run_id = f"t{number}", f"r{number}"
+        await traces.write(
+            [run(run_id, trace_id), attempt(run_id, 1, trace_id),
+             ("operation", run_id, 1, 1150, "state", {"n": number}), log(f"l{number}"),
+             end(run_id, 1, "completed", trace_id=trace_id)]
+        )  # fmt: skip
+    kept = await traces.trace("t5")
+    await traces.prune(2, 3, 0)
+    assert [trace["traceId"] for trace in await traces.traces(10)] == ["t5", "t4"]
+    assert [await traces.trace("t3"), await traces.trace("t5")] == [None, kept]
+    assert [row["message"] for row in await traces.logs(10)] == ["l5", "l4", "l3"]
+
+
+async def test_pruning_removes_what_is_too_old(traces: TraceStore) -> None:
+    for number, at_ms in enumerate((1000, 2000, 3000)):
+        trace_id = f"t{number}"
+        await traces.write(
+            [run(f"r{number}", trace_id, at_ms=at_ms), end(f"r{number}", 1, "completed", trace_id=trace_id),
+             log(f"l{number}", time_ms=at_ms)]
+        )  # fmt: skip
+    await traces.prune(100, 100, 2000)
+    assert [trace["traceId"] for trace in await traces.traces(10)] == ["t2", "t1"]
+    assert [row["message"] for row in await traces.logs(10)] == ["l2", "l1"]
+
+
+async def test_pruning_leaves_what_still_runs(traces: TraceStore) -> None:
+    await traces.write([run("r0", "t0"), run("r1", "t1"), end("r1", 1, "completed", trace_id="t1"), run("r2", "t2")])
+    await traces.prune(0, 100, 10**12)
+    assert [trace["traceId"] for trace in await traces.traces(10)] == ["t2", "t0"]
+
+
+async def test_a_record_that_cannot_be_stored_costs_no_other(traces: TraceStore) -> None:
+    await traces.write([log("before"), log("broken", time_ms=2**80), log("after"), run("r1"), attempt("r1", 1)])
+    assert [row["message"] for row in await traces.logs(10)] == ["after", "before"]
+    assert (await _summary(traces))[0] == "running"

@@ -1,0 +1,187 @@
+"""A real browser for tests: headless Chromium, driven over its DevTools protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+WAIT_S = 20
+_FLAGS = (
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-proxy-server",
+    "--password-store=basic",
+    "--window-size=1100,900",
+    "--remote-debugging-port=0",
+)
+
+
+def chromium() -> str:
+    """The browser's program; its absence is a failure in CI, and a skip elsewhere."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is not None:
+        return found
+    reason = "Chromium is missing; install it (Debian, Ubuntu: apt-get install chromium)"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._session: str | None = None
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._reading = asyncio.create_task(self._read())
+        self.complaints: list[str] = []
+        """Errors and warnings of the console, uncaught exceptions, refused resources, broken content policies."""
+
+    async def open(self, url: str) -> None:
+        """Go to a page; returns when it was loaded."""
+        if self._session is None:
+            target = await self._send("Target.createTarget", {"url": "about:blank"})
+            attached = await self._send("Target.attachToTarget", {"targetId": target["targetId"], "flatten": True})
+            self._session = attached["sessionId"]
+            for domain in ("Page", "Runtime", "Log"):
+                await self._send(f"{domain}.enable", {})
+        await self._send("Page.navigate", {"url": url})
+        await self.evaluate(
+            "new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))"
+        )
+
+    async def evaluate(self, script: str) -> Any:
+        """The value of an expression, awaited."""
+        params = {"expression": script, "awaitPromise": True, "returnByValue": True, "userGesture": True}
+        answer = await self._send("Runtime.evaluate", params)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    async def text(self, *wanted: str) -> str:
+        """What the page shows, once it shows all of these texts."""
+        script = f"""new Promise((done) => {{
+          const wanted = {json.dumps(wanted)}
+          const look = () => wanted.every((text) => document.body.innerText.includes(text)) && finish()
+          const finish = () => {{ observer.disconnect(); clearTimeout(timer); done(document.body.innerText) }}
+          const observer = new MutationObserver(look)
+          const timer = setTimeout(finish, {WAIT_S * 1000})
+          observer.observe(document.documentElement, {{ subtree: true, childList: true, characterData: true }})
+          look()
+        }})"""
+        shown = await self.evaluate(script)
+        assert isinstance(shown, str)
+        missing = [text for text in wanted if text not in shown]
+        assert not missing, f"The page never showed {missing}; it shows:\n{shown}"
+        return shown
+
+    async def click(self, text: str) -> None:
+        """Click the first link or button that has this text."""
+        await self.text(text)
+        script = f"""(() => {{
+          const found = [...document.querySelectorAll('a, button, summary')].find((each) =>
+            each.innerText.includes({json.dumps(text)}))
+          found.click()
+        }})()"""
+        await self.evaluate(script)
+
+    async def screenshot(self, file: Path) -> None:
+        """Write a picture of the page."""
+        taken = await self._send("Page.captureScreenshot", {"captureBeyondViewport": True})
+        file.write_bytes(base64.b64decode(taken["data"]))
+
+    async def close(self) -> None:
+        """Close the browser."""
+        self._session = None
+        with contextlib.suppress(ConnectionError, aiohttp.ClientError):
+            await self._send("Browser.close", {})
+        self._reading.cancel()
+        await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _send(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        number = len(self._answers) + 1
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        message = {"id": number, "method": method, "params": params}
+        await self._socket.send_json(message if self._session is None else {**message, "sessionId": self._session})
+        async with asyncio.timeout(WAIT_S + 10):
+            result: dict[str, Any] = await answer
+            return result
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            event = json.loads(message.data)
+            if "id" in event:
+                answer = self._answers[event["id"]]
+                if "error" in event:
+                    answer.set_exception(AssertionError(event["error"]))
+                else:
+                    answer.set_result(event["result"])
+            else:
+                self._notice(event["method"], event.get("params", {}))
+
+    def _notice(self, method: str, params: dict[str, Any]) -> None:
+        if method == "Runtime.exceptionThrown":
+            details = params["exceptionDetails"]
+            self.complaints.append(str(details.get("exception", {}).get("description") or details["text"]))
+        elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+            self.complaints.append(" ".join(str(each.get("value", each)) for each in params["args"]))
+        elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+
+
+@contextlib.asynccontextmanager
+async def browse(profile: Path) -> AsyncIterator[Page]:
+    """Start a browser with a fresh profile."""
+    # The browser's own sandbox cannot run for root, as in a container.
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    process = await asyncio.create_subprocess_exec(
+        chromium(),
+        *_FLAGS,
+        *sandbox,
+        f"--user-data-dir={profile}",
+        "about:blank",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(60):
+            while not (found := re.search(r"ws://\S+", (line := await process.stderr.readline()).decode())):
+                assert line, "Chromium ended before it could be driven"
+        rest = asyncio.create_task(process.stderr.read())
+        async with aiohttp.ClientSession() as http, http.ws_connect(found[0], max_msg_size=0) as socket:
+            page = Page(socket)
+            try:
+                yield page
+            finally:
+                await page.close()
+                await rest
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(10):
+                    await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

@@ -1,0 +1,230 @@
+"""The command on a real project with Python steps: every verb, and every way to end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+POLYSTEP = str(Path(sys.executable).with_name("polystep"))
+BOUND_S = 20.0
+
+pytestmark = pytest.mark.e2e
+
+GREET = """
+config = {"type": "api", "name": "Greet", "path": "/greet", "method": "POST", "emits": ["greeted"]}
+async def handler(req, context):
+    await context.state.set("names", req["body"]["name"], True)
+    await context.emit({"topic": "greeted", "data": req["body"]})
+    context.logger.info("greeting", {"name": req["body"]["name"]})
+    return {"status": 200, "body": {"hello": req["body"]["name"]}}
+"""
+REFUSE = """
+config = {"type": "event", "name": "Refuse", "subscribes": ["greeted"],
+          "infrastructure": {"queue": {"maxRetries": 0}}}
+async def handler(input, context):
+    raise ValueError("nobody is greeted here")
+"""
+TICK = """
+config = {"type": "cron", "name": "Tick", "cron": "0 0 1 1 *"}
+async def handler(context):
+    context.logger.info("ticked")
+"""
+BROKEN = "config = "
+BLOCK = """
+import os, time
+config = {"type": "api", "name": "Block", "path": "/block", "method": "GET"}
+async def handler(req, context):
+    os.write(1, f"pid {os.getpid()}\\n".encode())  # by itself: print goes through the loop
+    time.sleep(3600)
+"""
+HANG = """
+import os, time
+os.write(1, f"pid {os.getpid()}\\n".encode())  # by itself: print goes through the loop
+time.sleep(3600)
+"""
+
+
+class Command:
+    """A running `polystep dev`."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+
+    async def line_with(self, text: str) -> str:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(BOUND_S):
+            while raw := await self.process.stdout.readline():
+                self.lines.append(raw.decode().rstrip())
+                if text in self.lines[-1]:
+                    return self.lines[-1]
+        raise AssertionError(f"{text!r} was not printed:\n" + "\n".join(self.lines))
+
+    async def address(self) -> str:
+        line = await self.line_with("➜ Steps")
+        return line.split()[-1].rstrip("/")
+
+    async def pid_of_runner(self) -> int:
+        return int((await self.line_with(" pid ")).split(" pid ")[1].split()[0])
+
+    async def end(self) -> tuple[int | None, list[str]]:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(BOUND_S):
+            rest = (await self.process.stdout.read()).decode().splitlines()
+            return await self.process.wait(), rest
+
+
+@contextlib.asynccontextmanager
+async def dev(project: Path, **steps: str) -> AsyncIterator[Command]:
+    (project / "steps").mkdir()
+    for name, source in steps.items():
+        (project / "steps" / f"{name}_step.py").write_text(source)
+    process = await asyncio.create_subprocess_exec(
+        POLYSTEP,
+        "dev",
+        "--project",
+        str(project),
+        "--port",
+        "0",
+        "--no-stand-in",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    try:
+        yield Command(process)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        # The pipe's transport ends a turn of the loop after the process.
+        await asyncio.sleep(0)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def post(url: str, body: Any) -> Any:
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=BOUND_S) as response:
+        return json.load(response)
+
+
+async def verb(project: Path, *arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        POLYSTEP,
+        *arguments,
+        "--project",
+        str(project),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(BOUND_S):
+        output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+async def asked(project: Path, *arguments: str) -> Any:
+    return json.loads(await verb(project, *arguments))
+
+
+async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
+    project = tmp_path.resolve()
+    async with dev(project, greet=GREET, refuse=REFUSE, tick=TICK, broken=BROKEN) as command:
+        url = await command.address()
+        assert await asyncio.to_thread(post, f"{url}/greet", {"name": "Ada"}) == {"hello": "Ada"}
+        await command.line_with("It is in the dead letters now")
+        (steps, traces, state, value, letters, cron, logs) = await asyncio.gather(
+            verb(project, "steps"),
+            asked(project, "traces", "--json"),
+            asked(project, "state", "names"),
+            asked(project, "state", "names", "Ada"),
+            asked(project, "dead-letters", "--json"),
+            verb(project, "cron"),
+            verb(project, "logs", "--step", "Greet"),
+        )
+        listed = [line.split() for line in steps.splitlines() if line.endswith(".py") and not line.startswith(" ")]
+        assert listed == [
+            ["Greet", "api", "python", "steps/greet_step.py"],
+            ["Refuse", "event", "python", "steps/refuse_step.py"],
+            ["Tick", "cron", "python", "steps/tick_step.py"],
+            ["broken_step.py", "-", "python", "steps/broken_step.py"],
+        ]
+        assert "SyntaxError" in steps
+        assert (state, value) == ({"items": {"Ada": True}}, {"value": True})
+        (letter,) = letters["deadLetters"]
+        assert (letter["step"], letter["error"]["message"]) == ("Refuse", "nobody is greeted here")
+        assert cron.startswith("Tick")
+        assert logs.rstrip().endswith('[INFO] Greet greeting {"name": "Ada"}')
+        (summary,) = traces["traces"]
+        whole = await asked(project, "trace", summary["traceId"])
+        assert [run["step"] for run in whole["runs"]] == ["Greet", "Refuse"]
+        assert summary["traceId"] in await verb(project, "traces")
+        assert "nobody is greeted here" in await verb(project, "dead-letters")
+        assert await verb(project, "replay", str(letter["id"])) == (
+            f"Refuse gets its event again; trace {summary['traceId']}\n"
+        )
+        await command.line_with("It is in the dead letters now")
+        assert (await verb(project, "fire", "Tick")).startswith("Tick runs; trace ")
+        await command.line_with("ticked")
+        command.process.send_signal(signal.SIGINT)
+        code, rest = await command.end()
+    assert (code, rest[-1]) == (0, "➜ Stopped. Work that was not finished goes on at the next start.")
+    assert not (project / ".polystep" / "host.json").exists()
+
+
+async def test_a_second_host_of_a_project_is_refused_with_the_address_of_the_first(tmp_path: Path) -> None:
+    project = tmp_path.resolve()
+    async with dev(project, tick=TICK) as first:
+        port = (await first.address()).rpartition(":")[2]
+        second = await asyncio.create_subprocess_exec(
+            POLYSTEP, "dev", "--project", str(project), "--port", "0", stderr=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(BOUND_S):
+            _, errors = await second.communicate()
+        where = f"http://127.0.0.1:{port} (process {first.process.pid})"
+        refusal = f"✖ polystep already runs this project at {where}. Stop it first, or use another copy.\n"
+        assert (second.returncode, errors.decode()) == (1, refusal)
+
+
+async def test_a_second_signal_ends_at_once_and_takes_a_blocked_runner_along(tmp_path: Path) -> None:
+    async with dev(tmp_path.resolve(), block=BLOCK) as command:
+        url = await command.address()
+        asking = asyncio.create_task(asyncio.to_thread(urllib.request.urlopen, f"{url}/block", None, BOUND_S))
+        runner = await command.pid_of_runner()
+        command.process.send_signal(signal.SIGINT)
+        await command.line_with("Ctrl-C again ends at once")
+        command.process.send_signal(signal.SIGINT)
+        code, _ = await command.end()
+        with pytest.raises(OSError, match=r"."):
+            await asking
+    assert (code, is_alive(runner)) == (130, False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_while_steps_load_ends_in_order_and_leaves_no_runner(tmp_path: Path, number: int) -> None:
+    project = tmp_path.resolve()
+    async with dev(project, hang=HANG) as command:
+        runner = await command.pid_of_runner()
+        command.process.send_signal(number)
+        code, rest = await command.end()
+    assert (code, rest[-1]) == (0, "➜ Stopped. Work that was not finished goes on at the next start.")
+    assert (is_alive(runner), (project / ".polystep" / "host.json").exists()) == (False, False)

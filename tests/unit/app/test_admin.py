@@ -1,0 +1,205 @@
+"""The shapes of what the admin API answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from polystep import __version__
+from polystep.app.admin import ProjectAdmin
+from polystep.app.project import LiveProject
+from polystep.contracts.steps import (
+    CronTrigger,
+    Emit,
+    EventTrigger,
+    Flow,
+    HttpTrigger,
+    LoadFailure,
+    SourceFile,
+    StepSpec,
+    StreamSpec,
+)
+from polystep.contracts.values import JSONObject
+from polystep.schedule import Timetable
+from polystep.wire import pack
+from tests.unit.app import house as house_module
+from tests.unit.app.house import TRACE, House
+
+SCHEMA: JSONObject = {"type": "object"}
+
+
+def source(name: str, kind: Any = "step") -> SourceFile:
+    return SourceFile(f"steps/{name}", kind, "typescript", "node")
+
+
+API = StepSpec("A", "api", source("a.step.ts"), HttpTrigger("GET", "/a", SCHEMA, {"200": SCHEMA}), emits=(Emit("t"),))
+EVENT = StepSpec("E", "event", source("e.step.ts"), EventTrigger(("t",), SCHEMA), flows=("f",), warnings=("careful",))
+CRON = StepSpec("C", "cron", source("c.step.ts"), CronTrigger("0 * * * *", "UTC"), description="d")
+NOOP = StepSpec("N", "noop", source("n.step.ts"), None)
+FLOW = Flow(
+    {step.name: step for step in (API, EVENT, CRON, NOOP)},
+    {"s": StreamSpec("s", source("s.stream.ts", "stream"), SCHEMA)},
+    (LoadFailure(source("x.step.ts"), "bad"), LoadFailure(source("y.stream.ts", "stream"), "worse")),
+    ("a warning",),
+)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with house_module.house(tmp_path, API, EVENT, CRON) as built:
+        yield built
+
+
+@pytest.fixture
+def admin(house: House) -> ProjectAdmin:
+    async def fire(step: str, due_ms: int) -> None:
+        raise AssertionError(step)
+
+    timetable = Timetable(house.clock, fire, lambda *_: None)
+    timetable.replace({"C": CronTrigger("0 * * * *", "UTC")})
+    project = cast("LiveProject", SimpleNamespace(flow=FLOW, ready=True, generation=3))
+    return ProjectAdmin(
+        project,
+        house.bus,
+        house.queue,
+        house.state,
+        house.streams,
+        timetable,
+        house.recorder,
+        house.traces,
+        house.runs,
+        time.monotonic,
+    )
+
+
+async def test_health_counts_what_is_loaded(admin: ProjectAdmin, house: House) -> None:
+    house.open(EVENT)
+    health = await admin.health()
+    assert abs(cast("float", health.pop("uptimeS"))) <= 0.01
+    assert health == {
+        "status": "ready",
+        "version": __version__,
+        "generation": 3,
+        "steps": 4,
+        "streams": 1,
+        "failures": 2,
+        "openRuns": 1,
+        "traceRecordsDropped": 0,
+    }
+
+
+def shown(name: str, type_: str, file: str, **more: object) -> JSONObject:
+    common: dict[str, object] = {
+        "name": name,
+        "type": type_,
+        "language": "typescript",
+        "file": file,
+        "error": None,
+        "description": None,
+        "flows": [],
+        "emits": [],
+        "subscribes": [],
+        "warnings": [],
+    }
+    return cast("JSONObject", {**common, **more})
+
+
+async def test_steps_lists_every_file_with_what_its_type_has(admin: ProjectAdmin) -> None:
+    http = {"method": "GET", "path": "/a", "bodySchema": SCHEMA, "responseSchema": {"200": SCHEMA}, "queryParams": []}
+    broken = {"language": "typescript", "error": "bad"}
+    assert await admin.steps() == {
+        "steps": [
+            shown("A", "api", "steps/a.step.ts", emits=["t"], **http),
+            shown(
+                "E",
+                "event",
+                "steps/e.step.ts",
+                flows=["f"],
+                subscribes=["t"],
+                warnings=["careful"],
+                input=SCHEMA,
+                retriesMax=3,
+            ),
+            shown("C", "cron", "steps/c.step.ts", description="d", cron="0 * * * *", timezone="UTC"),
+            shown("N", "noop", "steps/n.step.ts"),
+            {"name": "x.step.ts", "type": None, "file": "steps/x.step.ts", **broken},
+        ],
+        "streams": [
+            {
+                "name": "s",
+                "type": "stream",
+                "language": "typescript",
+                "file": "steps/s.stream.ts",
+                "error": None,
+                "schema": SCHEMA,
+            },
+            {"name": "y.stream.ts", "type": "stream", "file": "steps/y.stream.ts", **broken, "error": "worse"},
+        ],
+        "warnings": ["a warning"],
+    }
+
+
+async def test_state_is_shown_and_a_stored_null_is_not_a_missing_key(admin: ProjectAdmin, house: House) -> None:
+    await house.state.set("g", "k", None)
+    await house.state.set("g", "l", [1])
+    assert await admin.state_groups() == {"groups": [{"group": "g", "keys": 2}]}
+    assert await admin.state_items("g") == {"items": {"k": None, "l": [1]}}
+    assert (await admin.state_value("g", "k"), await admin.state_value("g", "m")) == ({"value": None}, None)
+
+
+async def test_stream_items_are_shown_and_an_unknown_stream_is_none(admin: ProjectAdmin, house: House) -> None:
+    await house.streams.set("s", "g", "i", {"n": 1})
+    item = {"n": 1, "id": "i", "_createdAt": house.clock.now_ms()}
+    assert await admin.stream_items("s", "g") == {"items": [item]}
+    assert await admin.stream_items("other", "g") is None
+
+
+async def test_a_dead_letter_is_shown_and_replayed_once(admin: ProjectAdmin, house: House) -> None:
+    (planned,) = house.bus.plan("t", pack({"n": 1}), trace_id=TRACE, parent_run_id=None)
+    await house.queue.enqueue([planned])
+    assert await admin.queues() == {"queues": [{"step": "E", "waiting": 1}]}
+    now_ms = house.clock.now_ms()
+    (claimed,) = await house.queue.claim({"E": 1}, "test", now_ms, 1000)
+    await house.queue.bury(claimed, {"name": "no", "message": "m"}, now_ms)
+    (letter,) = cast("Any", await admin.dead_letters(10, None))["deadLetters"]
+    id_ = letter.pop("id")
+    assert letter == {
+        "step": "E",
+        "topic": "t",
+        "kind": "event",
+        "data": {"n": 1},
+        "traceId": TRACE,
+        "attempts": 1,
+        "error": {"name": "no", "message": "m"},
+        "enqueuedAt": now_ms,
+        "diedAt": now_ms,
+    }
+    assert await admin.replay(id_) == {"replayed": id_, "step": "E", "traceId": TRACE}
+    assert (await admin.replay(id_), await admin.queues()) == (None, {"queues": [{"step": "E", "waiting": 1}]})
+
+
+async def test_a_cron_step_is_fired_unless_it_is_at_work_or_is_none(admin: ProjectAdmin) -> None:
+    fired, again = cast("Any", await admin.fire_cron("C")), cast("Any", await admin.fire_cron("C"))
+    assert (fired["step"], len(fired["traceId"]), fired["skipped"]) == ("C", 32, None)
+    assert again == {"step": "C", "traceId": None, "skipped": "C is still at work; ticks do not overlap."}
+    assert (await admin.fire_cron("E"), await admin.fire_cron("?")) == (None, None)
+
+
+async def test_cron_shows_the_timetable(admin: ProjectAdmin) -> None:
+    (row,) = cast("Any", await admin.cron())["cron"]
+    assert (row["step"], row["expression"], row["timezone"], row["error"]) == ("C", "0 * * * *", "UTC", None)
+
+
+async def test_traces_and_logs_show_what_was_recorded_a_moment_ago(admin: ProjectAdmin, house: House) -> None:
+    house.open(EVENT)
+    house.recorder.log("warn", "m", step="E", trace_id=TRACE)
+    assert [each["traceId"] for each in cast("Any", await admin.traces(10, None, None))["traces"]] == [TRACE]
+    assert cast("Any", await admin.trace(TRACE))["traceId"] == TRACE
+    assert await admin.trace("b" * 32) is None
+    assert [each["message"] for each in cast("Any", await admin.logs(10, None, "warn", "E"))["logs"]] == ["m"]
+    assert await admin.logs(10, None, "error", None) == {"logs": []}

@@ -1,0 +1,277 @@
+"""What handlers may call, and how each call is checked, recorded and carried out."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polystep.contracts.errors import ContractBroken, InvalidParams, Overloaded, RunEnded, TopicNotDeclared
+from polystep.contracts.events import StreamChange
+from polystep.contracts.steps import Emit
+from polystep.contracts.values import JSONObject
+from polystep.discovery import SchemaValidator
+from polystep.wire import unpack
+from tests.unit.app import house as house_module
+from tests.unit.app.house import TRACE, House, event_step
+
+ORIGIN = {"type": "state-stream", "streamName": "s", "groupId": "g", "id": "i"}
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    steps = (event_step("Hears", "told"), event_step("HearsToo", "told"))
+    async with house_module.house(tmp_path, *steps) as built:
+        yield built
+
+
+async def call(house: House, method: str, **params: Any) -> Any:
+    answer = house.calls.methods[method]({"run": "run", **params})
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def stored(now_ms: int, **data: Any) -> dict[str, Any]:
+    return {**data, "id": "i", "_createdAt": now_ms, "__motia": ORIGIN}
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "emit",
+        "state.get",
+        "state.set",
+        "state.delete",
+        "state.get_group",
+        "state.clear",
+        "streams.get",
+        "streams.set",
+        "streams.delete",
+        "streams.get_group",
+        "streams.send",
+    ],
+)
+async def test_a_call_of_a_run_that_has_ended_has_no_effect(house: House, method: str) -> None:
+    assert method in house.calls.methods
+    run = house.open(event_step("E", "t"))
+    house.runs.close(run)
+    with pytest.raises(RunEnded):
+        await call(house, method, topic="told", group="g", key="k", value=1, stream="s", id="i", data={}, event={})
+    assert (await house.state.groups(), await house.queue.waiting(), len(house.runs)) == ([], [], 0)
+
+
+async def test_state_is_written_read_and_removed(house: House) -> None:
+    house.open(event_step("E", "t"))
+    assert await call(house, "state.set", group="g", key="b", value={"n": 1}) is None
+    assert await call(house, "state.set", group="g", key="a", value=[b"x"]) is None
+    assert await call(house, "state.get", group="g", key="b") == {"n": 1}
+    assert await call(house, "state.get_group", group="g") == [[b"x"], {"n": 1}]
+    assert await call(house, "state.delete", group="g", key="b") == {"n": 1}
+    assert await call(house, "state.clear", group="g") is None
+    assert await call(house, "state.get", group="g", key="a") is None
+    assert await house.operations() == [
+        {"type": "state", "operation": "set", "group": "g", "key": "b", "value": {"n": 1}},
+        {"type": "state", "operation": "set", "group": "g", "key": "a", "value": [{"$bytes": 1}]},
+        {"type": "state", "operation": "get", "group": "g", "key": "b"},
+        {"type": "state", "operation": "getGroup", "group": "g"},
+        {"type": "state", "operation": "delete", "group": "g", "key": "b"},
+        {"type": "state", "operation": "clear", "group": "g"},
+        {"type": "state", "operation": "get", "group": "g", "key": "a"},
+    ]
+
+
+async def test_stream_items_are_written_read_and_removed(house: House) -> None:
+    house.open(event_step("E", "t"))
+    at = {"stream": "s", "group": "g", "id": "i"}
+    item = stored(house.clock.now_ms(), n=1)
+    assert await call(house, "streams.set", **at, data={"n": 1}) == item
+    assert await call(house, "streams.get", **at) == item
+    assert await call(house, "streams.get_group", stream="s", group="g") == [item]
+    assert await call(house, "streams.set", **at, data=None) is None
+    assert await call(house, "streams.delete", **at) == item
+    assert await call(house, "streams.get", **at) is None
+
+
+async def test_an_ephemeral_event_reaches_the_group_and_is_not_stored(house: House) -> None:
+    house.open(event_step("E", "t"))
+    seen: list[StreamChange] = []
+
+    class Client:
+        def changed(self, change: StreamChange) -> None:
+            seen.append(change)
+
+    house.streams.subscribe(Client(), "s", "g", None)
+    event: JSONObject = {"type": "typing", "data": {"who": "x"}}
+    assert await call(house, "streams.send", stream="s", group="g", event=event) is None
+    now_ms = house.clock.now_ms()
+    assert seen == [StreamChange("event", "s", "g", None, event, now_ms)]
+    assert await house.streams.get_group("s", "g") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "key"), [(7, "7"), (7.0, "7"), (1.5, "1.5"), (-0.0, "0"), (2**53 - 1, "9007199254740991"), ("7", "7")]
+)
+async def test_numeric_keys_become_the_text_that_every_language_makes_of_them(
+    house: House, given: Any, key: str
+) -> None:
+    house.open(event_step("E", "t"))
+    await call(house, "state.set", group=given, key=given, value=1)
+    assert await house.state.items(key) == {key: 1}
+
+
+@pytest.mark.parametrize("wrong", [None, True, [], {}, b"g"])
+async def test_a_group_of_another_type_is_refused_by_name_and_value(house: House, wrong: Any) -> None:
+    house.open(event_step("E", "t"))
+    with pytest.raises(InvalidParams) as refused:
+        await call(house, "state.set", group=wrong, key="k", value=1)
+    assert refused.value.message == f"`group` must be a text; it is {wrong!r}."
+
+
+async def test_an_event_to_send_must_be_an_object_with_a_type(house: House) -> None:
+    house.open(event_step("E", "t"))
+    for event in ("typing", {"data": 1}):
+        with pytest.raises(InvalidParams, match=r"streams\.s\.send\(channel, event\): event"):
+            await call(house, "streams.send", stream="s", group="g", event=event)
+
+
+async def test_an_item_that_breaks_the_streams_schema_is_refused_with_its_path(house: House) -> None:
+    house.items["s"] = SchemaValidator(
+        {
+            "type": "object",
+            "properties": {"n": {"type": "array", "items": {"type": "number"}}},
+            "additionalProperties": False,
+        }
+    )
+    house.open(event_step("E", "t"))
+    at = {"stream": "s", "group": "g", "id": "i"}
+    with pytest.raises(ContractBroken) as refused:
+        await call(house, "streams.set", **at, data={"n": [1, "x"]})
+    assert refused.value.message == (
+        'The item does not fit the schema of stream s: data.n.1 "x" is not of type "number".'
+    )
+    assert refused.value.data == {
+        "issues": [{"path": ["n", 1], "message": '"x" is not of type "number"', "code": "type"}]
+    }
+    assert await house.streams.get("s", "g", "i") is None
+    # What was read comes back with the members that the host has added, and fits.
+    first = await call(house, "streams.set", **at, data={"n": [1]})
+    assert await call(house, "streams.set", **at, data={**first, "n": [2]}) == stored(house.clock.now_ms(), n=[2])
+
+
+async def test_an_http_step_emits_at_once_and_its_events_are_durable(house: House) -> None:
+    run = house.open(event_step("E", "t"), buffers_emits=False)
+    await call(house, "emit", topic="told", data={"n": 1}, message_group_id=7)
+    assert (run.emits, await house.queue.waiting()) == ([], [("Hears", 1), ("HearsToo", 1)])
+    assert await house.operations() == [
+        {"type": "emit", "topic": "told", "data": {"n": 1}, "subscribers": ["Hears", "HearsToo"]}
+    ]
+
+
+async def test_an_event_step_keeps_its_emits_until_it_completes(house: House) -> None:
+    run = house.open(event_step("E", "t"))
+    assert await call(house, "emit", topic="told", data={"n": 1}, message_group_id=7) is None
+    assert await call(house, "emit", topic="nobody hears", data=None) is None
+    kept = [(each.step, each.topic, unpack(each.data), each.fifo_key, each.trace_id) for each in run.emits]
+    assert kept == [("Hears", "told", {"n": 1}, "7", TRACE), ("HearsToo", "told", {"n": 1}, "7", TRACE)]
+    assert await house.queue.waiting() == []
+
+
+async def test_an_undeclared_topic_is_refused_with_the_declared_ones(house: House) -> None:
+    run = house.open(event_step("E", "t", emits=(Emit("one"), Emit("two"))))
+    with pytest.raises(TopicNotDeclared) as refused:
+        await call(house, "emit", topic="told", data=1)
+    assert refused.value.message == (
+        'E emitted "told", which its config does not declare. Declared: one, two. Add "told" to `emits` in '
+        "steps/E.script."
+    )
+    assert run.emits == []
+
+
+async def test_too_many_emits_of_one_run_are_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polystep.app.calls.EMITS_PER_ATTEMPT_MAX", 3)
+    run = house.open(event_step("E", "t"))
+    await call(house, "emit", topic="told", data=1)
+    with pytest.raises(Overloaded, match="over 3 events in one run"):
+        await call(house, "emit", topic="told", data=2)
+    assert len(run.emits) == 2
+
+
+async def test_a_log_is_shown_and_stored_with_its_run(house: House) -> None:
+    house.open(event_step("E", "t"))
+    now_ms = house.clock.now_ms()
+    params: JSONObject = {
+        "run": "run",
+        "level": "warn",
+        "message": "m",
+        "fields": {"n": 1},
+        "time_ms": now_ms - 0.4,
+        "source": "logger",
+    }
+    house.calls.notifications["log"](params)
+    (log,) = await house.logs()
+    assert {key: log[key] for key in ("time", "level", "message", "fields", "step", "traceId", "source")} == {
+        "time": now_ms,
+        "level": "warn",
+        "message": "m",
+        "fields": {"n": 1},
+        "step": "E",
+        "traceId": TRACE,
+        "source": "logger",
+    }
+    at = time.strftime("%H:%M:%S", time.localtime(now_ms / 1000))
+    assert house.lines() == [f'[{at}] aaaaaaaa [WARN] E m {{"n":1}}']
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"time_ms": float("nan")},
+        {"time_ms": float("inf")},
+        {"time_ms": 10**18},
+        {"time_ms": -1},
+        {"level": "shout"},
+        {"fields": [1]},
+        {"run": ["?"]},
+    ],
+)
+async def test_an_odd_log_is_kept_as_well_as_can_be(house: House, odd: dict[str, Any]) -> None:
+    house.calls.notifications["log"]({"run": None, "level": "info", "message": "m", **odd})
+    (log,) = await house.logs()
+    assert (log["message"], log["level"], log["time"]) == ("m", "info", house.clock.now_ms())
+
+
+async def test_a_notification_that_cannot_be_taken_does_not_reach_the_channel(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(house.recorder, "log", fails)
+    house.calls.notifications["log"]({"message": "m"})
+    assert [record.getMessage() for record in caplog.records] == ["A runner's notification could not be taken"]
+
+
+async def test_a_span_is_an_operation_of_its_run_and_nothing_without_one(house: House) -> None:
+    house.open(event_step("E", "t"))
+    span: JSONObject = {
+        "type": "http",
+        "name": "GET x",
+        "start_ms": 1,
+        "duration_ms": 2,
+        "attributes": {"method": "GET"},
+    }
+    house.calls.notifications["span"]({"run": "run", **span})
+    house.calls.notifications["span"]({"run": "gone", **span})
+    assert await house.operations() == [{**span, "type": "http"}]
+
+
+async def test_lines_that_a_process_printed_are_kept_by_stream_and_empty_ones_are_not(house: House) -> None:
+    for stream, line in (("stdout", "out"), ("stderr", "err"), ("stdout", "  ")):
+        house.calls.output("node", stream, line)
+    assert [(log["level"], log["message"], log["source"]) for log in await house.logs()] == [
+        ("warn", "err", "node stderr"),
+        ("info", "out", "node stdout"),
+    ]

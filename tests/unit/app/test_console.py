@@ -1,0 +1,156 @@
+"""What the terminal shows, and what happens when it does not keep up."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+import pytest
+
+from polystep.app import Console
+from polystep.app import console as console_module
+from polystep.contracts.steps import HttpTrigger, SourceFile, StepSpec, StreamSpec
+
+SOURCE = SourceFile("steps/a.step.ts", "step", "typescript", "node")
+STEP = StepSpec("A", "api", SOURCE, HttpTrigger("GET", "/"))
+TIME_MS = 1_767_225_600_000
+BOUND_S = 10
+
+
+class SlowTerminal(io.StringIO):
+    """Takes one write at a time, when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writing, self.let = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> int:
+        self.writing.set()
+        assert self.let.wait(BOUND_S)
+        return super().write(text)
+
+
+def shown(console: Console, output: io.StringIO) -> list[str]:
+    console.stop()
+    return output.getvalue().splitlines()
+
+
+def test_every_kind_of_line_has_its_mark() -> None:
+    output = io.StringIO()
+    console = Console(output)
+    console.line("plain")
+    console.info("info")
+    console.warning("careful")
+    console.error("broken", "first\nsecond")
+    console.step("CREATED", STEP)
+    console.step("REMOVED", StreamSpec("s", SOURCE))
+    console.failure(SOURCE, "why")
+    console.log("info", "said", time_ms=TIME_MS, step="A", trace_id="4bf92f3577b34da6", fields={"n": 1})
+    console.log("warn", "said", time_ms=TIME_MS, step=None, trace_id=None, fields=None)
+    at = time.strftime("%H:%M:%S", time.localtime(TIME_MS / 1000))
+    assert shown(console, output) == [
+        "plain",
+        "➜ info",
+        "⚠ [WARNING] careful",
+        "✖ [ERROR] broken",
+        "  │ first",
+        "  │ second",
+        "➜ [CREATED] Step (API) steps/a.step.ts created",
+        "➜ [REMOVED] Stream steps/a.step.ts removed",
+        "✖ [ERROR] steps/a.step.ts",
+        "  │ why",
+        f'[{at}] 4bf92f35 [INFO] A said {{"n":1}}',
+        f"[{at}]          [WARN] - said",
+    ]
+
+
+def test_colours_are_used_when_asked_for() -> None:
+    output = io.StringIO()
+    console = Console(output, colour=True)
+    console.info("info")
+    assert shown(console, output) == ["\x1b[36m➜\x1b[0m info"]
+
+
+def test_no_color_turns_the_colours_of_a_terminal_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    def first_line() -> str:
+        output = io.StringIO()
+        output.isatty = lambda: True  # type: ignore[method-assign]
+        console = Console(output)
+        console.info("info")
+        return shown(console, output)[0]
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured = first_line()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert (coloured, first_line()) == ("\x1b[36m➜\x1b[0m info", "➜ info")
+
+
+def test_what_a_terminal_would_obey_is_taken_out_of_logs_and_errors_but_colours_stay() -> None:
+    output = io.StringIO()
+    console = Console(output)
+    nasty = "a\x1b[2Jb\x1b]0;title\x07c\rd\x9b1Ae\x1b[31mred\x1b[0m\tf"
+    console.error(nasty, nasty)
+    clean = "a[2Jb]0;titlecd1Ae\x1b[31mred\x1b[0m\tf"
+    assert shown(console, output) == [f"✖ [ERROR] {clean}", f"  │ {clean}"]
+
+
+def test_long_fields_are_cut_and_odd_ones_shown() -> None:
+    output = io.StringIO()
+    console = Console(output)
+    console.log("info", "m", time_ms=TIME_MS, step="A", trace_id=None, fields={"a": b"x", "b": "y" * 1000})
+    (line,) = shown(console, output)
+    assert line.endswith("…")
+    assert line[line.index("{") :].startswith('{"a":"b\'x\'",')
+    assert len(line[line.index("{") :]) == 401
+
+
+def test_lines_that_a_slow_terminal_misses_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_module, "LINES_MAX", 3)
+    output = SlowTerminal()
+    console = Console(output)
+    console.line("first")
+    assert output.writing.wait(BOUND_S)
+    for number in range(5):
+        console.line(f"line {number}")
+    output.let.set()
+    assert shown(console, output) == [
+        "first",
+        "line 0",
+        "line 1",
+        "line 2",
+        "… 2 lines were not shown: the terminal is slower than the logs",
+    ]
+
+
+def test_a_terminal_that_stands_still_does_not_keep_the_host_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_module, "LINES_MAX", 1)
+    monkeypatch.setattr(console_module, "STOP_S", 0.05)
+    output = SlowTerminal()
+    console = Console(output)
+    console.line("first")
+    assert output.writing.wait(BOUND_S)
+    console.line("second")
+    console.stop()
+    output.let.set()
+
+
+def test_a_terminal_that_is_gone_stops_nothing() -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    console = Console(Gone())
+    console.line("lost")
+    console.stop()
+    console.line("lost too")
+    console.stop()
+
+
+def test_a_terminal_without_unicode_shows_question_marks_and_goes_on() -> None:
+    raw = io.BytesIO()
+    console = Console(io.TextIOWrapper(raw, encoding="ascii"))
+    console.info("first")
+    console.info("é")
+    console.stop()
+    assert raw.getvalue() == b"? first\n? ?\n"

@@ -1,0 +1,287 @@
+"""How the end of a handler becomes an outcome, an answer, a trace and a line in the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from polystep.app.execution import Execution
+from polystep.contracts.errors import (
+    HostStopping,
+    Issue,
+    LoadFailed,
+    PolystepError,
+    RunCancelled,
+    RunnerGone,
+    RunTimedOut,
+    StepFailed,
+)
+from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.steps import HttpTrigger, SourceFile, StepSpec
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.discovery import SchemaValidator, Validators
+from polystep.runners import RunnerPool
+from polystep.wire import pack
+from tests.unit.app import house as house_module
+from tests.unit.app.house import TRACE, House, event_step
+
+STEP = event_step("E", "t", flows=("f",), timeout_s=7.0)
+API = StepSpec("A", "api", SourceFile("steps/a.step.ts", "step", "typescript", "node"), HttpTrigger("POST", "/a/:id"))
+RUN = "0123456789abcdef"
+
+
+class Pool:
+    """Answers or fails, and remembers what it was asked."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.answer: JSONValue = None
+        self.error: BaseException | None = None
+        self.asked: list[tuple[JSONObject, float, bool]] = []
+        self.open_runs = 0
+        self.emits: list[NewDelivery] = []
+
+    async def run(self, params: JSONObject, timeout_s: float, *, alone: bool = False) -> JSONValue:
+        self.asked.append((params, timeout_s, alone))
+        run = self.house.runs.get(params["run"])
+        self.open_runs = len(self.house.runs)
+        run.emits += self.emits
+        if self.error is not None:
+            raise self.error
+        return self.answer
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with house_module.house(tmp_path, STEP) as built:
+        yield built
+
+
+@pytest.fixture
+def pool(house: House) -> Pool:
+    return Pool(house)
+
+
+@pytest.fixture
+def execution(house: House, pool: Pool) -> Execution:
+    validators = Validators({}, {"E": SchemaValidator({"type": "object", "required": ["n"]})}, {})
+    return Execution(
+        house.runs, lambda _: cast("RunnerPool", pool), lambda: validators, house.recorder, house.console, house.clock
+    )
+
+
+def delivery(data: JSONValue = None, *, attempt: int = 1, crashes: int = 0) -> Delivery:
+    packed = pack({"n": 1} if data is None else data)
+    return Delivery(5, 9, "event", "e", "t", "E", packed, TRACE, RUN, None, None, attempt, 0, crashes, 0)
+
+
+async def test_a_handler_is_called_with_everything_that_its_run_needs(execution: Execution, pool: Pool) -> None:
+    await execution.run_delivery(delivery(attempt=2, crashes=1), STEP)
+    assert pool.asked == [
+        (
+            {
+                "run": f"{RUN}.9",
+                "file": "steps/E.script",
+                "step": "E",
+                "type": "event",
+                "input": {"n": 1},
+                "trace_id": TRACE,
+                "traceparent": f"00-{TRACE}-{RUN}-01",
+                "attempt": 2,
+                "flows": ["f"],
+            },
+            7.0,
+            True,
+        )
+    ]
+
+
+async def test_a_completed_run_gives_its_emits_and_is_closed(execution: Execution, pool: Pool, house: House) -> None:
+    pool.emits = [NewDelivery("e2", "event", "x", "X", b"", TRACE, "1" * 16, RUN)]
+    assert await execution.run_delivery(delivery(), STEP) == Outcome("completed", emits=tuple(pool.emits))
+    assert (pool.open_runs, len(house.runs)) == (1, 0)
+
+
+def described(error: PolystepError, **more: Any) -> JSONObject:
+    return {"name": error.name, "message": error.message, "code": error.name, **more}
+
+
+FAILED = StepFailed("no", {"name": "ValueError", "message": "bad value", "stack": "at x"})
+OWN, NEIGHBOUR, UNKNOWN, UNSAID = (
+    RunnerGone("gone", {"fault": fault} if fault else None) for fault in ("own", "neighbour", "unknown", None)
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (
+            FAILED,
+            Outcome(
+                "failed",
+                error={"name": "ValueError", "message": "bad value", "stack": "at x", "code": "step_failed"},
+                retryable=True,
+            ),
+        ),
+        (
+            StepFailed("said"),
+            Outcome("failed", error={"name": "Error", "message": "said", "stack": None, "code": "step_failed"}),
+        ),
+        (RunTimedOut("late"), Outcome("failed", error=described(RunTimedOut("late")))),
+        (RunCancelled("end"), Outcome("failed", error=described(RunCancelled("end")))),
+        (LoadFailed("bad"), Outcome("failed", error=described(LoadFailed("bad")), retryable=False)),
+        (OWN, Outcome("failed", error=described(OWN, data={"fault": "own"}))),
+        (UNSAID, Outcome("failed", error=described(UNSAID))),
+        (NEIGHBOUR, Outcome("released", error=described(NEIGHBOUR, data={"fault": "neighbour"}))),
+        (UNKNOWN, Outcome("suspect", error=described(UNKNOWN, data={"fault": "unknown"}))),
+        (HostStopping("stop"), Outcome("released", error=described(HostStopping("stop")))),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+async def test_every_end_has_its_outcome_and_a_failed_attempt_emits_nothing(
+    execution: Execution, pool: Pool, house: House, error: PolystepError, outcome: Outcome
+) -> None:
+    pool.error = error
+    pool.emits = [NewDelivery("e2", "event", "x", "X", b"", TRACE, "1" * 16, RUN)]
+    assert await execution.run_delivery(delivery(), STEP) == outcome
+    assert len(house.runs) == 0
+
+
+async def test_data_that_breaks_the_input_goes_to_the_dead_letters_without_a_handler(
+    execution: Execution, pool: Pool
+) -> None:
+    outcome = await execution.run_delivery(delivery({"m": 1}), STEP)
+    assert outcome == Outcome(
+        "failed",
+        error={
+            "name": "contract_broken",
+            "message": 'The event "t" does not fit the input of E: data.n is required.',
+            "code": "contract_broken",
+            "data": {"issues": [{"path": ["n"], "message": "is required", "code": "required"}]},
+        },
+        retryable=False,
+    )
+    assert pool.asked == []
+
+
+async def test_a_run_that_is_cancelled_is_closed(execution: Execution, pool: Pool, house: House) -> None:
+    pool.error = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        await execution.run_delivery(delivery(), STEP)
+    assert len(house.runs) == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "retry_in_ms", "buried", "run_status", "attempt_status", "lines"),
+    [
+        (Outcome("completed"), None, False, "completed", "completed", []),
+        (Outcome("released"), 0, False, "waiting", "interrupted", []),
+        (Outcome("suspect"), 0, False, "waiting", "interrupted", []),
+        (
+            Outcome("failed", error={"name": "E", "message": "m"}),
+            1500,
+            False,
+            "waiting",
+            "failed",
+            ["✖ [ERROR] E: E: m", f"  │ Attempt 1; the next one starts in 1.5 s. Trace {TRACE}"],
+        ),
+        (
+            Outcome("failed", error={"name": "E", "message": "m", "stack": "at x\nat y"}),
+            None,
+            True,
+            "failed",
+            "failed",
+            [
+                "✖ [ERROR] E: E: m",
+                "  │ at x",
+                "  │ at y",
+                f"  │ It is in the dead letters now and can be replayed. Trace {TRACE}",
+            ],
+        ),
+    ],
+)
+async def test_a_settled_attempt_is_traced_and_its_failure_shown(
+    execution: Execution,
+    house: House,
+    outcome: Outcome,
+    retry_in_ms: int | None,
+    buried: bool,
+    run_status: str,
+    attempt_status: str,
+    lines: list[str],
+) -> None:
+    new = NewDelivery("e", "event", "t", "E", pack({"n": 1}), TRACE, RUN, None)
+    execution.enqueued([new])
+    await execution.run_delivery(delivery(), STEP)
+    retry_at_ms = None if retry_in_ms is None else house.clock.now_ms() + retry_in_ms
+    execution.settled(delivery(), outcome, retry_at_ms, buried)
+    await house.recorder.flush()
+    trace = cast("Any", await house.traces.trace(TRACE))
+    (run,) = trace["runs"]
+    (attempt,) = run["attempts"]
+    assert (run["status"], attempt["status"], run["trigger"]) == (
+        run_status,
+        attempt_status,
+        {"kind": "event", "topic": "t", "data": {"n": 1}},
+    )
+    assert house.lines() == lines
+
+
+async def test_a_late_answer_that_was_refused_is_shown(execution: Execution, house: House) -> None:
+    execution.superseded(delivery())
+    assert house.lines() == ["⚠ [WARNING] E: an answer came after its lease had passed on; it was refused."]
+
+
+REQUEST: JSONObject = {"body": {"n": 1}, "headers": {}, "pathParams": {"id": "7"}, "queryParams": {"q": "x"}}
+
+
+async def test_an_http_run_gives_the_handlers_answer_and_is_traced(
+    execution: Execution, pool: Pool, house: House
+) -> None:
+    pool.answer = {"status": 201, "body": "b"}
+    assert await execution.run_http(API, REQUEST, TRACE) == {"status": 201, "body": "b"}
+    ((params, timeout_s, alone),) = pool.asked
+    assert (params["input"], params["type"], params["attempt"], timeout_s, alone) == (REQUEST, "api", 1, 300.0, False)
+    await house.recorder.flush()
+    (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
+    assert (run["status"], run["trigger"], run["attempts"][0]["result"]) == (
+        "completed",
+        {
+            "kind": "http",
+            "method": "POST",
+            "path": "/a/:id",
+            "pathParams": {"id": "7"},
+            "queryParams": {"q": "x"},
+            "body": {"n": 1},
+        },
+        {"status": 201, "body": "b"},
+    )
+
+
+async def test_a_failed_http_run_raises_and_is_shown(execution: Execution, pool: Pool, house: House) -> None:
+    pool.error = FAILED
+    with pytest.raises(StepFailed):
+        await execution.run_http(API, REQUEST, TRACE)
+    await house.recorder.flush()
+    (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
+    assert (run["status"], run["error"]["message"], len(house.runs)) == ("failed", "bad value", 0)
+    assert house.lines() == [
+        "✖ [ERROR] A: ValueError: bad value",
+        "  │ at x",
+        f"  │ The client got an error answer. Trace {TRACE}",
+    ]
+
+
+async def test_a_rejected_request_is_traced_without_a_handler(execution: Execution, pool: Pool, house: House) -> None:
+    execution.reject_http(API, REQUEST, TRACE, [Issue(("n",), "is required", "required")])
+    await house.recorder.flush()
+    (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
+    assert (run["status"], run["error"]["issues"], pool.asked) == (
+        "rejected",
+        [{"path": ["n"], "message": "is required", "code": "required"}],
+        [],
+    )

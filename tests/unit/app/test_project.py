@@ -1,0 +1,250 @@
+"""Loading, reloading, and what happens to events whose step is broken or gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polystep.app.project import LiveProject
+from polystep.contracts.steps import CronTrigger, SourceFile, SourcePattern
+from polystep.contracts.values import JSONObject
+from polystep.runners import RunnerPool
+from polystep.schedule import Timetable
+from polystep.wire import pack
+from tests.unit.app.house import TRACE, House, house
+from tests.unit.runners.scripted import Script, bounded, pool_of, run
+
+
+class Project:
+    """A live project over one scripted runner."""
+
+    def __init__(self, house: House, script: Script, pools: dict[str, RunnerPool]) -> None:
+        self.house, self.script, self.pools = house, script, pools
+        self.timetable = Timetable(house.clock, self._fire, lambda *_: None)
+        self.live = self.new()
+
+    def new(self) -> LiveProject:
+        """As a new start of the host makes it."""
+        return LiveProject(
+            self.script.root, self.pools, self.house.queue, self.house.console, self.house.clock, "Europe/Berlin"
+        )
+
+    def file(self, name: str, **told: Any) -> SourceFile:
+        (self.script.root / "steps").mkdir(exist_ok=True)
+        return self.script.file(f"steps/{name}.script", **told)
+
+    def remove(self, name: str) -> None:
+        (self.script.root / "steps" / f"{name}.script").unlink()
+
+    async def load(self) -> None:
+        await bounded(self.live.load(self.house.bus, self.house.streams, self.timetable))
+
+    async def reload(self, *changed: str) -> None:
+        await bounded(
+            self.live.reload({"script"}, frozenset(changed), self.house.bus, self.house.streams, self.timetable)
+        )
+
+    async def publish(self, topic: str) -> None:
+        bus = self.house.bus
+        await bus.publish(bus.plan(topic, pack(1), trace_id=TRACE, parent_run_id=None))
+
+    async def _fire(self, step: str, due_ms: int) -> None:
+        raise AssertionError(step)
+
+
+@contextlib.asynccontextmanager
+async def project_in(folder: Path) -> AsyncIterator[Project]:
+    script = Script(folder / "project")
+    script.root.mkdir()
+    async with house(folder) as built, pool_of(script) as pool:
+        yield Project(built, script, {"script": pool})
+
+
+@pytest.fixture
+async def project(tmp_path: Path) -> AsyncIterator[Project]:
+    async with project_in(tmp_path.resolve()) as built:
+        yield built
+
+
+def event(name: str, *topics: str, **more: Any) -> JSONObject:
+    return {"type": "event", "name": name, "subscribes": [*topics], **more}
+
+
+async def test_the_first_load_tells_what_came_what_is_broken_and_what_is_doubtful(project: Project) -> None:
+    project.file("a", config=event("A", "t", emits=["t"]))
+    project.file("b", config={"type": "cron", "name": "B", "cron": "0 * * * *"})
+    project.file("c", load="fail")
+    project.file("d", config=event("D", "never"))
+    assert not project.live.ready
+    await project.load()
+    assert (project.live.ready, project.live.generation, list(project.live.flow.steps)) == (True, 1, ["A", "B", "D"])
+    assert project.house.lines() == [
+        "➜ [CREATED] Step (Event) steps/a.script created",
+        "➜ [CREATED] Step (Cron) steps/b.script created",
+        "➜ [CREATED] Step (Event) steps/d.script created",
+        "✖ [ERROR] steps/c.script",
+        "  │ bad file",
+        "⚠ [WARNING] steps/d.script: D subscribes to never, but no step declares that it emits it.",
+    ]
+
+
+async def test_a_reload_tells_only_what_changed(project: Project) -> None:
+    for name in ("a", "b", "c"):
+        project.file(name, config=event(name.upper(), "t", emits=["t"]))
+    project.file("x", load="fail")
+    await project.load()
+    project.house.console.line("--")
+    project.file("a", config=event("A", "t", emits=["t"], description="new"))
+    project.remove("b")
+    project.file("d", config=event("D", "t"))
+    await project.reload("steps/c.script")
+    project.house.console.line("--")
+    await project.reload()
+    project.house.console.line("--")
+    await project.reload("steps/x.script")
+    lines = project.house.lines()
+    assert lines[lines.index("--") :] == [
+        "--",
+        "➜ [UPDATED] Step (Event) steps/a.script updated",
+        "➜ [UPDATED] Step (Event) steps/c.script updated",
+        "➜ [CREATED] Step (Event) steps/d.script created",
+        "➜ [REMOVED] Step (Event) steps/b.script removed",
+        "--",
+        "--",
+        "✖ [ERROR] steps/x.script",
+        "  │ bad file",
+    ]
+
+
+async def test_an_empty_project_is_told_where_steps_belong(project: Project) -> None:
+    await project.load()
+    (line,) = project.house.lines()
+    assert line == (
+        f"⚠ [WARNING] No steps were found in {project.script.root}. Put files such as hello.step.ts or hello_step.py "
+        "under steps/ or src/."
+    )
+
+
+async def test_events_for_a_step_whose_file_is_broken_wait_for_it(project: Project) -> None:
+    project.file("a", config=event("A", "t"))
+    await project.load()
+    project.file("a", load="fail")
+    await project.reload()
+    assert list(project.live.flow.steps) == []
+    await project.publish("t")
+    assert await project.house.queue.waiting() == [("A", 1)]
+    # Also over a restart: the subscriptions are stored.
+    project.live = project.new()
+    await project.load()
+    await project.publish("t")
+    assert (await project.house.queue.waiting(), await project.house.queue.dead_letters(10)) == ([("A", 2)], [])
+    project.file("a", config=event("A", "other"))
+    await project.reload()
+    await project.publish("t")
+    assert (await project.house.queue.waiting(), await project.house.queue.subscriptions()) == (
+        [("A", 2)],
+        [("steps/a.script", "A", "other")],
+    )
+
+
+async def test_events_for_a_step_that_no_file_has_are_buried_at_the_next_start(project: Project) -> None:
+    project.file("a", config=event("A", "t"))
+    project.file("b", config=event("B", "t"))
+    await project.load()
+    await project.publish("t")
+    project.remove("a")
+    await project.reload()
+    assert await project.house.queue.waiting() == [("A", 1), ("B", 1)]
+    project.live = project.new()
+    await project.load()
+    letters = await project.house.queue.dead_letters(10)
+    assert (await project.house.queue.waiting(), [(letter.step, letter.error) for letter in letters]) == (
+        [("B", 1)],
+        [("A", {"name": "step_not_found", "message": "No file of the project has this step any more."})],
+    )
+    assert (
+        "⚠ [WARNING] 1 waiting events were for A, which no file has any more. They are in the dead letters: bring the "
+        "step back and replay them."
+    ) in project.house.lines()
+
+
+async def test_a_tick_that_waits_for_a_broken_cron_step_is_not_buried(project: Project) -> None:
+    project.file("c", config={"type": "cron", "name": "C", "cron": "0 * * * *"})
+    await project.load()
+    await project.house.bus.publish_tick("C", pack(None), TRACE)
+    project.file("c", load="fail")
+    project.live = project.new()
+    await project.load()
+    # An event without a topic is not for it, though.
+    await project.publish("")
+    assert (await project.house.queue.waiting(), await project.house.queue.dead_letters(10)) == ([("C", 1)], [])
+
+
+async def test_cron_steps_without_a_zone_get_the_projects(project: Project) -> None:
+    project.file("c", config={"type": "cron", "name": "C", "cron": "0 9 * * *"})
+    project.file("d", config={"type": "cron", "name": "D", "cron": "0 9 * * *", "timezone": "Asia/Tokyo"})
+    await project.load()
+    assert [(row["step"], row["timezone"]) for row in project.timetable.upcoming()] == [
+        ("C", "Europe/Berlin"),
+        ("D", "Asia/Tokyo"),
+    ]
+    assert project.live.flow.steps["C"].trigger == CronTrigger("0 9 * * *", None)
+
+
+async def test_a_runner_that_cannot_start_fails_its_files_and_the_next_reload_mends_them(project: Project) -> None:
+    project.file("a", config=event("A", "t"))
+    await project.load()
+    project.script.before = {"hello": "exit"}
+    await project.reload()
+    assert [failure.message for failure in project.live.flow.failures] == [
+        "The script runner did not start: it exited with status 3."
+    ]
+    project.script.before = {}
+    await project.reload()
+    assert (list(project.live.flow.steps), project.live.flow.failures) == (["A"], ())
+
+
+class SlowPool:
+    """A second language, whose load takes until it is let."""
+
+    def __init__(self, pool: RunnerPool) -> None:
+        self.kind = pool.kind
+        self._pool = pool
+        self.began, self.let = asyncio.Event(), asyncio.Event()
+
+    async def stage(self, sources: list[SourceFile]) -> Any:
+        staged = await self._pool.stage(sources)
+        self.began.set()
+        await self.let.wait()
+        return staged
+
+    def switch(self, staged: Any) -> None:
+        self._pool.switch(staged)
+
+
+async def test_all_languages_switch_at_one_moment(project: Project) -> None:
+    project.file("a", config=event("A", "t"))
+    await project.load()
+    async with pool_of(project.script) as other:
+        other.kind = type(other.kind)("other", (SourcePattern(".other", "step", "other", "other"),), other.kind.prepare)
+        slow = SlowPool(other)
+        project.pools["other"] = slow  # type: ignore[assignment]
+        project.remove("a")
+        project.file("b", config=event("B", "t"))
+        reloading = asyncio.create_task(
+            project.live.reload(
+                {"script", "other"}, frozenset(), project.house.bus, project.house.streams, project.timetable
+            )
+        )
+        await bounded(slow.began.wait())
+        # The step of the old flow still runs, though its language has loaded the new files.
+        answer = await bounded(run(project.pools["script"], "r", "params", file="steps/a.script"))
+        assert (answer["file"], list(project.live.flow.steps)) == ("steps/a.script", ["A"])
+        slow.let.set()
+        await bounded(reloading)
+        assert list(project.live.flow.steps) == ["B"]

@@ -1,0 +1,174 @@
+"""The verbs, their help, and their errors."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from polystep import __version__
+from polystep.app import ProjectFolder
+from polystep.cli.main import app
+
+VERBS = {
+    "dev": "Run a project for development",
+    "start": "Run a project for production",
+    "create": "",
+    "steps": "List steps and streams",
+    "traces": "List the last traces",
+    "trace": "Print one whole trace as JSON",
+    "logs": "List the last log lines",
+    "state": "Print a state group",
+    "dead-letters": "List events that could not be delivered",
+    "replay": "Try a dead letter again",
+    "cron": "List cron steps",
+    "fire": "Run a cron step now",
+}
+
+
+def polystep(*arguments: str, environment: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, [*arguments], env={"NO_COLOR": "1", "TERM": "dumb", **(environment or {})})
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Answers everything with what a test has set."""
+
+    status, body = 200, b"{}"
+    seen: list[tuple[str, str | None]] = []  # noqa: RUF012 - the handler is made anew for every request
+
+    def do_GET(self) -> None:
+        self.seen.append((self.path, self.headers["Authorization"]))
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing on the terminal."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[type[Answers]]:
+    """A host that is announced in `tmp_path` and answers as it is told."""
+    answers = type("Told", (Answers,), {"seen": []})
+    with http.server.HTTPServer(("127.0.0.1", 0), answers) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
+        thread.start()
+        folder = ProjectFolder(tmp_path)
+        folder.take()
+        folder.new_token("mine")
+        folder.announce(f"http://127.0.0.1:{listening.server_port}")
+        try:
+            yield answers
+        finally:
+            folder.release()
+            listening.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(("verb", "text"), VERBS.items())
+def test_every_verb_has_a_help_text(verb: str, text: str) -> None:
+    result = polystep(verb, "--help")
+    assert (result.exit_code, text in result.output, "Usage: polystep" in result.output) == (0, True, True)
+
+
+def test_the_help_lists_every_verb() -> None:
+    listed = {command.name or (command.callback and command.callback.__name__) for command in app.registered_commands}
+    assert listed == set(VERBS)
+    assert [verb for verb in VERBS if verb not in polystep("--help").output] == []
+
+
+def test_the_version_is_told() -> None:
+    assert polystep("--version").output == f"polystep {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", ["dev", "start"])
+def test_a_folder_that_is_missing_is_named_with_the_way_out(tmp_path: Path, verb: str) -> None:
+    result = polystep(verb, "--project", str(tmp_path / "none"))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"✖ {tmp_path}/none is not a folder. Name the project with --project, or make one: polystep create NAME\n",
+    )
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
+    result = polystep("dev", "--project", str(tmp_path), "--port", port)
+    assert (result.exit_code, "Invalid value for '--port'" in result.stderr) == (2, True)
+
+
+def test_a_wrong_setting_stops_the_start_by_name(tmp_path: Path) -> None:
+    (tmp_path / "polystep.toml").write_text("[http]\nport = 1\n")
+    result = polystep("dev", "--project", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"✖ {tmp_path}/polystep.toml is not usable:\n  http.port: Extra inputs are not permitted\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["steps"],
+        ["traces"],
+        ["trace", "x"],
+        ["logs"],
+        ["state", "g"],
+        ["dead-letters"],
+        ["replay", "1"],
+        ["cron"],
+        ["fire", "x"],
+    ],
+)
+def test_without_a_running_host_every_verb_says_how_to_start_one(tmp_path: Path, arguments: list[str]) -> None:
+    result = polystep(*arguments, "--project", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"✖ No polystep runs {tmp_path}. Start it: polystep dev --project {tmp_path}\n",
+    )
+
+
+def test_a_host_that_was_killed_is_said_not_to_answer(tmp_path: Path) -> None:
+    folder = ProjectFolder(tmp_path)
+    folder.take()
+    folder.new_token()
+    folder.announce("http://127.0.0.1:1")
+    result = polystep("steps", "--project", str(tmp_path))
+    folder.release()
+    assert result.exit_code == 1
+    assert result.stderr.startswith("✖ http://127.0.0.1:1 does not answer: ")
+    assert result.stderr.endswith(f"Start it: polystep dev --project {tmp_path}\n")
+
+
+def test_the_token_goes_to_the_host_and_to_no_proxy(tmp_path: Path, server: type[Answers]) -> None:
+    server.body = b'{"steps": [], "streams": []}'
+    nowhere = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1", "no_proxy": ""}
+    result = polystep("steps", "--project", str(tmp_path), environment=nowhere)
+    assert (result.exit_code, result.stderr, server.seen) == (0, "", [("/__polystep/api/steps", "Bearer mine")])
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (404, b'{"error": "Not found", "hint": "Look again."}', "✖ Not found. Look again.\n"),
+        (404, b'{"error": "Not found"}', "✖ Not found.\n"),
+        (502, b"<html>", "✖ The host answered 502 Bad Gateway.\n"),
+        (500, b'["?"]', "✖ The host answered 500 Internal Server Error.\n"),
+    ],
+)
+def test_a_refusal_is_told_in_the_hosts_words_or_by_its_status(
+    tmp_path: Path, server: type[Answers], status: int, body: bytes, message: str
+) -> None:
+    server.status, server.body = status, body
+    result = polystep("trace", "x/y", "--project", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (1, message)
+    assert server.seen == [("/__polystep/api/traces/x%2Fy", "Bearer mine")]
+
+
+def test_an_answer_that_is_no_json_is_no_traceback(tmp_path: Path, server: type[Answers]) -> None:
+    server.body = b"hello"
+    result = polystep("steps", "--project", str(tmp_path))
+    assert (result.exit_code, "does not answer" in result.stderr, type(result.exception)) == (1, True, SystemExit)

@@ -1,0 +1,245 @@
+"""From exported configs to specs. The fields are those of Motia 0.17."""
+
+from __future__ import annotations
+
+import pytest
+
+from polystep.contracts.errors import LoadFailed
+from polystep.contracts.limits import RUNS_PER_RUNNER
+from polystep.contracts.steps import (
+    CronTrigger,
+    Emit,
+    EventTrigger,
+    HttpTrigger,
+    LoadedFile,
+    QueuePolicy,
+    SourceFile,
+    StepSpec,
+    StreamSpec,
+)
+from polystep.contracts.values import JSONObject
+from polystep.discovery import read_step, read_stream
+
+STEP = SourceFile("steps/a.step.ts", "step", "typescript", "node")
+STREAM = SourceFile("steps/a.stream.ts", "stream", "typescript", "node")
+API: JSONObject = {"type": "api", "name": "A", "path": "/a", "method": "POST"}
+EVENT: JSONObject = {"type": "event", "name": "E", "subscribes": ["t"]}
+CRON: JSONObject = {"type": "cron", "name": "C", "cron": "0 * * * *"}
+NOOP: JSONObject = {"type": "noop", "name": "N"}
+
+
+def read(config: JSONObject, *, handler: bool = True) -> StepSpec:
+    return read_step(LoadedFile(STEP, config, handler))
+
+
+def refusal(config: JSONObject, *, handler: bool = True) -> str:
+    with pytest.raises(LoadFailed) as refused:
+        read(config, handler=handler)
+    return refused.value.message
+
+
+def test_an_api_step_with_every_field() -> None:
+    config: JSONObject = {
+        **API,
+        "method": "post",
+        "description": "d",
+        "emits": ["one", {"topic": "two", "label": "L", "conditional": True}],
+        "flows": ["f", "g"],
+        "virtualEmits": [{"topic": "v"}],
+        "virtualSubscribes": ["w"],
+        "includeFiles": ["*.txt"],
+        "middleware": 2,
+        "bodySchema": {"type": "object"},
+        "responseSchema": {"200": {"type": "string"}, "404": None, "500": {}},
+        "queryParams": [{"name": "q", "description": "what"}],
+        "infrastructure": {"handler": {"timeout": 7, "ram": 128, "cpu": 1}},
+    }
+    assert read(config) == StepSpec(
+        name="A",
+        type="api",
+        source=STEP,
+        trigger=HttpTrigger(
+            "POST",
+            "/a",
+            {"type": "object"},
+            {"200": {"type": "string"}, "500": {}},
+            ({"name": "q", "description": "what"},),
+        ),
+        description="d",
+        flows=("f", "g"),
+        emits=(Emit("one"), Emit("two", "L", conditional=True)),
+        virtual_emits=(Emit("v"),),
+        virtual_subscribes=("w",),
+        timeout_s=7,
+    )
+
+
+def test_an_event_step_with_infrastructure() -> None:
+    config: JSONObject = {
+        **EVENT,
+        "emits": None,
+        "flows": None,
+        "input": {"type": "object"},
+        "infrastructure": {
+            "handler": {"timeout": 0.5},
+            "queue": {"type": "fifo", "maxRetries": 0, "concurrency": 4, "delaySeconds": 1.5, "visibilityTimeout": 60},
+        },
+    }
+    assert read(config) == StepSpec(
+        name="E",
+        type="event",
+        source=STEP,
+        trigger=EventTrigger(("t",), {"type": "object"}),
+        queue=QueuePolicy(retries_max=0, concurrency=4, fifo=True, delay_s=1.5),
+        timeout_s=0.5,
+    )
+
+
+def test_what_is_not_set_has_the_defaults_of_motia_or_ours() -> None:
+    step = read(EVENT)
+    assert (step.queue, step.timeout_s, step.emits) == (QueuePolicy(3, RUNS_PER_RUNNER, False, 0.0), 300.0, ())
+    assert step.may_emit("anything")
+
+
+def test_a_cron_step_keeps_its_zone() -> None:
+    assert read({**CRON, "timezone": "Europe/Berlin"}).trigger == CronTrigger("0 * * * *", "Europe/Berlin")
+    assert read(CRON).trigger == CronTrigger("0 * * * *", None)
+
+
+def test_a_noop_step_needs_no_handler_and_has_no_trigger() -> None:
+    assert read({**NOOP, "virtualEmits": ["x"]}, handler=False) == StepSpec(
+        name="N", type="noop", source=STEP, trigger=None, virtual_emits=(Emit("x"),)
+    )
+
+
+def test_python_spellings_of_the_fields_are_understood() -> None:
+    step = read({**EVENT, "virtual_emits": ["x"], "infrastructure": {"queue": {"max_retries": 1}}})
+    assert (step.virtual_emits, step.queue.retries_max, step.warnings) == ((Emit("x"),), 1, ())
+
+
+@pytest.mark.parametrize(
+    ("config", "warning"),
+    [
+        ({**API, "emit": ["x"]}, "config.emit is not known; did you mean emits?"),
+        ({**API, "bodyshema": {}}, "config.bodyshema is not known; did you mean bodySchema?"),
+        ({**API, "colour": "red"}, "config.colour is not known; it has no effect."),
+        ({**EVENT, "path": "/x"}, "config.path is not known; it has no effect."),
+        (
+            {**EVENT, "infrastructure": {"queue": {"maxRetry": 1}}},
+            "config.infrastructure.queue.maxRetry is not known; did you mean maxRetries?",
+        ),
+        (
+            {**EVENT, "emits": [{"topic": "a"}, {"topic": "b", "lable": "L"}]},
+            "config.emits.1.lable is not known; did you mean label?",
+        ),
+    ],
+)
+def test_an_unknown_key_is_a_warning_and_never_a_lost_step(config: JSONObject, warning: str) -> None:
+    assert read(config).warnings == (warning,)
+
+
+def test_notes_of_the_runner_come_before_our_warnings() -> None:
+    loaded = LoadedFile(STEP, {**API, "colour": 1}, has_handler=True, warnings=("from the runner",))
+    assert read_step(loaded).warnings == ("from the runner", "config.colour is not known; it has no effect.")
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({**API, "type": "http"}, "config.type must be one of api, event, cron, noop; it is 'http'."),
+        ({**API, "type": ["api"]}, "config.type must be one of api, event, cron, noop; it is ['api']."),
+        ({}, "config.type must be one of api, event, cron, noop; it is None."),
+    ],
+)
+def test_a_wrong_type_names_the_right_ones(config: JSONObject, message: str) -> None:
+    assert refusal(config) == message
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"type": "api", "path": "/", "method": "GET"}, "config.name is missing."),
+        ({**API, "name": ""}, "config.name: string should have at least 1 character; it is ''."),
+        ({**API, "name": 3}, "config.name: input should be a valid string; it is 3."),
+        ({"type": "api", "name": "A", "method": "GET"}, "config.path is missing."),
+        ({**API, "path": "a"}, "config.path: string should match pattern '^/'; it is 'a'."),
+        ({"type": "api", "name": "A", "path": "/"}, "config.method is missing."),
+        (
+            {**API, "method": "GO"},
+            "config.method: input should be 'GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD' or 'OPTIONS'; it is 'GO'.",
+        ),
+        (
+            {**API, "bodySchema": "string"},
+            "config.bodySchema: must be a JSON Schema, a Zod schema or a pydantic model; it is 'string'.",
+        ),
+        (
+            {**API, "responseSchema": {"200": 1}},
+            "config.responseSchema.200: must be a JSON Schema, a Zod schema or a pydantic model; it is 1.",
+        ),
+        ({**API, "queryParams": {"q": 1}}, "config.queryParams: input should be a valid list; it is {'q': 1}."),
+        ({"type": "event", "name": "E"}, "config.subscribes is missing."),
+        ({**EVENT, "subscribes": "t"}, "config.subscribes: input should be a valid list; it is 't'."),
+        (
+            {**EVENT, "subscribes": []},
+            "config.subscribes: list should have at least 1 item after validation, not 0; it is [].",
+        ),
+        ({**EVENT, "emits": "t"}, "config.emits: input should be a valid list; it is 't'."),
+        ({**EVENT, "emits": [7]}, "config.emits.0: input should be a valid dictionary; it is 7."),
+        ({**EVENT, "emits": [{"label": "L"}]}, "config.emits.0.topic is missing."),
+        ({**EVENT, "flows": [1]}, "config.flows.0: input should be a valid string; it is 1."),
+        (
+            {**EVENT, "infrastructure": {"queue": {"type": "lifo"}}},
+            "config.infrastructure.queue.type: input should be 'standard' or 'fifo'; it is 'lifo'.",
+        ),
+        (
+            {**EVENT, "infrastructure": {"queue": {"maxRetries": -1}}},
+            "config.infrastructure.queue.maxRetries: input should be greater than or equal to 0; it is -1.",
+        ),
+        (
+            {**EVENT, "infrastructure": {"handler": {"timeout": 0}}},
+            "config.infrastructure.handler.timeout: input should be greater than 0; it is 0.",
+        ),
+        ({**EVENT, "infrastructure": 1}, "config.infrastructure: input should be a valid dictionary; it is 1."),
+        ({"type": "cron", "name": "C"}, "config.cron is missing."),
+        ({**CRON, "cron": 5}, "config.cron: input should be a valid string; it is 5."),
+        ({**CRON, "timezone": 1}, "config.timezone: input should be a valid string; it is 1."),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_path_and_value(config: JSONObject, problem: str) -> None:
+    assert refusal(config) == f"The config is not usable:\n  {problem}"
+
+
+def test_every_problem_is_listed_and_a_long_value_is_cut() -> None:
+    assert refusal({"type": "api", "name": ["x" * 300], "method": "GET"}) == (
+        "The config is not usable:\n"
+        f"  config.name: input should be a valid string; it is ['{'x' * 198}….\n"
+        "  config.path is missing."
+    )
+
+
+@pytest.mark.parametrize("config", [API, EVENT, CRON])
+def test_a_step_without_a_handler_says_what_to_export(config: JSONObject) -> None:
+    assert refusal(config, handler=False) == (
+        "The file exports no handler. Export a function named `handler` beside `config`."
+    )
+
+
+def test_a_schema_that_is_true_checks_nothing() -> None:
+    assert read({**EVENT, "input": True}).trigger == EventTrigger(("t",), None)
+
+
+def test_streams_are_read_with_schema_and_guard() -> None:
+    schema: JSONObject = {"type": "object"}
+    plain = LoadedFile(STREAM, {"name": "s", "schema": schema, "baseConfig": {"storageType": "default"}}, False)
+    guarded = LoadedFile(STREAM, {"name": "s", "canAccess": True}, False)
+    assert read_stream(plain) == StreamSpec("s", STREAM, schema, guarded=False)
+    assert read_stream(guarded) == StreamSpec("s", STREAM, None, guarded=True)
+
+
+def test_a_stream_without_a_name_is_refused() -> None:
+    with pytest.raises(LoadFailed) as refused:
+        read_stream(LoadedFile(STREAM, {"schema": 1}, False))
+    assert refused.value.message == (
+        "The config is not usable:\n  config.name is missing.\n"
+        "  config.schema: must be a JSON Schema, a Zod schema or a pydantic model; it is 1."
+    )

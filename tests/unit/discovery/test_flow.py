@@ -1,0 +1,110 @@
+"""All files together: names, routes, topics, schemas."""
+
+from __future__ import annotations
+
+from polystep.contracts.errors import Issue
+from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
+from polystep.contracts.values import JSONObject
+from polystep.discovery import build_flow, compile_validators
+
+
+def step(path: str, config: JSONObject) -> LoadedFile:
+    return LoadedFile(SourceFile(path, "step", "typescript", "node"), config, has_handler=True)
+
+
+def api(path: str, name: str, route: str, **more: object) -> LoadedFile:
+    return step(path, {"type": "api", "name": name, "path": route, "method": "GET", **more})  # type: ignore[dict-item]
+
+
+def event(path: str, name: str, *topics: str, **more: object) -> LoadedFile:
+    return step(path, {"type": "event", "name": name, "subscribes": [*topics], **more})  # type: ignore[dict-item]
+
+
+def stream(path: str, name: str, schema: JSONObject | None = None) -> LoadedFile:
+    return LoadedFile(SourceFile(path, "stream", "typescript", "node"), {"name": name, "schema": schema}, False)
+
+
+def test_the_first_file_by_path_keeps_a_name_and_the_other_is_a_failure() -> None:
+    second = event("steps/b.step.ts", "Same", "t")
+    flow = build_flow([second, event("steps/a.step.ts", "Same", "t", emits=["t"])], [])
+    assert [(name, spec.source.path) for name, spec in flow.steps.items()] == [("Same", "steps/a.step.ts")]
+    assert flow.failures == (
+        LoadFailure(
+            second.source,
+            'The step name "Same" is already used by steps/a.step.ts. Names are how queues, logs and traces tell steps '
+            "apart: give this one another.",
+        ),
+    )
+
+
+def test_a_step_and_a_stream_may_share_a_name_but_two_streams_may_not() -> None:
+    flow = build_flow([stream("a.stream.ts", "x"), stream("b.stream.ts", "x"), api("c.step.ts", "x", "/")], [])
+    assert (list(flow.steps), list(flow.streams), [each.source.path for each in flow.failures]) == (
+        ["x"],
+        ["x"],
+        ["b.stream.ts"],
+    )
+
+
+def test_a_broken_config_fails_its_file_alone_and_failures_are_in_the_order_of_paths() -> None:
+    known = LoadFailure(SourceFile("steps/c.step.ts", "step", "typescript", "node"), "no import")
+    flow = build_flow([step("steps/d.step.ts", {"type": "?"}), api("steps/a.step.ts", "A", "/")], [known])
+    assert list(flow.steps) == ["A"]
+    assert [(each.source.path, each.message) for each in flow.failures] == [
+        ("steps/c.step.ts", "no import"),
+        ("steps/d.step.ts", "config.type must be one of api, event, cron, noop; it is '?'."),
+    ]
+
+
+def test_warnings_name_topics_without_an_other_end_and_routes_served_twice() -> None:
+    flow = build_flow(
+        [
+            api("a.step.ts", "A", "/same", emits=["heard", "lost", "lost"]),
+            api("b.step.ts", "B", "/same", colour=1),
+            event("c.step.ts", "C", "heard", "never"),
+        ],
+        [],
+    )
+    assert flow.warnings == (
+        "a.step.ts: A emits lost, but no step subscribes to it.",
+        "b.step.ts: config.colour is not known; it has no effect.",
+        "b.step.ts: GET /same is already served by A (a.step.ts); B is not reached.",
+        "c.step.ts: C subscribes to never, but no step declares that it emits it.",
+    )
+
+
+def test_validators_are_found_by_name_and_absent_where_nothing_is_declared() -> None:
+    number: JSONObject = {"type": "number"}
+    files = [
+        api("a.step.ts", "A", "/", bodySchema=number),
+        event("e.step.ts", "E", "t", input=number),
+        event("f.step.ts", "F", "t"),
+        stream("s.stream.ts", "s", number),
+    ]
+    flow, validators = compile_validators(build_flow(files, []))
+    assert (list(flow.steps), list(flow.streams), flow.failures) == (["A", "E", "F"], ["s"], ())
+    wrong = [Issue((), '"x" is not of type "number"', "type")]
+    found = [validators.body("A"), validators.input("E"), validators.item("s")]
+    assert [validator and validator.issues("x") for validator in found] == [wrong, wrong, wrong]
+    assert (validators.body("E"), validators.input("F"), validators.item("other")) == (None, None, None)
+
+
+def test_a_schema_that_is_none_fails_its_file_alone() -> None:
+    bad: JSONObject = {"type": "strin"}
+    files = [
+        stream("s.stream.ts", "s", bad),
+        event("e.step.ts", "E", "t", input=bad),
+        api("a.step.ts", "A", "/", bodySchema=bad),
+        api("b.step.ts", "B", "/b"),
+    ]
+    flow, validators = compile_validators(build_flow(files, []))
+    reason = (
+        "It is not a valid JSON Schema: \"strin\" is not valid under any of the schemas listed in the 'anyOf' keyword"
+    )
+    assert (list(flow.steps), list(flow.streams)) == (["B"], [])
+    assert [(each.source.path, each.message) for each in flow.failures] == [
+        ("a.step.ts", f"config.bodySchema: {reason}"),
+        ("e.step.ts", f"config.input: {reason}"),
+        ("s.stream.ts", f"config.schema: {reason}"),
+    ]
+    assert validators.body("A") is None

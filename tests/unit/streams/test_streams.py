@@ -1,0 +1,273 @@
+"""Streams: stored first, then told once to everyone who listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from polystep.contracts.errors import InvalidParams, StreamNotFound
+from polystep.contracts.events import StreamChange
+from polystep.contracts.ports import StreamHub
+from polystep.contracts.steps import SourceFile, StreamSpec
+from polystep.contracts.values import JSONValue
+from polystep.stores import SqliteStreamStore, open_durable
+from polystep.streams import Streams
+from polystep.testing import FakeClock
+
+NOW_MS = 1_767_225_600_000
+
+
+class Listener:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.changes: list[StreamChange] = []
+
+    def changed(self, change: StreamChange) -> None:
+        self.changes.append(change)
+
+    @property
+    def told(self) -> list[tuple[str, str, str | None]]:
+        return [(change.type, change.group, change.id) for change in self.changes]
+
+
+def spec(name: str, *, guarded: bool = False) -> StreamSpec:
+    return StreamSpec(name, SourceFile(f"{name}.stream.ts", "stream", "typescript", "node"), guarded=guarded)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(NOW_MS)
+
+
+@pytest.fixture
+async def streams(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Streams]:
+    database = open_durable(tmp_path / "polystep.db", "none")
+    await database.start()
+    made = Streams(SqliteStreamStore(database), clock)
+    made.replace({name: spec(name) for name in ("s", "other")})
+    async with asyncio.timeout(5):
+        yield made
+    await database.stop()
+
+
+@pytest.fixture
+def listener() -> Listener:
+    return Listener()
+
+
+def hub(streams: Streams) -> StreamHub:
+    """The type checker holds `Streams` against the port here."""
+    return streams
+
+
+async def test_an_item_is_its_data_with_what_the_host_adds(streams: Streams, clock: FakeClock) -> None:
+    origin = {"type": "state-stream", "streamName": "s", "groupId": "g", "id": "i"}
+    expected = {"text": "one", "id": "i", "_createdAt": NOW_MS, "__motia": origin}
+    assert await streams.set("s", "g", "i", {"text": "one"}) == expected
+    await clock.advance(5)
+    assert [await streams.get("s", "g", "i"), await streams.get_group("s", "g")] == [expected, [expected]]
+    assert await streams.set("s", "g", "i", {"text": "two"}) == {**expected, "text": "two"}
+    assert await streams.delete("s", "g", "i") == {**expected, "text": "two"}
+    assert [await streams.get("s", "g", "i"), await streams.get_group("s", "g")] == [None, []]
+
+
+async def test_an_item_that_was_read_can_be_written_back_without_growing(streams: Streams) -> None:
+    made = await streams.set("s", "g", "i", {"text": "one"})
+    assert made is not None
+    assert await streams.set("s", "g", "i", {**made, "id": "forged", "_createdAt": 1}) == made
+
+
+async def test_each_change_is_told_with_the_whole_item(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    await streams.set("s", "g", "i", {"n": 1})
+    await streams.set("s", "g", "i", {"n": 2})
+    await streams.delete("s", "g", "i")
+    item: dict[str, JSONValue] = {"id": "i", "_createdAt": NOW_MS}
+    assert listener.changes == [
+        StreamChange("create", "s", "g", "i", {"n": 1, **item}, NOW_MS),
+        StreamChange("update", "s", "g", "i", {"n": 2, **item}, NOW_MS + 1),
+        StreamChange("delete", "s", "g", "i", {"n": 2, **item}, NOW_MS + 2),
+    ]
+
+
+async def test_deleting_what_is_not_there_tells_nobody(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    assert await streams.delete("s", "g", "i") is None
+    assert listener.changes == []
+
+
+async def test_setting_no_data_writes_and_tells_nothing(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    assert await streams.set("s", "g", "i", None) is None
+    assert (await streams.get("s", "g", "i"), listener.changes) == (None, [])
+
+
+@pytest.mark.parametrize("data", [1, "text", [1], True])
+async def test_data_that_is_no_object_is_refused_by_name(streams: Streams, listener: Listener, data: JSONValue) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    with pytest.raises(InvalidParams, match=r'streams\.s\.set\("g", "i", …\) takes an object'):
+        await streams.set("s", "g", "i", data)
+    assert (await streams.get("s", "g", "i"), listener.changes) == (None, [])
+
+
+async def test_changes_are_told_in_the_order_of_their_writes(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    await asyncio.gather(*(streams.set("s", "g", "i", {"n": number}) for number in range(50)))
+    seen = [change.data["n"] for change in listener.changes if isinstance(change.data, dict)]
+    times = [change.timestamp_ms for change in listener.changes]
+    assert seen == list(range(50))
+    assert times == list(range(NOW_MS, NOW_MS + 50))
+
+
+async def test_a_subscriber_of_group_and_item_gets_one_frame(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    streams.subscribe(listener, "s", "g", "i")
+    streams.subscribe(listener, "s", "g", "i")
+    await streams.set("s", "g", "i", {})
+    assert listener.told == [("create", "g", "i")]
+
+
+async def test_an_items_room_includes_its_group(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", "i")
+    await streams.set("s", "other", "i", {})
+    await streams.set("other", "g", "i", {})
+    await streams.set("s", "g", "j", {})
+    await streams.set("s", "g", "i", {})
+    assert listener.told == [("create", "g", "i")]
+
+
+async def test_a_groups_room_hears_of_all_its_items_and_of_no_other_group(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    await streams.set("s", "g", "i", {})
+    await streams.set("s", "g", "j", {})
+    await streams.set("s", "g:i", "i", {})
+    assert listener.told == [("create", "g", "i"), ("create", "g", "j")]
+
+
+async def test_events_go_to_a_group_or_to_one_items_room_and_are_not_stored(streams: Streams) -> None:
+    of_group, of_item = Listener(), Listener()
+    streams.subscribe(of_group, "s", "g", None)
+    streams.subscribe(of_item, "s", "g", "i")
+    streams.send("s", "g", None, {"type": "ping", "data": {"n": 1}, "extra": 1})
+    streams.send("s", "g", "i", {"type": "pong"})
+    to_item = StreamChange("event", "s", "g", "i", {"type": "pong", "data": None}, NOW_MS + 1)
+    to_group = StreamChange("event", "s", "g", None, {"type": "ping", "data": {"n": 1}}, NOW_MS)
+    assert (of_group.changes, of_item.changes) == ([to_group, to_item], [to_item])
+    assert await streams.get_group("s", "g") == []
+
+
+@pytest.mark.parametrize("event", [{}, {"type": 1}, {"data": {}}])
+async def test_an_event_without_a_type_is_refused(
+    streams: Streams, listener: Listener, event: dict[str, JSONValue]
+) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    with pytest.raises(InvalidParams, match="event needs a text `type`"):
+        streams.send("s", "g", None, event)
+    assert listener.changes == []
+
+
+async def test_leaving_a_room_leaves_the_others(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    streams.subscribe(listener, "s", "g", "i")
+    streams.unsubscribe(listener, "s", "g", None)
+    streams.unsubscribe(listener, "s", "never joined", None)
+    await streams.set("s", "g", "i", {})
+    await streams.set("s", "g", "j", {})
+    assert listener.told == [("create", "g", "i")]
+
+
+async def test_a_client_that_has_gone_is_told_nothing_and_leaves_nothing_behind(streams: Streams) -> None:
+    gone, stays = Listener(), Listener()
+    for listener in (gone, stays):
+        streams.subscribe(listener, "s", "g", None)
+        streams.subscribe(listener, "s", "g", "i")
+    streams.forget(gone)
+    streams.forget(gone)
+    await streams.set("s", "g", "i", {})
+    assert (gone.told, stays.told) == ([], [("create", "g", "i")])
+    streams.unsubscribe(stays, "s", "g", None)
+    streams.unsubscribe(stays, "s", "g", "i")
+    assert (streams._rooms._rooms, streams._rooms._joined) == ({}, {})
+
+
+async def test_a_client_may_leave_while_it_is_told(streams: Streams, listener: Listener) -> None:
+    class Leaving(Listener):
+        def changed(self, change: StreamChange) -> None:
+            super().changed(change)
+            streams.forget(self)
+
+    leaving = Leaving()
+    streams.subscribe(leaving, "s", "g", None)
+    streams.subscribe(listener, "s", "g", None)
+    await streams.set("s", "g", "i", {})
+    await streams.set("s", "g", "i", {})
+    assert (len(leaving.changes), len(listener.changes)) == (1, 2)
+
+
+async def test_timestamps_grow_when_the_clock_stands_still_or_goes_back(tmp_path: Path) -> None:
+    times = iter([1000, 1000, 900, 100, 1005, 1005, 5000])
+
+    class Odd(FakeClock):
+        def now_ms(self) -> int:
+            return next(times)
+
+    streams = Streams(SqliteStreamStore(open_durable(tmp_path / "unused.db")), Odd())
+    assert [streams.next_timestamp_ms() for _ in range(7)] == [1000, 1001, 1002, 1003, 1005, 1006, 5000]
+
+
+async def test_a_snapshot_is_the_item_or_the_group_oldest_first(streams: Streams, clock: FakeClock) -> None:
+    await streams.set("s", "g", "z", {"n": 1})
+    await clock.advance(1)
+    await streams.set("s", "g", "a", {"n": 2})
+    z: dict[str, JSONValue] = {"n": 1, "id": "z", "_createdAt": NOW_MS}
+    a: dict[str, JSONValue] = {"n": 2, "id": "a", "_createdAt": NOW_MS + 1000}
+    snapshots = [await hub(streams).snapshot("s", "g", id_) for id_ in (None, "a", "missing")]
+    assert snapshots == [[z, a], a, None]
+    assert await streams.snapshot("s", "empty", None) == []
+
+
+async def test_no_change_falls_between_subscription_and_snapshot(streams: Streams, listener: Listener) -> None:
+    writes = [asyncio.ensure_future(streams.set("s", "g", str(n), {})) for n in range(20)]
+    await asyncio.sleep(0)
+    streams.subscribe(listener, "s", "g", None)
+    snapshot = await streams.snapshot("s", "g", None)
+    await asyncio.gather(*writes)
+    assert isinstance(snapshot, list)
+    known = {str(item["id"]) for item in snapshot if isinstance(item, dict)}
+    assert known | {str(change.id) for change in listener.changes} == {str(n) for n in range(20)}
+
+
+async def test_an_unknown_stream_is_named_with_those_there_are(streams: Streams) -> None:
+    message = 'There is no stream "nope". Loaded streams: other, s.'
+    for call in (
+        lambda: streams.get("nope", "g", "i"),
+        lambda: streams.set("nope", "g", "i", {}),
+        lambda: streams.delete("nope", "g", "i"),
+        lambda: streams.get_group("nope", "g"),
+    ):
+        with pytest.raises(StreamNotFound, match=message):
+            await call()
+    with pytest.raises(StreamNotFound, match=message):
+        streams.send("nope", "g", None, {"type": "x"})
+
+
+async def test_a_guarded_stream_refuses_joins_and_says_why(streams: Streams) -> None:
+    streams.replace({"open": spec("open"), "closed": spec("closed", guarded=True)})
+    assert [streams.stream_exists(name) for name in ("open", "closed", "s")] == [True, True, False]
+    refusals = [streams.access_refusal(name) for name in ("open", "closed", "s")]
+    assert refusals == [
+        None,
+        "Stream closed has a canAccess rule; this version refuses its joins rather than ignore the rule.",
+        None,
+    ]
+
+
+async def test_subscriptions_outlive_a_reload(streams: Streams, listener: Listener) -> None:
+    streams.subscribe(listener, "s", "g", None)
+    streams.replace({"s": spec("s")})
+    await streams.set("s", "g", "i", {})
+    assert listener.told == [("create", "g", "i")]

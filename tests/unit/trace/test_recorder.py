@@ -1,0 +1,199 @@
+"""Trace records are gathered in memory and written in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.limits import LOG_LINE_CHARS_MAX, OPERATIONS_PER_ATTEMPT_MAX
+from polystep.testing import FakeClock
+from polystep.trace import Preview, TraceRecorder
+from polystep.trace import recorder as recorder_module
+
+
+class Store:
+    """Keeps the batches it is given; fails or waits when told to."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[object, ...]]] = []
+        self.pruned: list[tuple[int, int, int]] = []
+        self.failing = False
+        self.gate: asyncio.Event | None = None
+
+    async def write(self, records: Sequence[tuple[object, ...]]) -> None:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failing:
+            raise PolystepError("The disk is full.")
+        self.batches.append(list(records))
+
+    async def prune(self, traces_max: int, logs_max: int, older_than_ms: int) -> None:
+        self.pruned.append((traces_max, logs_max, older_than_ms))
+        if self.failing:
+            raise PolystepError("The disk is full.")
+
+    @property
+    def messages(self) -> list[list[object]]:
+        return [[record[3] for record in batch] for batch in self.batches]
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(1_000_000_000_000)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+async def recorder(store: Store, clock: FakeClock) -> Any:
+    made = TraceRecorder(store, clock, Preview({"API_KEY": "verysecret"}))  # type: ignore[arg-type]
+    async with asyncio.timeout(5):
+        yield made
+        await made.stop()
+
+
+async def test_each_call_becomes_the_record_that_stores_expect(recorder: TraceRecorder, store: Store) -> None:
+    now_ms = 1_000_000_000_000
+    recorder.run_queued("r", "t", "p", "step", "event", {"kind": "event"})
+    recorder.attempt_started("r", "t", 1)
+    recorder.operation("r", 1, 1, "state", {"operation": "get"})
+    recorder.log("info", "hello", fields={"n": 1}, step="step", trace_id="t", run_id="r")
+    recorder.attempt_ended("r", "t", 1, duration_ms=1.5, status="failed", run_status="waiting", error={"name": "E"})
+    await recorder.flush()
+    assert store.batches == [
+        [
+            ("run", "r", "t", "p", "step", "event", {"kind": "event"}, now_ms),
+            ("attempt", "r", "t", 1, now_ms),
+            ("operation", "r", 1, now_ms, "state", {"operation": "get"}),
+            ("log", now_ms, "info", "hello", {"n": 1}, "step", "t", "r", "logger"),
+            ("end", "r", "t", 1, now_ms, 1.5, "failed", "waiting", {"name": "E"}, None),
+        ]
+    ]
+
+
+async def test_a_batch_goes_out_after_a_moment(recorder: TraceRecorder, store: Store, clock: FakeClock) -> None:
+    await recorder.start()
+    await recorder.start()
+    recorder.log("info", "a")
+    recorder.log("info", "b")
+    await clock.advance(0.099)
+    before = list(store.messages)
+    await clock.advance(0.001)
+    recorder.log("info", "c")
+    await clock.advance(0.1)
+    assert (before, store.messages) == ([], [["a", "b"], ["c"]])
+
+
+async def test_nothing_to_write_writes_nothing(recorder: TraceRecorder, store: Store, clock: FakeClock) -> None:
+    await recorder.start()
+    await clock.advance(5)
+    await recorder.flush()
+    assert store.batches == []
+
+
+async def test_batches_are_bounded(recorder: TraceRecorder, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "BATCH_MAX", 2)
+    for number in range(5):
+        recorder.log("info", str(number))
+    await recorder.flush()
+    assert store.messages == [["0", "1"], ["2", "3"], ["4"]]
+
+
+async def test_when_the_disk_does_not_keep_up_the_oldest_go_and_are_counted(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "TRACE_RECORDS_MAX", 3)
+    recorder = TraceRecorder(store, clock, Preview({}))  # type: ignore[arg-type]
+    for number in range(5):
+        recorder.log("info", str(number))
+    await recorder.flush()
+    assert (recorder.dropped, store.messages) == (2, [["2", "3", "4"]])
+
+
+async def test_a_batch_that_the_disk_refuses_is_counted_and_later_ones_are_written(
+    recorder: TraceRecorder, store: Store, clock: FakeClock
+) -> None:
+    await recorder.start()
+    store.failing = True
+    recorder.log("info", "lost")
+    await clock.advance(0.1)
+    store.failing = False
+    recorder.log("info", "kept")
+    await clock.advance(0.1)
+    assert (recorder.dropped, store.messages) == (1, [["kept"]])
+
+
+async def test_a_flush_waits_for_the_batch_that_is_being_written(recorder: TraceRecorder, store: Store) -> None:
+    store.gate = asyncio.Event()
+    recorder.log("info", "first")
+    first = asyncio.create_task(recorder.flush())
+    await FakeClock.settle()
+    recorder.log("info", "second")
+    second = asyncio.create_task(recorder.flush())
+    await FakeClock.settle()
+    waits = not second.done()
+    store.gate.set()
+    await asyncio.gather(first, second)
+    assert (waits, store.messages) == (True, [["first"], ["second"]])
+
+
+async def test_a_flush_does_not_run_after_those_who_go_on_recording(recorder: TraceRecorder, store: Store) -> None:
+    write = store.write
+
+    async def write_and_record(records: Sequence[tuple[object, ...]]) -> None:
+        await write(records)
+        recorder.log("info", "one more")
+
+    store.write = write_and_record  # type: ignore[method-assign]
+    recorder.log("info", "before")
+    await recorder.flush()
+    assert store.messages == [["before"]]
+    store.write = write  # type: ignore[method-assign]
+
+
+async def test_a_stop_writes_the_rest_and_nothing_after_it(
+    recorder: TraceRecorder, store: Store, clock: FakeClock
+) -> None:
+    await recorder.start()
+    recorder.log("info", "last words")
+    await recorder.stop()
+    await recorder.stop()
+    recorder.log("info", "too late")
+    await clock.advance(10)
+    assert store.messages == [["last words"]]
+
+
+async def test_old_traces_are_pruned_every_minute_also_after_a_prune_that_failed(
+    recorder: TraceRecorder, store: Store, clock: FakeClock
+) -> None:
+    await recorder.start()
+    store.failing = True
+    await clock.advance(61)
+    store.failing = False
+    recorder.log("info", "still writing")
+    await clock.advance(61)
+    week_ms = 7 * 86_400_000
+    assert [(traces, logs) for traces, logs, _ in store.pruned] == [(20_000, 200_000)] * 2
+    assert [round((oldest_ms + week_ms - 1_000_000_000_000) / 1000) for _, _, oldest_ms in store.pruned] == [60, 120]
+    assert store.messages == [["still writing"]]
+
+
+async def test_logs_are_redacted_and_cut_and_come_back_as_they_are_kept(recorder: TraceRecorder, store: Store) -> None:
+    kept = recorder.log("info", "verysecret \ud800" + "x" * 20_000)
+    await recorder.flush()
+    assert kept == ("[redacted] ?" + "x" * 20_000)[:LOG_LINE_CHARS_MAX]
+    assert store.messages == [[kept]]
+
+
+async def test_operations_over_the_bound_are_not_stored(recorder: TraceRecorder, store: Store) -> None:
+    for number in (OPERATIONS_PER_ATTEMPT_MAX, OPERATIONS_PER_ATTEMPT_MAX + 1):
+        recorder.operation("r", 1, number, "state", {"number": number})
+    await recorder.flush()
+    assert [[record[5] for record in batch] for batch in store.batches] == [[{"number": OPERATIONS_PER_ATTEMPT_MAX}]]

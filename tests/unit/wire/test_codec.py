@@ -1,0 +1,135 @@
+"""What msgpack values the host writes and reads (PS-3.4 to PS-3.9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polystep.contracts.errors import InvalidValue
+from polystep.contracts.values import INTEGER_MAX
+from polystep.wire import pack, unpack
+from polystep.wire.codec import message_head
+
+VALUES: Any = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-INTEGER_MAX, INTEGER_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.binary(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=8), inner, max_size=5),
+    max_leaves=25,
+)
+
+
+@given(VALUES)
+@settings(max_examples=200, deadline=None)
+def test_every_value_of_the_protocol_comes_back_equal(value: Any) -> None:
+    assert unpack(pack(value)) == value
+
+
+@given(VALUES)
+@settings(max_examples=100, deadline=None)
+def test_another_msgpack_reads_and_writes_the_same(value: Any) -> None:
+    assert msgpack.unpackb(pack(value), strict_map_key=True) == value
+    assert unpack(msgpack.packb(value)) == value
+
+
+def _nested(depth: int) -> object:
+    value: object = None
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _cycle() -> object:
+    value: list[object] = []
+    value.append(value)
+    return value
+
+
+def test_a_hundred_levels_of_nesting_are_carried() -> None:
+    assert unpack(pack(_nested(100))) == _nested(100)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param({1, 2}, id="a set"),
+        pytest.param(object(), id="an object"),
+        pytest.param(len, id="a function"),
+        pytest.param({1: "a"}, id="a key that is no text"),
+        pytest.param(2**64, id="an integer over 64 bits"),
+        pytest.param(-(2**63) - 1, id="an integer under 64 bits"),
+        pytest.param("half a pair: \ud800", id="a lone surrogate"),
+        pytest.param(_cycle(), id="a cycle"),
+        pytest.param(_nested(2000), id="two thousand levels"),
+    ],
+)
+def test_what_msgpack_cannot_carry_is_refused(value: object) -> None:
+    with pytest.raises(InvalidValue, match="A value cannot be sent to a runner"):
+        pack(value)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xc1", id="the reserved byte"),
+        pytest.param(b"\x92\x01", id="an array cut short"),
+        pytest.param(b"\xa5ab", id="a text cut short"),
+        pytest.param(b"\xa1\xff", id="text that is not UTF-8"),
+        pytest.param(b"\x81\x01\x02", id="an integer key"),
+        pytest.param(b"\x81\xc4\x01a\x02", id="a bytes key"),
+        pytest.param(b"\x81\xc0\x02", id="a nil key"),
+        pytest.param(b"\xd4\x01\x00", id="an extension"),
+        pytest.param(b"\xd6\xff\x00\x00\x00\x00", id="a timestamp"),
+        pytest.param(b"\x91" * 5000 + b"\xc0", id="five thousand levels"),
+        pytest.param(b"\xdd\xff\xff\xff\xff", id="an array that promises four thousand million members"),
+    ],
+)
+def test_what_is_no_value_of_the_protocol_is_refused(payload: bytes) -> None:
+    with pytest.raises(InvalidValue, match="A message is not valid msgpack"):
+        unpack(payload)
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_a_value_or_refused(payload: bytes) -> None:
+    try:
+        unpack(payload)
+    except InvalidValue:
+        return
+
+
+@pytest.mark.parametrize(
+    ("message", "head"),
+    [
+        ([0, 7, "method", {"a": "x" * 100}], (0, 7)),
+        ([0, 2**40, "m" * 200, {}], (0, 2**40)),
+        ([1, 8, None, "x" * 100], (1, 8)),
+        ([1, 8, {"message": "x" * 100}, None], (1, 8)),
+        ([2, "log", {"message": "x" * 100}], (2, None)),
+        ([3, 1, "x" * 100, {}], (-1, None)),
+        ([0, "id", "x" * 100, {}], (0, None)),
+        ([0, 1, "x" * 100], (-1, None)),
+        (["x" * 100], (-1, None)),
+        ([], (-1, None)),
+        ({"a": "x" * 100}, (-1, None)),
+        ("x" * 100, (-1, None)),
+    ],
+)
+def test_the_head_of_a_large_message_tells_its_kind_and_id(message: object, head: tuple[int, int | None]) -> None:
+    assert message_head(msgpack.packb(message)[:64]) == head
+
+
+@given(st.binary(max_size=64))
+@settings(max_examples=300, deadline=None)
+def test_the_head_of_garbage_never_raises(beginning: bytes) -> None:
+    kind, identifier = message_head(beginning)
+    assert kind in (-1, 0, 1, 2)
+    assert identifier is None or kind in (0, 1)
