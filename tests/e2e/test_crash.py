@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_a_killed_host_leaves_no_runner_behind(tmp_path: Path) -> None:
     host = Running(project)
     await host.launch()
     await host.ready()
-    runners = [pid for pid in children_of(host.process.pid)]
+    runners = children_of(host.process.pid)
     # Both runners are inside an endless loop: they cannot notice the end of their channel in the ordinary way.
     blocked = [asyncio.create_task(host.http.get(path)) for path in ("/block-python", "/block-node")]
     await host.line("python blocks")
@@ -111,10 +112,10 @@ async def nothing_waits(host: Running) -> None:
             pass
 
 
-async def dead_letters(host: Running, count: int) -> list[dict[str, dict[str, str]]]:
+async def dead_letters(host: Running, count: int) -> list[dict[str, Any]]:
     async with asyncio.timeout(40):
         while True:
-            letters: list[dict[str, dict[str, str]]] = (await host.api("dead-letters"))["deadLetters"]
+            letters: list[dict[str, Any]] = (await host.api("dead-letters"))["deadLetters"]
             if len(letters) >= count:
                 return letters
 

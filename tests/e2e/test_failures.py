@@ -50,7 +50,7 @@ async def test_failures_are_retried_then_dead_lettered_then_replayed(tmp_path: P
         assert "doomed_step.py" in letters[0]["error"]["stack"]
         await nothing_waits(host)
         assert len([line for line in host.lines if "[INFO] After" in line]) == 1
-        trace = await completed_trace(host, str(letters[0]["traceId"]))
+        trace = await completed_trace(host, letters[0]["traceId"])
         assert trace["status"] == "failed"
         runs = {run["step"]: run for run in trace["runs"]}
         assert [attempt["status"] for attempt in runs["Flaky"]["attempts"]] == ["failed", "failed", "completed"]
@@ -64,7 +64,7 @@ async def test_failures_are_retried_then_dead_lettered_then_replayed(tmp_path: P
         await host.line("made it in attempt 3")
         await nothing_waits(host)
         assert (await host.api("dead-letters"))["deadLetters"] == []
-        assert (await completed_trace(host, str(letters[0]["traceId"])))["status"] == "completed"
+        assert (await completed_trace(host, letters[0]["traceId"]))["status"] == "completed"
 
 
 async def test_a_handler_over_its_time_is_ended_and_its_neighbours_go_on(tmp_path: Path) -> None:

@@ -21,9 +21,7 @@ def _repeats_another(node: Documented) -> bool:
 
 def _public_definitions(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tuple[str, Documented]]:
     for child in node.body:
-        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _is_public(
-            child.name
-        ):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _is_public(child.name):
             yield prefix + child.name, child
             if isinstance(child, ast.ClassDef):
                 yield from _public_definitions(child, f"{prefix}{child.name}.")

@@ -18,11 +18,7 @@ def _is_test(path: Path, root: Path) -> bool:
 
 
 def _measured(source_files: list[Path], root: Path, suffixes: set[str]) -> list[Path]:
-    return [
-        path
-        for path in source_files
-        if path.suffix in suffixes and path.relative_to(root).parts[0] in _MEASURED
-    ]
+    return [path for path in source_files if path.suffix in suffixes and path.relative_to(root).parts[0] in _MEASURED]
 
 
 def _lines_without_docstring(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

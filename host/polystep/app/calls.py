@@ -184,8 +184,9 @@ class Calls:
         kept = self._recorder.log(
             level, message, fields=fields, step=step, trace_id=trace_id, run_id=run_id, source=source, time_ms=at_ms
         )
+        shown_fields = self._recorder.redacted(fields) if fields else None
         shown = step if step is not None else source
-        self._console.log(level, kept, time_ms=at_ms, step=shown, trace_id=trace_id, fields=fields)
+        self._console.log(level, kept, time_ms=at_ms, step=shown, trace_id=trace_id, fields=shown_fields)
 
     def _span(self, params: JSONObject) -> None:
         run = self._runs.find(params.get("run"))

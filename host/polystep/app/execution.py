@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, cast
 
 from polystep.app.console import Console
 from polystep.app.runs import OpenRun, OpenRuns
@@ -25,6 +25,13 @@ from polystep.discovery import Validators
 from polystep.runners import RunnerPool
 from polystep.trace import TraceRecorder
 from polystep.wire import unpack
+
+_BLAME: Final[Mapping[str, Literal["released", "suspect", "failed"]]] = {
+    "neighbour": "released",
+    "unknown": "suspect",
+    "own": "failed",
+}
+"""What becomes of a run whose runner died, by whose fault that was; its own fault is a failure."""
 
 
 class Execution:
@@ -65,7 +72,7 @@ class Execution:
             error = {"name": "cancelled", "message": "The host stopped before the handler was done."}
             raise
         except PolystepError as failure:
-            error = describe(failure)
+            error = self._describe(failure)
             self._log_failure(run, error, "The client got an error answer.")
             raise
         finally:
@@ -158,16 +165,15 @@ class Execution:
         data = unpack(delivery.data)
         validator = self._validators().input(step.name)
         if validator is not None and (issues := validator.issues(data)):
-            return Outcome("failed", error=describe(_input_broken(step, delivery, issues)), retryable=False)
+            return Outcome("failed", error=self._describe(_input_broken(step, delivery, issues)), retryable=False)
         try:
             await self._call(run, data, alone=delivery.crashes > 0)
         except RunnerGone as failure:
-            status = {"neighbour": "released", "unknown": "suspect"}.get(str(failure.data.get("fault")), "failed")
-            return Outcome("failed", error=describe(failure)) if status == "failed" else _cut_short(status, failure)
+            return Outcome(_BLAME.get(str(failure.data.get("fault")), "failed"), error=self._describe(failure))
         except HostStopping as failure:
-            return _cut_short("released", failure)
+            return Outcome("released", error=self._describe(failure))
         except PolystepError as failure:
-            return Outcome("failed", error=describe(failure), retryable=failure.retryable)
+            return Outcome("failed", error=self._describe(failure), retryable=failure.retryable)
         return Outcome("completed", emits=tuple(run.emits))
 
     async def _call(self, run: OpenRun, value: JSONValue, *, alone: bool) -> JSONValue:
@@ -191,6 +197,10 @@ class Execution:
             )
         finally:
             self._runs.close(run)
+
+    def _describe(self, error: PolystepError) -> JSONObject:
+        """Redacted once, here: the console, the traces and the dead letters all show the same."""
+        return self._recorder.redacted(describe(error))
 
     def _log_failure(self, run: OpenRun | Delivery, error: JSONObject, what_next: str) -> None:
         step = run.step.name if isinstance(run, OpenRun) else run.step
@@ -226,10 +236,6 @@ def describe(error: PolystepError) -> JSONObject:
     if error.data:
         described["data"] = error.data
     return described
-
-
-def _cut_short(status: str, failure: PolystepError) -> Outcome:
-    return Outcome("suspect" if status == "suspect" else "released", error=describe(failure))
 
 
 def _input_broken(step: StepSpec, delivery: Delivery, issues: Sequence[Issue]) -> ContractBroken:

@@ -72,7 +72,8 @@ class Host:
         self._console = console
         self._shell = shell
         self._folder = ProjectFolder(options.project)
-        self._overrides: dict[str, str] = {}
+        self._stand_in: StandInServer | None = None
+        self._preview = Preview({})
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._started_s = time.monotonic()
         self._pools: dict[str, RunnerPool] = {}
@@ -117,7 +118,7 @@ class Host:
         server = StandInServer()
         await server.start()
         self._on_stop("stand-in model", server.stop)
-        self._overrides = stand_in_variables(server.base_url)
+        self._stand_in = server
         self._console.warning(
             "OPENAI_API_KEY is not set, so a stand-in answers the steps' model calls: its replies are canned, not a "
             "model's. Set the key in .env for real ones, or start with --no-stand-in."
@@ -125,11 +126,10 @@ class Host:
 
     async def _start_rooms(self) -> None:
         options, settings, clock = self._options, self._settings, SystemClock()
-        preview = Preview(self._environment())
         durable = open_durable(self._folder.database, settings.storage.durability)
         traces_file = open_traces(self._folder.traces)
-        queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file, preview.encode)
-        recorder, runs = TraceRecorder(traces, clock, preview), OpenRuns()
+        queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file, self._preview.encode)
+        recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools = self._pools
         project = LiveProject(options.project, pools, queue, self._console, clock, settings.cron.timezone)
@@ -191,8 +191,13 @@ class Host:
             )
 
     def _environment(self) -> dict[str, str]:
-        """Read anew at every reload, so that a changed `.env` counts."""
-        return child_environment(self._shell, dotenv_values(self._options.project / ".env"), self._overrides)
+        """Read anew at every reload: a changed `.env` counts, its secrets are known, its key ends the stand-in."""
+        dotenv = dotenv_values(self._options.project / ".env")
+        environment = child_environment(self._shell, dotenv, {})
+        self._preview.learn(environment)
+        if self._stand_in is None or not stand_in_wanted(environment, allowed=True):
+            return environment
+        return child_environment(self._shell, dotenv, stand_in_variables(self._stand_in.base_url))
 
     def _http_settings(self) -> HttpSettings:
         options, http = self._options, self._settings.http

@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
 from polystep.contracts.limits import TRACE_VALUE_BYTES_MAX
+from polystep.contracts.values import JSONObject
 
 REDACTED: Final = "[redacted]"
 
@@ -33,17 +34,20 @@ class Preview:
     """Turns payloads into bounded, redacted JSON text."""
 
     def __init__(self, environment: Mapping[str, str], value_bytes_max: int = TRACE_VALUE_BYTES_MAX) -> None:
-        """Learn the secrets from the names of environment variables."""
+        """Learn the secrets of an environment."""
         self._bytes_max = value_bytes_max
-        self._secrets = sorted(
-            {
-                value
-                for name, value in environment.items()
-                if _SECRET_VARIABLE.search(name) and len(value) >= _SECRET_CHARS_MIN
-            },
-            key=len,
-            reverse=True,
-        )
+        self._secrets: list[str] = []
+        self.learn(environment)
+
+    def learn(self, environment: Mapping[str, str]) -> None:
+        """Take further secrets from the names of environment variables; those known before stay known."""
+        found = {
+            value
+            for name, value in environment.items()
+            if _SECRET_VARIABLE.search(name) and len(value) >= _SECRET_CHARS_MIN
+        }
+        # Longest first: a secret that holds another one is cut out whole.
+        self._secrets = sorted(found.union(self._secrets), key=len, reverse=True)
 
     def text(self, text: str) -> str:
         """Cut the known secrets out of a text, and make it one that UTF-8 can carry."""
@@ -51,6 +55,10 @@ class Preview:
             if secret in text:
                 text = text.replace(secret, REDACTED)
         return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+    def redacted(self, fields: JSONObject) -> JSONObject:
+        """The same fields without secrets, for showing them."""
+        return cast("JSONObject", self._clean_many(fields, 0))
 
     def encode(self, payload: object) -> str:
         """JSON text of a payload. One that is too large is replaced by its beginning: `{"$cut": text, "bytes": n}`."""

@@ -112,6 +112,10 @@ class TraceRecorder:
         self._add(("log", at_ms, level, kept, fields, step, trace_id, run_id, source))
         return kept
 
+    def redacted(self, fields: JSONObject) -> JSONObject:
+        """The same fields without secrets: what is shown or kept elsewhere must say no more than the traces."""
+        return self._preview.redacted(fields)
+
     async def flush(self) -> None:
         """Write everything recorded before this call."""
         async with self._flushing:
