@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from polystep.contracts.ports import QueueStore, StateStore, StreamStore, TraceStore
 from polystep.stores import (
@@ -20,6 +21,12 @@ from polystep.stores import (
 )
 from polystep.testing import FakeClock
 from polystep.trace import Preview
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The host runs on uvloop, whose pipes are not asyncio's: what is said of peers must hold on both."""
+    factories = {"asyncio": asyncio.new_event_loop}
+    return {**factories, "uvloop": uvloop.new_event_loop} if item.path.name == "test_peer.py" else factories
 
 
 @dataclass(frozen=True, slots=True)

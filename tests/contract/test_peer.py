@@ -7,7 +7,6 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
-import uvloop
 
 from polystep.contracts.errors import (
     ALL_ERRORS,
@@ -24,20 +23,6 @@ from polystep.wire import Peer, connect_pipes, direct_pair, frame, pack
 from polystep.wire.peer import Method
 
 BYTES_MAX = 100_000
-
-
-@pytest.fixture(
-    params=[
-        pytest.param(asyncio.DefaultEventLoopPolicy, id="asyncio"),
-        pytest.param(uvloop.EventLoopPolicy, id="uvloop"),
-    ]
-)
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    """The host runs on uvloop, whose pipes are not asyncio's; the protocol must hold on both."""
-    policy: asyncio.AbstractEventLoopPolicy = request.param()
-    return policy
-
-
 Notifications = Mapping[str, Callable[[JSONObject], None]]
 Join = Callable[..., Awaitable[tuple[Peer, Peer]]]
 

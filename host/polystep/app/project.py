@@ -106,7 +106,7 @@ class LiveProject:
             self._results.update(staged)
             loaded = [file for result in self._results.values() for file in result.loaded]
             failures = [failure for result in self._results.values() for failure in result.failures]
-            flow, validators = compile_validators(build_flow(loaded, failures))
+            flow, validators = compile_validators(build_flow(loaded, failures, self._flow))
             # No await from here to the end of the switch: a run goes by the old flow in the old generation or by the
             # new one in the new, never across.
             for name, result in staged.items():

@@ -12,12 +12,17 @@ from polystep.discovery.configs import read_step, read_stream
 _Spec = TypeVar("_Spec", StepSpec, StreamSpec)
 
 
-def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure]) -> Flow:
-    """Read every config. One that is not usable, or that takes a name already taken, becomes a failure of its file."""
+def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], before: Flow | None = None) -> Flow:
+    """Read every config. One that is not usable, or that takes a name already taken, becomes a failure of its file.
+
+    Of two files with one name the one that had it in the flow `before` keeps it, else the first by path: a copy that is
+    being edited never takes the place of the step that runs.
+    """
+    holders = {spec.source.path for spec in (*before.steps.values(), *before.streams.values())} if before else set()
     steps: dict[str, StepSpec] = {}
     streams: dict[str, StreamSpec] = {}
     failed = list(failures)
-    for file in sorted(loaded, key=lambda each: each.source.path):
+    for file in sorted(loaded, key=lambda each: (each.source.path not in holders, each.source.path)):
         try:
             if file.source.kind == "stream":
                 _take(streams, read_stream(file), "stream")
@@ -26,7 +31,8 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure]) ->
         except LoadFailed as error:
             failed.append(LoadFailure(file.source, error.message))
     failed.sort(key=lambda failure: failure.source.path)
-    return Flow(steps, streams, tuple(failed), tuple(_warnings(steps)))
+    by_path = dict(sorted(steps.items(), key=lambda pair: pair[1].source.path))
+    return Flow(by_path, streams, tuple(failed), tuple(_warnings(by_path)))
 
 
 def _take(named: dict[str, _Spec], spec: _Spec, what: str) -> None:

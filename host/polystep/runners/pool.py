@@ -81,7 +81,10 @@ class RunnerPool:
         self._staged: Generation | None = None
         self._draining: dict[asyncio.Task[None], Generation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._alone = asyncio.Semaphore(1)
+        self._alone = asyncio.Lock()
+        self._alone_waiting = 0
+        self._lone: tuple[Generation, RunnerProcess] | None = None
+        """The process for runs that are to be alone; kept while more of them wait."""
         self._alive: set[RunnerProcess] = set()
         """Every process that was made and has not ended."""
         self._stopping = False
@@ -136,8 +139,7 @@ class RunnerPool:
             RunnerGone: The process ended; `data["fault"]` says whether this run is to blame.
         """
         if alone:
-            async with self._alone:
-                return await self._run_alone(params, timeout_s)
+            return await self._run_alone(params, timeout_s)
         generation, process = await self._place(str(params["file"]))
         try:
             return await self._run_in(process, params, timeout_s)
@@ -215,23 +217,43 @@ class RunnerPool:
         waiter.exception()
 
     async def _run_alone(self, params: JSONObject, timeout_s: float) -> JSONValue:
-        generation, file = self._current, str(params["file"])
+        """One at a time, in a process that is used for nothing else: when it dies, it is clear whose doing that was."""
+        self._alone_waiting += 1
+        async with self._alone:
+            self._alone_waiting -= 1
+            process = await self._lone_process(str(params["file"]))
+            try:
+                return await self._run_in(process, params, timeout_s)
+            finally:
+                if not self._alone_waiting or not process.usable:
+                    self._lone = None
+                    await process.stop(0)
+
+    async def _lone_process(self, file: str) -> RunnerProcess:
+        generation = self._current
         if generation is None or self._stopping:
             raise HostStopping(f"No {self.kind.name} runner is running.")
         if not generation.runs(file):
             raise RunnerGone(f"{file} is not loaded any more.", {"fault": "neighbour"})
+        kept, self._lone = self._lone, None
+        if kept is not None:
+            if kept[0] is generation and kept[1].usable:
+                self._lone = kept
+                return kept[1]
+            await kept[1].stop(0)
         process = self._process()
         try:
-            try:
-                await process.start()
-                await generation.load_into(process)
-            except PolystepError as error:
-                # Given back, it starts again at once: the pause keeps that from going round in a hurry.
-                await asyncio.sleep(ALONE_PAUSE_S)
-                raise RunnerGone(error.message, {"fault": "neighbour"}) from error
-            return await self._run_in(process, params, timeout_s)
-        finally:
-            await process.stop(0)
+            await process.start()
+            await generation.load_into(process)
+        except BaseException as error:
+            await process.kill()
+            if not isinstance(error, PolystepError):
+                raise
+            # Given back, it starts again at once: the pause keeps that from going round in a hurry.
+            await asyncio.sleep(ALONE_PAUSE_S)
+            raise RunnerGone(error.message, {"fault": "neighbour"}) from error
+        self._lone = (generation, process)
+        return process
 
     def _check_stopping(self) -> None:
         if self._stopping:

@@ -108,3 +108,11 @@ def test_a_schema_that_is_none_fails_its_file_alone() -> None:
         ("s.stream.ts", f"config.schema: {reason}"),
     ]
     assert validators.body("A") is None
+
+
+def test_a_copy_never_takes_the_name_of_the_step_that_runs() -> None:
+    running, copy = api("steps/work.step.ts", "Work", "/w"), api("steps/copy.step.ts", "Work", "/w")
+    before = build_flow([running], [])
+    flow = build_flow([copy, running], [], before)
+    assert flow.steps["Work"].source.path == "steps/work.step.ts"
+    assert [failure.source.path for failure in flow.failures] == ["steps/copy.step.ts"]
