@@ -10,6 +10,9 @@ PY_MADE := $(VENV)/.made
 PY_STAMP := $(VENV)/.synced
 NODE_STAMP := node_modules/.synced
 UV := $(BIN)/uv --quiet
+# The machine's own certificates, as pip and npm use them: behind a company's proxy no others are good.
+CERTIFICATES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+export UV_SYSTEM_CERTS ?= $(if $(CERTIFICATES),1,0)
 
 # Scripts in a virtual environment carry its path: a moved checkout, or an interpreter that is gone, makes a new one.
 ifneq ($(shell $(BIN)/python -c 'print(open("$(PY_MADE)").read().strip())' 2>/dev/null),$(CURDIR))

@@ -24,6 +24,7 @@ _PATTERNS: Final = (
     SourcePattern("_stream.py", "stream", "python", "python"),
     SourcePattern(".stream.py", "stream", "python", "python"),
 )
+_CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _DONE: Final = ".polystep-complete"
 """Written when everything is installed, and touched at every use."""
 _KEPT_OLD: Final = 2
@@ -111,7 +112,11 @@ async def _install(
 
 
 async def _uv(project: Path, *arguments: str) -> None:
-    status, output = await run_command(project, uv.find_uv_bin(), "--quiet", "--no-progress", *arguments)
+    flags = ["--quiet", "--no-progress"]
+    # The machine's own certificates, as pip and npm use them: behind a company's proxy no others are good.
+    if any(Path(store).exists() for store in _CERTIFICATES):
+        flags.append("--system-certs")
+    status, output = await run_command(project, uv.find_uv_bin(), *flags, *arguments)
     if status != 0:
         raise LoadFailed(
             f"The project's Python packages could not be installed (uv {arguments[0]}):\n{output[-3000:]}\n"
