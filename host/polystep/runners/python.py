@@ -112,16 +112,19 @@ async def _install(
 
 
 async def _uv(project: Path, *arguments: str) -> None:
-    flags = ["--quiet", "--no-progress"]
-    # The machine's own certificates, as pip and npm use them: behind a company's proxy no others are good.
-    if any(Path(store).exists() for store in _CERTIFICATES):
-        flags.append("--system-certs")
-    status, output = await run_command(project, uv.find_uv_bin(), *flags, *arguments)
+    status, output = await run_command(
+        project, uv.find_uv_bin(), "--quiet", "--no-progress", *_certificates(), *arguments
+    )
     if status != 0:
         raise LoadFailed(
             f"The project's Python packages could not be installed (uv {arguments[0]}):\n{output[-3000:]}\n"
             "Mend the requirements and save: it is tried again."
         )
+
+
+def _certificates() -> tuple[str, ...]:
+    """The machine's own certificates, as pip and npm use them: behind a company's proxy no others are good."""
+    return ("--system-certs",) if any(Path(store).exists() for store in _CERTIFICATES) else ()
 
 
 def _point(link: Path, target: Path) -> None:
