@@ -199,6 +199,14 @@ async def test_a_request_that_is_too_large_fails_its_call_alone(join: Join) -> N
     assert await small == 1
 
 
+async def test_the_other_sides_limit_counts_once_it_is_known(join: Join) -> None:
+    caller, _ = await join(ECHOES)
+    caller.send_at_most(100)
+    with pytest.raises(FrameTooLarge, match="the limit is 100"):
+        await caller.call("plain", {"value": "x" * 100})
+    assert await caller.call("plain", {"value": 1}) == 1
+
+
 @pytest.mark.parametrize("method", ["plain", "coroutine"])
 async def test_an_answer_that_is_too_large_fails_its_call_alone(join: Join, method: str) -> None:
     caller, _ = await join({**ECHOES, "plain": lambda _: "x" * BYTES_MAX, "coroutine": _too_large})

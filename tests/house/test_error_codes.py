@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 
 import polystep.contracts.errors as errors_module
@@ -48,3 +49,16 @@ def test_an_unknown_code_comes_back_as_a_plain_error() -> None:
 def test_an_error_that_is_no_map_says_so() -> None:
     back = error_from_wire("no")
     assert (type(back), back.message) == (PolystepError, "The other side sent a malformed error: 'no'")
+
+
+def test_both_bridges_send_the_numbers_of_the_table(root: Path) -> None:
+    rows = json.loads((root / "protocol" / "schema" / "errors.json").read_text("utf-8"))
+    table = {row["name"]: (row["code"], row["retryable"]) for row in rows}
+    node = (root / "bridges" / "node" / "src" / "errors.ts").read_text("utf-8")
+    python = (root / "bridges" / "python" / "polystep_runner" / "errors.py").read_text("utf-8")
+    for source, entry in ((node, r"^  (\w+): \[(\d+), (\w+)\],$"), (python, r'^    "(\w+)": \((\d+), (\w+)\),$')):
+        found = {
+            name: (int(code), flag.lower() == "true") for name, code, flag in re.findall(entry, source, re.MULTILINE)
+        }
+        assert {"invalid_value", "step_failed", "load_failed"} <= set(found)
+        assert found == {name: table[name] for name in found}

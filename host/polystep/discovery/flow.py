@@ -18,7 +18,9 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
     Of two files with one name the one that had it in the flow `before` keeps it, else the first by path: a copy that is
     being edited never takes the place of the step that runs.
     """
-    holders = {spec.source.path for spec in (*before.steps.values(), *before.streams.values())} if before else set()
+    known = before or Flow()
+    holders = {step.source.path for step in known.steps.values()}
+    holders |= {stream.source.path for stream in known.streams.values()}
     steps: dict[str, StepSpec] = {}
     streams: dict[str, StreamSpec] = {}
     failed = list(failures)

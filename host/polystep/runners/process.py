@@ -212,6 +212,9 @@ class RunnerProcess:
         runs_max = answer.get("runs_max")
         if isinstance(runs_max, int) and runs_max > 0:
             self.runs_max = runs_max
+        frame_bytes_max = answer.get("frame_bytes_max")
+        if isinstance(frame_bytes_max, int) and frame_bytes_max > 0:
+            self._peer.send_at_most(frame_bytes_max)
 
     async def _give_up(self, why: str) -> LoadFailed:
         await self.kill()

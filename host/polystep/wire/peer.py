@@ -78,6 +78,7 @@ class Peer:
         self._methods = methods
         self._notifications = notifications
         self._bytes_max = frame_bytes_max
+        self._send_bytes_max = frame_bytes_max
         self._frames = FrameReader(frame_bytes_max)
         self._writer: Writer | None = None
         self._reader: Reader | None = None
@@ -102,6 +103,10 @@ class Peer:
         """Attach the transports; messages sent before are sent now."""
         self._writer, self._reader = writer, reader
         self._flush()
+
+    def send_at_most(self, frame_bytes_max: int) -> None:
+        """Respect the other side's limit as well, once its hello has told it (PS-3.2)."""
+        self._send_bytes_max = min(self._bytes_max, frame_bytes_max)
 
     def call(self, method: str, params: JSONObject) -> asyncio.Future[JSONValue]:
         """Send a request; the future gets its answer, or the `PolystepError` that ended it."""
@@ -254,9 +259,9 @@ class Peer:
 
     def _message(self, message: list[object], what: str) -> bytes:
         payload = pack(message)
-        if len(payload) > self._bytes_max:
+        if len(payload) > self._send_bytes_max:
             raise FrameTooLarge(
-                f"{what} would be a message of {len(payload)} bytes; the limit is {self._bytes_max}. "
+                f"{what} would be a message of {len(payload)} bytes; the limit is {self._send_bytes_max}. "
                 "Store large data outside the value and pass a reference."
             )
         return frame(payload)
