@@ -88,6 +88,7 @@ def _from_elsewhere() -> RequestRefused:
         403,
         {
             "error": "Forbidden",
-            "hint": "Use the status page itself, or send 'Authorization: Bearer <token>' from a program.",
+            "hint": "Use the status page, the polystep command, or send 'Authorization: Bearer <token>' with the token "
+            "in the project's .polystep/token.",
         },
     )
