@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from polystep.contracts.ports import TraceStore
 from polystep.contracts.values import JSONObject, JSONValue
 
@@ -256,3 +258,46 @@ async def test_a_record_that_cannot_be_stored_costs_no_other(traces: TraceStore)
     await traces.write([log("before"), log("broken", time_ms=2**80), log("after"), run("r1"), attempt("r1", 1)])
     assert [row["message"] for row in await traces.logs(10)] == ["after", "before"]
     assert (await _summary(traces))[0] == "running"
+
+
+STORY: list[Record] = [
+    run("r1", step="api"),
+    attempt("r1", 1, at_ms=1010),
+    ("operation", "r1", 1, 1015.5, "emit", {"topic": "t"}),
+    run("r2", at_ms=1020, parent="r1"),
+    end("r1", 1, "completed", at_ms=1030, result={"status": 200}),
+    attempt("r2", 1, at_ms=1040),
+    end("r2", 1, "failed", "waiting", at_ms=1050, error=ERROR),
+    attempt("r2", 2, at_ms=2050),
+    log("again", time_ms=2060, trace_id="t1", run_id="r2", fields={"n": 2}),
+    attempt("r2", 3, at_ms=3000),
+    end("r2", 3, "failed", at_ms=3010, error=ERROR),
+    run("r2", at_ms=4000, parent="r1"),
+    attempt("r2", 4, at_ms=4010),
+    end("r2", 4, "completed", at_ms=4020),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, len(STORY)])
+async def test_how_records_are_cut_into_batches_makes_no_difference(traces: TraceStore, size: int) -> None:
+    for start in range(0, len(STORY), size):
+        await traces.write(STORY[start : start + size])
+    whole = await _whole(traces)
+    assert (whole["status"], whole["runCount"], whole["endedAt"]) == ("completed", 2, 4020)
+    first, second = whole["runs"]
+    assert (first["status"], first["startedAt"], first["endedAt"]) == ("completed", 1010, 1030)
+    assert (second["status"], second["startedAt"], second["endedAt"], second["error"]) == (
+        "completed",
+        1040,
+        4020,
+        None,
+    )
+    assert [(each["attempt"], each["status"], each["startedAt"], each["endedAt"]) for each in second["attempts"]] == [
+        (1, "failed", 1040, 1050),
+        (2, "interrupted", 2050, 3000),
+        (3, "failed", 3000, 3010),
+        (4, "completed", 4010, 4020),
+    ]
+    assert first["attempts"][0]["result"] == {"status": 200}
+    assert [each["type"] for each in first["operations"]] == ["emit"]
+    assert [each["message"] for each in second["logs"]] == ["again"]

@@ -19,9 +19,17 @@ from polystep.contracts.values import JSONObject
 REDACTED: Final = "[redacted]"
 
 _SECRET_KEY: Final = re.compile(
-    r"pass(word|wd|phrase)?$|secret|(^|[_-])token$|(access|auth|refresh|id|bearer|session|csrf|bot)token|api[_-]?key|authorization|cookie|private[_-]?key|"
-    r"credential|client[_-]?secret|session[_-]?id",
+    r"pass(word|wd|phrase)?$|secret|(^|[_-])token$|(access|auth|refresh|id|bearer|session|csrf|bot)token|"
+    r"api[_-]?key|authorization|cookie|private[_-]?key|credential|client[_-]?secret|session[_-]?id",
     re.IGNORECASE,
+)
+_SECRET_WORD: Final = re.compile(r"pass|secret|token|api|auth|cookie|private|credential|session", re.IGNORECASE)
+"""A text without any of these holds no key that `_SECRET_KEY` matches."""
+_PLAIN_ONLY: Final = (
+    orjson.OPT_STRICT_INTEGER
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
 )
 _SECRET_VARIABLE: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 _SECRET_CHARS_MIN: Final = 8
@@ -37,6 +45,8 @@ class Preview:
         """Learn the secrets of an environment."""
         self._bytes_max = value_bytes_max
         self._secrets: list[str] = []
+        self._escaped_secrets: list[str] = []
+        """The same, as they look inside JSON text."""
         self.learn(environment)
 
     def learn(self, environment: Mapping[str, str]) -> None:
@@ -48,6 +58,9 @@ class Preview:
         }
         # Longest first: a secret that holds another one is cut out whole.
         self._secrets = sorted(found.union(self._secrets), key=len, reverse=True)
+        self._escaped_secrets = [
+            orjson.dumps(secret.encode("utf-8", "replace").decode()).decode()[1:-1] for secret in self._secrets
+        ]
 
     def text(self, text: str) -> str:
         """Cut the known secrets out of a text, and make it one that UTF-8 can carry."""
@@ -62,11 +75,31 @@ class Preview:
 
     def encode(self, payload: object) -> str:
         """JSON text of a payload. One that is too large is replaced by its beginning: `{"$cut": text, "bytes": n}`."""
+        plain = self._plain(payload)
+        if plain is not None:
+            return plain
         if isinstance(payload, dict):
             pairs = itertools.islice(payload.items(), _ITEMS_MAX)
             members = {self._key(key): self._member(self._key(key), value) for key, value in pairs}
             return self._dump(_with_rest(members, len(payload)))
         return self._dump(self._member("", payload))
+
+    def _plain(self, payload: object) -> str | None:
+        """The JSON text as it is, when a look at the whole shows that nothing in it needs care: the usual case."""
+        try:
+            text = orjson.dumps(payload, option=_PLAIN_ONLY).decode()
+        except TypeError:
+            return None
+        # A list of this many members, or this depth, is longer than the smallest text that could hold it.
+        if (
+            len(text) > self._bytes_max
+            or text.count(",") >= _ITEMS_MAX
+            or text.count("[") + text.count("{") > _DEPTH_MAX
+        ):
+            return None
+        if _SECRET_WORD.search(text) or any(secret in text for secret in self._escaped_secrets):
+            return None
+        return text
 
     def _member(self, key: str, value: object) -> object:
         kept = self._clean(value, 0) if not _SECRET_KEY.search(key) else REDACTED

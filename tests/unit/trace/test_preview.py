@@ -166,3 +166,18 @@ def test_anything_at_all_becomes_bounded_json(payload: object) -> None:
     text = Preview({}, value_bytes_max=200).encode(payload)
     json.loads(text)
     assert len(text.encode()) <= 101 * (200 * 6 + 600)
+
+
+@given(ANYTHING)
+@settings(max_examples=300, deadline=None)
+def test_the_look_at_the_whole_says_the_same_as_the_look_at_every_part(payload: object) -> None:
+    preview = Preview({"API_KEY": 'quote"and\\slash'})
+    plain = preview._plain(payload)
+    if plain is not None:
+        parts: dict[str, Any] = {"whole": payload}
+        assert json.loads(plain) == json.loads(json.dumps(preview.redacted(parts)))["whole"]
+
+
+def test_a_secret_whose_characters_json_escapes_is_cut_out_too() -> None:
+    preview = Preview({"API_KEY": 'quote"and\\slash'})
+    assert encoded(preview, {"url": 'https://x/quote"and\\slash/y'}) == {"url": f"https://x/{REDACTED}/y"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -12,25 +11,13 @@ import orjson
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.schema import Encode
-
-_logger = logging.getLogger("polystep.stores")
+from polystep.stores.sqlite.trace_batch import REFRESH, TraceBatch
 
 PRUNE_ROWS_MAX: Final = 5000
 """Rows removed in one go, so that a prune never holds the writer for long."""
 
 _SUMMARY = "seq, trace_id, name, type, status, started_ms, ended_ms, runs"
 _LOG = "id, time_ms, level, message, fields, step, trace_id, run_id, source"
-
-_REFRESH = """
-UPDATE traces SET (runs, status, ended_ms) = (
-  SELECT count(*),
-    CASE WHEN sum(status IN ('waiting', 'running')) > 0 THEN 'running'
-         WHEN sum(status IN ('failed', 'interrupted')) > 0 THEN 'failed'
-         WHEN sum(status = 'rejected') > 0 THEN 'rejected'
-         ELSE 'completed' END,
-    CASE WHEN sum(status IN ('waiting', 'running')) > 0 THEN NULL ELSE max(ended_ms) END
-  FROM runs WHERE runs.trace_id = traces.trace_id
-) WHERE trace_id = ?"""
 
 
 class SqliteTraceStore:
@@ -44,16 +31,9 @@ class SqliteTraceStore:
         """Apply records in order, then bring the summaries of the traces they touch up to date."""
 
         def job(connection: apsw.Connection) -> None:
-            touched: set[object] = set()
-            for kind, *fields in records:
-                try:
-                    touched.add(_WRITERS[cast("str", kind)](connection, fields, self._encode))
-                except (TypeError, ValueError, OverflowError) as error:
-                    # What SQLite cannot hold, such as an integer over 64 bits, must not cost its neighbours.
-                    _logger.warning("A trace record (%s) cannot be stored: %s", kind, error)
-            for trace_id in touched:
-                if trace_id is not None:
-                    connection.execute(_REFRESH, (cast("str", trace_id),))
+            batch = TraceBatch(self._encode)
+            batch.add(records)
+            batch.write(connection)
 
         await self._database.write(job)
 
@@ -104,6 +84,7 @@ class SqliteTraceStore:
         """Close them and their open attempts."""
 
         def job(connection: apsw.Connection) -> None:
+            touched: set[str] = set()
             for run_id in run_ids:
                 rows = connection.execute(
                     "UPDATE runs SET status = 'interrupted', ended_ms = ? "
@@ -114,8 +95,8 @@ class SqliteTraceStore:
                     "UPDATE attempts SET status = 'interrupted', ended_ms = ? WHERE run_id = ? AND status = 'running'",
                     (now_ms, run_id),
                 )
-                for row in rows:
-                    connection.execute(_REFRESH, row)
+                touched.update(cast("str", row[0]) for row in rows)
+            connection.execute(REFRESH, (orjson.dumps(list(touched)).decode(),))
 
         await self._database.write(job)
 
@@ -168,92 +149,6 @@ class SqliteTraceStore:
             ],
             "logs": [log for log in logs if log["runId"] == run_id],
         }  # fmt: skip
-
-
-def _write_run(connection: apsw.Connection, fields: list[Any], encode: Encode) -> object:
-    run_id, trace_id, parent_run_id, step, type_, trigger, queued_ms = fields
-    connection.execute(
-        "INSERT OR IGNORE INTO traces (trace_id, name, type, status, started_ms) VALUES (?, ?, ?, 'running', ?)",
-        (trace_id, step, type_, queued_ms),
-    )
-    connection.execute(
-        "INSERT INTO runs (run_id, trace_id, parent_run_id, step, type, trigger, status, queued_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?) "
-        # A replay runs under the same id: its run waits again.
-        "ON CONFLICT (run_id) DO UPDATE SET status = 'waiting', ended_ms = NULL, error = NULL",
-        (run_id, trace_id, parent_run_id, step, type_, encode(trigger), queued_ms),
-    )
-    return trace_id
-
-
-def _write_attempt(connection: apsw.Connection, fields: list[Any], _: Encode) -> object:
-    run_id, trace_id, attempt, started_ms = fields
-    connection.execute(
-        "INSERT OR REPLACE INTO attempts (run_id, attempt, status, started_ms) VALUES (?, ?, 'running', ?)",
-        (run_id, attempt, started_ms),
-    )
-    # What is still open was cut short by the end of its process.
-    connection.execute(
-        "UPDATE attempts SET status = 'interrupted', ended_ms = ? "
-        "WHERE run_id = ? AND attempt < ? AND status = 'running'",
-        (started_ms, run_id, attempt),
-    )
-    connection.execute(
-        "UPDATE runs SET status = 'running', started_ms = coalesce(started_ms, ?) WHERE run_id = ?",
-        (started_ms, run_id),
-    )
-    return trace_id
-
-
-def _write_end(connection: apsw.Connection, fields: list[Any], encode: Encode) -> object:
-    run_id, trace_id, attempt, ended_ms, duration_ms, status, run_status, error, result = fields
-    encoded = encode(error) if error is not None else None
-    connection.execute(
-        "UPDATE attempts SET status = ?, ended_ms = ?, duration_ms = ?, error = ?, result = ? "
-        "WHERE run_id = ? AND attempt = ?",
-        (
-            status,
-            ended_ms,
-            duration_ms,
-            encoded,
-            encode(result) if result is not None else None,
-            run_id,
-            attempt,
-        ),
-    )
-    connection.execute(
-        "UPDATE runs SET status = ?, ended_ms = ?, error = ? WHERE run_id = ?",
-        (run_status, None if run_status == "waiting" else ended_ms, encoded, run_id),
-    )
-    return trace_id
-
-
-def _write_operation(connection: apsw.Connection, fields: list[Any], encode: Encode) -> object:
-    run_id, attempt, at_ms, type_, data = fields
-    connection.execute(
-        "INSERT INTO operations (run_id, attempt, at_ms, type, data) VALUES (?, ?, ?, ?, ?)",
-        (run_id, attempt, at_ms, type_, encode(data)),
-    )
-    return None
-
-
-def _write_log(connection: apsw.Connection, fields: list[Any], encode: Encode) -> object:
-    time_ms, level, message, extra, step, trace_id, run_id, source = fields
-    connection.execute(
-        "INSERT INTO logs (time_ms, level, message, fields, step, trace_id, run_id, source) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (time_ms, level, message, encode(extra) if extra else None, step, trace_id, run_id, source),
-    )
-    return None
-
-
-_WRITERS: Final = {
-    "run": _write_run,
-    "attempt": _write_attempt,
-    "end": _write_end,
-    "operation": _write_operation,
-    "log": _write_log,
-}
 
 
 def _loads(text: str | None) -> Any:

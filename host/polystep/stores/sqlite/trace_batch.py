@@ -1,0 +1,194 @@
+"""A batch of trace records, folded and written with one statement a table.
+
+Each statement takes all its rows as one JSON text. A statement per row would let go of the interpreter's lock and wait
+for it again thousands of times a second; beside a busy event loop that wait, not SQLite, decides how many records can
+be kept (measured: 970 requests/s lost most of their records that way, and none this way).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+import apsw
+import orjson
+
+from polystep.stores.sqlite.schema import Encode
+
+_logger = logging.getLogger("polystep.stores")
+
+_TRACES: Final = """
+INSERT OR IGNORE INTO traces (trace_id, name, type, status, started_ms)
+SELECT value ->> 1, value ->> 3, value ->> 4, 'running', value ->> 6 FROM json_each(?)"""
+# A replay runs under the same id: its run waits again.
+_RUNS: Final = """
+INSERT INTO runs (run_id, trace_id, parent_run_id, step, type, trigger, queued_ms, status)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, 'waiting'
+FROM json_each(?) WHERE true
+ON CONFLICT (run_id) DO UPDATE SET status = 'waiting', ended_ms = NULL, error = NULL"""
+# What is still open when a later attempt starts was cut short by the end of its process.
+_OVERTAKEN: Final = """
+UPDATE attempts SET status = 'interrupted', ended_ms = later.started_ms
+FROM (SELECT value ->> 0 AS run_id, value ->> 1 AS attempt, value ->> 3 AS started_ms FROM json_each(?)) AS later
+WHERE attempts.run_id = later.run_id AND attempts.attempt < later.attempt AND attempts.status = 'running'"""
+_ATTEMPTS: Final = """
+INSERT OR REPLACE INTO attempts (run_id, attempt, status, started_ms, ended_ms, duration_ms, error, result)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+FROM json_each(?)"""
+_ENDS: Final = """
+UPDATE attempts SET status = done.status, ended_ms = done.ended_ms, duration_ms = done.duration_ms, error = done.error,
+  result = done.result
+FROM (SELECT value ->> 0 AS run_id, value ->> 1 AS attempt, value ->> 2 AS status, value ->> 4 AS ended_ms,
+  value ->> 5 AS duration_ms, value ->> 6 AS error, value ->> 7 AS result FROM json_each(?)) AS done
+WHERE attempts.run_id = done.run_id AND attempts.attempt = done.attempt"""
+_STATES: Final = """
+UPDATE runs SET status = latest.status, started_ms = coalesce(runs.started_ms, latest.started_ms),
+  ended_ms = latest.ended_ms, error = latest.error
+FROM (SELECT value ->> 0 AS run_id, value ->> 1 AS status, value ->> 2 AS started_ms, value ->> 3 AS ended_ms,
+  value ->> 4 AS error FROM json_each(?)) AS latest
+WHERE runs.run_id = latest.run_id"""
+_OPERATIONS: Final = """
+INSERT INTO operations (run_id, attempt, at_ms, type, data)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"""
+_LOGS: Final = """
+INSERT INTO logs (time_ms, level, message, fields, step, trace_id, run_id, source)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+FROM json_each(?)"""
+REFRESH: Final = """
+UPDATE traces SET (runs, status, ended_ms) = (
+  SELECT count(*),
+    CASE WHEN sum(status IN ('waiting', 'running')) > 0 THEN 'running'
+         WHEN sum(status IN ('failed', 'interrupted')) > 0 THEN 'failed'
+         WHEN sum(status = 'rejected') > 0 THEN 'rejected'
+         ELSE 'completed' END,
+    CASE WHEN sum(status IN ('waiting', 'running')) > 0 THEN NULL ELSE max(ended_ms) END
+  FROM runs WHERE runs.trace_id = traces.trace_id
+) WHERE trace_id IN (SELECT value FROM json_each(?))"""
+"""Brings the summaries of these traces, a JSON array of ids, up to date."""
+
+_STATUS, _ENDED, _RESULT = 2, 4, 7
+"""Columns of an attempt's row."""
+
+
+class TraceBatch:
+    """Gathers records, in the order they happened, into rows of each table."""
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+        self._traces: dict[str, None] = {}
+        self._runs: list[list[Any]] = []
+        self._later: list[list[Any]] = []
+        self._started: dict[tuple[str, int], list[Any]] = {}
+        self._ended: list[list[Any]] = []
+        self._states: dict[str, list[Any]] = {}
+        self._operations: list[list[Any]] = []
+        self._logs: list[list[Any]] = []
+
+    def add(self, records: Sequence[tuple[object, ...]]) -> None:
+        """Fold records in."""
+        add: dict[str, Callable[..., None]] = {
+            "run": self._add_run,
+            "attempt": self._add_attempt,
+            "end": self._add_end,
+            "operation": self._add_operation,
+            "log": self._add_log,
+        }
+        for kind, *fields in records:
+            add[cast("str", kind)](*fields)
+
+    def write(self, connection: apsw.Connection) -> None:
+        """Write all rows; the caller has opened the transaction."""
+        attempts = list(self._started.values())
+        for sql, rows in (
+            (_TRACES, self._runs),
+            (_RUNS, self._runs),
+            (_OVERTAKEN, self._later),
+            (_ATTEMPTS, attempts),
+            (_ENDS, self._ended),
+            (_STATES, [[run_id, *state] for run_id, state in self._states.items()]),
+            (_OPERATIONS, self._operations),
+            (_LOGS, self._logs),
+            (REFRESH, list(self._traces)),
+        ):
+            if rows:
+                connection.execute(sql, (_json(rows),))
+
+    def _add_run(
+        self, run_id: str, trace_id: str, parent: str | None, step: str, type_: str, trigger: object, queued_ms: int
+    ) -> None:
+        self._traces[trace_id] = None
+        self._runs.append([run_id, trace_id, parent, step, type_, self._encode(trigger), queued_ms])
+        if run_id in self._states:
+            # A replay within the batch: the run waits again, and keeps the time of its first start.
+            self._states[run_id] = ["waiting", self._states[run_id][1], None, None]
+
+    def _add_attempt(self, run_id: str, trace_id: str, attempt: int, started_ms: int) -> None:
+        self._traces[trace_id] = None
+        row = [run_id, attempt, "running", started_ms, None, None, None, None]
+        earlier = self._started.get((run_id, attempt - 1))
+        if earlier is not None and earlier[_STATUS] == "running":
+            earlier[_STATUS], earlier[_ENDED] = "interrupted", started_ms
+        self._started[run_id, attempt] = row
+        if attempt > 1:
+            self._later.append(row)
+        known = self._states.get(run_id)
+        self._states[run_id] = ["running", known[1] if known and known[1] is not None else started_ms, None, None]
+
+    def _add_end(
+        self,
+        run_id: str,
+        trace_id: str,
+        attempt: int,
+        ended_ms: int,
+        duration_ms: float,
+        status: str,
+        run_status: str,
+        error: object,
+        result: object,
+    ) -> None:
+        self._traces[trace_id] = None
+        failure = None if error is None else self._encode(error)
+        end = [ended_ms, duration_ms, failure, None if result is None else self._encode(result)]
+        row = self._started.get((run_id, attempt))
+        if row is None:
+            self._ended.append([run_id, attempt, status, None, *end])
+        else:
+            row[_STATUS], row[_ENDED : _RESULT + 1] = status, end
+        known = self._states.get(run_id)
+        started_ms = known[1] if known else None
+        self._states[run_id] = [run_status, started_ms, None if run_status == "waiting" else ended_ms, failure]
+
+    def _add_operation(self, run_id: str, attempt: int, at_ms: float, type_: str, data: object) -> None:
+        self._operations.append([run_id, attempt, at_ms, type_, self._encode(data)])
+
+    def _add_log(
+        self,
+        time_ms: int,
+        level: str,
+        message: str,
+        fields: object,
+        step: str | None,
+        trace_id: str | None,
+        run_id: str | None,
+        source: str,
+    ) -> None:
+        kept = self._encode(fields) if fields else None
+        self._logs.append([time_ms, level, message, kept, step, trace_id, run_id, source])
+
+
+def _json(rows: Sequence[object]) -> str:
+    """JSON text of rows. One that JSON cannot carry, such as an integer over 64 bits, must not cost its neighbours."""
+    try:
+        return orjson.dumps(rows).decode()
+    except TypeError:
+        return orjson.dumps([row for row in rows if _fits(row)]).decode()
+
+
+def _fits(row: object) -> bool:
+    try:
+        orjson.dumps(row)
+    except TypeError as error:
+        _logger.warning("A trace record cannot be stored: %s", error)
+        return False
+    return True
