@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable
 from typing import cast
@@ -128,7 +127,7 @@ class ProjectAdmin:
         spec = self._project.flow.steps.get(step)
         if spec is None or not isinstance(spec.trigger, CronTrigger):
             return None
-        tick = await self._bus.publish_tick(step, pack(None), secrets.token_hex(16))
+        tick = await self._bus.publish_tick(step, pack(None))
         if tick is None:
             return {"step": step, "traceId": None, "skipped": f"{step} is still at work; ticks do not overlap."}
         return {"step": step, "traceId": tick.trace_id, "skipped": None}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, cast
 
@@ -18,6 +17,7 @@ from polystep.contracts.errors import (
     StepFailed,
 )
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.ids import Ids
 from polystep.contracts.ports import Clock
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
@@ -52,12 +52,13 @@ class Execution:
         self._recorder = recorder
         self._console = console
         self._clock = clock
+        self._ids = Ids()
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""
 
     async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str) -> JSONObject:
         """Run an api step; returns what its handler gave."""
-        run_id = secrets.token_hex(8)
+        run_id = self._ids.run()
         run = OpenRun(run_id, run_id, trace_id, 1, step, buffers_emits=False)
         self._recorder.run_queued(run.run_id, trace_id, None, step.name, step.type, _http_trigger(step, request))
         self._recorder.attempt_started(run.run_id, trace_id, 1)
@@ -91,7 +92,7 @@ class Execution:
 
     def reject_http(self, step: StepSpec, request: JSONObject, trace_id: str, issues: Sequence[Issue]) -> None:
         """Trace a request that broke the contract before the handler ran."""
-        run_id = secrets.token_hex(8)
+        run_id = self._ids.run()
         self._recorder.run_queued(run_id, trace_id, None, step.name, step.type, _http_trigger(step, request))
         self._recorder.attempt_started(run_id, trace_id, 1)
         error: JSONObject = {

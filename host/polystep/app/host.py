@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -220,7 +219,7 @@ class Host:
 
     def _cron_fire(self, bus: Bus, recorder: TraceRecorder) -> Callable[[str, int], Awaitable[None]]:
         async def fire(step: str, due_ms: int) -> None:
-            tick = await bus.publish_tick(step, pack(None), os.urandom(16).hex())
+            tick = await bus.publish_tick(step, pack(None))
             if tick is None:
                 message = "This tick was skipped: the one before is still at work."
                 recorder.log("warn", message, step=step, source="host", time_ms=due_ms)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,6 +15,7 @@ from polystep.bus.retry import Backoff
 from polystep.bus.routes import Routes
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import DeadLetter, Delivery, NewDelivery, Outcome
+from polystep.contracts.ids import Ids
 from polystep.contracts.limits import LEASE_MS, RUNS_PER_RUNNER
 from polystep.contracts.ports import Clock, DeliveryObserver, DeliveryRunner, QueueStore
 from polystep.contracts.steps import Flow
@@ -51,7 +51,8 @@ class Bus:
         self._observer = observer
         self._owner = owner
         self._backoff = backoff or Backoff()
-        self._routes = Routes(Flow())
+        self._ids = Ids()
+        self._routes = Routes(Flow(), self._ids)
         self._wake = asyncio.Event()
         self._hot: dict[str, None] = {}
         """Steps that may have something due, in the order in which they became so."""
@@ -108,7 +109,7 @@ class Bus:
 
     def replace(self, flow: Flow, kept: Iterable[tuple[str, str]] = ()) -> None:
         """Route by this flow from now on; `kept` are `(step, topic)` of files that fail to load at the moment."""
-        self._routes = Routes(flow, kept)
+        self._routes = Routes(flow, self._ids, kept)
         self._heat_all()
 
     def plan(
@@ -137,15 +138,19 @@ class Bus:
             raise
         self._published(deliveries)
 
-    async def publish_tick(self, step: str, data: bytes, trace_id: str) -> NewDelivery | None:
-        """Store a cron tick; `None`, and nothing stored, when the step's earlier tick is not finished: no overlap."""
+    async def publish_tick(self, step: str, data: bytes) -> NewDelivery | None:
+        """Store a cron tick, the root of a new trace.
+
+        Ticks do not overlap: `None`, and nothing is stored, when the step's earlier tick is not finished.
+        """
         if step in self._ticking:
             return None
         self._ticking.add(step)
         try:
             if await self._store.is_waiting(step):
                 return None
-            tick = NewDelivery(secrets.token_hex(8), "cron", "", step, data, trace_id, secrets.token_hex(8), None)
+            ids = self._ids
+            tick = NewDelivery(ids.run(), "cron", "", step, data, ids.trace(), ids.run(), None)
             await self.publish([tick])
             return tick
         finally:

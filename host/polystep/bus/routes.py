@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterable
 from typing import Final
 
 from polystep.contracts.events import NewDelivery
+from polystep.contracts.ids import Ids
 from polystep.contracts.steps import Flow, QueuePolicy, StepSpec
 
 _ONE_KEY: Final = ""
@@ -20,9 +20,10 @@ class Routes:
     mended, instead of being lost.
     """
 
-    def __init__(self, flow: Flow, kept: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, flow: Flow, ids: Ids, kept: Iterable[tuple[str, str]] = ()) -> None:
         """Build from what is loaded, and from `(step, topic)` pairs of files that are not."""
         self.steps = dict(flow.steps)
+        self._ids = ids
         self._subscribers: dict[str, list[str]] = {}
         for step in flow.steps.values():
             for topic in step.topics:
@@ -51,7 +52,7 @@ class Routes:
     ) -> tuple[NewDelivery, ...]:
         """One delivery for each subscriber; none when nobody subscribes."""
         names = self._subscribers.get(topic, ())
-        event_id = secrets.token_hex(8) if names else ""
+        event_id = self._ids.run() if names else ""
         return tuple(
             NewDelivery(
                 event_id=event_id,
@@ -60,7 +61,7 @@ class Routes:
                 step=name,
                 data=data,
                 trace_id=trace_id,
-                run_id=secrets.token_hex(8),
+                run_id=self._ids.run(),
                 parent_run_id=parent_run_id,
                 fifo_key=fifo_key if fifo_key is not None else (_ONE_KEY if self.policy(name).fifo else None),
                 run_at_ms=now_ms + round(self.policy(name).delay_s * 1000),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Final
 
@@ -10,6 +9,7 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from polystep.contracts.errors import PolystepError
+from polystep.contracts.ids import Ids
 from polystep.contracts.ports import ProjectView, StepCaller
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject
@@ -33,13 +33,6 @@ _UNAVAILABLE: Final = {
 }
 
 
-def new_trace_id(traceparent: str | None) -> str:
-    """The trace id of a valid W3C `traceparent`, else a new one: 32 hex digits."""
-    if traceparent is not None and (found := _TRACEPARENT.fullmatch(traceparent.strip())):
-        return found[1]
-    return os.urandom(16).hex()
-
-
 class StepRoutes:
     """Answers everything outside `/__polystep/`."""
 
@@ -48,6 +41,7 @@ class StepRoutes:
         self._project = project
         self._steps = steps
         self._origins = Origins(settings)
+        self._ids = Ids()
         self._generation: int | None = None
         self._table = RouteTable(())
         self._running = 0
@@ -68,7 +62,7 @@ class StepRoutes:
             path: Raw, still percent-encoded.
             query: What follows the `?`, still percent-encoded.
         """
-        trace_id = new_trace_id(request.headers.get("traceparent"))
+        trace_id = self._trace_id(request.headers.get("traceparent"))
         try:
             answer = await self._dispatch(request, path, query, trace_id)
         except RequestRefused as refused:
@@ -123,6 +117,12 @@ class StepRoutes:
             "queryParams": parse_fields(query),
             "rawBody": body.raw,
         }
+
+    def _trace_id(self, traceparent: str | None) -> str:
+        """The trace id of a valid W3C `traceparent`, else a new one."""
+        if traceparent is not None and (found := _TRACEPARENT.fullmatch(traceparent.strip())):
+            return found[1]
+        return self._ids.trace()
 
     def _routes(self) -> RouteTable:
         generation = self._project.generation

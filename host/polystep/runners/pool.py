@@ -187,8 +187,7 @@ class RunnerPool:
         process.runs.add(run)
         waiter = process.call_run({**params, "timeout_ms": round(timeout_s * 1000)})
         try:
-            done, _ = await asyncio.wait([waiter], timeout=timeout_s)
-            if not done:
+            if not await _ends_within(waiter, timeout_s):
                 await self._cancel(process, run, waiter, "timeout")
                 raise RunTimedOut(
                     f"The handler did not finish within {timeout_s:g} s. Set `infrastructure.handler.timeout` "
@@ -206,8 +205,7 @@ class RunnerPool:
     async def _cancel(self, process: RunnerProcess, run: str, waiter: asyncio.Future[JSONValue], reason: str) -> None:
         """Ask the bridge to end a run; replace the process when it does not even answer that."""
         process.cancel_run(run, reason)
-        done, _ = await asyncio.wait([waiter], timeout=CANCEL_GRACE_S)
-        if done:
+        if await _ends_within(waiter, CANCEL_GRACE_S):
             waiter.exception()
             return
         if process.usable:
@@ -318,6 +316,27 @@ class RunnerPool:
         task = asyncio.create_task(work, name=f"{self.kind.name} {what}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _ends_within(waiter: asyncio.Future[JSONValue], timeout_s: float) -> bool:
+    """Wait for a future, at most so long; it is left as it is. `asyncio.wait` does the same at four times the cost."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[bool] = loop.create_future()
+
+    def tell(in_time: bool) -> None:
+        if not ended.done():
+            ended.set_result(in_time)
+
+    def done(_: asyncio.Future[JSONValue]) -> None:
+        tell(True)
+
+    timer = loop.call_later(timeout_s, tell, False)
+    waiter.add_done_callback(done)
+    try:
+        return await ended
+    finally:
+        timer.cancel()
+        waiter.remove_done_callback(done)
 
 
 def _fault(process: RunnerProcess, run: str) -> str:

@@ -176,7 +176,7 @@ async def test_events_for_a_step_that_no_file_has_are_buried_at_the_next_start(p
 async def test_a_tick_that_waits_for_a_broken_cron_step_is_not_buried(project: Project) -> None:
     project.file("c", config={"type": "cron", "name": "C", "cron": "0 * * * *"})
     await project.load()
-    await project.house.bus.publish_tick("C", pack(None), TRACE)
+    await project.house.bus.publish_tick("C", pack(None))
     project.file("c", load="fail")
     project.live = project.new()
     await project.load()
