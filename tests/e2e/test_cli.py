@@ -27,10 +27,12 @@ GREET = """
 config = {"type": "api", "name": "Greet", "path": "/greet", "method": "POST", "emits": ["greeted"]}
 async def handler(req, context):
     await context.state.set("names", req["body"]["name"], True)
+    await context.streams.board.set("all", "1", {"text": "hello " + req["body"]["name"]})
     await context.emit({"topic": "greeted", "data": req["body"]})
     context.logger.info("greeting", {"name": req["body"]["name"]})
     return {"status": 200, "body": {"hello": req["body"]["name"]}}
 """
+BOARD = 'config = {"name": "board"}'
 REFUSE = """
 config = {"type": "event", "name": "Refuse", "subscribes": ["greeted"],
           "infrastructure": {"queue": {"maxRetries": 0}}}
@@ -143,6 +145,8 @@ async def asked(project: Path, *arguments: str) -> Any:
 
 async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
     project = tmp_path.resolve()
+    (project / "src").mkdir()
+    (project / "src" / "board_stream.py").write_text(BOARD)
     async with dev(project, greet=GREET, refuse=REFUSE, tick=TICK, broken=BROKEN) as command:
         url = await command.address()
         assert await asyncio.to_thread(post, f"{url}/greet", {"name": "Ada"}) == {"hello": "Ada"}
@@ -154,6 +158,7 @@ async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
             ["Refuse", "event", "python", "steps/refuse_step.py"],
             ["Tick", "cron", "python", "steps/tick_step.py"],
             ["broken_step.py", "-", "python", "steps/broken_step.py"],
+            ["board", "stream", "python", "src/board_stream.py"],
         ]
         assert "\n  steps/broken_step.py:1: invalid syntax\n" in steps
         state, value = await asked(project, "state", "names"), await asked(project, "state", "names", "Ada")
@@ -161,6 +166,8 @@ async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
         (letter,) = (await asked(project, "dead-letters", "--json"))["deadLetters"]
         assert (letter["step"], letter["error"]["message"]) == ("Refuse", "nobody is greeted here")
         assert (await verb(project, "cron")).startswith("Tick")
+        assert (await asked(project, "stream", "board", "all"))["items"][0]["text"] == "hello Ada"
+        assert await asked(project, "queues", "--json") == {"queues": []}
         assert (
             (await verb(project, "logs", "--step", "Greet")).rstrip().endswith('[INFO] Greet greeting {"name": "Ada"}')
         )

@@ -28,7 +28,7 @@ TIMEOUT_S = 10.0
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (steps, traces, trace, logs, state, dead_letters, replay, cron, fire):
+    for verb in (steps, traces, trace, logs, state, stream, queues, dead_letters, replay, cron, fire):
         app.command(verb.__name__.replace("_", "-"))(verb)
 
 
@@ -79,6 +79,23 @@ def state(group: str, key: Annotated[str | None, typer.Argument()] = None, proje
     """Print a state group, or one of its values, as JSON."""
     path = "/".join(urllib.parse.quote(part, safe="") for part in (group, key) if part is not None)
     _printed(_ask(project, "GET", f"state/{path}"), True)
+
+
+def stream(name: str, group: str, project: ProjectOption = Path()) -> None:
+    """Print the items of a stream's group as JSON."""
+    _printed(
+        _ask(project, "GET", "/".join(["streams", *(urllib.parse.quote(part, safe="") for part in (name, group))])),
+        True,
+    )
+
+
+def queues(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
+    """List how many events wait or run, by step."""
+    answer = _ask(project, "GET", "queues")
+    if _printed(answer, as_json):
+        return
+    for each in answer["queues"]:
+        typer.echo(f"{each['waiting']:>8}  {each['step']}")
 
 
 def dead_letters(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
