@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import cast
 
 from polystep import __version__
@@ -11,7 +9,7 @@ from polystep.app.project import LiveProject
 from polystep.app.runs import OpenRuns
 from polystep.bus import Bus
 from polystep.contracts.events import DeadLetter
-from polystep.contracts.ports import QueueStore, Schedule, TraceStore
+from polystep.contracts.ports import Clock, QueueStore, Schedule, TraceStore
 from polystep.contracts.steps import CronTrigger, EventTrigger, HttpTrigger, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.state import State
@@ -34,7 +32,7 @@ class ProjectAdmin:
         recorder: TraceRecorder,
         traces: TraceStore,
         runs: OpenRuns,
-        started_s: Callable[[], float],
+        clock: Clock,
     ) -> None:
         self._project = project
         self._bus = bus
@@ -45,7 +43,8 @@ class ProjectAdmin:
         self._recorder = recorder
         self._traces = traces
         self._runs = runs
-        self._started_s = started_s
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
 
     async def health(self) -> JSONObject:
         """Whether the project is loaded, and how much of it."""
@@ -53,7 +52,7 @@ class ProjectAdmin:
         return {
             "status": "ready" if self._project.ready else "starting",
             "version": __version__,
-            "uptimeS": round(time.monotonic() - self._started_s(), 3),
+            "uptimeS": round(self._clock.monotonic_s() - self._started_s, 3),
             "generation": self._project.generation,
             "steps": len(flow.steps),
             "streams": len(flow.streams),

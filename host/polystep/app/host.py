@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +73,6 @@ class Host:
         self._stand_in: StandInServer | None = None
         self._preview = Preview({})
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
-        self._started_s = time.monotonic()
         self._pools: dict[str, RunnerPool] = {}
         self.url = ""
 
@@ -131,17 +129,17 @@ class Host:
         recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools = self._pools
-        project = LiveProject(options.project, pools, queue, self._console, clock, settings.cron.timezone)
         execution = Execution(runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock)
         bus = Bus(queue, clock, execution, execution, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
+        project = LiveProject(
+            options.project, pools, queue, bus, streams, timetable, self._console, clock, settings.cron.timezone
+        )
         calls = Calls(
             runs, bus, state, streams, recorder, self._console, clock, lambda stream: project.validators.item(stream)
         )
         self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output))
-        admin = ProjectAdmin(
-            project, bus, queue, state, streams, timetable, recorder, traces, runs, lambda: self._started_s
-        )
+        admin = ProjectAdmin(project, bus, queue, state, streams, timetable, recorder, traces, runs, clock)
 
         for name, database in (("database", durable), ("traces", traces_file)):
             await database.start()
@@ -158,18 +156,14 @@ class Host:
         for pool in pools.values():
             self._on_stop(f"{pool.kind.name} runners", pool.stop)
         await server.start()
-        await project.load(bus, streams, timetable)
+        await project.load()
         await bus.start()
         # Requests and deliveries share one grace period: both end while the runners still work.
         self._on_stop("work", lambda: _together(server.stop(STOP_GRACE_S), bus.stop(STOP_GRACE_S)))
         await timetable.start()
         self._on_stop("schedule", timetable.stop)
         if options.dev:
-            watcher = Watcher(
-                options.project,
-                lambda runners, changed: project.reload(runners, changed, bus, streams, timetable),
-                settings.runners.python.requirements,
-            )
+            watcher = Watcher(options.project, project.reload, settings.runners.python.requirements)
             await watcher.start()
             self._on_stop("watcher", watcher.stop)
 

@@ -26,6 +26,9 @@ class LiveProject:
         root: Path,
         pools: Mapping[str, RunnerPool],
         queue: QueueStore,
+        bus: Bus,
+        streams: Streams,
+        schedule: Schedule,
         console: Console,
         clock: Clock,
         default_timezone: str | None,
@@ -33,6 +36,9 @@ class LiveProject:
         self._root = root
         self._pools = pools
         self._queue = queue
+        self._bus = bus
+        self._streams = streams
+        self._schedule = schedule
         self._console = console
         self._clock = clock
         self._default_timezone = default_timezone
@@ -68,11 +74,11 @@ class LiveProject:
         """The compiled `bodySchema`."""
         return self._validators.body(step.name)
 
-    async def load(self, bus: Bus, streams: Streams, schedule: Schedule) -> None:
+    async def load(self) -> None:
         """Load everything for the first time."""
         self._subscriptions = await self._queue.subscriptions()
-        await self._load(self._pools, bus, streams, schedule, frozenset())
-        broken = {failure.source.path for failure in self._flow.failures}
+        await self._load(self._pools, frozenset())
+        broken = self._broken_files()
         known = [*self._flow.steps, *(step for file, step, _ in self._subscriptions if file in broken)]
         gone = {"name": "step_not_found", "message": "No file of the project has this step any more."}
         for step, count in await self._queue.bury_orphans(known, {**gone}, self._clock.now_ms()):
@@ -82,21 +88,12 @@ class LiveProject:
             )
         self._ready = True
 
-    async def reload(
-        self, runners: Iterable[str], changed: frozenset[str], bus: Bus, streams: Streams, schedule: Schedule
-    ) -> None:
+    async def reload(self, runners: Iterable[str], changed: frozenset[str]) -> None:
         """Load again what these runners run; `changed` are the paths whose change is shown as an update."""
         pools = {name: self._pools[name] for name in runners if name in self._pools}
-        await self._load(pools, bus, streams, schedule, changed)
+        await self._load(pools, changed)
 
-    async def _load(
-        self,
-        pools: Mapping[str, RunnerPool],
-        bus: Bus,
-        streams: Streams,
-        schedule: Schedule,
-        changed: frozenset[str],
-    ) -> None:
+    async def _load(self, pools: Mapping[str, RunnerPool], changed: frozenset[str]) -> None:
         async with self._loading:
             patterns = [pattern for pool in self._pools.values() for pattern in pool.kind.patterns]
             sources = await asyncio.to_thread(find_sources, self._root, patterns)
@@ -111,34 +108,26 @@ class LiveProject:
             # new one in the new, never across.
             for name, result in staged.items():
                 pools[name].switch(result)
-            await self._switch(flow, validators, bus, streams, schedule, changed)
+            await self._switch(flow, validators, changed)
             if not sources:
                 self._console.warning(
                     f"No steps were found in {self._root}. Put files such as hello.step.ts or hello_step.py under "
                     f"{' or '.join(f'{folder}/' for folder in SOURCE_FOLDERS)}."
                 )
 
-    async def _switch(
-        self,
-        flow: Flow,
-        validators: Validators,
-        bus: Bus,
-        streams: Streams,
-        schedule: Schedule,
-        changed: frozenset[str],
-    ) -> None:
+    async def _switch(self, flow: Flow, validators: Validators, changed: frozenset[str]) -> None:
         before, self._flow, self._validators = self._flow, flow, validators
         self._generation += 1
-        bus.replace(flow, self._kept())
-        streams.replace(dict(flow.streams))
-        schedule.replace(self._cron_triggers())
+        self._bus.replace(flow, self._kept())
+        self._streams.replace(dict(flow.streams))
+        self._schedule.replace(self._cron_triggers())
         # A cron step has no topic, but ticks may wait for it too.
         rows = [
             (step.source.path, step.name, topic)
             for step in flow.steps.values()
             for topic in (step.topics or (_NO_TOPIC,) * (step.type == "cron"))
         ]
-        broken = {failure.source.path for failure in flow.failures}
+        broken = self._broken_files()
         rows += [row for row in self._subscriptions if row[0] in broken]
         if sorted(set(rows)) != sorted(set(self._subscriptions)):
             await self._queue.save_subscriptions(rows)
@@ -147,8 +136,11 @@ class LiveProject:
 
     def _kept(self) -> list[tuple[str, str]]:
         """Subscriptions of files that fail to load at the moment: their events wait for the file to be mended."""
-        broken = {failure.source.path for failure in self._flow.failures}
+        broken = self._broken_files()
         return [(step, topic) for file, step, topic in self._subscriptions if file in broken and topic != _NO_TOPIC]
+
+    def _broken_files(self) -> set[str]:
+        return {failure.source.path for failure in self._flow.failures}
 
     def _cron_triggers(self) -> dict[str, CronTrigger]:
         return {

@@ -34,10 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List steps and streams, and what does not load."""
-    answer = _ask(project, "GET", "steps")
-    if _printed(answer, as_json):
-        return
-    for each in answer["steps"] + answer["streams"]:
+    for each in _listed(project, "steps", as_json, "steps", "streams"):
         typer.echo(f"{each['name']:<24} {each['type'] or '-':<7} {each['language']:<11} {each['file']}")
         if each["error"]:
             typer.secho("  " + each["error"].replace("\n", "\n  "), fg="red")
@@ -45,17 +42,14 @@ def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
 
 def traces(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List the last traces."""
-    answer = _ask(project, "GET", f"traces?limit={limit}")
-    if _printed(answer, as_json):
-        return
-    for each in answer["traces"]:
+    for each in _listed(project, f"traces?limit={limit}", as_json, "traces"):
         took = "-" if each["durationMs"] is None else f"{each['durationMs']} ms"
         typer.echo(f"{each['traceId']}  {_at(each['startedAt'])}  {each['status']:<10} {took:>9}  {each['name']}")
 
 
 def trace(trace_id: str, project: ProjectOption = Path()) -> None:
     """Print one whole trace as JSON."""
-    _printed(_ask(project, "GET", f"traces/{urllib.parse.quote(trace_id, safe='')}"), True)
+    _print_json(_ask(project, "GET", _path("traces", trace_id)))
 
 
 def logs(
@@ -67,43 +61,30 @@ def logs(
 ) -> None:
     """List the last log lines, oldest first."""
     wanted = {"limit": limit, **({"level": level} if level else {}), **({"step": step} if step else {})}
-    answer = _ask(project, "GET", f"logs?{urllib.parse.urlencode(wanted)}")
-    if _printed(answer, as_json):
-        return
-    for each in reversed(answer["logs"]):
+    for each in reversed(_listed(project, f"logs?{urllib.parse.urlencode(wanted)}", as_json, "logs")):
         fields = json.dumps(each["fields"]) if each["fields"] else ""
         typer.echo(f"{_at(each['time'])} [{each['level'].upper()}] {each['step'] or '-'} {each['message']} {fields}")
 
 
 def state(group: str, key: Annotated[str | None, typer.Argument()] = None, project: ProjectOption = Path()) -> None:
     """Print a state group, or one of its values, as JSON."""
-    path = "/".join(urllib.parse.quote(part, safe="") for part in (group, key) if part is not None)
-    _printed(_ask(project, "GET", f"state/{path}"), True)
+    _print_json(_ask(project, "GET", _path("state", group, *([] if key is None else [key]))))
 
 
 def stream(name: str, group: str, project: ProjectOption = Path()) -> None:
     """Print the items of a stream's group as JSON."""
-    _printed(
-        _ask(project, "GET", "/".join(["streams", *(urllib.parse.quote(part, safe="") for part in (name, group))])),
-        True,
-    )
+    _print_json(_ask(project, "GET", _path("streams", name, group)))
 
 
 def queues(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List how many events wait or run, by step."""
-    answer = _ask(project, "GET", "queues")
-    if _printed(answer, as_json):
-        return
-    for each in answer["queues"]:
+    for each in _listed(project, "queues", as_json, "queues"):
         typer.echo(f"{each['waiting']:>8}  {each['step']}")
 
 
 def dead_letters(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List events that could not be delivered or kept failing."""
-    answer = _ask(project, "GET", f"dead-letters?limit={limit}")
-    if _printed(answer, as_json):
-        return
-    for each in answer["deadLetters"]:
+    for each in _listed(project, f"dead-letters?limit={limit}", as_json, "deadLetters"):
         typer.echo(f"{each['id']:>6}  {_at(each['diedAt'])}  {each['step']}  {each['error']['message']}")
 
 
@@ -115,16 +96,13 @@ def replay(id: int, project: ProjectOption = Path()) -> None:
 
 def cron(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List cron steps and when they fire next."""
-    answer = _ask(project, "GET", "cron")
-    if _printed(answer, as_json):
-        return
-    for each in answer["cron"]:
+    for each in _listed(project, "cron", as_json, "cron"):
         typer.echo(f"{each['step']:<24} {each['expression']:<16} {each['error'] or each['next']}")
 
 
 def fire(step: str, project: ProjectOption = Path()) -> None:
     """Run a cron step now."""
-    answer = _ask(project, "POST", f"cron/{urllib.parse.quote(step, safe='')}/run")
+    answer = _ask(project, "POST", _path("cron", step, "run"))
     typer.echo(answer["skipped"] or f"{step} runs; trace {answer['traceId']}")
 
 
@@ -154,10 +132,21 @@ def _refusal(error: urllib.error.HTTPError) -> str:
         return f"The host answered {error.code} {error.reason}."
 
 
-def _printed(answer: Any, wanted: bool) -> bool:
-    if wanted:
-        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
-    return wanted
+def _path(*parts: str) -> str:
+    return "/".join(urllib.parse.quote(part, safe="") for part in parts)
+
+
+def _listed(project: Path, path: str, as_json: bool, *members: str) -> list[Any]:
+    """The entries of an answer, one after another; none with `--json`, which prints the answer itself."""
+    answer = _ask(project, "GET", path)
+    if as_json:
+        _print_json(answer)
+        return []
+    return [entry for member in members for entry in answer[member]]
+
+
+def _print_json(answer: Any) -> None:
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
 def _at(time_ms: int) -> str:

@@ -88,18 +88,6 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamItem:
-    """An item as it is stored."""
-
-    stream: str
-    group: str
-    id: str
-    data: JSONValue
-    created_at_ms: int
-    """Kept over later sets, so that a group stays in the order its items were made."""
-
-
-@dataclass(frozen=True, slots=True)
 class StreamChange:
     """One change that subscribers are told of, after its commit."""
 

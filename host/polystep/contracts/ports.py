@@ -179,7 +179,7 @@ class TraceStore(Protocol):
     """Where trace records end up. Not on the hot path: a crash may lose the last fraction of a second of them."""
 
     async def write(self, records: Sequence[tuple[object, ...]]) -> None:
-        """Apply records in order; see `polystep.trace.records` for their shapes."""
+        """Apply records in order; `TraceRecorder` makes them."""
         ...
 
     async def traces(self, limit: int, before: int | None = None, status: str | None = None) -> list[JSONObject]:

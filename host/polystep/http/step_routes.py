@@ -25,12 +25,14 @@ _USUAL_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _ROUTES_SHOWN_MAX: Final = 12
 """Routes named in a 404's hint: enough to spot a typing error."""
 
-_UNAVAILABLE: Final = {
+_TOLD: Final = {
     "overloaded": "Service overloaded",
     "runner_gone": "Step interrupted",
     "host_stopping": "Server stopping",
     "cancelled": "Step cancelled",
+    "timed_out": "Step timed out",
 }
+"""What a client hears of an error that is not the step's own; the status is the one of the error table."""
 
 
 class StepRoutes:
@@ -192,8 +194,8 @@ def _readable(value: str) -> str:
 
 def _failure(error: PolystepError) -> RequestRefused:
     """The step's own message stays in its trace: it may hold what a client must not see."""
-    if error.name in _UNAVAILABLE:
-        return RequestRefused(503, {"error": _UNAVAILABLE[error.name]}, {"Retry-After": "1"})
-    if error.name == "timed_out":
-        return RequestRefused(504, {"error": "Step timed out"})
-    return RequestRefused(500, {"error": "Internal server error"})
+    told = _TOLD.get(error.name)
+    if told is None:
+        return RequestRefused(500, {"error": "Internal server error"})
+    headers = {"Retry-After": "1"} if error.http_status == 503 else None
+    return RequestRefused(error.http_status, {"error": told}, headers)

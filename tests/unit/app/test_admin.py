@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,7 +72,7 @@ def admin(house: House) -> ProjectAdmin:
         house.recorder,
         house.traces,
         house.runs,
-        time.monotonic,
+        house.clock,
     )
 
 

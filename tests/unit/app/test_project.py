@@ -31,7 +31,15 @@ class Project:
     def new(self) -> LiveProject:
         """As a new start of the host makes it."""
         return LiveProject(
-            self.script.root, self.pools, self.house.queue, self.house.console, self.house.clock, "Europe/Berlin"
+            self.script.root,
+            self.pools,
+            self.house.queue,
+            self.house.bus,
+            self.house.streams,
+            self.timetable,
+            self.house.console,
+            self.house.clock,
+            "Europe/Berlin",
         )
 
     def file(self, name: str, **told: Any) -> SourceFile:
@@ -42,12 +50,10 @@ class Project:
         (self.script.root / "steps" / f"{name}.script").unlink()
 
     async def load(self) -> None:
-        await bounded(self.live.load(self.house.bus, self.house.streams, self.timetable))
+        await bounded(self.live.load())
 
     async def reload(self, *changed: str) -> None:
-        await bounded(
-            self.live.reload({"script"}, frozenset(changed), self.house.bus, self.house.streams, self.timetable)
-        )
+        await bounded(self.live.reload({"script"}, frozenset(changed)))
 
     async def publish(self, topic: str) -> None:
         bus = self.house.bus
@@ -236,11 +242,7 @@ async def test_all_languages_switch_at_one_moment(project: Project) -> None:
         project.pools["other"] = slow  # type: ignore[assignment]
         project.remove("a")
         project.file("b", config=event("B", "t"))
-        reloading = asyncio.create_task(
-            project.live.reload(
-                {"script", "other"}, frozenset(), project.house.bus, project.house.streams, project.timetable
-            )
-        )
+        reloading = asyncio.create_task(project.live.reload({"script", "other"}, frozenset()))
         await bounded(slow.began.wait())
         # The step of the old flow still runs, though its language has loaded the new files.
         answer = await bounded(run(project.pools["script"], "r", "params", file="steps/a.script"))

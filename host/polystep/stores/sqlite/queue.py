@@ -22,17 +22,17 @@ READY: Final = 0
 BLOCKED: Final = 1
 RUNNING: Final = 2
 
-_MINE = "id = ? AND token = ? AND status = 2"
+_MINE = f"id = ? AND token = ? AND status = {RUNNING}"
 _COLUMNS = (
     "id, token, kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, failures, "
     "crashes, enqueued_at_ms"
 )
 _CLAIM = f"""
-UPDATE deliveries SET status = 2, owner = ?, lease_until_ms = ?, token = token + 1, attempt = attempt + 1
+UPDATE deliveries SET status = {RUNNING}, owner = ?, lease_until_ms = ?, token = token + 1, attempt = attempt + 1
 WHERE id IN (
-  SELECT id FROM deliveries WHERE step = ? AND status = 0 AND run_at_ms <= ? ORDER BY run_at_ms, id LIMIT ?
+  SELECT id FROM deliveries WHERE step = ? AND status = {READY} AND run_at_ms <= ? ORDER BY run_at_ms, id LIMIT ?
 ) RETURNING {_COLUMNS}"""
-_EXPIRED = "UPDATE deliveries SET status = 0 WHERE status = 2 AND lease_until_ms <= ? AND owner <> ?"
+_EXPIRED = f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND lease_until_ms <= ? AND owner <> ?"
 _INSERT = """
 INSERT INTO deliveries (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, status,
   run_at_ms, enqueued_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -122,7 +122,9 @@ class SqliteQueueStore:
         """Release what this owner had running when it died."""
 
         def job(connection: apsw.Connection) -> int:
-            connection.execute("UPDATE deliveries SET status = 0 WHERE status = 2 AND owner = ?", (owner,))
+            connection.execute(
+                f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND owner = ?", (owner,)
+            )
             return connection.changes()
 
         return await self._database.write(job)
@@ -131,7 +133,8 @@ class SqliteQueueStore:
         """Look at the head of each step's queue and at the earliest lease."""
         heads = [self._head_ms(step) for step in steps]
         leases = self._database.read(
-            "SELECT step, min(lease_until_ms) FROM deliveries WHERE status = 2 AND owner <> ? GROUP BY step", (owner,)
+            f"SELECT step, min(lease_until_ms) FROM deliveries WHERE status = {RUNNING} AND owner <> ? GROUP BY step",
+            (owner,),
         )
         heads += [lease_until_ms for step, lease_until_ms in leases if step in steps]
         return min((head for head in heads if head is not None), default=None)
@@ -212,7 +215,7 @@ class SqliteQueueStore:
     async def _update_mine(self, delivery: Delivery, changes: str, bindings: tuple[object, ...]) -> bool:
         def job(connection: apsw.Connection) -> bool:
             connection.execute(
-                f"UPDATE deliveries SET status = 0, {changes} WHERE {_MINE}",
+                f"UPDATE deliveries SET status = {READY}, {changes} WHERE {_MINE}",
                 (*bindings, delivery.id, delivery.token),
             )
             return bool(connection.changes())
@@ -220,7 +223,9 @@ class SqliteQueueStore:
         return await self._database.write(job)
 
     def _head_ms(self, step: str) -> int | None:
-        rows = self._database.read("SELECT min(run_at_ms) FROM deliveries WHERE step = ? AND status = 0", (step,))
+        rows = self._database.read(
+            f"SELECT min(run_at_ms) FROM deliveries WHERE step = ? AND status = {READY}", (step,)
+        )
         return cast("int | None", rows[0][0])
 
 
@@ -247,8 +252,8 @@ def _key_is_taken(connection: apsw.Connection, new: NewDelivery) -> bool:
 def _unblock(connection: apsw.Connection, step: str, fifo_key: str | None) -> None:
     if fifo_key is not None:
         connection.execute(
-            "UPDATE deliveries SET status = 0 WHERE id = (SELECT min(id) FROM deliveries "
-            "WHERE step = ? AND fifo_key = ? AND status = 1)",
+            f"UPDATE deliveries SET status = {READY} WHERE id = (SELECT min(id) FROM deliveries "
+            f"WHERE step = ? AND fifo_key = ? AND status = {BLOCKED})",
             (step, fifo_key),
         )
 

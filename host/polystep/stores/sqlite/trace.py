@@ -21,7 +21,7 @@ _LOG = "id, time_ms, level, message, fields, step, trace_id, run_id, source"
 
 
 class SqliteTraceStore:
-    """Implements `TraceStore`. Records are the tuples of `polystep.trace.records`."""
+    """Implements `TraceStore`. Records are the tuples that `TraceRecorder` makes."""
 
     def __init__(self, database: Database, encode: Encode) -> None:
         self._database = database
