@@ -82,7 +82,8 @@ def spawn(
 def _die_with_host() -> tuple[str, ...]:
     """What to put before a command so that the kernel kills it when the host is killed, where that can be had (Linux).
 
-    A runner sees the end of its channel and exits by itself, unless user code blocks it: nothing else ends that one.
+    A runner sees the end of its channel and exits by itself, unless user code blocks it. The shipped bridges watch for
+    that too; a runner of somebody else's need not.
     """
     tool = shutil.which("setpriv")
     if tool is None:
