@@ -1,0 +1,190 @@
+"""Plays every case that a language's runner is expected to pass, and gathers what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from polystep_kit.cases import LEVELS, Case, all_cases
+from polystep_kit.host import Failed, PlayedHost
+from polystep_kit.messages import MessageSchemas, Violation
+from polystep_kit.player import Player
+from polystep_kit.steps import ConformanceSteps, NoSteps
+
+_FAILED_STARTS_MAX = 5
+PATIENCE_S = 10.0
+"""No single wait is longer. The protocol's own limits are shorter, but busy machines are slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one case."""
+
+    case: Case
+    failure: str | None
+    """One sentence, or None when it passed."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of all of them."""
+
+    runner: str
+    """How it named itself in `hello`."""
+    levels: tuple[str, ...]
+    outcomes: list[Outcome] = field(default_factory=list)
+    left_out: list[Case] = field(default_factory=list)
+    """Checks of native values that the language does not have."""
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """The cases that did not pass."""
+        return [outcome for outcome in self.outcomes if outcome.failure is not None]
+
+
+class Checker:
+    """Runs cases against one runner command, sharing a process between cases that do not need one of their own."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        steps: ConformanceSteps,
+        project: Path,
+        *,
+        patience_s: float = PATIENCE_S,
+        environment: Mapping[str, str] | None = None,
+        on_outcome: Callable[[Outcome], None] = lambda _: None,
+    ) -> None:
+        self._environment = environment
+        self._command = command
+        self._steps = steps
+        self._project = project
+        self._patience_s = patience_s
+        self._on_outcome = on_outcome
+        self._schemas = MessageSchemas()
+        self._violations: list[Violation] = []
+        self._seen: set[str] = set()
+        self._failed_starts = 0
+        """In a row."""
+        self._shared: PlayedHost | None = None
+
+    async def run(self, levels: Sequence[str], *, only: Callable[[Case], bool] = lambda _: True) -> Report:
+        """Play the cases of these levels.
+
+        Raises:
+            Failed: The runner does not even start.
+        """
+        report = Report(" ".join(self._command), tuple(levels))
+        try:
+            for case in (each for each in all_cases() if each.level in levels and only(each)):
+                if case.native is not None and case.native not in self._steps.natives:
+                    report.left_out.append(case)
+                    continue
+                outcome = Outcome(case, self._schema_failure(case) if case.schema else await self._play(case))
+                report.outcomes.append(outcome)
+                self._on_outcome(outcome)
+        finally:
+            await self._end_shared()
+        return report
+
+    async def _play(self, case: Case) -> str | None:
+        host: PlayedHost | None = None
+        if self._failed_starts >= _FAILED_STARTS_MAX:
+            return "not tried: the runner did not start"
+        self._failed_starts += 1
+        try:
+            host = await self._host_for(case)
+            self._failed_starts = 0
+            await Player(host, self._steps, case).play()
+        except Failed as failed:
+            # What is wrong with this process must not fail the cases after it.
+            await self._drop(host)
+            return str(failed)
+        except BaseException:
+            await self._drop(host)
+            raise
+        if case.start:
+            await self._end(host)
+        return None
+
+    async def _host_for(self, case: Case) -> PlayedHost:
+        if not case.start and self._shared is not None and not self._shared.process.is_closed:
+            return self._shared
+        if not case.start:
+            await self._end_shared()
+        host = PlayedHost(self._command, self._project, self._schemas, self._patience_s)
+        host.case = case.id if case.start else ""
+        await host.start(case.start.get("channel", "stdio"), self._environment)
+        try:
+            if case.start.get("hello", {}) is not False:
+                await self._greet(host, case)
+        except BaseException:
+            await self._end(host)
+            raise
+        if not case.start:
+            self._shared = host
+        return host
+
+    async def _greet(self, host: PlayedHost, case: Case) -> None:
+        asked = await host.ask("hello", host.hello(**case.start.get("hello", {})))
+        error, _ = await host.answer(asked, "hello")
+        if error is not None:
+            raise Failed(f"hello was answered with an error: {error['message']}")
+        file = self._steps.files["script"]
+        asked = await host.ask("step.load", {"file": file, "kind": "step"})
+        error, _ = await host.answer(asked, f"step.load of {file}")
+        if error is not None:
+            raise Failed(f"{file} could not be loaded: {error['message']}")
+
+    async def _drop(self, host: PlayedHost | None) -> None:
+        if host is self._shared:
+            self._shared = None
+        await self._end(host)
+
+    async def _end(self, host: PlayedHost | None) -> None:
+        if host is not None:
+            await host.stop()
+            self._violations += host.violations
+            self._seen |= host.seen
+
+    async def _end_shared(self) -> None:
+        shared, self._shared = self._shared, None
+        await self._end(shared)
+
+    def _schema_failure(self, case: Case) -> str | None:
+        shared = self._shared
+        found = self._violations + ([] if shared is None else shared.violations)
+        seen = self._seen | (set() if shared is None else shared.seen)
+        for violation in found:
+            if violation.kind.startswith(case.schema):
+                return f"the {violation.sender} sent a malformed {violation.kind}: {violation.reason}"
+        # Sending spans is a bridge's choice (PS-8.9); everything else must have been there to be held against it.
+        is_optional = case.schema == ("notification:span",)
+        if not is_optional and not any(kind.startswith(case.schema) for kind in seen):
+            return "no such message came"
+        return None
+
+
+def levels_upto(level: str) -> tuple[str, ...]:
+    """A level and those before it."""
+    return LEVELS[: LEVELS.index(level) + 1]
+
+
+async def language_of(command: Sequence[str], project: Path, patience_s: float = PATIENCE_S) -> str:
+    """What a runner calls its language, asked in a `hello`.
+
+    Raises:
+        NoSteps: It does not answer; the text says what it did.
+    """
+    host = PlayedHost(command, project, MessageSchemas(), patience_s)
+    try:
+        await host.start("stdio")
+        error, result = await host.answer(await host.ask("hello", host.hello()), "hello")
+    except (Failed, OSError) as failed:
+        raise NoSteps(f"The runner could not be asked for its language: {failed}") from failed
+    finally:
+        await host.stop()
+    if error is not None or not isinstance(result, dict) or not isinstance(result.get("language"), str):
+        raise NoSteps(f"The runner does not name its language in hello (PS-5.1); it answered {(error or result)!r:.300}")
+    return str(result["language"])

@@ -1,0 +1,71 @@
+"""The conformance steps of one language: which files there are, and a project made of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from polystep_kit.places import STEPS
+
+
+class NoSteps(Exception):
+    """There are no conformance steps for a language; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConformanceSteps:
+    """`kit.json` and the files beside it."""
+
+    folder: Path
+    language: str
+    levels: tuple[str, ...]
+    """What the language's runner is expected to reach."""
+    files: dict[str, str]
+    """By role, such as `script` → `steps/script_step.rb`."""
+    natives: frozenset[str]
+    """Native values that the script step can make."""
+    command: tuple[str, ...]
+    """How the shipped runner is started, where there is one."""
+
+    def project(self, node_modules: Path | None = None) -> tempfile.TemporaryDirectory[str]:
+        """A folder with a copy of the steps, to run them in."""
+        made = tempfile.TemporaryDirectory(prefix="polystep-kit-")
+        shutil.copytree(self.folder, made.name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        if node_modules is not None:
+            Path(made.name, "node_modules").symlink_to(node_modules, target_is_directory=True)
+        return made
+
+
+def known_languages() -> list[str]:
+    """Languages whose conformance steps come with the kit."""
+    return sorted(path.parent.name for path in STEPS.glob("*/kit.json"))
+
+
+def steps_of(language: str, folder: Path | None = None) -> ConformanceSteps:
+    """Read the steps of a language, or those in a folder.
+
+    Raises:
+        NoSteps: There are none, or the manifest is not usable.
+    """
+    place = folder or STEPS / language
+    try:
+        manifest: dict[str, Any] = json.loads((place / "kit.json").read_text("utf-8"))
+        return ConformanceSteps(
+            place,
+            str(manifest["language"]),
+            tuple(manifest["levels"]),
+            dict(manifest["files"]),
+            frozenset(manifest.get("natives", ())),
+            tuple(manifest.get("command", ())),
+        )
+    except FileNotFoundError:
+        raise NoSteps(
+            f"There are no conformance steps for the language {language!r} ({place / 'kit.json'}). The kit has them for "
+            f"{', '.join(known_languages())}. Write them as protocol/README.md says, and name their folder with --steps."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NoSteps(f"{place / 'kit.json'} is not usable: {type(error).__name__}: {error}") from error
