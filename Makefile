@@ -58,17 +58,28 @@ test: tools check  ## every check and every test
 setup: $(PY_STAMP) $(NODE_STAMP)  ## install the locked Python and Node packages
 	@:
 
-# The browser that tests drive. Debian's is taken where root can install it; elsewhere its tests say what is missing.
-tools:  ## install the browser for the tests, where that can be done
-	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Setting up Chromium…"; \
-	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
-	    >/dev/null 2>&1 && exit 0; \
-	fi; \
-	{ echo "Chromium is missing, so the tests of the status page are skipped (in CI they fail)."; \
-	  echo "Install it (Debian, Ubuntu: apt-get install chromium; macOS: brew install --cask google-chrome,"; \
-	  echo "and put its program on PATH as google-chrome)."; } >&2
+comma := ,
+
+# What tests use beside the locked packages. Debian's is taken where root can install it; elsewhere the tests say what
+# is missing.
+define TOOL
+@{ $(1); } >/dev/null 2>&1 && exit 0; \
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo "Setting up $(2)…"; \
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(3); } \
+    >/dev/null 2>&1 && exit 0; \
+fi; \
+{ echo "$(2) is missing, so the tests of $(4) are skipped (in CI they fail)."; \
+  echo "Install it (Debian, Ubuntu: apt-get install $(3); macOS: $(5))."; } >&2
+endef
+
+tools:  ## install the browser, Ruby and Perl for the tests, where that can be done
+	$(call TOOL,command -v chromium || command -v chromium-browser || command -v google-chrome,Chromium,chromium,the \
+	  status page,brew install --cask google-chrome$(comma) and put its program on PATH as google-chrome)
+	$(call TOOL,ruby -e "require 'msgpack'",Ruby with msgpack,ruby ruby-msgpack,Ruby \
+	  steps,brew install ruby && gem install msgpack)
+	$(call TOOL,perl -MJSON::PP -MTime::HiRes -e "use v5.36",Perl 5.36 with its modules,perl,foreign \
+	  runners,brew install perl)
 
 check: setup  ## format, lint, types and layers, nothing is changed
 	@echo "Python: format, lint, types, layers…"

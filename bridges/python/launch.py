@@ -1,32 +1,19 @@
-"""Starts the runner: `<the project's python> launch.py`, with the project root as working directory.
+"""Starts the runner: `<the project's python> launch.py`, with the project root as working directory."""
 
-The package is made importable under its own name only. This folder stays off `sys.path`, so that nothing in it hides
-a module of the user's that is called `launch` or `tests`.
-"""
-
-from __future__ import annotations
-
-import importlib.util
+import signal
 import sys
 
+# This folder is importable for one line only, so that nothing in it hides a module of the user's, such as `tests`.
+# The processes that the user's multiprocessing starts import this file too, and with it the package.
+_HERE = __file__.rpartition("/")[0] or "."
+sys.path.insert(0, _HERE)
+import polystep_runner  # noqa: E402, F401
 
-def _adopt_package() -> None:
-    here = __file__.rpartition("/")[0] or "."
-    package = f"{here}/polystep_runner"
-    sys.path[:] = [entry for entry in sys.path if entry != here]
-    spec = importlib.util.spec_from_file_location(
-        "polystep_runner", f"{package}/__init__.py", submodule_search_locations=[package]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{package} is not readable: install polystep-host again.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["polystep_runner"] = module
-    spec.loader.exec_module(module)
-
-
-_adopt_package()  # also in the processes that the user's multiprocessing starts, which import this file
+sys.path[:] = [entry for entry in sys.path if entry != _HERE]
 
 if __name__ == "__main__":
+    # PS-2.7. First, since importing the rest takes a while; not SIG_IGN, which child processes would inherit.
+    signal.signal(signal.SIGINT, lambda *_: None)
     from polystep_runner.main import main
 
     main()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 
@@ -21,6 +20,8 @@ PATIENT_S = 20.0
 AT_ONCE = 4
 
 CASES = all_cases()
+TALKING = {"calls", "hello", "load", "log", "schema", "streams"}
+"""Checks in which every kind of message is sent; values and frames only repeat `step.run` and `drain`."""
 GROUPS = sorted({case.id.split(".")[0] for case in CASES} - {"schema"})
 
 
@@ -29,7 +30,7 @@ async def failures(check: str, wanted: Iterable[str], patience_s: float) -> list
     steps = steps_of("reference")
     chosen = set(wanted)
     with steps.project() as project:
-        checker = Checker(COMMAND, steps, Path(project), patience_s=patience_s, environment={"POLYSTEP_KIT_FAULT": check})
+        checker = Checker(COMMAND, steps, project, patience_s=patience_s, environment={"POLYSTEP_KIT_FAULT": check})
         report = await checker.run(LEVELS, only=lambda case: case.id in chosen)
     return [outcome.case.id for outcome in report.failures]
 
@@ -66,7 +67,7 @@ async def test_each_fault_fails_its_check_and_no_other(group: str) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", [case for case in CASES if case.schema], ids=lambda case: case.id)
 async def test_a_malformed_message_fails_its_schema_and_no_other_check(case: Case) -> None:
-    assert await retried(case.id, [each.id for each in CASES]) == [case.id]
+    assert await retried(case.id, [each.id for each in CASES if each.id.split(".")[0] in TALKING]) == [case.id]
 
 
 def test_every_check_has_a_fault_and_its_own_id() -> None:

@@ -11,6 +11,7 @@ import pytest
 from polystep.contracts.errors import (
     ALL_ERRORS,
     FrameTooLarge,
+    InvalidParams,
     InvalidValue,
     MethodNotFound,
     Overloaded,
@@ -201,7 +202,7 @@ async def test_a_request_that_is_too_large_fails_its_call_alone(join: Join) -> N
 
 async def test_the_other_sides_limit_counts_once_it_is_known(join: Join) -> None:
     caller, _ = await join(ECHOES)
-    caller.send_at_most(100)
+    caller.agree(100)
     with pytest.raises(FrameTooLarge, match="the limit is 100"):
         await caller.call("plain", {"value": "x" * 100})
     assert await caller.call("plain", {"value": 1}) == 1
@@ -224,7 +225,7 @@ async def test_a_side_that_sends_more_than_the_other_takes_fails_its_own_calls_a
     one, two = await join({"large": lambda _: "x" * 1000, **ECHOES}, caller_methods=ECHOES)
     # As if they had agreed on less than the sender believes.
     for receiver in (one, two):
-        receiver._frames._bytes_max = 500
+        receiver._frames.frame_bytes_max = 500
     answers = await asyncio.gather(
         one.call("plain", {"value": "y" * 1000}),
         one.call("large", {}),
@@ -284,13 +285,15 @@ GARBAGE = {
     "no msgpack": frame(b"\xc1"),
     "an empty frame": frame(b""),
     "no array": frame(pack({"a": 1})),
+    "an array of nothing": frame(pack([])),
     "an unknown kind": frame(pack([3, 1, "m", {}])),
-    "params that are no map": frame(pack([0, 1, "plain", [1]])),
+    "a kind that is no integer": frame(pack([False, 1, "plain", {}])),
     "an id that is no integer": frame(pack([0, "1", "plain", {}])),
+    "an id of true": frame(pack([1, True, None, None])),
+    "an id that nobody can answer": frame(b"\x94\x00\xcf" + b"\xff" * 8 + b"\xa5plain\x80"),
+    "a request of three": frame(pack([0, 1, "plain"])),
     "a response of three": frame(pack([1, 1, None])),
-    "an extension type": frame(b"\x93\x02\xa1m\x81\xa1a\xd4\x01\x00"),
-    "a key that is no text": frame(b"\x93\x02\xa1m\x81\x01\x02"),
-    "text that is not UTF-8": frame(b"\x93\x02\xa1\xff\x80"),
+    "a notification of four": frame(pack([2, "log", {}, {}])),
     "an oversized frame of something else": (BYTES_MAX + 1).to_bytes(4, "big") + b"\xc1" * 64,
 }
 
@@ -309,6 +312,134 @@ async def test_garbage_fails_every_waiter_and_every_later_call_on_both_sides(joi
         with pytest.raises(RunnerGone):
             await peer.call("never", {})
         peer.notify("log", {})
+
+
+UNUSABLE = {
+    "params that are no map": (b"\x91\x01", InvalidParams, "The params of plain must be a map"),
+    "params of nil": (b"\xc0", InvalidParams, "The params of plain must be a map"),
+    "an extension type": (b"\x81\xa1a\xd4\x01\x00", InvalidValue, "not valid msgpack"),
+    "a key that is no text": (b"\x81\x01\x02", InvalidValue, "not valid msgpack"),
+    "a text that is not UTF-8": (b"\x81\xa1a\xa1\xff", InvalidValue, "not valid msgpack"),
+    "the unused byte": (b"\x81\xa1a\xc1", InvalidValue, "not valid msgpack"),
+    "bytes that end early": (b"\x82\xa1a\x01", InvalidValue, "not valid msgpack"),
+    "bytes that go on": (b"\x80\x01", InvalidValue, "end early, or go on"),
+    "NaN": (b"\x81\xa1a\xcb\x7f\xf8" + bytes(6), InvalidValue, "a: the float nan cannot be carried"),
+    "infinity in four bytes": (b"\x81\xa1a\xca\x7f\x80\x00\x00", InvalidValue, "a: the float inf cannot be carried"),
+    "an integer beyond": (b"\x81\xa1a\xcf\x00\x20" + bytes(6), InvalidValue, "a: the integer 9007199254740992 is"),
+}
+
+
+@pytest.mark.parametrize(("params", "kind", "why"), UNUSABLE.values(), ids=UNUSABLE.keys())
+async def test_a_request_that_cannot_be_used_is_answered_and_nothing_else_fails(
+    join: Join, params: bytes, kind: type[PolystepError], why: str
+) -> None:
+    caller, _ = await join(ECHOES)
+    refused = _waits_for(caller, 500)
+    beside = caller.call("coroutine", {"value": 1})
+    caller._send(frame(b"\x94\x00\xcd\x01\xf4\xa5plain" + params))
+    with pytest.raises(kind, match=why):
+        await refused
+    assert [await beside, await caller.call("plain", {"value": 2})] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        (b"\x94\x00\xcd\x01\xf4\x05\x80", InvalidParams),
+        (b"\x94\x00\xcd\x01\xf4\xc1\x80", InvalidValue),
+        (b"\x94\x00\xcd\x01\xf4\xa3fly\x90", MethodNotFound),
+    ],
+    ids=["a method that is no text", "a method that cannot be read", "no such method, whatever its params"],
+)
+async def test_a_request_without_a_usable_method_is_answered(
+    join: Join, message: bytes, kind: type[PolystepError]
+) -> None:
+    caller, _ = await join(ECHOES)
+    refused = _waits_for(caller, 500)
+    caller._send(frame(message))
+    with pytest.raises(kind):
+        await refused
+    assert await caller.call("plain", {"value": 2}) == 2
+
+
+async def test_a_request_with_an_id_below_zero_is_answered(join: Join) -> None:
+    caller, _ = await join(ECHOES)
+    refused = _waits_for(caller, -1)
+    caller._send(frame(pack([0, -1, "plain", {"value": 1}])))
+    with pytest.raises(InvalidParams):
+        await refused
+
+
+VALUES_BESIDE_PARAMS = {name: case for name, case in UNUSABLE.items() if not name.startswith("params")}
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [(result, why) for result, _, why in VALUES_BESIDE_PARAMS.values()],
+    ids=VALUES_BESIDE_PARAMS.keys(),
+)
+async def test_a_response_that_cannot_be_used_fails_its_call_alone(join: Join, result: bytes, why: str) -> None:
+    one, two = await join({"never": lambda _: asyncio.get_running_loop().create_future(), **ECHOES})
+    failed, beside = one.call("never", {}), one.call("coroutine", {"value": 1})
+    two._send(frame(b"\x94\x01\x01\xc0" + result))
+    with pytest.raises(InvalidValue, match=why):
+        await failed
+    # One that answers nothing costs nothing.
+    two._send(frame(b"\x94\x01\x63\xc0" + result))
+    assert [await beside, await one.call("plain", {"value": 2})] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "notification",
+    [
+        *(b"\x93\x02\xa3log" + params for params, _, _ in UNUSABLE.values()),
+        b"\x93\x02\x05\x80",
+        b"\x93\x02\xa1\xff\x80",
+        b"\x93\x02\xa7unknown\x90",
+    ],
+    ids=[*UNUSABLE, "a method that is no text", "a method that cannot be read", "an unknown one without a map"],
+)
+async def test_a_notification_that_cannot_be_used_is_dropped_and_told(
+    join: Join, notification: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[JSONObject] = []
+    caller, _ = await join(ECHOES, {"log": heard.append})
+    caller._send(frame(notification))
+    caller.notify("log", {"n": 1})
+    assert await caller.call("plain", {"value": 1}) == 1
+    assert heard == [{"n": 1}]
+    assert [record.message.partition(". ")[0] for record in caplog.records] == ["A notification was dropped"]
+
+
+@pytest.mark.parametrize("error", ["oops", 5, {"code": "x"}, {}])
+async def test_an_error_that_is_no_error_is_an_internal_one(join: Join, error: JSONValue) -> None:
+    one, two = await join({"never": lambda _: asyncio.get_running_loop().create_future()})
+    failed = one.call("never", {})
+    two._send(frame(pack([1, 1, error, None])))
+    with pytest.raises(PolystepError) as caught:
+        await failed
+    assert (caught.value.code, caught.value.name) == (1, "internal")
+
+
+async def test_an_error_of_an_unknown_code_keeps_its_name_and_whether_to_try_again(join: Join) -> None:
+    def newer(_: JSONObject) -> None:
+        error = PolystepError("out of paper", {"tray": 2})
+        error.code, error.name, error.retryable = 4711, "printer_empty", False
+        raise error
+
+    caller, _ = await join({"newer": newer})
+    with pytest.raises(PolystepError) as caught:
+        await caller.call("newer", {})
+    assert caught.value.to_wire() == {
+        "code": 4711, "name": "printer_empty", "message": "out of paper", "retryable": False, "data": {"tray": 2},
+    }  # fmt: skip
+
+
+def _waits_for(caller: Peer, identifier: int) -> asyncio.Future[JSONValue]:
+    """As if the caller had sent a request with this id by itself."""
+    waiter: asyncio.Future[JSONValue] = asyncio.get_running_loop().create_future()
+    caller._waiting[identifier] = waiter
+    return waiter
 
 
 async def _both_have_read(one: Peer, two: Peer) -> None:

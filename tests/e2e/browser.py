@@ -57,6 +57,9 @@ class Page:
         self._reading = asyncio.create_task(self._read())
         self.complaints: list[str] = []
         """Errors and warnings of the console, uncaught exceptions, refused resources, broken content policies."""
+        self.hosts_gone: set[str] = set()
+        """Addresses of hosts that a test ends while the page still asks them. The browser notes each request that finds
+        nobody there, and tells of it at some later time: those notes are no complaints, whenever they come."""
 
     async def open(self, url: str) -> None:
         """Go to a page; returns when it was loaded."""
@@ -146,7 +149,9 @@ class Page:
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
             self.complaints.append(" ".join(str(each.get("value", each)) for each in params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
-            self.complaints.append(f"{params['entry']['text']} {params['entry'].get('url', '')}")
+            text, url = params["entry"]["text"], params["entry"].get("url", "")
+            if "ERR_CONNECTION_REFUSED" not in text or not any(url.startswith(f"{host}/") for host in self.hosts_gone):
+                self.complaints.append(f"{text} {url}")
 
 
 @contextlib.asynccontextmanager

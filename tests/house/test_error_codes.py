@@ -41,9 +41,15 @@ def test_every_class_comes_back_from_the_wire_as_itself() -> None:
         assert (type(back), back.message, back.data) == (kind, "what happened", {"where": ["data", 3]})
 
 
-def test_an_unknown_code_comes_back_as_a_plain_error() -> None:
+def test_an_unknown_code_comes_back_as_a_plain_error_with_its_name() -> None:
     back = error_from_wire({"code": 99_999, "name": "from_the_future", "message": "new"})
-    assert (type(back), back.message, back.data) == (PolystepError, "new", {})
+    assert (type(back), back.code, back.name, back.message, back.data) == (
+        PolystepError,
+        99_999,
+        "from_the_future",
+        "new",
+        {},
+    )
 
 
 def test_an_error_that_is_no_map_says_so() -> None:
@@ -51,14 +57,23 @@ def test_an_error_that_is_no_map_says_so() -> None:
     assert (type(back), back.message) == (PolystepError, "The other side sent a malformed error: 'no'")
 
 
-def test_both_bridges_send_the_numbers_of_the_table(root: Path) -> None:
+def test_the_bridges_send_the_numbers_of_the_table(root: Path) -> None:
     rows = json.loads((root / "protocol" / "schema" / "errors.json").read_text("utf-8"))
     table = {row["name"]: (row["code"], row["retryable"]) for row in rows}
-    node = (root / "bridges" / "node" / "src" / "errors.ts").read_text("utf-8")
-    python = (root / "bridges" / "python" / "polystep_runner" / "errors.py").read_text("utf-8")
-    for source, entry in ((node, r"^  (\w+): \[(\d+), (\w+)\],$"), (python, r'^    "(\w+)": \((\d+), (\w+)\),$')):
-        found = {
-            name: (int(code), flag.lower() == "true") for name, code, flag in re.findall(entry, source, re.MULTILINE)
-        }
+    for file in ("node/src/errors.ts", "python/polystep_runner/errors.py"):
+        source = (root / "bridges" / file).read_text("utf-8")
+        entries = re.findall(r"\b(\w+)\"?: [\[(](\d+), (true|false)[\])]", source, re.IGNORECASE)
+        found = {name: (int(code), flag.lower() == "true") for name, code, flag in entries}
+        assert {"invalid_value", "step_failed", "load_failed"} <= set(found)
+        assert found == {name: table[name] for name in found}
+
+
+def test_the_small_runners_send_the_codes_of_the_table(root: Path) -> None:
+    rows = json.loads((root / "protocol" / "schema" / "errors.json").read_text("utf-8"))
+    table = {row["name"]: row["code"] for row in rows}
+    for file in ("bridges/ruby/runner.rb", "protocol/examples/perl/runner.pl"):
+        source = (root / file).read_text("utf-8")
+        (codes,) = re.findall(r"CODES = [({](.*?)[)}]", source, re.DOTALL)
+        found = {name: int(code) for name, code in re.findall(r"\b(\w+)\"?\s*=> (\d+)", codes)}
         assert {"invalid_value", "step_failed", "load_failed"} <= set(found)
         assert found == {name: table[name] for name in found}

@@ -1,188 +1,198 @@
 /** What the host may ask of this runner, and what keeps user code from ending or corrupting the process. */
+import { writeSync } from 'node:fs'
 import type { FrameWriter } from './channel.ts'
 import { FRAME_BYTES_MAX } from './channel.ts'
-import { LINE_CHARS_MAX } from './context.ts'
-import { complain, describeFailure, PolystepError } from './errors.ts'
-import { loadFile } from './loader.ts'
+import { describeFailure, isMap, PolystepError, shown } from './errors.ts'
+import type { Members } from './errors.ts'
+import { asLoadFailed, loadFile } from './loader.ts'
 import type { LoadedFile } from './loader.ts'
-import { watchHost } from './orphan.ts'
-import { OutgoingCalls } from './outgoing.ts'
-import { Output } from './output.ts'
+import { watchOutgoing } from './outgoing.ts'
+import { LINE_CHARS_MAX, Output } from './output.ts'
 import { Peer } from './peer.ts'
-import type { Params, PeerListener } from './peer.ts'
-import { ExitCalled, Runs } from './run.ts'
+import type { PeerListener } from './peer.ts'
+import { currentRun, Run, runOfError, unhandledCalls } from './run.ts'
 import { installStandIn } from './standin.ts'
 
 /** The protocol that this side speaks; PS-5.2. */
-export const PROTOCOL = '1.0'
+const PROTOCOL = '1.0'
 /** Of this package. */
-export const VERSION = '0.1.0'
+const VERSION = '0.1.0'
 /** Handlers at once. They share one thread, so more only adds memory. */
 const RUNS_MAX = 128
+/** From the answer of `shutdown` to the exit, also when the host does not read; PS-7.10. */
+const LEAVE_MS = 1000
 
-/** Ends the process; Node's own `process.exit`, kept before user code gets another one. */
-export type ExitProcess = (code: number) => void
+/** What `process.exit` throws instead of ending everyone's process. */
+class ExitCalled extends Error {}
+
+const isText = (value: unknown): boolean => typeof value === 'string'
+const CHECKS = { text: isText, integer: Number.isSafeInteger, array: Array.isArray, map: isMap }
+/** What the parameters of a method have to be; PS-4.2. */
+const SHAPES: Partial<Record<string, Record<string, keyof typeof CHECKS>>> = {
+  hello: { host: 'map', project: 'text', frame_bytes_max: 'integer', features: 'array' },
+  'step.load': { file: 'text', kind: 'text' },
+  'step.run': { run: 'text', file: 'text', step: 'text', type: 'text', trace_id: 'text', attempt: 'integer' },
+}
 
 /** This side of the protocol: answers the host and owns everything that belongs to runs. */
 export class Bridge implements PeerListener {
   /** Agreed in `hello`; PS-3.2. */
   readonly limit = { frameBytesMax: FRAME_BYTES_MAX }
   readonly peer: Peer
-  private readonly runs: Runs
   private readonly output: Output
   private readonly files = new Map<string, LoadedFile>()
+  private readonly open = new Map<string, Run>()
+  private readonly drains: number[] = []
+  private readonly exit = process.exit.bind(process)
   private project: string | null = null
-  /** Its process id; taken early, because an orphan has another parent. */
-  private readonly host = process.ppid
+  /** Fails the file that is being imported. */
+  private failLoad: ((error: ExitCalled) => void) | null = null
+  private readonly methods: Partial<Record<string, (id: number, params: Members) => void>> = {
+    hello: (id, params) => { this.hello(id, params) },
+    'step.load': (id, params) => { this.load(id, params['file'] as string) },
+    'step.run': (id, params) => { this.run(id, params) },
+    drain: (id) => { this.answerDrains(id) },
+    shutdown: (id) => { this.shutdown(id) },
+  }
 
-  constructor(
-    private readonly writer: FrameWriter,
-    private readonly exit: ExitProcess,
-  ) {
+  /** `onHello` is called after the first answer, which nothing may delay. */
+  constructor(private readonly writer: FrameWriter, private readonly onHello: () => void) {
     this.peer = new Peer(this.limit, writer, this)
-    this.output = new Output(() => this.runs.current.getStore(), (line) => { this.peer.notify('log', line) })
-    this.runs = new Runs(this.peer, this.output)
+    this.output = new Output((line) => { this.peer.notify('log', line) })
+    this.guardProcess()
   }
 
-  request(id: number, method: string, params: Params): void {
-    if (method === 'hello') this.hello(id, params)
-    else if (this.project === null) this.invalid(id, `"hello" comes first, not "${method}".`)
-    else if (method === 'step.run') this.run(id, params)
-    else if (method === 'step.load') this.load(id, params, this.project)
-    else if (method === 'drain') this.runs.drain(id)
-    else if (method === 'shutdown') this.shutdown(id)
-    else this.peer.refuse(id, PolystepError.own('method_not_found', `This runner has no method "${method}".`))
+  request(id: number, method: string, params: Members): void {
+    if (method === 'hello') requireVersion(params['protocol'])
+    else if (this.project === null) throw invalid(`"hello" comes first, not "${method}".`)
+    const answer = this.methods[method]
+    if (answer === undefined) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
+    const shape = SHAPES[method] ?? {}
+    for (const name in shape) {
+      const kind = shape[name] ?? 'map'
+      if (!CHECKS[kind](params[name])) throw invalid(`${method} needs "${name}", of type ${kind}.`)
+    }
+    answer(id, params)
   }
 
-  notification(method: string, params: Params): void {
-    if (method === 'cancel') this.runs.cancel(params)
+  notification(method: string, params: Members): void {
+    if (method === 'cancel') this.open.get(params['run'] as string)?.cancel(params['reason'])
   }
 
   broken(error: PolystepError): void {
-    complain(error.message)
+    // Past everything that user code or `Output` made of it; perhaps nobody reads it.
+    try { writeSync(2, `polystep: ${error.message}\n`) } catch {}
     this.leave(1)
   }
 
-  /** End the process now, whatever user code is doing. Source: PS-2.5. */
-  leave(code: number): void {
+  /** End the process now. Source: PS-2.5. */
+  leave(status: number): void {
     this.peer.close(PolystepError.own('runner_gone', 'The host closed the channel.'))
-    try {
-      this.exit(code)
-    } catch {
-      // An 'exit' listener of user code threw; Node does not call them a second time.
-      this.exit(code)
-    }
+    // When an 'exit' listener of user code throws: Node does not call them a second time.
+    try { this.exit(status) } catch { this.exit(status) }
   }
 
-  /** Keep user code from ending the process: what it throws or exits with belongs to its run. */
-  guardProcess(): void {
-    process.exit = (code) => this.exitCalled(code)
-    process.on('uncaughtException', (error) => {
-      const run = this.runs.current.getStore()
-      if (run !== undefined && !run.isAnswered) run.fail(error)
-      if (!(error instanceof ExitCalled)) this.report('Uncaught exception', error)
-    })
-    process.on('unhandledRejection', (reason, promise) => {
-      if (reason instanceof ExitCalled || this.runs.unhandled(reason, promise)) return
-      this.report('Unhandled rejection', reason)
-    })
-    process.on('rejectionHandled', (promise) => { this.runs.handled(promise) })
-    // Ctrl-C reaches the whole terminal group; the host decides when its runners stop.
-    process.on('SIGINT', () => undefined)
-  }
-
-  private hello(id: number, params: Params): void {
-    const theirs = String(params['protocol'])
-    if (theirs.split('.')[0] !== PROTOCOL.split('.')[0]) {
-      const older = Number.parseInt(theirs, 10) > Number.parseInt(PROTOCOL, 10) ? 'this runner' : 'the host'
-      const speak = `The host speaks protocol ${theirs}, this Node runner ${PROTOCOL}.`
-      const message = `${speak} Update ${older}, so that both come from one polystep release.`
-      this.peer.refuse(id, PolystepError.own('protocol_mismatch', message))
-      return
-    }
-    const isFirst = this.project === null
-    this.project = String(params['project'])
-    const theirMax = params['frame_bytes_max']
+  private hello(id: number, params: Members): void {
+    if (this.project !== null) throw invalid('"hello" was answered already.')
+    this.project = params['project'] as string
     this.peer.answer(id, {
-      protocol: PROTOCOL,
-      runner: { name: 'polystep-node', version: VERSION },
-      language: 'node',
-      pid: process.pid,
-      runs_max: RUNS_MAX,
-      frame_bytes_max: FRAME_BYTES_MAX,
-      features: [],
+      protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
+      runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: [],
     })
-    if (typeof theirMax === 'number') this.limit.frameBytesMax = Math.min(theirMax, FRAME_BYTES_MAX)
-    // After the answer, which nothing may come before, and so that it is not late.
-    if (isFirst) this.install()
-  }
-
-  private install(): void {
+    this.limit.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
     this.output.install()
-    new OutgoingCalls(() => this.runs.current.getStore(), (span) => { this.peer.notify('span', span) }).install()
+    watchOutgoing()
     installStandIn()
-    watchHost(this.host)
+    this.onHello()
   }
 
-  private load(id: number, params: Params, project: string): void {
-    const file = params['file']
-    if (typeof file !== 'string') {
-      this.invalid(id, 'step.load needs "file", a path relative to the project.')
-      return
-    }
-    loadFile(project, file).then(
-      ({ loaded, answer }) => {
-        this.files.set(file, loaded)
-        this.output.flush()
-        this.peer.answer(id, answer)
-      },
-      (error: unknown) => {
-        this.output.flush()
-        this.peer.refuse(id, error as PolystepError)
-      },
-    )
+  private load(id: number, file: string): void {
+    const exited = new Promise<never>((_resolve, reject) => { this.failLoad = (error) => { reject(asLoadFailed(error)) } })
+    const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => {
+      this.failLoad = null
+      this.output.flush()
+    })
+    loaded.then(({ loaded, answer }) => {
+      this.files.set(file, loaded)
+      this.peer.answer(id, answer)
+    }, (error: unknown) => { this.peer.refuse(id, error as PolystepError) })
   }
 
-  private run(id: number, params: Params): void {
-    const file = params['file']
-    const step = typeof file === 'string' ? this.files.get(file) : undefined
-    if (typeof params['run'] !== 'string') this.invalid(id, 'step.run needs "run", a text that names the attempt.')
-    else if (step === undefined) this.invalid(id, `${String(file)} is not loaded in this runner; send step.load first.`)
-    else this.runs.start(id, params, step)
+  private run(id: number, params: Members): void {
+    const [name, file] = [params['run'] as string, params['file'] as string]
+    const step = this.files.get(file)
+    if (step === undefined) throw invalid(`${file} is not loaded in this runner; send step.load first.`)
+    if (!step.handler) throw invalid(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
+    if (this.open.has(name)) throw invalid(`The run ${name} is open already.`)
+    const run = new Run(id, step, params, this.peer, () => {
+      this.output.flush(run)
+      this.open.delete(name)
+      this.answerDrains()
+    })
+    this.open.set(name, run)
+    currentRun.run(run, () => { run.start() })
   }
 
-  private invalid(id: number, message: string): void {
-    this.peer.refuse(id, PolystepError.own('invalid_params', message))
+  /** Once no run is open. Source: PS-7.10. */
+  private answerDrains(...more: number[]): void {
+    this.drains.push(...more)
+    if (this.open.size > 0) return
+    // After the last run's own answer.
+    for (const id of this.drains.splice(0)) process.nextTick(() => { this.peer.answer(id, null) })
   }
 
   private shutdown(id: number): void {
     this.output.flush()
     this.peer.answer(id, null)
+    this.peer.close(PolystepError.own('runner_gone', 'This runner is shut down.'))
     this.writer.finish(() => { this.leave(0) })
+    setTimeout(() => { this.leave(0) }, LEAVE_MS)
+  }
+
+  /** Keep user code from ending the process: what it throws or exits with belongs to its run. */
+  private guardProcess(): void {
+    process.exit = (code) => this.exitCalled(code)
+    process.on('uncaughtException', (error) => {
+      currentRun.getStore()?.fail(error)
+      if (!(error instanceof ExitCalled)) this.report('Uncaught exception', error)
+    })
+    process.on('unhandledRejection', (reason, promise) => {
+      const run = reason instanceof PolystepError ? runOfError.get(reason) : undefined
+      if (run?.isAnswered === false) unhandledCalls.set(promise, reason as PolystepError)
+      else if (!(reason instanceof ExitCalled)) this.report('Unhandled rejection', reason)
+    })
+    process.on('rejectionHandled', (promise) => unhandledCalls.delete(promise))
+    // Ctrl-C reaches the whole terminal group; the host decides when its runners stop.
+    process.on('SIGINT', () => undefined)
   }
 
   private exitCalled(code: unknown): never {
-    const run = this.runs.current.getStore()
-    const call = `process.exit(${code === undefined || code === null ? '' : JSON.stringify(code)})`
-    const message =
-      run === undefined
-        ? `${call} was called outside of a handler; a runner is shared by all steps, so it goes on.`
-        : `${call} was called in a handler; only this run fails. Return to end it, or throw to fail it.`
-    const error = new ExitCalled(message)
-    if (run?.isAnswered === false) run.fail(error)
+    const run = currentRun.getStore()
+    const call = `process.exit(${code === undefined || code === null ? '' : shown(code)})`
+    const error = new ExitCalled(run === undefined
+      ? `${call} was called outside of a handler; a runner is shared by all steps, so it goes on.`
+      : `${call} was called in a handler; only this run fails. Return to end it, or throw to fail it.`)
+    if (run === undefined) this.failLoad?.(error)
+    else run.fail(error)
     throw error
   }
 
   private report(what: string, thrown: unknown): void {
     const error = describeFailure(thrown)
-    const run = this.runs.current.getStore()
-    this.peer.notify('log', {
-      run: run?.id,
-      level: 'error',
-      message: `${what}${run === undefined ? '' : ` in ${run.step.file}`}: ${error.name}: ${error.message}`.slice(0, LINE_CHARS_MAX),
-      fields: { error },
-      time_ms: Date.now(),
-      source: 'output',
-    })
+    const run = currentRun.getStore()
+    const where = run === undefined ? '' : ` in ${run.step.file}`
+    const message = `${what}${where}: ${error.name}: ${error.message}`.slice(0, LINE_CHARS_MAX).toWellFormed()
+    this.peer.notify('log', { run: run?.id, level: 'error', message, fields: { error }, time_ms: Date.now(), source: 'output' })
   }
 }
+
+/** Source: PS-5.2. */
+function requireVersion(theirs: unknown): void {
+  const major = Number(/^(\d+)\.\d+$/.exec(typeof theirs === 'string' ? theirs : '')?.[1])
+  if (major === Number.parseInt(PROTOCOL)) return
+  const update = `Update ${major > 1 ? 'this runner' : 'the host'}, so that both come from one polystep release.`
+  const message = `The host speaks protocol ${shown(theirs, 100)}, this Node runner ${PROTOCOL}. ${update}`
+  throw PolystepError.own('protocol_mismatch', message, { protocol: PROTOCOL })
+}
+
+const invalid = (message: string): PolystepError => PolystepError.own('invalid_params', message)

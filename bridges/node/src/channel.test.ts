@@ -23,9 +23,9 @@ void describe('FrameReader', () => {
   const expected = [
     'frame a',
     `frame ${'bb'.repeat(40)}`,
-    `oversized 2000 ${'x'.repeat(16)}`,
+    `oversized 2000 ${'x'.repeat(32)}`,
     'frame c',
-    `oversized 1001 ${'y'.repeat(16)}`,
+    `oversized 1001 ${'y'.repeat(32)}`,
     'frame d',
   ]
   for (const size of [1, 2, 3, 5, 7, 16, 64, 1999, 2004, stream.length]) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { carry, carryAsText, pack, unpack } from './codec.ts'
-import { PolystepError } from './errors.ts'
+import { carry, carryAsText, pack, readHead, unpack } from './codec.ts'
+import { describeFailure, PolystepError } from './errors.ts'
 
 const roundTrip = (value: unknown): unknown => unpack(Buffer.from(pack([carry(value, 'data')])))
 const hexOf = (value: unknown): string => Buffer.from(pack([carry(value, 'data')])).toString('hex')
@@ -137,7 +137,7 @@ void describe('values as text', () => {
     const error = new TypeError('bad')
     const fields: Record<string, unknown> = { error, list: [{ error }], n: 1n, m: new Map([['a', 1]]), nan: NaN, s: '\ud800', ok: 1 }
     fields['self'] = fields
-    const shown = { name: 'TypeError', message: 'bad', stack: error.stack }
+    const shown = describeFailure(error)
     assert.deepEqual(carryAsText(fields), {
       error: shown, list: [{ error: shown }], n: '1n', m: "Map(1) { 'a' => 1 }", nan: 'NaN', s: '\ufffd', ok: 1, self: '[Circular]',
     })
@@ -170,7 +170,46 @@ void describe('reading', () => {
     assert.deepEqual([...value], [1, 2])
   })
 
-  void it('refuses extension types by number', () => {
-    assert.throws(() => unpack(Buffer.from('91d6ff00000000', 'hex')), { name: 'invalid_value', message: /extension type -1/ })
+  void it('keeps a key apart that looks like what stands in for __proto__', () => {
+    const text = '{"\\u0000__proto__":1,"__proto__":2,"\\u0000\\u0000__proto__":3}'
+    const [value] = unpack(Buffer.from(pack([JSON.parse(text)]))) as [unknown]
+    assert.deepEqual(Object.entries(value as object).sort(), Object.entries(JSON.parse(text) as object).sort())
   })
+
+  void it('takes every encoding of a value', () => {
+    const hex = 'dd00000004' + 'cf0000000000000001' + 'd3ffffffffffffffff' + 'db0000000161' + 'ca3f000000'
+    assert.deepEqual(unpack(Buffer.from(hex, 'hex')), [1, -1, 'a', 0.5])
+  })
+
+  const refused: [name: string, hex: string, why: RegExp][] = [
+    ['an extension type', '91d6ff00000000', /extension type -1/],
+    ['a timestamp as a key', '8191d6ff0000000001', /extension type/],
+    ['a key that is a number', '810101', /a key is not a string/],
+    ['a key that is nil', '81c001', /a key is not a string/],
+    ['a key that is an array', '819001', /a key is not a string/],
+    ['bytes that end too early', '9201', /./],
+    ['a string that ends too early', '91a5616263', /./],
+    ['bytes behind the value', '9101c0', /./],
+    ['the unused byte', '91c1', /./],
+  ]
+  for (const [name, hex, why] of refused) {
+    void it(`refuses ${name}`, () => {
+      assert.throws(() => unpack(Buffer.from(hex, 'hex')), { name: 'invalid_value', code: 4, message: why })
+    })
+  }
+
+  const heads: [hex: string, head: unknown][] = [
+    ['9400cd0100a178', { size: 4, kind: 0, id: 256 }],
+    ['dc0004cc01d20000000780', { size: 4, kind: 1, id: 7 }],
+    ['dd00000004d300000000000000010580', { size: 4, kind: 1, id: 5 }],
+    ['9302d9ff6162', { size: 3, kind: 2, id: undefined }],
+    ['9400', { size: 4, kind: 0, id: undefined }],
+    ['94', { size: 4, kind: undefined, id: undefined }],
+    ['81c001', { size: -15, kind: null, id: 1 }],
+  ]
+  for (const [hex, head] of heads) {
+    void it(`reads how ${hex} begins`, () => {
+      assert.deepEqual(readHead(Buffer.from(hex, 'hex')), head)
+    })
+  }
 })

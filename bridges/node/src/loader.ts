@@ -1,149 +1,83 @@
 /** Step and stream files: import, find config and handler, describe the config to the host. Source: PS-6. */
-import { relative, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { carry } from './codec.ts'
 import { describeFailure, isMap, PolystepError } from './errors.ts'
-import { isSchemaObject, toInputSchema } from './schema.ts'
+import type { Members } from './errors.ts'
+import { describeSchema, isSchemaObject } from './schema.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */
 export type UserFunction = (...given: unknown[]) => unknown
 
 /** A file that can be run. */
-export interface LoadedFile {
-  readonly file: string
-  readonly handler: UserFunction | null
-  readonly middleware: readonly UserFunction[]
-}
-
+export type LoadedFile = Readonly<{ file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[] }>
 /** A loaded file and what the host is told of it. */
-export interface Loaded {
-  readonly loaded: LoadedFile
-  readonly answer: { config: unknown; handler: boolean; warnings: string[] }
-}
+export type Loaded = Readonly<{ loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[] } }>
 
-const SCHEMA_MEMBERS = new Set(['bodySchema', 'input', 'schema'])
+/** A problem that needs no stack and no place: its message says it all. */
+class LoadProblem extends Error {}
 
-/**
- * Import `file`, relative to `project`.
- *
- * @throws PolystepError `load_failed`, with what the user has to do. Source: PS-6.3.
- */
+/** Import `file`, relative to `project`. Throws `load_failed` with what was raised, which the host words. Source: PS-6.3. */
 export async function loadFile(project: string, file: string): Promise<Loaded> {
-  const path = resolve(project, file)
   try {
+    const path = resolve(project, file)
     const module: unknown = await import(pathToFileURL(path).href)
     const config = exported(module, 'config')
+    const handler = exported(module, 'handler')
     if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
     if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
-    const handler = exported(module, 'handler')
-    if (handler !== undefined && typeof handler !== 'function') {
-      throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
+    if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
+    const middleware = config['middleware'] ?? []
+    if (!Array.isArray(middleware) || !middleware.every(isFunction)) {
+      throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
     }
     const warnings: string[] = []
-    const middleware = middlewareOf(config, file)
-    const loaded = { file, handler: (handler ?? null) as UserFunction | null, middleware }
-    return { loaded, answer: { config: describeConfig(config, path, warnings), handler: handler !== undefined, warnings } }
+    const answer = { config: describeConfig(config, path, warnings), handler: handler !== undefined, warnings }
+    return { loaded: { file, handler: handler as UserFunction | undefined, middleware }, answer }
   } catch (error) {
-    throw asLoadFailed(error, project, file)
+    throw asLoadFailed(error)
   }
 }
 
-/** A problem that needs no stack: its message says it all. */
-class LoadProblem extends Error {
-  override readonly name = 'LoadProblem'
+/** What a file that did not load is answered with. */
+export function asLoadFailed(thrown: unknown): PolystepError {
+  const { name, message, stack } = describeFailure(thrown)
+  const data = { name, message, stack: thrown instanceof LoadProblem ? '' : stack }
+  return PolystepError.own('load_failed', `${name}: ${message}`, data)
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
-}
+const isFunction = (value: unknown): value is UserFunction => typeof value === 'function'
+const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`)
 
 /** A named export, or a member of the default export; CommonJS under tsx can stand one level deeper. */
 function exported(module: unknown, name: string): unknown {
-  let holder: unknown = module
-  for (let level = 0; level < 3 && typeof holder === 'object' && holder !== null; level += 1) {
-    const found = (holder as Record<string, unknown>)[name]
-    if (found !== undefined) return found
-    holder = (holder as Record<string, unknown>)['default']
+  let holder = module
+  for (let level = 0; level < 3 && isMap(holder); level += 1) {
+    if (holder[name] !== undefined) return holder[name]
+    holder = holder['default']
   }
   return undefined
 }
 
-function middlewareOf(config: Record<string, unknown>, file: string): UserFunction[] {
-  const given = config['middleware'] ?? []
-  if (!Array.isArray(given) || given.some((each) => typeof each !== 'function')) {
-    throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
+/** The config as a value: schemas as JSON Schema, functions by their number. Source: PS-6.2. */
+function describeConfig(config: Members, path: string, warnings: string[]): unknown {
+  const convert = (schema: unknown, where: string): unknown => {
+    try {
+      return describeSchema(schema, path, where, warnings)
+    } catch (error) {
+      throw new LoadProblem(`${where} cannot be turned into JSON Schema: ${describeFailure(error).message}.`)
+    }
   }
-  return given as UserFunction[]
-}
-
-function describeConfig(config: Record<string, unknown>, path: string, warnings: string[]): unknown {
-  const described: Record<string, unknown> = {}
-  const convert = (value: unknown, where: string): unknown => {
-    const { schema, warning } = convertSchema(value, path, where)
-    if (warning !== undefined) warnings.push(warning)
-    return schema
+  const describe = (key: string, value: unknown): unknown => {
+    if (key === 'middleware') return Array.isArray(value) ? value.length : 0
+    if (key === 'canAccess') return true
+    if (['bodySchema', 'input', 'schema'].includes(key) || isSchemaObject(value)) return convert(value, `config.${key}`)
+    if (key !== 'responseSchema' || !isMap(value)) return value
+    return mapped(value, (status, schema) => convert(schema, `config.responseSchema.${status}`))
   }
-  for (const [key, value] of Object.entries(config)) {
-    if (key === 'middleware') described[key] = Array.isArray(value) ? value.length : 0
-    else if (key === 'canAccess') described[key] = true
-    else if (SCHEMA_MEMBERS.has(key) || isSchemaObject(value)) described[key] = convert(value, `config.${key}`)
-    else if (key === 'responseSchema' && isMap(value)) {
-      const entries = Object.entries(value).map(([status, schema]) => [status, convert(schema, `config.responseSchema.${status}`)])
-      described[key] = Object.fromEntries(entries) as unknown
-    } else described[key] = value
-  }
-  return carry(described, 'config')
+  return carry(mapped(config, describe), 'config')
 }
 
-function convertSchema(value: unknown, path: string, where: string): ReturnType<typeof toInputSchema> {
-  try {
-    return toInputSchema(value, path, where)
-  } catch (error) {
-    throw new LoadProblem(`${where} cannot be turned into JSON Schema: ${describeFailure(error).message}.`)
-  }
-}
-
-function asLoadFailed(thrown: unknown, project: string, file: string): PolystepError {
-  const failure = describeFailure(thrown)
-  const message = explain(thrown, failure.message, project, file)
-  const stack = thrown instanceof LoadProblem ? '' : failure.stack
-  return PolystepError.own('load_failed', message, { name: failure.name, message, stack })
-}
-
-const MISSING = /^Cannot find (?:module|package) '([^']+)'/
-
-/** The failure in the words of somebody who has to fix it. */
-function explain(thrown: unknown, message: string, project: string, file: string): string {
-  if (thrown instanceof LoadProblem || thrown instanceof PolystepError) return message
-  const missing = MISSING.exec(message)?.[1]
-  if (missing !== undefined && codeOf(thrown).endsWith('MODULE_NOT_FOUND')) return explainMissing(missing, message, project, file)
-  if (message.startsWith('Transform failed')) {
-    const lines = message.split('\n').slice(1).map((line) => line.replace(`${project}/`, '').replace(': ERROR: ', ': '))
-    return `Syntax error in ${lines.join('\n')}`
-  }
-  return `${syntaxPlace(thrown, project) ?? file} failed to load: ${describeFailure(thrown).name}: ${message}`
-}
-
-/** Node writes the place of a syntax error above its stack, and nowhere else. */
-function syntaxPlace(thrown: unknown, project: string): string | undefined {
-  const at = thrown instanceof SyntaxError ? /^(?:file:\/\/)?(\/\S+:\d+)$/m.exec(thrown.stack ?? '')?.[1] : undefined
-  return at === undefined ? undefined : relative(project, at)
-}
-
-function explainMissing(missing: string, message: string, project: string, file: string): string {
-  const importer = /imported from (\/\S+)/.exec(message)?.[1] ?? /Require stack:\n- (\S+)/.exec(message)?.[1]
-  const by = importer === undefined ? file : relative(project, importer)
-  if (/^[./]/.test(missing)) {
-    const shown = missing.startsWith('/') ? relative(project, missing) : missing
-    return `Cannot find the file '${shown}' that ${by} imports. Check the path and the spelling.`
-  }
-  const parts = missing.split('/')
-  const name = missing.startsWith('@') ? parts.slice(0, 2).join('/') : parts[0]
-  return `Cannot find package '${String(name)}' that ${by} imports. Run "npm install ${String(name)}" in ${project}.`
-}
-
-function codeOf(thrown: unknown): string {
-  const code: unknown = thrown instanceof Error && 'code' in thrown ? thrown.code : ''
-  return typeof code === 'string' ? code : ''
+function mapped(members: Members, change: (key: string, value: unknown) => unknown): Members {
+  return Object.fromEntries(Object.entries(members).map(([key, value]) => [key, change(key, value)]))
 }

@@ -243,6 +243,13 @@ const FILES: Record<string, string> = {
     spawnSync('sh', ['-c', 'echo inherited'], { stdio: 'inherit' })
     return String(execSync('ls -l /proc/self/fd; echo channel=$POLYSTEP_CHANNEL'))`),
   'steps/noise.step.ts': step(`require('node:fs').writeSync(1, 'raw\\n'); console.log('noise'); return 'quiet'`),
+  'steps/emit.step.ts': step(`if (input === 'rethrow') await ctx.emit({ topic: 'a' }); else ctx.emit({ topic: 'a' })`),
+  'steps/hostile.step.ts': step(`
+    const fail = (): never => { throw new Error('no') }
+    if (input === 'nothing') throw undefined
+    if (input === 'long') throw Object.assign(new Error('é'.repeat(40_000)), { name: 'N'.repeat(2000) })
+    throw new Proxy(new Error('x'), { get: fail })`),
+  'steps/void.step.ts': step(`await null`),
   'steps/none.step.ts': `export const config = { type: 'noop', name: 'N' }`,
   'steps/sync.step.ts': `export const config = { type: 'api', name: 'S' }; export const handler = (req: any) => ({ status: 200, body: req.body })`,
   'steps/cron.step.ts': `export const config = { type: 'cron', name: 'C', cron: '* * * * *' }; export const handler = async (ctx: any) => ctx.traceId`,
@@ -487,11 +494,60 @@ void describe('a runner process', () => {
   })
 
   void it('says what is missing: the handler, the load, the method', async () => {
-    assert.match((await host.fails('steps/none.step.ts', null)).message, /^steps\/none\.step\.ts exports no handler/)
+    const none = await host.fails('steps/none.step.ts', null)
+    assert.match(none.message, /^steps\/none\.step\.ts exports no handler/)
+    assert.equal(none.name, 'invalid_params')
     const unloaded = await host.fails('steps/nowhere.step.ts', null)
     assert.deepEqual([unloaded.name, unloaded.message], ['invalid_params', 'steps/nowhere.step.ts is not loaded in this runner; send step.load first.'])
-    await assert.rejects(host.run('steps/echo.step.ts', null, { run: null }), { name: 'invalid_params', message: 'step.run needs "run", a text that names the attempt.' })
+    await assert.rejects(host.run('steps/echo.step.ts', null, { run: null }), { name: 'invalid_params', message: 'step.run needs "run", of type text.' })
     await assert.rejects(host.call('state.peek', {}), { name: 'method_not_found', code: 2 })
+  })
+
+  void it('keeps what the host says of trying again, and answers what cannot be described', async () => {
+    host.answers['emit'] = denied('topic_not_declared')
+    const refused = await host.fails('steps/emit.step.ts', 'rethrow')
+    assert.deepEqual([refused.name, refused['retryable'], refused.data.name], ['step_failed', false, 'topic_not_declared'])
+    assert.equal((await host.fails('steps/emit.step.ts', 'floating'))['retryable'], false)
+    const own = await host.fails('steps/wrong.step.ts', `ctx.state.get('g')`)
+    assert.deepEqual([own.name, own['retryable'], own.data.name], ['step_failed', false, 'invalid_params'])
+    assert.deepEqual((await host.fails('steps/hostile.step.ts', 'getters')).data, { name: '', message: '', stack: '' })
+    assert.deepEqual((await host.fails('steps/hostile.step.ts', 'nothing')).data, { name: 'undefined', message: 'undefined', stack: '' })
+    const long = (await host.fails('steps/hostile.step.ts', 'long')).data
+    assert.deepEqual([long.name.length, long.message.length, long.stack.length], [1000, 16_384, 32_768])
+  })
+
+  void it('does not fail a run whose value has no meaning, however large or odd', async () => {
+    assert.equal(await host.run('steps/too-large.step.ts', 17 * 1024 * 1024), null)
+    assert.equal(await host.run('steps/void.step.ts', null), null)
+    assert.equal(await host.run('steps/void.step.ts', null, { type: 'api' }), null)
+  })
+
+  void it('sends text for numbers, and refuses other keys', async () => {
+    await host.run('steps/wrong.step.ts', `Promise.all([ctx.emit({ topic: 5, messageGroupId: 7n }), ctx.streams.s.send({ groupId: 1, id: 2 }, { type: 3 }), ctx.state.set('g', 'k', () => 1), ctx.streams.s.set('g', 'i')])`)
+    assert.deepEqual(host.calls.map(([, { run, ...params }]) => [typeof run, params]), [
+      ['string', { topic: '5', data: null, message_group_id: '7' }],
+      ['string', { stream: 's', group: '1', id: '2', event: { type: '3', data: null } }],
+      ['string', { group: 'g', key: 'k', value: null }],
+      ['string', { stream: 's', group: 'g', id: 'i', data: null }],
+    ])
+    for (const key of ['true', 'null', '{}', '[]']) {
+      assert.match((await host.fails('steps/wrong.step.ts', `ctx.state.get('g', ${key})`)).message, /^state\.get: key must be a string, not /)
+    }
+    assert.match((await host.fails('steps/wrong.step.ts', `ctx.state.get('\\ud800', 'k')`)).message, /^state\.get: group cannot be carried: string/)
+  })
+
+  void it('refuses params that are not what a method needs, and a run that is open', async () => {
+    const invalid = { name: 'invalid_params', code: 3, retryable: false }
+    await assert.rejects(host.hello(), invalid)
+    await assert.rejects(host.call('step.load', { kind: 'step' }), invalid)
+    await assert.rejects(host.call('step.load', { file: 5, kind: 'step' }), invalid)
+    for (const more of [{ file: null }, { type: 5 }, { attempt: '1' }, { trace_id: null }]) {
+      await assert.rejects(host.run('steps/echo.step.ts', null, more), invalid)
+    }
+    const run = host.run('steps/hang.step.ts', null, { run: 'O' })
+    await assert.rejects(host.run('steps/hang.step.ts', null, { run: 'O' }), { ...invalid, message: 'The run O is open already.' })
+    host.send([2, 'cancel', { run: 'O', reason: 'x' }])
+    await assert.rejects(run, { name: 'cancelled' })
   })
 
   void it('gives child processes neither the channel nor its name', { skip: process.platform !== 'linux' }, async () => {
@@ -529,6 +585,12 @@ void describe('the life of a runner process', () => {
     const host = start()
     await assert.rejects(host.hello({ protocol: '2.0' }), { code: 6, name: 'protocol_mismatch', message: /Update this runner/ })
     await assert.rejects(host.hello({ protocol: '0.9' }), { message: /Update the host/ })
+    for (const protocol of [undefined, null, 1, '1', '1.x', '1.0.0', '']) {
+      await assert.rejects(host.hello({ protocol }), { name: 'protocol_mismatch', data: { protocol: '1.0' } })
+    }
+    await assert.rejects(host.call('nothing', {}), { name: 'invalid_params' })
+    await host.hello()
+    await assert.rejects(host.call('nothing', {}), { name: 'method_not_found' })
     host.end()
     assert.deepEqual(await host.exit(), [0, null])
   })
@@ -539,6 +601,20 @@ void describe('the life of a runner process', () => {
     await host.load('steps/a.step.ts')
     assert.equal(await host.call('shutdown', {}), null)
     assert.deepEqual(await host.exit(), [0, null])
+  })
+
+  void it('leaves with 0 within two seconds of shutdown, whatever is open, and not at SIGINT', async () => {
+    const host = start({ 'steps/hang.step.ts': step(`setInterval(() => console.log('tick'), 1); await ctx.state.get('g', 'k'); await new Promise(() => {})`) })
+    host.answers['state.get'] = () => 'x'.repeat(100)
+    await host.hello()
+    await host.load('steps/hang.step.ts')
+    host.child.kill('SIGINT')
+    host.run('steps/hang.step.ts', null).catch(() => undefined)
+    await host.logged('tick')
+    const begun = performance.now()
+    assert.equal(await host.call('shutdown', {}), null)
+    assert.deepEqual(await host.exit(), [0, null])
+    assert.ok(performance.now() - begun < 2000)
   })
 
   void it('leaves when its input ends, with timers alive and a run open', async () => {
@@ -559,10 +635,18 @@ void describe('the life of a runner process', () => {
   })
 
   void it('goes on after process.exit and throws at the top of a file', async () => {
-    const host = start({ 'steps/exit.step.ts': 'process.exit(2)', 'steps/timer.step.ts': `setTimeout(() => process.exit(2), 1); export const config = {}` })
+    const host = start({
+      'steps/exit.step.ts': 'process.exit(2)',
+      'steps/timer.step.ts': `setTimeout(() => process.exit(2), 1); export const config = {}`,
+      'steps/later-exit.step.ts': `setTimeout(() => process.exit(2), 1); await new Promise(() => {}); export const config = {}`,
+      'steps/caught-exit.step.ts': `try { process.exit(2) } catch {} export const config = {}`,
+      'package.json': '{"type": "module"}',
+    })
     await host.hello()
     await assert.rejects(host.load('steps/exit.step.ts'), { name: 'load_failed', message: /process\.exit\(2\) was called outside of a handler/ })
     await host.load('steps/timer.step.ts')
+    await assert.rejects(host.load('steps/later-exit.step.ts'), { name: 'load_failed', message: /^ExitCalled: process\.exit\(2\)/ })
+    await assert.rejects(host.load('steps/caught-exit.step.ts'), { name: 'load_failed' })
     assert.equal(await host.call('drain', {}), null)
     host.end()
     assert.deepEqual(await host.exit(), [0, null])
@@ -603,7 +687,7 @@ void describe('the life of a runner process', () => {
       head.writeUInt32BE(body.length)
       return Buffer.concat([head, body]).toString('hex')
     }
-    const frames = frame([0, 1, 'hello', { protocol: '1.0', project }]) + frame([0, 2, 'step.load', { file: 'steps/block.step.js', kind: 'step' }])
+    const frames = frame([0, 1, 'hello', { protocol: '1.0', host: {}, project, frame_bytes_max: 16_777_216, features: [] }]) + frame([0, 2, 'step.load', { file: 'steps/block.step.js', kind: 'step' }])
     const script = `
       const { spawn } = require('node:child_process')
       const child = spawn(process.argv[2], process.argv.slice(3), { stdio: ['ignore', 'inherit', 'ignore', 'pipe', 'pipe'], env: { ...process.env, POLYSTEP_CHANNEL: 'private' } })

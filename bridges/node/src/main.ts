@@ -1,20 +1,55 @@
-/** Runs TypeScript and JavaScript steps for the polystep host: opens the channel and joins the parts. */
+/** Runs TypeScript and JavaScript steps for the polystep host: opens the channel and joins the parts. Source: PS-2. */
+import { spawn } from 'node:child_process'
+import { Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
 import { Bridge } from './bridge.ts'
-import type { Ends } from './channel.ts'
-import { FrameReader, FrameWriter, openChannel, relaunch } from './channel.ts'
+import { FrameReader, FrameWriter } from './channel.ts'
 
-function serve({ input, output }: Ends): void {
+/** Between two looks after the host; a blocked orphan burns a core for at most this long. */
+const LOOK_MS = 500
+/** Taken early: an orphan has another parent. */
+const HOST = process.ppid
+
+// A thread of its own is all that still runs beside an endless loop. It has no tsx, so it is plain JavaScript.
+const LOOK = `
+const { workerData } = require('node:worker_threads')
+setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL') }, ${LOOK_MS})`
+
+/** Ends this process when its host is gone and user code blocks the thread that would notice. Source: PS-2.5. */
+function watchHost(): void {
+  const resourceLimits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 }
+  const worker = new Worker(LOOK, { eval: true, execArgv: [], workerData: HOST, resourceLimits })
+  worker.on('error', (error) => { process.stderr.write(`polystep: the watch over the host ended: ${error.message}\n`) })
+  worker.unref()
+}
+
+/** Serve on descriptors 3 and 4, which Node marks close-on-exec: processes that user code starts never have them. */
+function serve(): void {
   // Programs that user code starts are not runners.
   delete process.env['POLYSTEP_CHANNEL']
-  const bridge = new Bridge(new FrameWriter(output), process.exit.bind(process))
+  const input = new Socket({ fd: 3, readable: true, writable: false })
+  const output = new Socket({ fd: 4, readable: false, writable: true })
+  const bridge = new Bridge(new FrameWriter(output), watchHost)
   const reader = new FrameReader(bridge.peer, bridge.limit)
-  bridge.guardProcess()
   input.on('data', (chunk: Buffer) => { reader.push(chunk) })
   input.on('close', () => { bridge.leave(0) })
   input.on('error', () => { bridge.leave(1) })
   output.on('error', () => { bridge.leave(1) })
 }
 
-const ends = openChannel(process.env['POLYSTEP_CHANNEL'])
-if (ends === null) relaunch()
-else serve(ends)
+/** Node cannot move descriptors 0 and 1 away from user code, so this program starts again with them as 3 and 4. */
+function relaunch(): void {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    stdio: ['ignore', 2, 2, 0, 1],
+    env: { ...process.env, POLYSTEP_CHANNEL: 'private' },
+  })
+  child.on('exit', (code) => { process.exit(code ?? 1) })
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', () => child.kill())
+  setInterval(() => process.ppid === HOST || child.kill('SIGKILL'), LOOK_MS)
+}
+
+const kind = process.env['POLYSTEP_CHANNEL']
+if (kind === 'private') serve()
+else if (kind === 'stdio') relaunch()
+else throw new Error(`POLYSTEP_CHANNEL is ${String(kind)}, not "private" or "stdio". Run "polystep dev": it starts this program.`)

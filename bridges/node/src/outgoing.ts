@@ -1,107 +1,63 @@
-/** Outgoing HTTP calls of user code become spans of their run; user code notices nothing. Source: PS-8.3. */
+/** Outgoing HTTP calls of user code become spans of their run; user code notices nothing. Source: PS-8.9. */
 import { subscribe } from 'node:diagnostics_channel'
-import type { Run } from './run.ts'
+import { currentRun } from './run.ts'
 
-/** Sends one span notification. */
-export type SendSpan = (span: Record<string, unknown>) => void
-
-interface OpenCall {
-  readonly run: Run
-  readonly method: string
-  readonly url: string
-  readonly startMs: number
-  readonly startedAt: number
-  status: number | undefined
-}
-
-/** `fetch` and everything else over undici. */
-interface UndiciRequest {
-  readonly method: string
-  readonly origin: string | URL
-  readonly path: string
-}
-
-/** `http.request` and `https.request`. */
-interface ClientRequest {
-  readonly method: string
-  readonly protocol: string
-  readonly host: string
-  readonly path: string
-  getHeader(name: 'host'): string | undefined
-}
-
-/** What the channels publish; which members are there depends on the channel. */
+/** What the channels of `fetch` (undici) and `http.request` publish; undici gives an origin, http its parts. */
 interface Message {
-  readonly request: object
+  readonly request: {
+    method: string; path: string; origin?: string | URL; protocol?: string; host?: string; getHeader?(name: string): string
+  }
   readonly response?: { readonly statusCode: number }
   readonly error?: unknown
 }
 
-/** Watches the HTTP clients of Node. */
-export class OutgoingCalls {
-  private readonly open = new WeakMap<object, OpenCall>()
+/** Told how an open call ended. */
+const open = new WeakMap<object, (message: Message) => void>()
+const statuses = new WeakMap<object, number>()
 
-  constructor(
-    private readonly current: () => Run | undefined,
-    private readonly send: SendSpan,
-  ) {}
-
-  /** Start to watch. */
-  install(): void {
-    watch('undici:request:create', ({ request }) => {
-      const { method, origin, path } = request as UndiciRequest
-      this.start(request, method, String(origin), path)
-    })
-    watch('undici:request:headers', ({ request, response }) => { this.answered(request, response) })
-    watch('undici:request:trailers', ({ request }) => { this.end(request) })
-    watch('undici:request:error', ({ request, error }) => { this.end(request, error) })
-    watch('http.client.request.start', ({ request }) => {
-      const { method, protocol, host, path } = request as ClientRequest
-      this.start(request, method, `${protocol}//${(request as ClientRequest).getHeader('host') ?? host}`, path)
-    })
-    watch('http.client.response.finish', ({ request, response }) => {
-      this.answered(request, response)
-      this.end(request)
-    })
-    watch('http.client.request.error', ({ request, error }) => { this.end(request, error) })
-  }
-
-  private answered(request: object, response: Message['response']): void {
-    const call = this.open.get(request)
-    if (call !== undefined) call.status = response?.statusCode
-  }
-
-  private start(request: object, method: string, origin: string, path: string): void {
-    const run = this.current()
-    if (run === undefined) return
-    const { protocol, host, pathname } = new URL(path, origin)
-    // Queries and credentials can hold secrets, so neither is kept.
-    const url = `${protocol}//${host}${pathname}`
-    this.open.set(request, { run, method, url, startMs: Date.now(), startedAt: performance.now(), status: undefined })
-  }
-
-  private end(request: object, error?: unknown): void {
-    const call = this.open.get(request)
-    if (call === undefined) return
-    this.open.delete(request)
-    this.send({
-      run: call.run.id,
-      type: 'http',
-      name: `${call.method} ${call.url.slice(call.url.indexOf('//') + 2)}`,
-      start_ms: call.startMs,
-      duration_ms: performance.now() - call.startedAt,
-      attributes: { method: call.method, url: call.url, status: call.status },
-      error: error === undefined ? undefined : error instanceof Error ? error.message.toWellFormed() : 'failed',
-    })
-  }
+/** Start to watch the HTTP clients of Node. */
+export function watchOutgoing(): void {
+  watch('undici:request:create', start)
+  watch('undici:request:headers', answered)
+  watch('undici:request:trailers', end)
+  watch('undici:request:error', end)
+  watch('http.client.request.start', start)
+  watch('http.client.response.finish', answered, end)
+  watch('http.client.request.error', end)
 }
 
-function watch(channel: string, listener: (message: Message) => void): void {
+function watch(channel: string, ...listeners: ((message: Message) => void)[]): void {
   subscribe(channel, (message) => {
-    try {
-      listener(message as Message)
-    } catch {
-      // A client that publishes something else than Node does must not break the call that it is about.
-    }
+    // A client that publishes something else than Node does must not break the call that it is about.
+    try { for (const listener of listeners) listener(message as Message) } catch {}
   })
+}
+
+function start({ request }: Message): void {
+  const run = currentRun.getStore()
+  if (run === undefined) return
+  const origin = request.origin ?? `${request.protocol ?? ''}//${request.getHeader?.('host') ?? request.host ?? ''}`
+  const { protocol, host, pathname } = new URL(request.path, origin)
+  const { method } = request
+  const [startMs, startedAt] = [Date.now(), performance.now()]
+  open.set(request, ({ error }) => {
+    run.notify('span', {
+      type: 'http',
+      name: `${method} ${host}${pathname}`,
+      start_ms: startMs,
+      duration_ms: performance.now() - startedAt,
+      // Queries and credentials can hold secrets, so neither is kept.
+      attributes: { method, url: `${protocol}//${host}${pathname}`, status: statuses.get(request) },
+      error: error === undefined ? undefined : error instanceof Error ? error.message.toWellFormed() : 'failed',
+    })
+  })
+}
+
+function answered({ request, response }: Message): void {
+  if (response !== undefined) statuses.set(request, response.statusCode)
+}
+
+function end(message: Message): void {
+  open.get(message.request)?.(message)
+  open.delete(message.request)
 }

@@ -1,124 +1,93 @@
-/** What user code prints becomes log lines of the run that printed it. Source: PS-2.2, PS-8.3. */
+/** What user code prints becomes log lines of the run that printed it. Source: PS-8.8. */
 import { Console } from 'node:console'
 import { StringDecoder } from 'node:string_decoder'
 import type { Level } from './context.ts'
-import { LINE_CHARS_MAX } from './context.ts'
+import type { Members } from './errors.ts'
+import { currentRun } from './run.ts'
 import type { Run } from './run.ts'
 
-/** Sends one log notification. */
-export type SendLog = (line: Record<string, unknown>) => void
+/** A log line is cut here, as the host cuts it. */
+export const LINE_CHARS_MAX = 16_384
+/** Console methods with a level other than their stream's (stdout: info, stderr: error). */
+const LEVELS: Partial<Record<string, Level>> = { debug: 'debug', warn: 'warn', trace: 'debug' }
 
 type Print = (...given: unknown[]) => void
+/** Lines that have not ended yet, by level. */
+export type OpenLines = Partial<Record<Level, OpenLine>>
 
-/** Console methods with a level other than their stream's (stdout: info, stderr: error). */
-const LEVELS = { debug: 'debug', warn: 'warn', trace: 'debug' } as const
-
-/** Lines of one level that are not ended yet. */
-class LineBuffer {
+/** A line that is being printed; what is too long of it is counted, not kept. */
+class OpenLine {
   private text = ''
   private cut = 0
   private readonly decoder = new StringDecoder('utf8')
 
-  constructor(private readonly line: (text: string) => void) {}
+  constructor(private readonly send: (line: string) => void) {}
 
   write(chunk: string | Uint8Array): void {
     const lines = (typeof chunk === 'string' ? chunk : this.decoder.write(Buffer.from(chunk))).split('\n')
     for (const [index, line] of lines.entries()) {
       if (index > 0) this.end()
-      this.add(line)
+      const kept = line.slice(0, LINE_CHARS_MAX - this.text.length)
+      this.text += kept
+      this.cut += line.length - kept.length
     }
   }
 
-  flush(): void {
-    if (this.text !== '') this.end()
-  }
-
-  private add(text: string): void {
-    const room = LINE_CHARS_MAX - this.text.length
-    this.text += text.length > room ? text.slice(0, room) : text
-    this.cut += Math.max(text.length - room, 0)
-  }
+  flush(): void { if (this.text !== '') this.end() }
 
   private end(): void {
-    const note = `… (${this.cut} more characters)`
-    const text = this.cut === 0 ? this.text : this.text.slice(0, LINE_CHARS_MAX - note.length) + note
+    const note = this.cut === 0 ? '' : `… (${this.cut} more characters)`
+    this.send((this.text.slice(0, LINE_CHARS_MAX - note.length) + note).replace(/\r$/, '').toWellFormed())
     this.text = ''
     this.cut = 0
-    this.line((text.endsWith('\r') ? text.slice(0, -1) : text).toWellFormed())
   }
 }
 
-type Buffers = Partial<Record<Level, LineBuffer>>
-
 /** Stands between user code's printing and the process's own stdout and stderr. */
 export class Output {
-  private readonly byRun = new WeakMap<Run, Buffers>()
-  private readonly outside: Buffers = {}
+  private readonly outside: OpenLines = {}
   private level: Level | null = null
 
-  constructor(
-    private readonly current: () => Run | undefined,
-    private readonly send: SendLog,
-  ) {}
+  constructor(private readonly send: (line: Members) => void) {}
 
   /** Take over `console`, `process.stdout` and `process.stderr`. */
   install(): void {
-    const stdout = { write: (chunk: string | Uint8Array) => this.write('info', chunk) }
-    const stderr = { write: (chunk: string | Uint8Array) => this.write('error', chunk) }
+    const [stdout, stderr] = [this.writerFor('info'), this.writerFor('error')]
     // Straight to us: the console's own way through a stream costs several times as much.
-    const quick = new Console(stdout as NodeJS.WritableStream, stderr as NodeJS.WritableStream, false)
-    for (const [name, method] of Object.entries(quick)) {
-      if (typeof method === 'function') Object.assign(console, { [name]: this.levelled(name, method as Print) })
+    const quick = new Console({ write: stdout } as NodeJS.WritableStream, { write: stderr } as NodeJS.WritableStream, false)
+    for (const [name, method] of Object.entries(quick) as [string, unknown][]) {
+      if (typeof method === 'function') Object.assign(console, { [name]: this.levelled(LEVELS[name] ?? null, method as Print) })
     }
-    process.stdout.write = this.writerFor('info')
-    process.stderr.write = this.writerFor('error')
+    Object.assign(process.stdout, { write: stdout })
+    Object.assign(process.stderr, { write: stderr })
   }
 
   /** Send what `run` printed without a line's end; what was printed outside of runs when absent. */
   flush(run?: Run): void {
-    const buffers = run === undefined ? this.outside : this.byRun.get(run)
-    if (buffers === undefined) return
-    for (const buffer of Object.values(buffers)) buffer.flush()
+    for (const line of Object.values(run?.lines ?? this.outside)) line.flush()
   }
 
-  private levelled(name: string, method: Print): Print {
-    const level = (LEVELS as Partial<Record<string, Level>>)[name]
-    if (level === undefined) return method
+  private levelled(level: Level | null, method: Print): Print {
     return (...given) => {
       this.level = level
-      try {
-        method(...given)
-      } finally {
-        this.level = null
-      }
+      try { method(...given) } finally { this.level = null }
     }
   }
 
-  private writerFor(level: Level): NodeJS.WriteStream['write'] {
+  private writerFor(streamLevel: Level): NodeJS.WriteStream['write'] {
     return (chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
-      this.write(level, typeof chunk === 'string' && typeof encoding === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk)
+      const run = currentRun.getStore()
+      const level = this.level ?? streamLevel
+      const lines = run?.lines ?? this.outside
+      lines[level] ??= new OpenLine((message) => {
+        this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' })
+      })
+      lines[level].write(typeof encoding === 'string' ? Buffer.from(chunk as string, encoding as BufferEncoding) : chunk)
+      // Nobody will flush a run that has its answer.
+      if (run?.isAnswered === true) this.flush(run)
       const callback = typeof encoding === 'function' ? encoding : done
       if (typeof callback === 'function') process.nextTick(callback)
       return true
     }
-  }
-
-  private write(streamLevel: Level, chunk: string | Uint8Array): boolean {
-    const level = this.level ?? streamLevel
-    const run = this.current()
-    const buffers = run === undefined ? this.outside : this.buffersOf(run)
-    buffers[level] ??= new LineBuffer((message) => {
-      this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' })
-    })
-    buffers[level].write(chunk)
-    // Nobody will flush a run that has its answer.
-    if (run?.isAnswered === true) buffers[level].flush()
-    return true
-  }
-
-  private buffersOf(run: Run): Buffers {
-    let buffers = this.byRun.get(run)
-    if (buffers === undefined) this.byRun.set(run, (buffers = {}))
-    return buffers
   }
 }

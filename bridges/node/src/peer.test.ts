@@ -2,14 +2,16 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { pack, unpack } from './codec.ts'
 import { PolystepError } from './errors.ts'
-import { ANSWER, Peer } from './peer.ts'
+import { Peer } from './peer.ts'
+import type { EndCall } from './peer.ts'
 
 interface Setup {
   peer: Peer
   sent: unknown[]
   heard: unknown[]
   writer: { waitingBytes: number; send: (body: Uint8Array) => void }
-  owner: { open: number; errors: string[]; callStarted: () => void; callEnded: (error?: PolystepError) => void }
+  ended: EndCall
+  errors: (string | null)[]
 }
 
 function setUp(frameBytesMax = 10_000): Setup {
@@ -21,37 +23,33 @@ function setUp(frameBytesMax = 10_000): Setup {
     notification: (...given: unknown[]) => void heard.push(['notification', ...given]),
     broken: (error: PolystepError) => void heard.push(['broken', error.name]),
   }
-  const owner = {
-    open: 0,
-    errors: [] as string[],
-    callStarted: () => void (owner.open += 1),
-    callEnded: (error?: PolystepError) => {
-      owner.open -= 1
-      if (error !== undefined) owner.errors.push(error.name)
-    },
+  const errors: (string | null)[] = []
+  const ended = (error: PolystepError | null, answer?: unknown): unknown => {
+    errors.push(error?.name ?? null)
+    return answer
   }
-  return { peer: new Peer({ frameBytesMax }, writer, listener), sent, heard, writer, owner }
+  return { peer: new Peer({ frameBytesMax }, writer, listener), sent, heard, writer, ended, errors }
 }
 
 const bytes = (message: unknown[]): Buffer => Buffer.from(pack(message))
 
 void describe('Peer', () => {
   void it('answers calls by id, in any order', async () => {
-    const { peer, sent, owner } = setUp()
-    const first = peer.call('state.get', { key: 'a' }, owner, ANSWER)
-    const second = peer.call('emit', {}, owner, undefined)
+    const { peer, sent, ended, errors } = setUp()
+    const first = peer.call('state.get', { key: 'a' }, ended)
+    const second = peer.call('emit', {}, ended)
     assert.deepEqual(sent, [[0, 1, 'state.get', { key: 'a' }], [0, 2, 'emit', {}]])
-    peer.frame(bytes([1, 2, null, 'ignored']))
+    peer.frame(bytes([1, 2, null, 'given']))
     peer.frame(bytes([1, 1, null, { x: 1 }]))
-    assert.deepEqual([await first, await second, owner.open], [{ x: 1 }, undefined, 0])
+    assert.deepEqual([await first, await second, errors], [{ x: 1 }, 'given', [null, null]])
   })
 
   void it("rejects with the host's error by name, code and data", async () => {
-    const { peer, owner } = setUp()
-    const call = peer.call('emit', {}, owner, ANSWER)
+    const { peer, ended, errors } = setUp()
+    const call = peer.call('emit', {}, ended)
     peer.frame(bytes([1, 1, { code: 23, name: 'topic_not_declared', message: 'No.', retryable: false, data: { topic: 'x' } }, null]))
     await assert.rejects(call, { name: 'topic_not_declared', message: 'No.', code: 23, data: { topic: 'x' } })
-    assert.deepEqual(owner.errors, ['topic_not_declared'])
+    assert.deepEqual(errors, ['topic_not_declared'])
   })
 
   void it('passes on requests and notifications', () => {
@@ -62,9 +60,9 @@ void describe('Peer', () => {
   })
 
   void it('fails a call that is too large by itself and sends nothing', async () => {
-    const { peer, sent, owner } = setUp(100)
-    await assert.rejects(peer.call('state.set', { value: 'x'.repeat(100) }, owner, ANSWER), { name: 'frame_too_large' })
-    assert.deepEqual([sent, owner.open], [[], 0])
+    const { peer, sent, ended, errors } = setUp(100)
+    await assert.rejects(peer.call('state.set', { value: 'x'.repeat(100) }, ended), { name: 'frame_too_large' })
+    assert.deepEqual([sent, errors], [[], ['frame_too_large']])
   })
 
   void it('answers with frame_too_large when the answer is too large', () => {
@@ -82,11 +80,11 @@ void describe('Peer', () => {
   })
 
   void it('fails the call whose answer is oversized, and goes on', async () => {
-    const { peer, owner } = setUp()
-    const call = peer.call('state.get', {}, owner, ANSWER)
+    const { peer, ended } = setUp()
+    const call = peer.call('state.get', {}, ended)
     peer.oversized(bytes([1, 1, null, 'x'.repeat(50)]).subarray(0, 16), 50_000)
     await assert.rejects(call, { name: 'frame_too_large' })
-    const next = peer.call('state.get', {}, owner, ANSWER)
+    const next = peer.call('state.get', {}, ended)
     peer.frame(bytes([1, 2, null, 1]))
     assert.equal(await next, 1)
   })
@@ -98,21 +96,109 @@ void describe('Peer', () => {
     assert.deepEqual([kind, id, error.name, heard], [1, 9, 'invalid_value', []])
   })
 
+  const unusable: [name: string, body: Buffer, error: string][] = [
+    ['params that are a list', bytes([0, 9, 'x', []]), 'invalid_params'],
+    ['params that are bytes', bytes([0, 9, 'x', Buffer.from('x')]), 'invalid_params'],
+    ['a method that is no text', bytes([0, 9, 5, {}]), 'invalid_params'],
+    ['a key that is a number', Buffer.from('940009a178810101', 'hex'), 'invalid_value'],
+    ['bytes behind it', Buffer.concat([bytes([0, 9, 'x', {}]), Buffer.from([0xc0])]), 'invalid_value'],
+    ['the unused byte', Buffer.from('940009a178c1', 'hex'), 'invalid_value'],
+    ['less bytes than it needs', Buffer.from('dc0004cc00cd0009a1788181', 'hex'), 'invalid_value'],
+  ]
+  for (const [name, body, error] of unusable) {
+    void it(`answers a request with ${name} as ${error}, and goes on`, () => {
+      const { peer, sent, heard } = setUp()
+      peer.frame(body)
+      const [[kind, id, answer]] = sent as [[number, number, { name: string }]]
+      assert.deepEqual([kind, id, answer.name, heard], [1, 9, error, []])
+      peer.frame(bytes([0, 10, 'x', {}]))
+      assert.equal(heard.length, 1)
+    })
+  }
+
+  void it('answers an id below 0 with an error', () => {
+    const { peer, sent, heard } = setUp()
+    peer.frame(bytes([0, -1, 'x', {}]))
+    const [[, id, error]] = sent as [[number, number, { name: string }]]
+    assert.deepEqual([id, error.name, heard], [-1, 'invalid_params', []])
+  })
+
+  void it('fails the call whose answer cannot be read, and drops one that nobody waits for', async () => {
+    const { peer, heard, ended } = setUp()
+    const call = peer.call('state.get', {}, ended)
+    peer.frame(Buffer.from('940163c0d6ff00000000', 'hex'))
+    peer.frame(Buffer.from('940101c0d6ff00000000', 'hex'))
+    await assert.rejects(call, { name: 'invalid_value' })
+    assert.deepEqual(heard, [])
+  })
+
+  void it('takes an error that is no map of an error as internal, and an unknown one by its name', async () => {
+    const { peer, ended } = setUp()
+    for (const [index, error] of ['no', { code: '1', name: 'x', message: 'y' }, []].entries()) {
+      const call = peer.call('state.get', {}, ended)
+      peer.frame(bytes([1, index + 1, error, null]))
+      await assert.rejects(call, { name: 'internal', code: 1, retryable: true, message: /malformed error/ })
+    }
+    const call = peer.call('state.get', {}, ended)
+    peer.frame(bytes([1, 4, { code: 999, name: 'new', message: 'new', retryable: true, data: {} }, null]))
+    await assert.rejects(call, { name: 'new', code: 999, retryable: true })
+  })
+
+  const notifications: [name: string, body: Buffer][] = [
+    ['a method that is no text', bytes([2, 5, {}])],
+    ['params that are a list', bytes([2, 'cancel', []])],
+    ['bytes behind it', Buffer.concat([bytes([2, 'a', {}]), bytes([2, 'a', {}])])],
+    ['an extension type', Buffer.from('9302a178d6ff00000000', 'hex')],
+  ]
+  for (const [name, body] of notifications) {
+    void it(`drops a notification with ${name}`, () => {
+      const { peer, sent, heard } = setUp()
+      peer.frame(body)
+      peer.oversized(bytes([2, 'a'.repeat(100), {}]).subarray(0, 32), 50_000)
+      assert.deepEqual([sent, heard], [[], []])
+    })
+  }
+
+  void it('answers what a request handler throws, an own error as it is', () => {
+    const sent: unknown[] = []
+    const thrown: unknown[] = [PolystepError.own('invalid_params', 'No.'), new TypeError('a mistake')]
+    const listener = { request: () => { throw thrown.shift() }, notification: () => undefined, broken: () => undefined }
+    const peer = new Peer({ frameBytesMax: 1024 }, { waitingBytes: 0, send: (body) => sent.push(unpack(Buffer.from(body))) }, listener)
+    peer.frame(bytes([0, 1, 'x', {}]))
+    peer.frame(bytes([0, 2, 'x', {}]))
+    assert.deepEqual(sent.map((message) => (message as [0, 0, { name: string }])[2].name), ['invalid_params', 'internal'])
+  })
+
+  void it('cuts errors and log lines so that they fit into the smallest frame', () => {
+    const { peer, sent } = setUp(1024)
+    peer.refuse(1, PolystepError.own('step_failed', 'é'.repeat(2000), { stack: 'x'.repeat(5000) }))
+    peer.notify('log', { run: 'r', level: 'info', message: 'é'.repeat(2000), time_ms: 1, source: 'output' })
+    const [[, , error], [, , line]] = sent as [[number, number, { name: string }], [number, string, { message: string }]]
+    assert.deepEqual([error.name, line.message], ['frame_too_large', 'é'.repeat(200)])
+  })
+
+  void it('sends an answer that has no meaning as nil when it is too large', () => {
+    const { peer, sent } = setUp(1024)
+    peer.answer(1, 'x'.repeat(2000), null)
+    assert.deepEqual(sent, [[1, 1, null, null]])
+  })
+
   const garbage: [name: string, body: Buffer][] = [
     ['a map', Buffer.from([0x80])],
     ['an unknown kind', bytes([3, 1, 'x', {}])],
     ['a request without params', bytes([0, 1, 'x'])],
     ['a response without an id', bytes([1, 'x', null, null])],
+    ['a request with five members', bytes([0, 1, 'x', {}, null])],
     ['cut bytes', Buffer.from([0x94, 0x00])],
-    ['two messages in one frame', Buffer.concat([bytes([2, 'a', {}]), bytes([2, 'a', {}])])],
+
   ]
   for (const [name, body] of garbage) {
     void it(`breaks the channel at ${name} and fails every call`, async () => {
-      const { peer, heard, owner } = setUp()
-      const call = peer.call('state.get', {}, owner, ANSWER)
+      const { peer, heard, ended } = setUp()
+      const call = peer.call('state.get', {}, ended)
       peer.frame(body)
       await assert.rejects(call, { name: 'runner_gone' })
-      await assert.rejects(peer.call('state.get', {}, owner, ANSWER), { name: 'runner_gone' })
+      await assert.rejects(peer.call('state.get', {}, ended), { name: 'runner_gone' })
       assert.deepEqual(heard, [['broken', 'runner_gone']])
     })
   }

@@ -1,29 +1,17 @@
 /** Schemas of a config as JSON Schema, seen from the input side. Source: PS-6.2. */
 import { createRequire } from 'node:module'
 import { isMap } from './errors.ts'
+import type { Members } from './errors.ts'
 
-/** A schema as data, and what the user should know about it. */
-export interface SchemaResult {
-  /** `undefined`: there is none that could be enforced. */
-  readonly schema: unknown
-  readonly warning?: string
-}
-
-interface ZodContext {
-  readonly zodSchema: { readonly _zod: { readonly def: { readonly coerce?: boolean } } }
-  readonly jsonSchema: Record<string, unknown>
-}
-
-type ToJsonSchema = (schema: unknown, options: unknown) => unknown
+type Convert = () => unknown
 
 const DIALECT = 'draft-2020-12'
-
 const ZOD_OPTIONS = {
   io: 'input',
   target: DIALECT,
   // What JSON Schema cannot say is left to the handler.
   unrepresentable: 'any',
-  override: ({ zodSchema, jsonSchema }: ZodContext): void => {
+  override({ zodSchema, jsonSchema }: { zodSchema: { _zod: { def: { coerce?: boolean } } }; jsonSchema: Members }): void {
     // z.coerce takes any type in; only what comes out has the type that Zod writes here.
     if (zodSchema._zod.def.coerce === true) delete jsonSchema['type']
   },
@@ -35,59 +23,48 @@ export function isSchemaObject(value: unknown): boolean {
 }
 
 /**
- * The JSON Schema of `value`: Zod 4, any library with Standard JSON Schema, `toJSONSchema()` or `toJSON()`, or JSON Schema itself.
+ * The JSON Schema of `value`: Zod 4, Standard JSON Schema, an object with `toJSONSchema()` or `toJSON()`, or JSON Schema itself.
  *
- * `file` is the importing step: a Zod schema without a method of its own is converted by the Zod of its project.
+ * `file` is the importing step: a Zod schema without a method of its own is converted by the Zod of its project. What cannot
+ * be enforced is `undefined`, and a warning says so.
  */
-export function toInputSchema(value: unknown, file: string, where: string): SchemaResult {
-  if (value === undefined || value === null) return { schema: value }
-  if (!isMap(value)) return typeof value === 'boolean' ? { schema: value } : unknownSchema(where)
-  if ('_zod' in value) return { schema: fromZod(value, file) }
-  if (isZod3(value)) {
-    return {
-      schema: undefined,
-      warning: `${where} is a Zod 3 schema, so it is not enforced. Run "npm install zod@4" and import { z } from 'zod'.`,
-    }
+export function describeSchema(value: unknown, file: string, where: string, warnings: string[]): unknown {
+  if (value === undefined || value === null || typeof value === 'boolean') return value
+  if (isMap(value) && isZod3(value)) {
+    warnings.push(`${where} is a Zod 3 schema, so it is not enforced. Run "npm install zod@4" and import { z } from 'zod'.`)
+    return undefined
   }
-  return fromLibrary(value, where)
+  const convert = isMap(value) ? converterOf(value, file) : null
+  if (convert !== null) return convert()
+  warnings.push(`${where} cannot be turned into JSON Schema, so it is not enforced. Use Zod 4 or a JSON Schema object.`)
+  return undefined
 }
 
-function fromLibrary(value: Record<string, unknown>, where: string): SchemaResult {
+function converterOf(value: Members, file: string): Convert | null {
+  if ('_zod' in value) return methodOf(value, 'toJSONSchema', ZOD_OPTIONS) ?? projectZod(value, file)
   const standard = value['~standard']
-  const converter = isMap(standard) ? standard['jsonSchema'] : undefined
-  if (isMap(converter) && typeof converter['input'] === 'function') {
-    return { schema: (converter['input'] as (options: unknown) => unknown)({ target: DIALECT }) }
-  }
-  for (const name of ['toJSONSchema', 'toJsonSchema', 'toJSON']) {
-    const method = value[name]
-    if (typeof method === 'function') return { schema: Reflect.apply(method, value, []) as unknown }
-  }
-  return standard === undefined ? { schema: value } : unknownSchema(where)
+  return (
+    (isMap(standard) && isMap(standard['jsonSchema']) ? methodOf(standard['jsonSchema'], 'input', { target: DIALECT }) : null) ??
+    methodOf(value, 'toJSONSchema') ?? methodOf(value, 'toJsonSchema') ?? methodOf(value, 'toJSON') ??
+    (standard === undefined ? () => value : null)
+  )
 }
 
-function unknownSchema(where: string): SchemaResult {
-  return {
-    schema: undefined,
-    warning: `${where} cannot be turned into JSON Schema, so it is not enforced. Use Zod 4 or a JSON Schema object.`,
-  }
-}
-
-function isZod3(value: Record<string, unknown>): boolean {
+function isZod3(value: Members): boolean {
   return '_def' in value && typeof value['safeParse'] === 'function' && !('_zod' in value)
 }
 
-function fromZod(schema: Record<string, unknown>, file: string): unknown {
-  const own = schema['toJSONSchema']
-  if (typeof own === 'function') return Reflect.apply(own, schema, [ZOD_OPTIONS]) as unknown
-  return projectConverter(file)(schema, ZOD_OPTIONS)
+function methodOf(holder: Members, name: string, ...given: unknown[]): Convert | null {
+  const method = holder[name]
+  return typeof method === 'function' ? () => Reflect.apply(method, holder, given) as unknown : null
 }
 
-function projectConverter(file: string): ToJsonSchema {
+function projectZod(schema: Members, file: string): Convert {
   const require = createRequire(file)
   for (const name of ['zod', 'zod/v4', 'zod/v4/core']) {
     try {
-      const { toJSONSchema } = require(name) as { toJSONSchema?: ToJsonSchema }
-      if (typeof toJSONSchema === 'function') return toJSONSchema
+      const { toJSONSchema } = require(name) as { toJSONSchema?: (schema: unknown, options: unknown) => unknown }
+      if (toJSONSchema !== undefined) return () => toJSONSchema(schema, ZOD_OPTIONS)
     } catch {
       // Not in this version of zod: the next name, or the error below.
     }

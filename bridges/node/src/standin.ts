@@ -12,7 +12,6 @@ export async function resolve(name, context, next) {
   try { return await next(name, context) } catch { return next(${JSON.stringify(STAND_IN)}, context) }
 }`
 
-type Resolve = (name: string, ...rest: unknown[]) => string
 type SyncResolve = (name: string, context: unknown, next: (name: string, context: unknown) => unknown) => unknown
 
 /** Install the stand-in for `import` and `require`. Call it after tsx, which compiles what it resolves to. */
@@ -21,7 +20,7 @@ export function installStandIn(): void {
   const { registerHooks } = nodeModule as { registerHooks?: (hooks: { resolve: SyncResolve }) => void }
   if (registerHooks === undefined) nodeModule.register(`data:text/javascript,${encodeURIComponent(HOOKS)}`)
   else registerHooks({ resolve: (name, context, next) => orStandIn(name, STAND_IN, (each) => next(each, context)) })
-  const loader = nodeModule.Module as unknown as { _resolveFilename: Resolve }
+  const loader = nodeModule.Module as unknown as { _resolveFilename: (name: string, ...rest: unknown[]) => string }
   const original = loader._resolveFilename
   loader._resolveFilename = function (this: unknown, name, ...rest) {
     return orStandIn(name, fileURLToPath(STAND_IN), (each) => Reflect.apply(original, this, [each, ...rest]))
@@ -29,10 +28,10 @@ export function installStandIn(): void {
 }
 
 function orStandIn<Result>(name: string, standIn: string, resolve: (name: string) => Result): Result {
-  if (!NAMES.includes(name)) return resolve(name)
   try {
     return resolve(name)
-  } catch {
-    return resolve(standIn)
+  } catch (error) {
+    if (NAMES.includes(name)) return resolve(standIn)
+    throw error
   }
 }

@@ -1,4 +1,4 @@
-"""Bytes: the two descriptors of the channel, frames on them (PS-2, PS-3), and noticing that the host has gone."""
+"""The channel to the host: its descriptors, frames on them (PS-2, PS-3) and messages in these (PS-4)."""
 
 from __future__ import annotations
 
@@ -8,41 +8,32 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgpack
+
+from polystep_runner.codec import ChannelBroken, lenient, unpack, unpack_head
+from polystep_runner.errors import PolystepError, error_from_wire, safe_text
 
 FRAME_BYTES_MAX: Final = 16_777_216
-_READ_BYTES: Final = 262_144
-_FLUSH_BYTES: Final = 65_536
-"""Frames wait for the end of the tick unless they are more than a pipe holds."""
-_HEAD_BYTES: Final = 256
-"""Kept of a frame that is too large: enough for its kind and id."""
-_HANGUP_GRACE_S: Final = 0.25
-"""What the event loop gets to read the last frames before a hang-up ends the process."""
+_FLUSH_BYTES: Final = 65_536  # frames wait for the end of the tick unless they are more than a pipe holds
+_HEAD_BYTES: Final = 256  # kept of a frame that is too large: enough for its kind and id
+_WAITING_BYTES_MAX: Final = 8_388_608  # of what the host has yet to read; then log lines and spans are dropped
+_HANGUP_GRACE_S: Final = 0.25  # for the event loop to read the last frames before a hang-up ends the process
 
-
-class ChannelBroken(Exception):
-    """What arrived is not this protocol (PS-4.4); nothing after it can be trusted."""
+Finish = Callable[[PolystepError | None, object], None]
 
 
 def take_descriptors(kind: str) -> tuple[int, int]:
-    """Return the descriptors to read and to write, out of reach of user code and its child processes.
-
-    Raises:
-        OSError: The host did not open them.
-
-    Source: PS-2.1 to PS-2.3.
-    """
-    if kind == "stdio":
+    """Return what to read and what to write, out of reach of user code and its children; OSError: not opened."""
+    reading, writing = 3, 4
+    if kind == "stdio":  # PS-2.2
         if os.isatty(0):
             raise OSError("standard input is a terminal")
         reading, writing = os.dup(0), os.dup(1)
         os.dup2(2, 1)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.close(nothing)
-    else:
-        reading, writing = 3, 4
+        _point_at_nothing(0)
     for descriptor in (reading, writing):
         os.set_inheritable(descriptor, False)
         os.set_blocking(descriptor, False)
@@ -59,99 +50,128 @@ class Splitter:
 
     def feed(self, data: bytes) -> list[tuple[bytearray, bool]]:
         """Return `(frame, whole)` for each frame that is complete now; not whole: only the head of one too large."""
-        buffer = self._buffer
+        buffer, frames = self._buffer, list[tuple[bytearray, bool]]()
         buffer += data
-        frames: list[tuple[bytearray, bool]] = []
-        start = self._dropped(0)
-        while len(buffer) - start >= 4:
-            size = int.from_bytes(buffer[start : start + 4], "big")
+        while True:
+            dropped = min(self._drop_bytes, len(buffer))
+            del buffer[:dropped]
+            self._drop_bytes -= dropped
+            if len(buffer) < 4:
+                return frames
+            size = int.from_bytes(buffer[:4], "big")
             if size == 0:
                 raise ChannelBroken("a frame of length 0")
             whole = size <= self.frame_bytes_max
-            needed = size if whole else min(size, _HEAD_BYTES)
-            if len(buffer) - start - 4 < needed:
-                break
-            frames.append((buffer[start + 4 : start + 4 + needed], whole))
-            self._drop_bytes = size - needed
-            start = self._dropped(start + 4 + needed)
-        del buffer[:start]
-        return frames
-
-    def _dropped(self, start: int) -> int:
-        skipped = min(self._drop_bytes, len(self._buffer) - start)
-        self._drop_bytes -= skipped
-        return start + skipped
+            end = 4 + (size if whole else min(size, _HEAD_BYTES))
+            if len(buffer) < end:
+                return frames
+            frames.append((buffer[4:end], whole))
+            del buffer[:end]
+            self._drop_bytes = size + 4 - end
 
 
 class Channel:
-    """Reads frames as they come and writes all frames of one tick at once. Lives on the event loop's thread."""
+    """The bridge's end. Any thread may `request`, `notify` and `log`; all else belongs to the event loop's."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, reading: int, writing: int, on_frame: Callable[[bytearray, bool], None]
-    ) -> None:
-        self.splitter = Splitter()
-        self.waiting_bytes = 0
-        """Not yet taken by the host."""
-        self._loop = loop
-        self._reading = reading
-        self._writing = writing
-        self._on_frame = on_frame
-        self._frames: list[bytes] = []
-        self._rest = memoryview(b"")
-        self._flush_due = False
+    def __init__(self, loop: asyncio.AbstractEventLoop, reading: int, writing: int) -> None:
+        self.loop, self._reading, self._writing = loop, reading, writing
+        self.on_request: Callable[[int, object, object], None]
+        self.on_cancel: Callable[[str, str], None]
+        self._thread = threading.get_ident()
+        self._lock = threading.RLock()  # what a run sends stays in its order, whichever threads it uses (PS-8.6)
+        self._pack, self._splitter, self._unsent = msgpack.Packer().pack, Splitter(), bytearray()
+        self._flush_due = self._is_blocked = self._open = False
+        self._waiting: dict[int, Finish] = {}
+        self._last_id = self._lost = 0
+        loop.add_reader(reading, self._readable)
+        # Sees the host's end also while user code blocks the event loop.
+        threading.Thread(target=_exit_on_hangup, args=(reading,), name="polystep-hangup", daemon=True).start()
+        os.register_at_fork(after_in_child=self._leave_to_parent)
 
-    def start(self) -> None:
-        """Begin to read, and to watch for the host's end also while user code blocks the event loop."""
-        self._loop.add_reader(self._reading, self._readable)
-        threading.Thread(target=_exit_on_hangup, args=(self._reading,), name="polystep-hangup", daemon=True).start()
+    def open(self, frame_bytes_max: int) -> None:
+        """After hello: take the agreed frame size, and let more than answers through (PS-3.2, PS-5.4)."""
+        self._splitter.frame_bytes_max = min(frame_bytes_max, FRAME_BYTES_MAX)
+        self._open = True
 
-    def send(self, body: bytes) -> None:
-        """Queue one frame. Bounded by the runs the host gives us, and by `Peer` for what they log."""
-        self._frames += (len(body).to_bytes(4, "big"), body)
-        self.waiting_bytes += len(body) + 4
-        if self.waiting_bytes > _FLUSH_BYTES:
-            self.flush()
-        elif not self._flush_due:
-            self._flush_due = True
-            self._loop.call_soon(self.flush)
+    def is_here(self) -> bool:
+        """Whether the caller runs on the event loop's thread."""
+        return threading.get_ident() == self._thread
 
-    def flush(self) -> None:
-        """Write what the pipe takes now; the rest follows when it takes more."""
-        self._flush_due = False
-        if not self._rest:
-            self._write()
+    def request(self, method: str, params: dict[str, Any], finish: Finish) -> None:
+        """Send a request whose `params` are plain; `finish(error, result)` is called with its answer."""
+        with self._lock:
+            self._last_id += 1
+            self._send([0, self._last_id, method, params])
+            self._waiting[self._last_id] = finish
+
+    def answer(self, id: int, result: object, error: PolystepError | None = None) -> None:
+        """Answer a request with a plain value or an error; what is too large is replaced by that error (PS-3.3)."""
+        try:
+            self._send([1, id, None, result] if error is None else [1, id, error.to_wire(), None])
+        except PolystepError as too_large:
+            self._send([1, id, too_large.to_wire(), None])
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Send a notification whose `params` are plain, or drop and count it (PS-8.10)."""
+        with self._lock:
+            if len(self._unsent) > _WAITING_BYTES_MAX or not self._open:
+                self._lost += self._open
+                return
+            lost, self._lost = self._lost, 0
+            if lost:
+                text = f"{lost} log lines were dropped: they came faster than they are read."
+                self.log(None, "warn", text, {}, "output")
+            try:
+                self._send([2, method, params])
+            except PolystepError as error:
+                if not str(params.get("message")).startswith("polystep left out"):  # else not even this fits
+                    self.log(None, "warn", f"polystep left out a {method}: {error.message}", {}, "output")
+
+    def log(self, run: Any, level: str, message: object, fields: Mapping[Any, Any], source: str) -> None:
+        """Send a log line of `run`, if it is one of a run; never raises (PS-8.7)."""
+        params = {"level": level, "message": safe_text(message), "source": source} | ({"run": run.id} if run else {})
+        params |= {"time_ms": time.time_ns() // 1_000_000, **({"fields": lenient(fields)} if fields else {})}
+        self.notify("log", params)
 
     def drain(self) -> None:
         """Write everything, waiting for the host to take it; for the last answer before an exit."""
-        self._loop.remove_writer(self._writing)
         os.set_blocking(self._writing, True)
-        while self._rest or self._frames:
-            self._write()
+        while self._unsent:
+            self._flush()
 
-    def _write(self) -> None:
-        if not self._rest:
-            self._rest = memoryview(b"".join(self._frames))
-            self._frames.clear()
-        try:
-            written = os.write(self._writing, self._rest) if self._rest else 0
-        except BlockingIOError:
-            written = 0
-        except OSError:  # the host has closed its end
-            os._exit(0)
-        self.waiting_bytes -= written
-        self._rest = self._rest[written:]
-        if self._rest:
-            self._loop.add_writer(self._writing, self._writable)
+    def _send(self, message: list[Any]) -> None:
+        with self._lock:
+            body, bytes_max = self._pack(message), self._splitter.frame_bytes_max
+            if len(body) > bytes_max:
+                what = {0: message[2], 1: "answer", 2: message[1]}[message[0]]
+                text = f"This {what} takes {len(body)} bytes; {bytes_max} are allowed. "
+                raise PolystepError("frame_too_large", text + "Store large data elsewhere and send where it is.")
+            self._unsent += len(body).to_bytes(4, "big") + body
+            is_here = self.is_here()
+            if is_here and len(self._unsent) > _FLUSH_BYTES:
+                self._flush()
+            elif not self._flush_due:
+                self._flush_due = True
+                (self.loop.call_soon if is_here else self.loop.call_soon_threadsafe)(self._flush)
 
-    def _writable(self) -> None:
-        self._loop.remove_writer(self._writing)
-        self._write()
-        if not self._rest and self._frames:
-            self.flush()
+    def _flush(self) -> None:
+        """Write what the host takes now; the rest follows when it takes more."""
+        with self._lock:
+            try:
+                del self._unsent[: os.write(self._writing, self._unsent)]
+            except BlockingIOError:
+                pass
+            except OSError:  # the host has closed its end
+                os._exit(0)
+            if self._unsent:
+                self.loop.add_writer(self._writing, self._flush)
+            elif self._is_blocked:
+                self.loop.remove_writer(self._writing)
+            self._flush_due = self._is_blocked = bool(self._unsent)
 
     def _readable(self) -> None:
         try:
-            data = os.read(self._reading, _READ_BYTES)
+            data = os.read(self._reading, 4 * _FLUSH_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -159,11 +179,47 @@ class Channel:
         if not data:
             os._exit(0)  # PS-2.5: nothing that is still running has anyone to tell
         try:
-            for frame, whole in self.splitter.feed(data):
+            for frame, whole in self._splitter.feed(data):
                 self._on_frame(frame, whole)
         except ChannelBroken as error:
             os.write(2, f"polystep runner: the host sent {error}; the channel is closed.\n".encode())
             os._exit(1)
+
+    def _on_frame(self, frame: bytearray, whole: bool) -> None:
+        refusal = None if whole else PolystepError("frame_too_large", "The message is larger than agreed in hello.")
+        try:
+            message = unpack(frame) if whole else unpack_head(frame)
+        except ValueError as error:
+            message, refusal = unpack_head(frame), PolystepError("invalid_value", f"It can't be read: {error}")
+        match message:
+            case [0, id, method, params] if type(message[0]) is type(id) is int:
+                try:
+                    self.on_request(id, method, params) if refusal is None else self.answer(id, None, refusal)
+                except PolystepError as error:
+                    self.answer(id, None, error)
+                except Exception as error:  # noqa: BLE001 - every request is answered, and the frames behind it are read
+                    self.answer(id, None, PolystepError("internal", f"The runner failed: {safe_text(error)}"))
+            case [1, id, error, result] if type(message[0]) is type(id) is int:
+                finish = self._waiting.pop(id, None)
+                if finish is not None:
+                    finish(refusal or (error if error is None else error_from_wire(error)), result)
+            case [2, method, params] if type(message[0]) is int:
+                if method == "cancel" and isinstance(params, dict) and isinstance(params.get("run"), str):
+                    self.on_cancel(params["run"], safe_text(params.get("reason") or "no reason was given"))
+            case _:
+                raise ChannelBroken("a frame that is no message")
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child, point the channel's descriptors at nothing (PS-2.2)."""
+        _point_at_nothing(self._reading)
+        _point_at_nothing(self._writing)
+        self._lock = threading.RLock()  # the other may be held by a thread that exists in the parent only
+
+
+def _point_at_nothing(descriptor: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, descriptor, inheritable=descriptor == 0)
+    os.close(nothing)
 
 
 def _exit_on_hangup(reading: int) -> None:
@@ -171,8 +227,7 @@ def _exit_on_hangup(reading: int) -> None:
     # unread frames from spinning this thread.
     watched = select.poll()
     watched.register(reading, 0 if sys.platform == "linux" else select.POLLIN)
-    ended = select.POLLHUP | select.POLLERR | select.POLLNVAL
-    while not any(flags & ended for _, flags in watched.poll()):
+    while not any(flags & ~select.POLLIN for _, flags in watched.poll()):
         time.sleep(_HANGUP_GRACE_S)
     time.sleep(_HANGUP_GRACE_S)
     os._exit(0)

@@ -3,80 +3,75 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time
 from enum import Enum
 from math import isfinite
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from uuid import UUID
 
 import msgpack
 
 from polystep_runner.errors import PolystepError, describe, safe_text
 
-INTEGER_MAX: Final = 2**53 - 1
-DEPTH_MAX: Final = 100
+_INTEGER_MAX: Final = 2**53 - 1
+_DEPTH_MAX: Final = 100
 _LENIENT_DEPTH_MAX: Final = 4
 """How deep a log field is searched for the parts that can be sent; below it the part is sent as text."""
-_TIMESTAMP_HEADS: Final = (b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff")
-
-_BASES: Final[tuple[tuple[type, Callable[[Any], Any]], ...]] = (
-    (str, str.__str__),
+_CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
+    (Enum, lambda value: value.value),
+    (datetime | date | time, lambda value: value.isoformat()),
+    (UUID, str),
+    (bytes | bytearray | memoryview, bytes),
+    (str, str.__str__),  # of subclasses, whatever they override
     (int, int.__int__),
     (float, float.__float__),
 )
-"""How a subclass of each becomes the plain type, whatever it overrides."""
-
 _HINTS: Final = {
-    "set": "send sorted(value) or list(value)",
-    "frozenset": "send sorted(value) or list(value)",
-    "Decimal": "send str(value), or float(value) if rounding is fine",
-    "complex": "send [value.real, value.imag]",
-    "timedelta": "send value.total_seconds()",
-    "coroutine": "await it first",
-    "generator": "send list(value)",
-}
+    "set": "send list(value)", "Decimal": "send str(value)", "timedelta": "send value.total_seconds()",
+    "Call": "await it first", "coroutine": "await it first",
+}  # fmt: skip
+
+
+class ChannelBroken(ValueError):
+    """What arrived is not this protocol (PS-4.4); nothing after it can be trusted."""
 
 
 class _Refused(Exception):
     """Collects the path while it unwinds, so that values that are fine pay nothing for it."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.trail: list[tuple[int, object]] = []
+        self.reason, self.trail = reason, list[tuple[int, object]]()
 
     def error(self, root: str) -> PolystepError:
-        """The error that user code sees, with the path of the first repetition where a value contains itself."""
-        seen: set[int] = set()
-        path = root
-        reason = self.reason
+        path, reason, seen = root, self.reason, set[int]()
         for container, key in reversed(self.trail):
-            if container in seen:
+            if container in seen:  # the path ends where the value first contains itself
                 reason = "it contains itself; send its id instead"
                 break
             seen.add(container)
-            path += _segment(key)
+            path += f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{safe_text(repr(key))}]"
         return PolystepError("invalid_value", f"{path} can't be sent: {reason}", data={"path": path})
 
 
-def plain(value: object, root: str) -> Any:
-    """Copy `value` into what the protocol carries: None, bool, int, float, str, bytes, list, dict with text keys.
-
-    Args:
-        value: Anything; dates, UUIDs, enums, dataclasses, pydantic models, named tuples and mappings are converted.
-        root: What the value is called in a refusal's path, such as `data`.
-
-    Raises:
-        PolystepError: `invalid_value`, naming the type and the path. Source: PS-3.4 to PS-3.9.
-    """
+def plain(value: object, root: str, walk: Callable[[Any], Any] | None = None) -> Any:
+    """Copy any value into what the protocol carries, or raise `invalid_value` with a path from `root` (PS-3.9)."""
     try:
-        return _walk(value, 0)
+        return (walk or _walk)(value)
     except _Refused as refusal:
         raise refusal.error(root) from None
     except Exception as error:  # converting calls user code: properties, items(), isoformat()
         message = f"{root} can't be read: {type(error).__name__}: {safe_text(error)}"
         raise PolystepError("invalid_value", message, data={"path": root}) from error
+
+
+def plain_name(value: object, root: str) -> str:
+    """A group, key, topic or id: text, or a number as text; others raise `invalid_params` (PS-8.3)."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise PolystepError("invalid_params", f"{root} must be text, it is {type(value).__name__}.")
+    return str(plain(value, root, _key))
 
 
 def lenient(value: object, depth: int = 0) -> Any:
@@ -85,166 +80,109 @@ def lenient(value: object, depth: int = 0) -> Any:
         return describe(value)
     try:
         return _walk(value, depth)
-    except Exception:  # noqa: BLE001 - a log call never fails user code (PS-8.3), whatever its fields do
+    except Exception:  # noqa: BLE001 - whatever user code does while it is read (PS-8.7)
         pass
-    try:
+    with suppress(Exception):
         if depth < _LENIENT_DEPTH_MAX and isinstance(value, Mapping):
             return {safe_text(key): lenient(item, depth + 1) for key, item in value.items()}
         if depth < _LENIENT_DEPTH_MAX and isinstance(value, list | tuple | set | frozenset):
             return [lenient(item, depth + 1) for item in value]
-    except Exception:  # noqa: BLE001 - same promise
-        pass
     return safe_text(value)
 
 
 def unpack(data: bytes | bytearray) -> Any:
-    """Read one message.
+    """Read one message; raises ValueError for what PS-3.11 refuses."""
+    message = msgpack.unpackb(data, ext_hook=_refuse_extension)
+    # The reader lets timestamps pass (they hold an ff) and keys of bytes (c4 to c6); most messages have none of these.
+    if b"\xff" in data or b"\xc4" in data or b"\xc5" in data or b"\xc6" in data:
+        values = [message]
+        for value in values:
+            if isinstance(value, dict) and not all(type(key) is str for key in value):
+                raise ValueError("A map's keys must be text.")
+            if isinstance(value, msgpack.Timestamp):
+                _refuse_extension(-1, b"")
+            values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return message
 
-    Raises:
-        ValueError: Not msgpack, invalid UTF-8, a key that is no text, or an extension type (PS-3.7).
-    """
-    value = msgpack.unpackb(data, ext_hook=_refuse_extension)
-    if b"\xff" in data and any(head in data for head in _TIMESTAMP_HEADS):
-        _refuse_timestamps(value)
-    return value
 
-
-def unpack_head(data: bytes | bytearray) -> tuple[object, object]:
-    """Kind and id of a message whose rest can't be read.
-
-    Raises:
-        ValueError: Not even these can be read.
-    """
+def unpack_head(data: bytes | bytearray) -> list[Any]:
+    """A message whose rest can't be used: kind and id, nothing more (PS-4.5)."""
     reader = msgpack.Unpacker()
     reader.feed(bytes(data[:256]))
     try:
-        reader.read_array_header()
-        return reader.unpack(), reader.unpack()
-    except msgpack.OutOfData as error:
-        raise ValueError("The message ends before its id.") from error
+        size, kind = reader.read_array_header(), reader.unpack()
+        return [kind, None, None] if size == 3 else [kind, reader.unpack(), *[None] * min(size - 2, 3)]
+    except Exception as error:
+        raise ChannelBroken("a message that ends before its id") from error
 
 
-def _walk(value: Any, depth: int) -> Any:
+def _refuse_extension(code: int, _data: bytes) -> Any:
+    raise ValueError(f"The msgpack extension type {code} is not used here.")
+
+
+def _walk(value: Any, depth: int = 0) -> Any:
     kind = type(value)
     if kind is str:
-        return value if value.isascii() else _checked_text(value)
+        return value if value.isascii() else _key(value)
     if value is None or kind is bool or kind is bytes:
         return value
     if kind is int:
-        if -INTEGER_MAX <= value <= INTEGER_MAX:
+        if -_INTEGER_MAX <= value <= _INTEGER_MAX:
             return value
         raise _Refused("this int is beyond ±(2^53-1), which not every language can hold; send str(value)")
     if kind is float:
         if isfinite(value):
             return value
         raise _Refused(f"the float {value} has no JSON form; send None")
-    if kind is dict:
-        return _map(value, depth)
-    if kind is list or kind is tuple:
-        return _list(value, depth)
-    return _convert(value, depth)
+    return _members(value, depth) if kind is dict or kind is list or kind is tuple else _converted(value, depth)
 
 
-def _map(value: Mapping[Any, Any], depth: int) -> dict[str, Any]:
-    if depth >= DEPTH_MAX:
-        raise _Refused(f"it is nested more than {DEPTH_MAX} deep")
-    plain_map = {}
+def _members(value: Any, depth: int) -> Any:
+    if depth >= _DEPTH_MAX:
+        raise _Refused(f"it is nested more than {_DEPTH_MAX} deep")
     key: Any = None
+    plain_list: list[Any] = []
+    plain_map: dict[str, Any] = {}
     try:
+        if type(value) is list or (type(value) is not dict and not isinstance(value, Mapping)):
+            for item in value:
+                plain_list.append(_walk(item, depth + 1))  # noqa: PERF401 - its length is where a refusal happened
+            return plain_list
         for key, item in value.items():
             name = key if type(key) is str and key.isascii() else _key(key)
             plain_map[name] = item if type(item) is str and item.isascii() else _walk(item, depth + 1)
+        return plain_map
     except _Refused as refusal:
-        refusal.trail.append((id(value), key))
+        refusal.trail.append((id(value), key if isinstance(value, Mapping) else len(plain_list)))
         raise
-    return plain_map
 
 
-def _list(value: list[Any] | tuple[Any, ...], depth: int) -> list[Any]:
-    if depth >= DEPTH_MAX:
-        raise _Refused(f"it is nested more than {DEPTH_MAX} deep")
-    plain_list: list[Any] = []
-    try:
-        for item in value:
-            plain_list.append(_walk(item, depth + 1))  # noqa: PERF401 - its length is where a refusal happened
-    except _Refused as refusal:
-        refusal.trail.append((id(value), len(plain_list)))
-        raise
-    return plain_list
-
-
-def _convert(value: Any, depth: int) -> Any:
-    if isinstance(value, Enum):
-        return _walk(value.value, depth)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
-    fields = _fields(value)
-    if fields is not None:
-        return _walk(fields, depth)
-    if isinstance(value, Mapping):
-        return _map(value, depth)
-    if isinstance(value, list | tuple):
-        return _list(value, depth)
-    for base, exact in _BASES:
-        if isinstance(value, base):
-            return _walk(exact(value), depth)
+def _converted(value: Any, depth: int) -> Any:
+    for types, conversion in _CONVERSIONS:
+        if isinstance(value, types):
+            return _walk(conversion(value), depth)
     name = type(value).__name__
-    hint = _HINTS.get(name, "turn it into a dict, list, text or number first")
-    raise _Refused(f"values of type {name} have no JSON form; {hint}")
-
-
-def _fields(value: Any) -> Any:
-    """What a pydantic model, dataclass or named tuple holds; None for other values."""
-    if isinstance(value, type):
-        return None
-    if callable(getattr(value, "model_dump", None)):
+    if callable(getattr(value, "model_dump", None)) and not isinstance(value, type):
         try:
-            return value.model_dump(mode="json")
+            members = value.model_dump(mode="json")
         except Exception as error:
-            raise _Refused(f"model_dump of {type(value).__name__} failed: {safe_text(error)}") from error
-    if dataclasses.is_dataclass(value):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    return value._asdict() if isinstance(value, tuple) and hasattr(value, "_asdict") else None
+            raise _Refused(f"model_dump of {name} failed: {safe_text(error)}") from error
+        return _walk(members, depth)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _walk({field.name: getattr(value, field.name) for field in dataclasses.fields(value)}, depth)
+    if isinstance(value, Mapping | list | tuple):
+        return _members(value._asdict() if hasattr(value, "_asdict") else value, depth)
+    raise _Refused(f"values of type {name} have no JSON form; {_HINTS.get(name, 'turn it into plain data first')}")
 
 
 def _key(key: object) -> str:
-    if isinstance(key, Enum):
-        return _key(key.value)
+    """Text as it is, if it is valid; what else JSON can write as a key, as JSON would (PS-3.6)."""
+    key = key.value if isinstance(key, Enum) else key
     if isinstance(key, str):
-        return _checked_text(str.__str__(key))
-    if key is None or isinstance(key, bool):
-        return {None: "null", True: "true", False: "false"}[key]
-    if isinstance(key, int | float):
-        return repr(key)
+        try:
+            return str.__str__(key).encode().decode()
+        except UnicodeEncodeError:
+            raise _Refused("the text holds half a surrogate pair, which is not valid Unicode") from None
+    if key is None or isinstance(key, int) or (isinstance(key, float) and isfinite(key)):
+        return json.dumps(key)
     raise _Refused(f"keys of type {type(key).__name__} have no JSON form; use text")
-
-
-def _checked_text(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _Refused("the text holds half a surrogate pair, which is not valid Unicode") from None
-    return text
-
-
-def _segment(key: object) -> str:
-    if isinstance(key, str) and key.isidentifier():
-        return f".{key}"
-    return f"[{safe_text(repr(key))}]"
-
-
-def _refuse_extension(code: int, _data: bytes) -> NoReturn:
-    raise ValueError(f"The msgpack extension type {code} is not used here.")
-
-
-def _refuse_timestamps(value: object) -> None:
-    # The reader turns extension type -1 into a Timestamp before the hook above can refuse it.
-    if isinstance(value, msgpack.Timestamp):
-        _refuse_extension(-1, b"")
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in items:
-        _refuse_timestamps(item)

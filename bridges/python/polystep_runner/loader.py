@@ -1,203 +1,177 @@
-"""From a file to a handler that can be called (PS-6): import names, siblings, and what went wrong, in words."""
+"""From a file to a step that can be run (PS-6): imports it, whatever its path, and makes its config a plain value."""
 
 from __future__ import annotations
 
-import functools
-import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, SourceFileLoader
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, Final
 
-from polystep_runner.errors import PolystepError, describe
-from polystep_runner.schema import exported, fields_of, functions_of
+from polystep_runner.codec import plain
+from polystep_runner.errors import PolystepError, failure_of, safe_text
+
+_LISTS: Final = (list, tuple)
 
 
 class Function:
-    """A handler or middleware, looked at once: `is_async`, and how many arguments it takes."""
-
-    __slots__ = ("call", "is_async", "required", "takes")
+    """A handler or middleware, looked at once: `is_async`, and how many arguments it `takes` and `requires`."""
 
     def __init__(self, call: Callable[..., Any], args_max: int) -> None:
         self.call = call
-        self.is_async = inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
-            getattr(call, "__call__", None)  # noqa: B004 - an object with an async __call__ is meant
-        )
-        try:
+        self.is_async = any(map(inspect.iscoroutinefunction, (call, getattr(call, "__call__", None))))  # noqa: B004
+        self.takes = self.requires = args_max
+        with suppress(TypeError, ValueError):  # some callables written in C have no signature
             parameters = inspect.signature(call).parameters.values()
-        except (TypeError, ValueError):  # some callables written in C have no signature
-            self.takes = self.required = args_max
-            return
-        placed = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-        endless = any(each.kind is each.VAR_POSITIONAL for each in parameters)
-        self.takes = args_max if endless else min(len(placed), args_max)
-        self.required = sum(each.default is each.empty for each in placed)
+            placed = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+            self.requires = sum(each.default is each.empty for each in placed)
+            if all(each.kind is not each.VAR_POSITIONAL for each in parameters):
+                self.takes = min(len(placed), args_max)
 
 
 class LoadedStep:
     """A step file that was imported."""
 
-    __slots__ = ("config", "handler", "middleware", "warnings")
-
     def __init__(self, module: ModuleType, file: str) -> None:
-        if getattr(module, "config", None) is None:
+        config, handler = getattr(module, "config", None), getattr(module, "handler", None)
+        if config is None:
             raise PolystepError("load_failed", f'{file} has no config: add config = {{"type": …, "name": …}}.')
-        fields = fields_of(module.config)
-        handler = getattr(module, "handler", None)
+        if not isinstance(config, Mapping):
+            config = {name: value for name, value in vars(config).items() if not name.startswith("_")}
+        middleware = config.get("middleware") or ()
+        middleware = middleware if isinstance(middleware, _LISTS) else [middleware]
         self.handler = Function(handler, 2) if callable(handler) else None
-        self.middleware = [Function(each, 3) for each in functions_of(fields.get("middleware"))]
+        self.middleware = [Function(each, 3) for each in middleware]
         self.warnings: list[str] = []
-        self.config = exported(fields, self.warnings)
+        plain_members = {str(key): self._member(str(key), value) for key, value in config.items()}
+        self.config = {key: value for key, value in plain_members.items() if value is not None}
+
+    def _member(self, key: str, value: Any) -> Any:
+        """A member of the config as a plain value; None leaves it out (PS-6.2)."""
+        where = f"config.{key}"
+        if key == "responseSchema" and isinstance(value, Mapping):
+            return {str(status): self._schema(schema, f"{where}.{status}") for status, schema in value.items()}
+        if key in ("bodySchema", "input", "schema"):
+            return self._schema(value, where)
+        if value is not None and key in ("middleware", "canAccess"):
+            return len(self.middleware) if key == "middleware" else True
+        return None if callable(value) else plain(_without_functions(value), where)
+
+    def _schema(self, value: Any, where: str) -> Any:
+        """JSON Schema of the input side; None, with a warning, for what has none."""
+        if value is None or isinstance(value, bool | Mapping):
+            return plain(_without_functions(value), where)
+        try:
+            describing = getattr(value, "model_json_schema", None) or getattr(value, "json_schema", None)
+            if not callable(describing):
+                from pydantic import TypeAdapter  # optional: only where the user's environment has it
+
+                describing = TypeAdapter(value).json_schema
+            return plain(describing(mode="validation"), where)
+        except ImportError:
+            why = "is a Python type, which takes pydantic: add it to requirements.txt, or use a dict."
+        except Exception as error:  # noqa: BLE001 - of pydantic and of user code; one schema must not cost the step
+            why = f"was left out, it has no JSON Schema: {safe_text(error)}"
+        self.warnings.append(f"{where} {why}")
+        return None
 
 
 class Loader:
     """Imports the step files of one project. Each file keeps its module for the life of the process."""
 
     def __init__(self, root: str) -> None:
-        self._root = root = str(Path(root))
+        self._root = Path(root)
         self._siblings: dict[str, dict[str, ModuleType]] = {}
-        """By folder: modules that its steps imported by their bare name."""
+        """By folder with steps: modules that were found in it by their bare name."""
         sys.path.insert(0, root)
-        sys.path_hooks.insert(0, functools.partial(_find_in_project, Path(root)))
-        sys.path_importer_cache.clear()
+        from_cache = SourceFileLoader.get_code
+
+        def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+            """Compile what is the project's own: a cached file is matched by whole seconds, two saves can share one."""
+            path = Path(loader.get_filename(fullname))
+            inside = path.relative_to(root).parts if path.is_relative_to(root) else ("site-packages",)
+            if any(part == "site-packages" or part.startswith(".") for part in inside):
+                return from_cache(loader, fullname)
+            code: CodeType = loader.source_to_code(loader.get_data(str(path)), str(path))
+            return code
+
+        SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
 
     def load(self, file: str) -> LoadedStep:
-        """Import `file`, relative to the project.
-
-        Raises:
-            PolystepError: `load_failed` with `data {name, message, stack}`; other files are not affected.
-        """
+        """Import `file`, relative to the project; raises `load_failed`, which other files do not suffer from."""
         try:
             return LoadedStep(self._module(file), file)
-        except BaseException as error:  # user code may raise anything, SystemExit included
-            data = describe(error)
-            data["message"] = self._explanation(error, data["message"])
-            raise PolystepError("load_failed", data["message"], data=data) from error
+        except BaseException as error:  # user code may raise anything, SystemExit included (PS-6.3)
+            raise failure_of("load_failed", error) from error
 
     def _module(self, file: str) -> ModuleType:
-        path = Path(self._root, file)
+        path, package = self._root / file, None
         if not path.is_file():
             raise FileNotFoundError(f"{file} does not exist.")
-        with self._folder_importable(str(path.parent)):
+        if path.parent != self._root:
+            self._prefer(str(path.parent))
             package = self._package(path.parent)
-            stem = path.name.removesuffix(".py").replace(".", "-")
-            name = f"{package.__name__}.{stem}" if package else stem
-            known = sys.modules.get(name)
-            if known is not None and getattr(known, "__file__", None) == str(path):
-                return known
-            module = _execute(name, path)
-            if package is not None:
-                setattr(package, stem, module)
-            return module
+        stem = path.name.removesuffix(".py").replace(".", "-")
+        name = f"{package.__name__}.{stem}" if package else stem
+        known = sys.modules.get(name)
+        if known is not None and getattr(known, "__file__", None) == str(path):
+            return known
+        loader = SourceFileLoader(name, str(path))
+        spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+        try:
+            loader.exec_module(module)
+        except BaseException:
+            sys.modules.pop(name, None)
+            raise
+        if package is not None:
+            setattr(package, stem, module)
+        return module
 
-    def _package(self, folder: Path) -> ModuleType | None:
-        """The package that relative imports in `folder` start from; None in the project root."""
+    def _package(self, folder: Path) -> ModuleType:
+        """The package that relative imports in `folder` start from."""
         parts = folder.relative_to(self._root).parts
-        if not parts:
-            return None
-        if not any("." in part for part in parts):
-            name = ".".join(parts)
-            try:
-                package = importlib.import_module(name)
-                if str(folder) in list(getattr(package, "__path__", ())):
-                    return package
-            except ModuleNotFoundError as error:
-                if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                    raise
+        name = ".".join(parts)
+        try:
+            package = importlib.import_module(name)
+            if str(folder) in list(getattr(package, "__path__", ())):
+                return package
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise
         # A dot in the folder's name, or a package elsewhere has this name: give the folder one that nobody has.
         name = "project:" + "/".join(parts).replace(".", "-")
         package = sys.modules.setdefault(name, ModuleType(name))
         package.__path__ = [str(folder)]
         return package
 
-    @contextmanager
-    def _folder_importable(self, folder: str) -> Iterator[None]:
+    def _prefer(self, folder: str) -> None:
         """Let a step `import helper` from its own folder, also when another folder has a `helper` too."""
-        if folder == self._root:
-            yield
-            return
-        for other, modules in self._siblings.items():
-            if other != folder:
-                for name in modules:
-                    top = name.partition(".")[0]
-                    if sys.modules.get(name) is modules[name] and _exists_in(folder, top):
-                        del sys.modules[name]
-        own = self._siblings.setdefault(folder, {})
-        sys.modules.update(own)
+        homes = {name: _home(module) for name, module in sys.modules.items() if "." not in name}
+        for name, module in list(sys.modules.items()):
+            top = name.partition(".")[0]
+            home = homes.get(top)
+            if home in self._siblings and home != folder:
+                self._siblings[home][name] = module
+                if Path(folder, f"{top}.py").is_file() or Path(folder, top).is_dir():
+                    del sys.modules[name]
+        sys.modules.update(self._siblings.setdefault(folder, {}))
         # Folders stay importable, for imports inside handlers; the one being loaded comes first among them.
-        others = [entry for entry in sys.path if entry in self._siblings]
-        sys.path[:] = [entry for entry in sys.path if entry not in others]
-        sys.path += [folder, *(entry for entry in others if entry != folder)]
-        before = set(sys.modules)
-        try:
-            yield
-        finally:
-            for name in sys.modules.keys() - before:
-                if _home(name.partition(".")[0]) == folder:
-                    own[name] = sys.modules[name]
-
-    def _explanation(self, error: BaseException, message: str) -> str:
-        if isinstance(error, SyntaxError) and error.filename:
-            return f"{self._relative(error.filename)}:{error.lineno}: {error.msg}"
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            if _exists_in(self._root, error.name.partition(".")[0]):
-                return f"No module named {error.name!r}: the project has no such file."
-            return f"No module named {error.name!r}: add it to requirements.txt and save"
-        if isinstance(error, SystemExit):
-            return "The file leaves the process while it is imported; move the call of exit() into the handler."
-        return message or type(error).__name__
-
-    def _relative(self, path: str) -> str:
-        return path.removeprefix(f"{self._root}/")
+        sys.path[:] = [entry for entry in sys.path if entry not in self._siblings]
+        sys.path += sorted(self._siblings, key=folder.__ne__)
 
 
-class _FreshLoader(SourceFileLoader):
-    """Compiles from source every time.
-
-    A `.pyc` is matched by size and whole seconds, which two quick saves can share; a reload would run the old code.
-    """
-
-    def get_code(self, fullname: str) -> CodeType:
-        path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
-        return code
-
-
-def _find_in_project(root: Path, path: str) -> FileFinder:
-    """A path hook for the project's own folders; packages installed below the root keep their bytecode cache."""
-    folder = Path(path or root)
-    if not folder.is_dir() or not folder.is_relative_to(root):
-        raise ImportError
-    if any(part == "site-packages" or part.startswith(".") for part in folder.relative_to(root).parts):
-        raise ImportError
-    return FileFinder(str(folder), (ExtensionFileLoader, EXTENSION_SUFFIXES), (_FreshLoader, SOURCE_SUFFIXES))
-
-
-def _execute(name: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path, loader=_FreshLoader(name, str(path)))
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} can't be imported.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module
-
-
-def _exists_in(folder: str, name: str) -> bool:
-    return Path(folder, f"{name}.py").is_file() or Path(folder, name).is_dir()
-
-
-def _home(name: str) -> str | None:
+def _home(module: ModuleType) -> str | None:
     """The folder that a top-level module was found in."""
-    module = sys.modules.get(name)
-    places = list(getattr(module, "__path__", ())) or [getattr(module, "__file__", None)]
+    places = list(getattr(module, "__path__", None) or [getattr(module, "__file__", None)])
     return str(Path(places[0]).parent) if places[0] else None
+
+
+def _without_functions(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_functions(item) for key, item in value.items() if not callable(item)}
+    return [_without_functions(item) for item in value if not callable(item)] if isinstance(value, _LISTS) else value

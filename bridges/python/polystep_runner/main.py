@@ -1,52 +1,217 @@
-"""Composes the runner and lives until the host ends it."""
+"""What the host asks of a runner (PS-5 to PS-7): hello, load, run, cancel, drain, shutdown."""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
+import inspect
 import logging
 import os
-import signal
+import re
 import sys
 import threading
-from typing import Final, NoReturn
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, NoReturn
 
-from polystep_runner.channel import take_descriptors
-from polystep_runner.outgoing import OutgoingCalls
-from polystep_runner.output import Output, keep_channel_from_forks
-from polystep_runner.peer import Peer
-from polystep_runner.run import Runner
+import polystep_runner
+from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
+from polystep_runner.codec import lenient, plain
+from polystep_runner.context import CURRENT_RUN, Context, Request, Run
+from polystep_runner.errors import PolystepError, failure_of, safe_text
+from polystep_runner.loader import Function, LoadedStep, Loader
+from polystep_runner.output import Outgoing, Output
 
-_EXIT_GRACE_S: Final = 2.0
-"""After `shutdown`: for the user's atexit functions and threads, before the process ends without them."""
+PROTOCOL: Final = "1.0"
+RUNS_MAX: Final = 128  # more at once only waits longer on one core
+_EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
+_WORDS: Final = {str: "text", int: "a number", list: "an array", dict: "a map"}
 
 
 def main() -> NoReturn:
     """Serve the channel that `POLYSTEP_CHANNEL` names; exits with status 0 after `shutdown` or when the host goes."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
     try:
-        # Taken out: it is none of the steps' business, nor of the processes that they start.
-        reading, writing = take_descriptors(os.environ.pop("POLYSTEP_CHANNEL", "stdio"))
-        loop = asyncio.new_event_loop()
-        peer = Peer(loop, reading, writing)
-        peer.channel.start()
+        channel = Channel(loop, *take_descriptors(os.environ.pop("POLYSTEP_CHANNEL", "stdio")))  # PS-2.6
     except OSError as error:
         sys.exit(f"polystep runner: no channel to the host ({error}). This program is started by `polystep dev`.")
-    asyncio.set_event_loop(loop)
-    output = Output(peer.log)
-    outgoing = OutgoingCalls(lambda span: peer.notify("span", span))
-    runner = Runner(loop, peer, output, outgoing)
-    runner.serve()
-    keep_channel_from_forks(reading, writing, output)
-    # Ctrl-C reaches every process of a terminal; the host decides what stops. Not SIG_IGN: children would inherit it.
-    signal.signal(signal.SIGINT, lambda *_: None)
+    runner = Runner(loop, channel)
     while not runner.stopped:
         try:
             loop.run_forever()
         except (SystemExit, KeyboardInterrupt):
-            continue  # a task of user code raised it; who awaits the task gets it too (PS-7.2)
-    peer.channel.drain()
-    output.release()
-    logging.disable()  # tasks that are cut off here are no news
+            continue  # a task of user code raised it; who awaits the task gets it too (PS-7.3)
     timer = threading.Timer(_EXIT_GRACE_S, os._exit, (0,))
     timer.daemon = True
     timer.start()
+    channel.drain()
+    runner.output.give_back()
+    logging.disable()  # tasks that are cut off here are no news
     sys.exit(0)
+
+
+class Runner:
+    """Answers the host's requests on the event loop's thread; plain `def` handlers run in threads of their own."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, channel: Channel) -> None:
+        self.stopped = False
+        self.output = Output(channel)
+        self._loop, self._channel = loop, channel
+        self._loader: Loader | None = None
+        self._steps: dict[str, LoadedStep] = {}
+        self._runs: dict[str, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()  # also of cancelled runs, whose handlers may go on
+        self._drains: list[int] = []
+        self._threads = ThreadPoolExecutor(RUNS_MAX, "polystep-handler")
+        self._methods: dict[object, Callable[[int, dict[str, Any]], None]] = {
+            "hello": self._hello, "step.load": self._load, "step.run": self._run, "drain": self._drain,
+            "shutdown": self._shutdown,
+        }  # fmt: skip
+        channel.on_request, channel.on_cancel = self._request, self._cancel
+
+    def _request(self, id: int, method: object, params: object) -> None:
+        if (self._loader is None) != (method == "hello"):
+            raise PolystepError("invalid_params", "hello is the first request, and there is only one.")  # PS-5.4
+        if not isinstance(method, str) or method not in self._methods:
+            raise PolystepError("method_not_found", f"This runner has no method {safe_text(method)}.")
+        if not isinstance(params, dict):
+            raise PolystepError("invalid_params", f"The params of {safe_text(method)} must be a map.")
+        self._methods[method](id, params)
+
+    def _hello(self, id: int, params: dict[str, Any]) -> None:
+        theirs = re.fullmatch(r"(\d{1,9})\.\d{1,9}", safe_text(params.get("protocol")))
+        if theirs is None or theirs[1] != PROTOCOL.partition(".")[0]:
+            older = "this runner" if theirs and float(theirs[0]) > float(PROTOCOL) else "the host"
+            message = f"The host speaks protocol {theirs and theirs[0]}, this runner {PROTOCOL}: update {older}."
+            raise PolystepError("protocol_mismatch", message, data={"protocol": PROTOCOL})
+        _require(params, host=dict, project=str, frame_bytes_max=int, features=list)
+        if params["frame_bytes_max"] < 1024:
+            raise PolystepError("invalid_params", "frame_bytes_max must be at least 1024.")
+        self._loader = Loader(params["project"])
+        answer = {
+            "protocol": PROTOCOL, "runner": {"name": "polystep-python", "version": polystep_runner.__version__},
+            "language": "python", "pid": os.getpid(), "runs_max": RUNS_MAX, "frame_bytes_max": FRAME_BYTES_MAX,
+            "features": [],
+        }  # fmt: skip
+        self._channel.answer(id, answer)
+        self._channel.open(params["frame_bytes_max"])
+        self.output.install()
+        Outgoing(self._channel)
+
+    def _load(self, id: int, params: dict[str, Any]) -> None:
+        _require(params, file=str, kind=str)
+        assert self._loader is not None  # since hello
+        try:
+            step = self._steps[params["file"]] = self._loader.load(params["file"])
+        finally:
+            self.output.finish(None)
+        warnings = {"warnings": step.warnings} if step.warnings else {}
+        self._channel.answer(id, {"config": step.config, "handler": step.handler is not None, **warnings})
+
+    def _run(self, id: int, params: dict[str, Any]) -> None:
+        _require(params, run=str, file=str, step=str, type=str, trace_id=str, attempt=int)
+        run, step = Run(params["run"], id, self._channel), self._steps.get(params["file"])
+        if step is None or step.handler is None:
+            raise PolystepError("invalid_params", f"{params['file']} is not loaded, or has no handler.")
+        if run.id in self._runs:
+            raise PolystepError("invalid_params", f"Run {run.id} is open already.")
+        self._runs[run.id] = run
+        run.task = self._loop.create_task(self._attempt(run, step, step.handler, params))
+        self._tasks.add(run.task)
+        run.task.add_done_callback(self._tasks.discard)
+
+    def _cancel(self, id: str, reason: str) -> None:
+        run = self._runs.get(id)
+        if run is not None and run.task is not None:
+            # Answered now, not when the handler ends: it may swallow the cancellation, or be a thread.
+            self._finish(run, None, PolystepError("cancelled", f"The run was cancelled: {reason}."))
+            run.task.cancel()
+
+    def _drain(self, id: int, _params: dict[str, Any]) -> None:
+        self._drains.append(id)
+        self._answer_drains()
+
+    def _shutdown(self, id: int, _params: dict[str, Any]) -> None:
+        self._channel.answer(id, None)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.stopped = True
+        self._loop.stop()
+
+    async def _attempt(self, run: Run, step: LoadedStep, handler: Function, params: dict[str, Any]) -> None:
+        CURRENT_RUN.set(run)
+        result, error, returned = None, None, False
+        try:
+            result = await self._handle(run, step, handler, params)
+            returned = True
+            result = plain(result, "result") if params["type"] == "api" else lenient(result)  # PS-7.7
+        except BaseException as raised:  # user code may raise anything, SystemExit included (PS-7.3)
+            if self.stopped:
+                raise  # the interpreter closes what a shutdown cut off
+            error = raised if returned and isinstance(raised, PolystepError) else failure_of("step_failed", raised)
+        if not run.answered:
+            unnoticed = await run.settle()
+            self._finish(run, result, error or (unnoticed and failure_of("step_failed", unnoticed)))
+
+    def _handle(self, run: Run, step: LoadedStep, handler: Function, params: dict[str, Any]) -> Awaitable[object]:
+        context, value = Context(run, params), params.get("input")
+        is_alone = params["type"] == "cron" and handler.requires < 2  # PS-7.2
+
+        def call(value: object) -> Awaitable[object]:
+            return self._invoke(handler, context) if is_alone else self._invoke(handler, value, context)
+
+        for middleware in reversed(step.middleware):
+            call = functools.partial(self._through, middleware, call, context)
+        return call(Request(value) if params["type"] == "api" and isinstance(value, dict) else value)
+
+    def _through(self, middleware: Function, inner: Callable[..., Any], context: Context, value: object) -> Any:
+        """Call a middleware, whose `next()` or `next(other_request)` goes on to `inner`."""
+
+        def go_on(other: object = value) -> Any:
+            return inner(Request(other) if type(value) is Request and type(other) is dict else other)
+
+        return self._invoke(middleware, value, context, go_on)
+
+    async def _invoke(self, function: Function, *args: Any) -> object:
+        args = args[: function.takes]
+        if function.is_async:
+            return await function.call(*args)
+        context = contextvars.copy_context()
+        try:
+            value, error = await self._loop.run_in_executor(self._threads, context.run, _caught, function.call, args)
+        except asyncio.CancelledError:
+            # The thread goes on until its code returns, so it must not count against those that come.
+            self._threads.shutdown(wait=False)
+            self._threads = ThreadPoolExecutor(RUNS_MAX, "polystep-handler")
+            raise
+        if error is not None:
+            raise error
+        return await value if inspect.isawaitable(value) else value
+
+    def _finish(self, run: Run, result: object, error: PolystepError | None) -> None:
+        if not run.answered:
+            self.output.finish(run)
+            run.answered = True
+            del self._runs[run.id]
+            self._channel.answer(run.request_id, result, error)
+            self._answer_drains()
+
+    def _answer_drains(self) -> None:
+        while self._drains and not self._runs:
+            self._channel.answer(self._drains.pop(), None)
+
+
+def _caught(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    # As a value: a future refuses StopIteration, and SystemExit would end the thread's pool.
+    try:
+        return call(*args), None
+    except BaseException as error:  # noqa: BLE001 - raised again where the handler is awaited
+        return None, error
+
+
+def _require(params: dict[str, Any], **kinds: type) -> None:
+    for name, kind in kinds.items():
+        if type(params.get(name)) is not kind:
+            found = type(params.get(name)).__name__
+            raise PolystepError("invalid_params", f"{name} must be {_WORDS[kind]}, it is {found}.")

@@ -1,30 +1,35 @@
-"""What user code prints and logs becomes `log` notifications of the run that it belongs to (PS-8.3)."""
+"""What user code prints, logs and asks of other servers, told to the host for the run that did it (PS-8.7 to 8.9)."""
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import inspect
 import io
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-from polystep_runner.calls import CURRENT_RUN, Run
-from polystep_runner.errors import TEXT_CHARS_MAX, describe
+from polystep_runner.channel import Channel
+from polystep_runner.context import CURRENT_RUN, Run
+from polystep_runner.errors import TEXT_CHARS_MAX, safe_text
 
-WriteLog = Callable[[Run | None, str, object, Mapping[Any, Any], str], None]
-"""`(run, level, message, fields, source)`; see `Peer.log`."""
+_LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
 
 class _Lines(io.RawIOBase):
     """Cuts what each run writes into lines; a run's last line may lack its end."""
 
-    def __init__(self, descriptor: int, level: str, write_log: WriteLog) -> None:
+    def __init__(self, descriptor: int, level: str, channel: Channel) -> None:
+        self._descriptor, self._level, self._channel = descriptor, level, channel
         self.partial: dict[Run | None, bytes] = {}
-        self._descriptor = descriptor
-        self._level = level
-        self._write_log = write_log
         self._lock = threading.Lock()
 
     def writable(self) -> bool:
@@ -35,94 +40,170 @@ class _Lines(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         run = CURRENT_RUN.get()
-        if run is not None and run.answered:
-            run = None  # a task that outlived its run
-        size = len(data)
+        run = None if run is not None and run.answered else run  # a task may outlive its run
         with self._lock:
             *lines, rest = (self.partial.pop(run, b"") + bytes(data)).split(b"\n")
-            while len(rest) >= TEXT_CHARS_MAX:
-                lines.append(rest[:TEXT_CHARS_MAX])
-                rest = rest[TEXT_CHARS_MAX:]
+            whole = len(rest) - len(rest) % TEXT_CHARS_MAX
+            lines, rest = [*lines, rest[:whole]] if whole else lines, rest[whole:]
             if rest:
                 self.partial[run] = rest
         for line in lines:
             self._log(run, line)
-        return size
+        return len(data)
 
     def finish(self, run: Run | None) -> None:
-        with self._lock:
-            rest = self.partial.pop(run, b"")
-        if rest:
-            self._log(run, rest)
+        if run in self.partial:
+            self._log(run, self.partial.pop(run))
 
     def _log(self, run: Run | None, line: bytes) -> None:
         text = line.decode("utf-8", "replace").removesuffix("\r")
         for start in range(0, len(text) or 1, TEXT_CHARS_MAX):
-            self._write_log(run, self._level, text[start : start + TEXT_CHARS_MAX], {}, "output")
+            self._channel.log(run, self._level, text[start : start + TEXT_CHARS_MAX], {}, "output")
 
 
-class _Records(logging.Handler):
-    """Sends the records of the standard `logging` package."""
-
-    def __init__(self, write_log: WriteLog) -> None:
-        super().__init__()
-        self._write_log = write_log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            fields: dict[str, Any] = {"logger": record.name}
-            if record.exc_info is not None and record.exc_info[1] is not None:
-                fields["error"] = describe(record.exc_info[1])
-            self._write_log(CURRENT_RUN.get(), _level(record.levelno), record.getMessage(), fields, "logger")
-        except Exception:  # noqa: BLE001 - logging's own way: report a bad record, never raise from a log call
-            self.handleError(record)
-
-
-def _level(number: int) -> str:
-    if number >= logging.ERROR:
-        return "error"
-    if number >= logging.WARNING:
-        return "warn"
-    return "info" if number >= logging.INFO else "debug"
-
-
-class Output:
+class Output(logging.Handler):
     """Owns `sys.stdout`, `sys.stderr` and the root logger while the runner lives."""
 
-    def __init__(self, write_log: WriteLog) -> None:
-        self._sinks: Final = (_Lines(1, "info", write_log), _Lines(2, "warn", write_log))
-        self._records = _Records(write_log)
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self._channel = channel
+        self._lines = (_Lines(1, "info", channel), _Lines(2, "warn", channel))
 
     def install(self) -> None:
         """Take over; what child processes and C code write to descriptors 1 and 2 stays the host's to read."""
         # A user's encoding problem is shown in the line instead of raised from print.
-        sys.stdout, sys.stderr = (
-            io.TextIOWrapper(sink, encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[type-var]
-            for sink in self._sinks
-        )
-        logging.getLogger().addHandler(self._records)
+        text: Any = functools.partial(io.TextIOWrapper, encoding="utf-8", errors="backslashreplace", write_through=True)
+        sys.stdout, sys.stderr = map(text, self._lines)
+        logging.getLogger().addHandler(self)
         logging.getLogger().setLevel(logging.INFO)
+        os.register_at_fork(after_in_child=self.give_back)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send a record of the standard `logging` package."""
+        try:
+            level = next((level for number, level in _LEVELS if record.levelno >= number), "debug")
+            error = {"error": record.exc_info[1]} if record.exc_info and record.exc_info[1] else {}
+            message, fields = record.getMessage(), {"logger": record.name, **error}
+            self._channel.log(CURRENT_RUN.get(), level, message, fields, "logger")
+        except Exception:  # noqa: BLE001 - logging's own way: report a bad record, never raise from a log call
+            self.handleError(record)
 
     def finish(self, run: Run | None) -> None:
         """Send the unfinished last lines of a run that ends."""
-        for sink in self._sinks:
-            if sink.partial:
-                sink.finish(run)
+        for lines in self._lines:
+            if lines.partial:
+                lines.finish(run)
 
-    def release(self) -> None:
-        """Give the real streams back, as a forked child needs them."""
+    def give_back(self) -> None:
+        """Give the real streams back."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        logging.getLogger().removeHandler(self._records)
+        logging.getLogger().removeHandler(self)
 
 
-def keep_channel_from_forks(reading: int, writing: int, output: Output) -> None:
-    """In a child made by `os.fork` (multiprocessing), point the channel's descriptors at nothing. Source: PS-2.2."""
+class Outgoing:
+    """Patches HTTP clients after their import, each where all its calls pass; none runs on another of them."""
 
-    def leave_channel() -> None:
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, reading, inheritable=False)
-        os.dup2(nothing, writing, inheritable=False)
-        os.close(nothing)
-        output.release()
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._waiting: dict[str, Callable[[Any], None]] = {"aiohttp.client": self._aiohttp, "http.client": self._http}
+        self._waiting |= {"httpx": self._httpx, "httpx2": self._httpx}
+        for name in sys.modules.keys() & self._waiting:
+            self._waiting.pop(name)(sys.modules[name])
+        sys.meta_path.insert(0, self)
 
-    os.register_at_fork(after_in_child=leave_channel)
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
+        """Find a client as the other finders do, and patch it when it has been executed."""
+        patch = self._waiting.pop(name, None)
+        spec = importlib.util.find_spec(name) if patch is not None else None
+        if patch is not None and spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: (execute(module), patch(module))[0]  # type: ignore[method-assign]
+        return spec
+
+    @contextmanager
+    def _span(self, method: object, base: object, url: object) -> Iterator[Callable[[Any], Any]]:
+        """Tell the host of a call at its end; what is yielded takes the response and gives it back."""
+        run, start_ms, started_s = CURRENT_RUN.get(), time.time_ns() // 1_000_000, time.perf_counter()
+        try:
+            parts = urlsplit(urljoin(str(base), str(url)))
+        except ValueError:  # the client says so itself
+            parts = urlsplit("")
+        where = parts.netloc.rpartition("@")[2] + parts.path  # no query, user or password
+        attributes: dict[str, Any] = {"method": str(method).upper(), "url": f"{parts.scheme}://{where}"}
+        span: dict[str, Any] = {"type": "http", "name": f"{attributes['method']} {where}", "attributes": attributes}
+
+        def answered(response: Any) -> Any:
+            attributes["status"] = getattr(response, "status_code", None) or response.status
+            return response
+
+        try:
+            yield answered
+        except BaseException as error:
+            span["error"] = f"{type(error).__name__}: {safe_text(error)}"
+            raise
+        finally:
+            if run is not None:
+                duration_ms = round((time.perf_counter() - started_s) * 1000, 3)
+                span |= {"run": run.id, "start_ms": start_ms, "duration_ms": duration_ms}
+                self._channel.notify("span", span)
+
+    def _watch(self, owner: Any, name: str, target: Callable[..., tuple[object, object, object]]) -> None:
+        """Patch a method that makes a whole call, to the method and URL that `target` tells."""
+        original = getattr(owner, name)
+
+        async def watched_async(*args: Any, **options: Any) -> Any:
+            with self._span(*target(*args, **options)) as end:
+                return end(await original(*args, **options))
+
+        def watched(*args: Any, **options: Any) -> Any:
+            with self._span(*target(*args, **options)) as end:
+                return end(original(*args, **options))
+
+        wrapper = watched_async if inspect.iscoroutinefunction(original) else watched
+        setattr(owner, name, functools.wraps(original)(wrapper))
+
+    def _httpx(self, module: ModuleType) -> None:
+        # It logs every call at INFO with its whole URL. The span says the same without the query, which may be secret.
+        log = logging.getLogger(module.__name__)
+        log.setLevel(log.level or logging.WARNING)
+        for client in (module.Client, module.AsyncClient):
+            self._watch(client, "send", lambda _client, request, **_: (request.method, "", request.url))
+
+    def _aiohttp(self, module: ModuleType) -> None:
+        def target(session: Any, method: object, url: object, **_: object) -> tuple[object, object, object]:
+            return method, session._base_url or "", url
+
+        self._watch(module.ClientSession, "_request", target)
+
+    def _http(self, module: ModuleType) -> None:
+        # urllib3 (requests, botocore) replaces `request` but not these three.
+        connection = module.HTTPConnection
+        putrequest = connection.putrequest
+
+        def begin(self_: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
+            with ExitStack() as stack:
+                answered = stack.enter_context(self._span(method, _address(self_), url))
+                putrequest(self_, method, url, *args, **options)
+                self_._polystep_span = (stack.pop_all(), answered)
+
+        def passing(original: Callable[..., Any]) -> Callable[..., Any]:
+            def watched(self_: Any, *args: Any, **options: Any) -> Any:
+                stack, answered = self_.__dict__.pop("_polystep_span", (ExitStack(), lambda response: response))
+                with stack:
+                    response = original(self_, *args, **options)
+                    if response is None:  # only sent until now
+                        self_._polystep_span = (stack.pop_all(), answered)
+                        return None
+                    return answered(response)
+
+            return functools.wraps(original)(watched)
+
+        connection.putrequest = functools.wraps(putrequest)(begin)
+        connection.endheaders, connection.getresponse = map(passing, (connection.endheaders, connection.getresponse))
+
+
+def _address(connection: Any) -> str:
+    scheme = "https" if connection.default_port == 443 else "http"
+    host = getattr(connection, "_tunnel_host", None) or connection.host
+    port = getattr(connection, "_tunnel_port", None) or connection.port
+    return f"{scheme}://{host}{'' if port == connection.default_port else f':{port}'}"

@@ -1,6 +1,7 @@
 import pytest
 
-from polystep_runner.channel import ChannelBroken, Splitter
+from polystep_runner.channel import Splitter
+from polystep_runner.codec import ChannelBroken
 
 
 def frame(body: bytes) -> bytes:

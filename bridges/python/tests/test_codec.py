@@ -200,7 +200,12 @@ def test_log_fields_never_raise() -> None:
         msgpack.packb([2, "log", {"x": msgpack.ExtType(5, b"a")}]),
         b"\x93\x02\xa1\xff\xc0",
         msgpack.packb({1: 2}),
+        msgpack.packb({b"a": 2}),
+        msgpack.packb([{"a": [{b"a": 2}]}]),
+        msgpack.packb({"a": 1}) + b"\xc0",
+        msgpack.packb({"a": 1})[:-1],
         b"\xc1",
+        b"",
     ],
 )
 def test_what_the_protocol_excludes_is_refused_by_the_reader(data: bytes) -> None:
@@ -213,6 +218,7 @@ def test_bytes_that_look_like_a_timestamp_are_read() -> None:
 
 
 def test_the_head_of_a_cut_message_is_read() -> None:
-    assert unpack_head(msgpack.packb([0, 300, "step.run", {"x": "a" * 1000}])[:256]) == (0, 300)
+    assert unpack_head(msgpack.packb([0, 300, "step.run", {"x": "a" * 1000}])[:256]) == [0, 300, None, None]
+    assert unpack_head(msgpack.packb([2, "log", {}])[:-1] + b"\xc1") == [2, None, None]
     with pytest.raises(ValueError, match="before its id"):
         unpack_head(b"\x94\x00")

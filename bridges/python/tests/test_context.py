@@ -212,6 +212,60 @@ async def test_a_result_that_is_too_large_fails_the_run_alone(start: Any, wire_e
     assert await host.run("steps/a_step.py", 3) == "xxx"
 
 
+async def test_numbers_become_text_where_text_is_asked_for(start: Any, wire_error: Any) -> None:
+    host = await start(
+        handler("""
+await context.state.set(1, 2.5, "v")
+await context.streams.live.send({"groupId": 2**60, "id": 0}, {"type": "t", "data": 1})
+await context.emit({"topic": 5, "messageGroupId": 6})
+names = []
+for wrong in (None, True, [1], {"a": 1}, b"x"):
+    for call in (context.state.get("g", wrong), context.streams.live.get(wrong, "i"), context.emit({"topic": wrong})):
+        try:
+            await call
+        except Exception as error:
+            names.append(error.name)
+return names
+""")
+    )
+    assert await host.load_and_run("steps/a_step.py", run="r") == ["invalid_params"] * 15
+    assert host.calls == [
+        ("state.set", {"run": "r", "group": "1", "key": "2.5", "value": "v"}),
+        ("streams.send", {
+            "run": "r", "stream": "live", "group": str(2**60), "event": {"type": "t", "data": 1}, "id": "0",
+        }),
+        ("emit", {"run": "r", "topic": "5", "data": None, "message_group_id": "6"}),
+    ]  # fmt: skip
+
+
+async def test_a_call_with_the_wrong_arguments_says_what_it_takes(start: Any, wire_error: Any) -> None:
+    host = await start(handler("await context.state.set(group='g', key='k', value=1)\ncontext.state.set('g', 1)"))
+    error = await failure(host.load_and_run("steps/a_step.py"), wire_error)
+    assert error["message"] == "TypeError: state.set() takes group, key, value"
+    assert [method for method, _ in host.calls] == ["state.set"]
+
+
+async def test_what_a_run_sends_from_its_threads_stays_in_order(start: Any) -> None:
+    host = await start(
+        handler("""
+import threading
+said = threading.Event()
+def speak():
+    context.logger.info("first")
+    context.emit({"topic": "first"})
+    said.set()
+thread = threading.Thread(target=speak)
+thread.start()
+said.wait()
+context.logger.info("second")
+context.emit({"topic": "second"})
+""")
+    )
+    await host.load_and_run("steps/a_step.py")
+    assert [line["message"] for line in host.logs()] == ["first", "second"]
+    assert [params["topic"] for _, params in host.calls] == ["first", "second"]
+
+
 async def test_plain_handlers_may_call_too(start: Any) -> None:
     host = await start(
         step("""

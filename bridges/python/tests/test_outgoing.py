@@ -121,6 +121,33 @@ async def test_a_call_that_fails_is_a_span_with_its_error(start: Any, wire_error
     assert any(word in span["error"] for word in ("ConnectionRefusedError", "ConnectError", "ClientConnector"))
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        REFUSED["aiohttp"],
+        "import http.client\ndef handler(url):\n    http.client.HTTPConnection('127.0.0.1:9').request('GET', url)",
+    ],
+)
+async def test_a_url_that_cannot_be_read_is_the_clients_business(start: Any, wire_error: Any, code: str) -> None:
+    host = await start({"steps/a_step.py": CONFIG + code})
+    with pytest.raises(wire_error) as caught:
+        await host.load_and_run("steps/a_step.py", "http://[::1/a")
+    assert caught.value.error["data"]["name"] in ("InvalidUrlClientError", "ValueError")
+    assert [span["attributes"]["url"] for span in spans(host)] == ["://"]
+
+
+async def test_a_request_may_be_sent_by_keyword(start: Any, port: int) -> None:
+    code = """
+import httpx2
+def handler(url):
+    with httpx2.Client() as client:
+        return client.send(request=client.build_request("GET", url), stream=False).status_code
+"""
+    host = await start({"steps/a_step.py": CONFIG + code})
+    assert await host.load_and_run("steps/a_step.py", f"http://127.0.0.1:{port}/a") == 200
+    assert [span["attributes"]["status"] for span in spans(host)] == [200]
+
+
 async def test_calls_of_overlapping_runs_belong_to_their_own(start: Any, port: int) -> None:
     host = await start({"steps/a_step.py": CONFIG + CLIENTS["urllib"][0]})
     await host.load("steps/a_step.py")

@@ -7,6 +7,7 @@ import msgpack
 import pytest
 
 CONFIG = 'config = {"type": "event", "name": "A"}\n'
+DEEP = b"\x91" * 900 + b"\xc0"
 NOISE = """
 import ctypes, os, subprocess, sys
 async def handler(input, context):
@@ -18,6 +19,13 @@ async def handler(input, context):
     subprocess.Popen(["sh", "-c", "cat"], stdout=subprocess.DEVNULL).wait()
     return await context.state.get("g", "k")
 """
+
+
+async def failure(running: Any, wire_error: Any) -> dict[str, Any]:
+    with pytest.raises(wire_error) as caught:
+        await running
+    error: dict[str, Any] = caught.value.error
+    return error
 
 
 def step(text: str) -> dict[str, str]:
@@ -58,18 +66,30 @@ async def test_another_major_version_is_refused_with_what_to_update(
     host = await start({}, hello=False)
     with pytest.raises(wire_error) as caught:
         await host.hello(protocol=theirs)
-    assert caught.value.error["name"] == "protocol_mismatch"
+    assert (caught.value.error["name"], caught.value.error["data"]) == ("protocol_mismatch", {"protocol": "1.0"})
     assert caught.value.error["message"].endswith(f"update {older}.")
     assert (await host.hello(protocol="1.7"))["protocol"] == "1.0"
 
 
-async def test_nothing_else_is_known_before_hello(start: Any, wire_error: Any) -> None:
+@pytest.mark.parametrize("theirs", [None, 1, "", "1", "1.", "1.x", "one.two", "1.0.0", [1, 0]])
+async def test_a_malformed_version_is_another_one(start: Any, wire_error: Any, theirs: Any) -> None:
+    host = await start({}, hello=False)
+    for params in ({"protocol": theirs}, {}):
+        error = await failure(host.request("hello", params), wire_error)
+        assert (error["name"], error["data"]) == ("protocol_mismatch", {"protocol": "1.0"})
+    assert (await host.hello())["protocol"] == "1.0"
+
+
+async def test_nothing_else_is_answered_before_hello(start: Any, wire_error: Any) -> None:
     host = await start({}, hello=False)
     for method in ("step.load", "drain", "shutdown", "unheard.of"):
-        with pytest.raises(wire_error) as caught:
-            await host.request(method, {})
-        assert caught.value.error["name"] == "method_not_found"
+        assert (await failure(host.request(method, {}), wire_error))["name"] == "invalid_params"
+    for wrong in ({"project": 5}, {"host": None}, {"frame_bytes_max": "1"}, {"frame_bytes_max": 1023}, {"features": 1}):
+        assert (await failure(host.hello(**wrong), wire_error))["name"] == "invalid_params"
     assert host.notes == []
+    await host.hello()
+    assert (await failure(host.hello(), wire_error))["name"] == "invalid_params"
+    assert await host.request("drain", {}) is None
 
 
 async def test_a_request_that_is_not_understood_is_answered(start: Any, wire_error: Any) -> None:
@@ -109,7 +129,17 @@ async def test_a_frame_that_is_too_large_fails_its_call_only(start: Any, wire_er
 
 @pytest.mark.parametrize(
     "data",
-    [b"\x00\x00\x00\x00", b"\x00\x00\x00\x01\xc1", b"\x00\x00\x00\x01\x05", b"\x00\x00\x00\x03\x92\x07\x01"],
+    [
+        b"\x00\x00\x00\x00",
+        b"\x00\x00\x00\x01\xc1",
+        b"\x00\x00\x00\x01\x05",
+        b"\x00\x00\x00\x03\x92\x07\x01",
+        b"\x00\x00\x00\x04\x94\x00\xa1x",  # a request whose id is text
+        b"\x00\x00\x00\x02\x94\x00",
+        b"\x00\x00\x00\x04\x93\x00\x01\x80",  # a request of three
+        b"\x00\x00\x00\x05\x94\x03\x01\xc0\xc0",
+        b"\x00\x00\x00\x05\x94\xc2\x01\xc0\xc0",
+    ],
 )
 async def test_garbage_closes_the_channel_and_says_so(start: Any, data: bytes) -> None:
     host = await start({})
@@ -121,10 +151,79 @@ async def test_garbage_closes_the_channel_and_says_so(start: Any, data: bytes) -
 async def test_frames_arrive_wherever_the_stream_is_cut(start: Any, to_frame: Any) -> None:
     host = await start(step("async def handler(input): return input"))
     await host.load("steps/a_step.py")
-    run = {"run": "r", "file": "steps/a_step.py", "type": "event", "input": "x" * 50}
+    run = {"run": "r", "file": "steps/a_step.py", "type": "event", "input": "x" * 50, "step": "A", "attempt": 1}
+    run["trace_id"] = "t"
     for byte in to_frame([0, 500, "step.run", run]):
         host.send_bytes(bytes([byte]))
     await host.until(lambda: [1, 500, None, "x" * 50] in host.raw_responses)
+
+
+async def test_a_frame_that_cannot_be_used_fails_what_it_belongs_to(start: Any) -> None:
+    host = await start(step("async def handler(input, context): return await context.state.get('g', 'k')"))
+    host.answer = lambda method, params: asyncio.Event().wait()
+    await host.load("steps/a_step.py")
+    running = asyncio.create_task(host.run("steps/a_step.py"))
+    await host.until(lambda: host.calls)
+    asked = msgpack.packb([0, 900, "drain", {}])
+    unusable = [
+        (asked[:-1], 900),  # ends early
+        (asked + b"\x00", 900),  # goes on
+        (asked[:-1] + b"\xc1", 900),
+        (msgpack.packb([0, 900, "drain", {b"key": 1}]), 900),
+        (msgpack.packb([0, 900, "drain", {"a": msgpack.ExtType(1, b"a")}]), 900),
+        (msgpack.packb([0, 900, 5, {}]), 900),
+        (b"\x94\x00\xcd" + (900).to_bytes(2, "big") + DEEP + b"\x80", 900),
+        (b"\x93\x02\xa6cancel\x81\xa3run" + DEEP, None),
+        (b"\x94\xd3" + bytes(8) + b"\xcf" + (900).to_bytes(8, "big") + b"\xc1", 900),  # kind and id in nine bytes
+        (msgpack.packb([2, "cancel", {1: 2}]), None),
+        (msgpack.packb([2, 5, 5]), None),
+        (msgpack.packb([2, "cancel", {"run": 5}]), None),
+        (msgpack.packb([1, 77, None, {1: 2}]), None),  # nobody waits for it
+    ]
+    for body, _ in unusable:
+        host.send_bytes(len(body).to_bytes(4, "big") + body)
+    asked_for = [id for _, id in unusable if id is not None]
+    await host.until(lambda: sum(answer[1] == 900 for answer in host.raw_responses) == len(asked_for))
+    errors = [answer[2]["name"] for answer in host.raw_responses if answer[1] == 900]
+    assert errors == [*["invalid_value"] * 5, "method_not_found", "method_not_found", "invalid_value"]
+    assert not running.done()
+    body = msgpack.packb([1, 1, None, {"a": msgpack.ExtType(1, b"a")}])
+    host.send_bytes(len(body).to_bytes(4, "big") + body)
+    with pytest.raises(Exception, match="step_failed: invalid_value"):
+        await running
+
+
+async def test_what_an_error_lacks_is_taken_as_internal(start: Any) -> None:
+    host = await start(
+        step("""
+async def handler(input, context):
+    try:
+        await context.state.get("g", "k")
+    except Exception as error:
+        return [error.name, error.code, error.retryable]
+""")
+    )
+    host.answer = lambda method, params: asyncio.Event().wait()
+    await host.load("steps/a_step.py")
+    for number, error in enumerate(["oops", 5, {}, {"message": 5}], 1):
+        running = asyncio.create_task(host.run("steps/a_step.py"))
+        await host.until(lambda: len(host.calls) == number)  # noqa: B023 - awaited in this round
+        host.send([1, number, error, None])
+        assert await running == ["internal", 1, True]
+
+
+async def test_the_environment_of_children_says_nothing_of_the_channel(start: Any) -> None:
+    host = await start(
+        step("import os\nasync def handler(): return [name for name in os.environ if 'POLYSTEP_CHANNEL' in name]")
+    )
+    assert await host.load_and_run("steps/a_step.py") == []
+
+
+async def test_an_error_that_is_too_large_is_replaced(start: Any, wire_error: Any) -> None:
+    host = await start(step("async def handler(): raise ValueError('x' * 5000)"), hello=False)
+    await host.hello(frame_bytes_max=1024)
+    error = await failure(host.load_and_run("steps/a_step.py"), wire_error)
+    assert (error["name"], error["retryable"]) == ("frame_too_large", False)
 
 
 @pytest.mark.parametrize("channel", ["private", "stdio"])

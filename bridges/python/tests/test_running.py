@@ -83,6 +83,7 @@ async def test_the_tutorials_step_merges_its_keywords_into_the_ticket(start: Any
         ("async def handler(input, context=None, extra=3): return context.attempt + extra", "event", 4),
         ("async def handler(context): return context.flows", "cron", ["flow-1"]),
         ("async def handler(): return 1", "cron", 1),
+        ("async def handler(*all): return len(all)", "cron", 1),
         ("async def handler(input, context): return [input, context.flows]", "cron", [5, ["flow-1"]]),
         ("def handler(input, context): return [input, context.traceId]", "event", [5, "trace-1"]),
         ("def handler(context): return context.traceId", "cron", "trace-1"),
@@ -236,8 +237,59 @@ async def test_a_stop_iteration_is_an_error_like_others(start: Any, wire_error: 
 
 async def test_a_result_that_cannot_travel_fails_the_run_by_path(start: Any, wire_error: Any) -> None:
     host = await start(step("async def handler(input): return {'status': 200, 'body': {'rows': [1, {2}]}}"))
-    error = await failure(host.load_and_run("steps/a_step.py"), wire_error)
+    error = await failure(host.load_and_run("steps/a_step.py", {}, "api"), wire_error)
     assert (error["name"], error["data"]) == ("invalid_value", {"path": "result.body.rows[1]"})
+
+
+@pytest.mark.parametrize("type", ["event", "cron"])
+@pytest.mark.parametrize(
+    "value", ["{1}", "float('nan')", "2**60", "object", "[{(1,): 2}]", "context.state", "{'a': 1j}"]
+)
+async def test_a_result_that_has_no_meaning_never_fails_its_run(start: Any, type: str, value: str) -> None:
+    host = await start(step(f"async def handler(input, context): return {value}"))
+    await host.load_and_run("steps/a_step.py", {}, type)
+
+
+async def test_a_result_that_leaves_the_process_fails_its_run(start: Any, wire_error: Any) -> None:
+    host = await start(
+        step("""
+class Odd(dict):
+    def items(self): raise SystemExit(3)
+async def handler(input, context): return Odd(a=1)
+""")
+    )
+    error = await failure(host.load_and_run("steps/a_step.py", {}, "api"), wire_error)
+    assert (error["name"], error["data"]["name"]) == ("step_failed", "SystemExit")
+
+
+async def test_what_was_raised_is_cut(start: Any, wire_error: Any) -> None:
+    host = await start(
+        step("""
+async def handler(input, context):
+    raise type("N" * 2000, (Exception,), {})("m\\ud800" * 20_000)
+""")
+    )
+    error = (await failure(host.load_and_run("steps/a_step.py"), wire_error))["data"]
+    assert [len(error[part]) for part in ("name", "message", "stack")] == [1_000, 16_384, 32_768]
+
+
+@pytest.mark.parametrize("wrong", [{"step": None}, {"type": 1}, {"trace_id": b""}, {"attempt": "1"}, {"attempt": True}])
+async def test_a_run_with_wrong_params_is_refused(start: Any, wire_error: Any, wrong: dict[str, Any]) -> None:
+    host = await start(step("async def handler(): return 1"))
+    await host.load("steps/a_step.py")
+    assert (await failure(host.run("steps/a_step.py", **wrong), wire_error))["name"] == "invalid_params"
+
+
+async def test_a_run_that_is_open_is_not_opened_again(start: Any, wire_error: Any) -> None:
+    host = await start(step("async def handler(input, context): return await context.state.get('g', 'k')"))
+    gate = asyncio.Event()
+    host.answer = lambda method, params: gate.wait()
+    await host.load("steps/a_step.py")
+    running = asyncio.create_task(host.run("steps/a_step.py", run="r"))
+    await host.until(lambda: host.calls)
+    assert (await failure(host.run("steps/a_step.py", run="r"), wire_error))["name"] == "invalid_params"
+    gate.set()
+    assert await running is True
 
 
 async def test_plain_handlers_run_beside_each_other_and_beside_the_loop(start: Any) -> None:
@@ -367,6 +419,27 @@ async def test_shutdown_exits_although_runs_are_open(start: Any) -> None:
     for each in running:
         each.cancel()
     await asyncio.gather(*running, return_exceptions=True)
+
+
+async def test_shutdown_exits_within_two_seconds_whatever_goes_on(start: Any) -> None:
+    host = await start(
+        step("""
+import atexit, os, threading
+atexit.register(threading.Event().wait)
+def handler(input, context):
+    os.write(1, b".")
+    threading.Event().wait()
+""")
+    )
+    await host.load("steps/a_step.py")
+    running = asyncio.create_task(host.run("steps/a_step.py"))
+    await host.until(lambda: host.user_text() == ".")
+    assert await host.request("shutdown", {}) is None
+    asked_s = time.monotonic()
+    assert await host.exit_status() == 0
+    assert time.monotonic() - asked_s < 2
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_run_of_a_file_that_is_not_loaded_is_refused(start: Any, wire_error: Any) -> None:

@@ -4,5 +4,16 @@ from polystep.app.console import Console
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host, HostOptions
 from polystep.app.settings import Settings, read_settings
+from polystep.app.shipped import SHIPPED, shipped_command
 
-__all__ = ["Console", "Host", "HostOptions", "ProjectFolder", "RunningHost", "Settings", "read_settings"]
+__all__ = [
+    "SHIPPED",
+    "Console",
+    "Host",
+    "HostOptions",
+    "ProjectFolder",
+    "RunningHost",
+    "Settings",
+    "read_settings",
+    "shipped_command",
+]

@@ -16,6 +16,7 @@ from polystep.app.calls import Calls
 from polystep.app.console import Console
 from polystep.app.execution import Execution
 from polystep.app.folder import ProjectFolder
+from polystep.app.kinds import kinds_of
 from polystep.app.project import LiveProject
 from polystep.app.runs import OpenRuns
 from polystep.app.settings import Settings
@@ -26,7 +27,7 @@ from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed, PolystepError
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.http import HttpServer, HttpSettings, StandInServer, is_loopback
-from polystep.runners import RunnerCalls, RunnerPool, child_environment, node_kind, python_kind
+from polystep.runners import RunnerCalls, RunnerPool, child_environment
 from polystep.schedule import Timetable
 from polystep.state import State
 from polystep.stores import (
@@ -163,16 +164,12 @@ class Host:
         await timetable.start()
         self._on_stop("schedule", timetable.stop)
         if options.dev:
-            watcher = Watcher(options.project, project.reload, settings.runners.python.requirements)
+            watcher = Watcher(options.project, project.reload, [pool.kind for pool in pools.values()])
             await watcher.start()
             self._on_stop("watcher", watcher.stop)
 
     def _make_pools(self, pools: dict[str, RunnerPool], calls: RunnerCalls) -> None:
-        runners = self._settings.runners
-        for kind, size in (
-            (node_kind(), runners.node.processes),
-            (python_kind(runners.python.requirements), runners.python.processes),
-        ):
+        for kind, size in kinds_of(self._settings.runners, self._options.project).items():
             pools[kind.name] = RunnerPool(
                 kind,
                 self._options.project,

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import BODY_BYTES_MAX
+from polystep.runners import node_kind, python_kind, ruby_kind
 
 FILE: Final = "polystep.toml"
+
+_RESERVED: Final = frozenset({"typescript", "javascript", "host", "logger", "output"})
+"""Names that people would take for something else: languages of shipped runners, and where a log line comes from."""
 
 
 class _Section(BaseModel):
@@ -37,7 +50,7 @@ class StorageSection(_Section):
 
 
 class RunnerSection(_Section):
-    """`[runners.node]`, `[runners.python]`."""
+    """`[runners.node]`, `[runners.python]`, `[runners.ruby]`."""
 
     processes: int = Field(default=1, ge=1, le=64)
     """Processes that share the runs."""
@@ -50,11 +63,94 @@ class PythonSection(RunnerSection):
     """File with the packages, instead of `requirements.txt` or `pyproject.toml` at the root."""
 
 
+def _name_endings(value: object) -> tuple[str, ...]:
+    """One pattern or a list of them."""
+    endings = [value] if isinstance(value, str) else value
+    if not isinstance(endings, (list, tuple)) or not endings or not all(map(_is_name_ending, endings)):
+        raise PydanticCustomError(
+            "pattern",
+            'A pattern, or a list of them, is how file names end: "_" or ".", a word, an extension: "_step.pl"',
+        )
+    return tuple(endings)
+
+
+def _is_name_ending(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[._]\w[\w.-]*\.\w+", value) is not None
+
+
+def _command(value: object) -> tuple[str, ...]:
+    if isinstance(value, (list, tuple)) and value and all(isinstance(part, str) and part for part in value):
+        return tuple(value)
+    raise PydanticCustomError("command", 'A command is a list: the program, then its arguments: ["perl", "runner.pl"]')
+
+
+_NameEndings = Annotated[tuple[str, ...], PlainValidator(_name_endings)]
+
+
+class ForeignSection(RunnerSection):
+    """`[runners.<name>]`: a runner that is not ours."""
+
+    pattern: _NameEndings
+    """How the names of its step files end."""
+    stream_pattern: _NameEndings = ()
+    """How the names of its stream files end."""
+    command: Annotated[tuple[str, ...], PlainValidator(_command)]
+    """Program and arguments, started in the project's root."""
+    channel: Literal["stdio", "private"] = "stdio"
+    """Which descriptors it speaks over (PS-2.1)."""
+
+
 class RunnersSection(_Section):
-    """`[runners]`."""
+    """`[runners]`: how the shipped ones run, and runners of others by name."""
+
+    # Every further entry is a runner that is not ours.
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, ForeignSection] = Field(init=False)
 
     node: RunnerSection = RunnerSection()
     python: PythonSection = PythonSection()
+    ruby: RunnerSection = RunnerSection()
+
+    @property
+    def foreign(self) -> dict[str, ForeignSection]:
+        """Runners that are not ours, by name."""
+        return self.__pydantic_extra__
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_ours(cls, given: object) -> object:
+        for name in cls.model_fields:
+            section = given.get(name) if isinstance(given, dict) else None
+            if isinstance(section, dict) and not {"pattern", "command"}.isdisjoint(section):
+                raise PydanticCustomError(
+                    "runner_name", "{name} is a runner of polystep's own; call yours something else", {"name": name}
+                )
+        return given
+
+    @model_validator(mode="after")
+    def _tell_files_apart(self) -> Self:
+        """Each file has one runner: no name is one of ours, and no pattern may end another."""
+        owners = {
+            pattern.suffix: kind.name for kind in (node_kind(), python_kind(), ruby_kind()) for pattern in kind.patterns
+        }
+        for name, section in self.foreign.items():
+            if name in _RESERVED or not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+                raise PydanticCustomError(
+                    "runner_name",
+                    "{name}: call it something else; a runner's name is a lower-case word such as perl, and not one of "
+                    "{reserved}",
+                    {"name": name, "reserved": ", ".join(sorted(_RESERVED))},
+                )
+            for ending in (*section.pattern, *section.stream_pattern):
+                for other, owner in owners.items():
+                    if ending.endswith(other) or other.endswith(ending):
+                        raise PydanticCustomError(
+                            "pattern_taken",
+                            '{name}: the pattern "{ending}" is taken: files that end in "{other}" belong to {owner}',
+                            {"name": name, "ending": ending, "other": other, "owner": owner},
+                        )
+                owners[ending] = name
+        return self
 
 
 class CronSection(_Section):

@@ -8,48 +8,48 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from watchfiles import Change, awatch
 
+from polystep.runners import RunnerKind
+
 DEBOUNCE_MS: Final = 50
 """Editors write a file in several steps; what comes within this time is one change."""
 RETRY_PAUSE_S: Final = 1.0
 """Before folders that could not be watched are tried again."""
-ALL_RUNNERS: Final = frozenset({"node", "python"})
 
-_NODE: Final = frozenset({".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json"})
 _PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "venv", "python_modules", "dist", "build"})
-_PYTHON_PACKAGES: Final = frozenset({"requirements.txt", "pyproject.toml", "uv.lock"})
 
 _log = logging.getLogger("polystep.watcher")
 
 
-def runners_concerned(path: Path, requirements: str | None = None) -> frozenset[str]:
-    """Which runners may have loaded this file, or depend on it otherwise."""
+def runners_concerned(path: Path, kinds: Iterable[RunnerKind]) -> frozenset[str]:
+    """Which runners may have loaded this file, or depend on it otherwise; it is given relative to the project."""
     if path.name == ".env":
-        return ALL_RUNNERS
+        return frozenset(kind.name for kind in kinds)
     if path.name.startswith(".") or path.name.endswith("~"):
         return frozenset()
-    if path.suffix == ".py" or path.name in _PYTHON_PACKAGES or (requirements and path.name == Path(requirements).name):
-        return frozenset({"python"})
-    return frozenset({"node"}) if path.suffix in _NODE else frozenset()
+    return frozenset(kind.name for kind in kinds if kind.concerns(path))
 
 
 class Watcher:
     """Watches the project's folders and calls for reloads, one after another."""
 
     def __init__(
-        self, root: Path, reload: Callable[[frozenset[str], frozenset[str]], Awaitable[None]], requirements: str | None
+        self,
+        root: Path,
+        reload: Callable[[frozenset[str], frozenset[str]], Awaitable[None]],
+        kinds: Sequence[RunnerKind],
     ) -> None:
         self._root = root
         self._reload = reload
-        self._requirements = requirements
+        self._kinds = kinds
         self._tasks: list[asyncio.Task[None]] = []
         self._changed: set[Path] = set()
-        """What changed since the last reload began."""
+        """What changed since the last reload began, relative to the root."""
         self._all_concerned = False
         self._wake = asyncio.Event()
 
@@ -111,7 +111,7 @@ class Watcher:
             recursive=recursive,
             ignore_permission_denied=True,
         ):
-            self._changed |= {Path(path) for _, path in changes}
+            self._changed |= {Path(path).relative_to(self._root) for _, path in changes}
             self._wake.set()
             if self._folders() != folders:
                 return
@@ -122,13 +122,13 @@ class Watcher:
             await self._wake.wait()
             self._wake.clear()
             files, self._changed = self._changed, set()
-            runners = frozenset().union(*(runners_concerned(path, self._requirements) for path in files))
+            runners = frozenset().union(*(runners_concerned(path, self._kinds) for path in files))
             if self._all_concerned:
-                self._all_concerned, runners = False, ALL_RUNNERS
+                self._all_concerned, runners = False, frozenset(kind.name for kind in self._kinds)
             if not runners:
                 continue
             try:
-                await self._reload(runners, frozenset(path.relative_to(self._root).as_posix() for path in files))
+                await self._reload(runners, frozenset(path.as_posix() for path in files))
             except Exception:  # noqa: BLE001 - the top of a task: a reload that fails must not be the last one
                 _log.exception("Reloading failed; the steps that were loaded go on. Save again to try again")
 
@@ -136,7 +136,7 @@ class Watcher:
         relative = Path(path).relative_to(self._root)
         if any(_passed_over(part) for part in relative.parts[:-1]):
             return False
-        return bool(runners_concerned(relative, self._requirements)) or (
+        return bool(runners_concerned(relative, self._kinds)) or (
             # It may be a folder that came or went.
             len(relative.parts) == 1 and not _passed_over(relative.name)
         )

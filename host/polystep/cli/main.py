@@ -11,6 +11,7 @@ from polystep import __version__
 from polystep.app import HostOptions, read_settings
 from polystep.cli.create import create
 from polystep.cli.inspect import register as register_inspect
+from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
 from polystep.contracts.errors import PolystepError
 
@@ -78,6 +79,7 @@ def start(
 
 app.command()(create)
 register_inspect(app)
+app.add_typer(protocol, name="protocol")
 
 
 def _serve(options: HostOptions) -> None:

@@ -15,8 +15,9 @@ from polystep.contracts.values import JSONObject, JSONValue
 class PolystepError(Exception):
     """An error of polystep itself."""
 
-    code: ClassVar[int] = 1
-    name: ClassVar[str] = "internal"
+    code: int = 1
+    name: str = "internal"
+    """Code and name are the class's, but for an error whose code only the other side knows (PS-9.5)."""
     http_status: ClassVar[int] = 500
     retryable: bool = True
     """Whether trying again may help; a class has a default, one error may differ."""
@@ -27,7 +28,7 @@ class PolystepError(Exception):
         self.data: JSONObject = data or {}
 
     def to_wire(self) -> JSONObject:
-        """Shape: `{code, name, message, retryable, data}` (PS-9)."""
+        """Shape: `{code, name, message, retryable, data}` (PS-9.1)."""
         return {
             "code": self.code,
             "name": self.name,
@@ -198,12 +199,14 @@ ALL_ERRORS: tuple[type[PolystepError], ...] = (
 
 
 def error_from_wire(payload: JSONValue) -> PolystepError:
-    """Turn a received error map into its class; an unknown code becomes a plain `PolystepError`."""
+    """Turn a received error into its class; one of an unknown code keeps its code and name (PS-9.5)."""
     if not isinstance(payload, dict):
         return PolystepError(f"The other side sent a malformed error: {payload!r}")
-    data = payload.get("data")
-    kind = next((each for each in ALL_ERRORS if each.code == payload.get("code")), PolystepError)
-    error = kind(str(payload.get("message", "")), data if isinstance(data, dict) else None)
+    code, name, data = payload.get("code"), payload.get("name"), payload.get("data")
+    kind = next((each for each in ALL_ERRORS if each.code == code), None)
+    error = (kind or PolystepError)(str(payload.get("message", "")), data if isinstance(data, dict) else None)
+    if kind is None and type(code) is int and isinstance(name, str):
+        error.code, error.name = code, name
     retryable = payload.get("retryable")
     # The sender may know better than the table: a handler that failed by an undeclared topic will fail again.
     if isinstance(retryable, bool):

@@ -9,4 +9,4 @@ JSONValue: TypeAlias = "bool | int | float | str | bytes | list[JSONValue] | dic
 JSONObject: TypeAlias = "dict[str, JSONValue]"
 
 INTEGER_MAX: Final = 2**53 - 1
-"""Largest integer every language reads back unchanged (PS-3: larger ones are refused, never rounded)."""
+"""Largest integer every language reads back unchanged (PS-3.5: larger ones are refused, never rounded)."""

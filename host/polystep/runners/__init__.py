@@ -1,11 +1,13 @@
 """Language runners: environments, processes, handshake, pools, supervision, drain and stop."""
 
 from polystep.runners.environment import child_environment
-from polystep.runners.kinds import Launch, RunnerKind
+from polystep.runners.foreign import foreign_kind
+from polystep.runners.kinds import Launch, RunnerKind, bridge_folder, explain_load_failure
 from polystep.runners.node import node_kind
 from polystep.runners.pool import RunnerPool, Staged
 from polystep.runners.process import RunnerCalls, RunnerProcess
 from polystep.runners.python import python_kind
+from polystep.runners.ruby import ruby_kind
 
 __all__ = [
     "Launch",
@@ -14,7 +16,11 @@ __all__ = [
     "RunnerPool",
     "RunnerProcess",
     "Staged",
+    "bridge_folder",
     "child_environment",
+    "explain_load_failure",
+    "foreign_kind",
     "node_kind",
     "python_kind",
+    "ruby_kind",
 ]

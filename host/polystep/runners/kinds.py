@@ -1,13 +1,15 @@
-"""What tells one kind of runner from another: which files it runs, and how its process is started."""
+"""What tells one kind of runner from another: which files it runs, how its process is started, what reloads it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from polystep.contracts.steps import SourcePattern
+from polystep.contracts.values import JSONObject
 
 Progress = Callable[[str], None]
 """Shown to the user while something takes long, such as installing packages."""
@@ -22,6 +24,22 @@ class Launch:
     """Added to what the steps' environment already has."""
 
 
+def explain_load_failure(project: Path, file: str, data: JSONObject) -> str:
+    """Say in one sentence why a file did not load: `steps/a_step.pl:3 failed to load: Error: no such table`.
+
+    Args:
+        project: The project's root.
+        file: Relative to it.
+        data: `{name, message, stack}` as the runner answered it; members may be missing or empty (PS-9.4).
+    """
+    name, message, stack = (str(data.get(each) or "").strip() for each in ("name", "message", "stack"))
+    # The line in the file itself, wherever below it something was raised: most languages write it `file:line`.
+    line = re.search(rf"{re.escape(file)}:(\d+)", stack)
+    place = f"{file}:{line[1]}" if line and f"{file}:" not in message else file
+    why = ": ".join(part for part in (name, message.replace(f"{project}/", "")) if part)
+    return f"{place} failed to load: {why or 'its runner does not say why'}"
+
+
 @dataclass(frozen=True, slots=True)
 class RunnerKind:
     """A runner for one or more languages. A language that is not ours is one of these too."""
@@ -34,6 +52,19 @@ class RunnerKind:
     Raises `LoadFailed` with what to do when that is not possible.
     """
     channel: Literal["private", "stdio"] = "private"
+    explain: Callable[[Path, str, JSONObject], str] = explain_load_failure
+    """`(project, file, {name, message, stack})` of a file that did not load → what its user reads (PS-6.3)."""
+    imports: frozenset[str] = frozenset()
+    """Endings of further files that steps may import, such as `.json`; those of its step files are known anyway."""
+    needs: frozenset[str] = frozenset()
+    """Further files it depends on, relative to the project: lists of packages, its own program."""
+    standby: bool = True
+    """Whether a process that waits without steps stays as good as a new one: it has read nothing of the project."""
+
+    def concerns(self, path: PurePath) -> bool:
+        """Whether a process of it may have loaded this file, given relative to the project."""
+        endings = {PurePath(pattern.suffix).suffix for pattern in self.patterns} | self.imports
+        return path.suffix in endings or path.as_posix() in self.needs
 
 
 def bridge_folder(language: str) -> Path:

@@ -12,6 +12,7 @@ from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import SourcePattern
 from polystep.runners.commands import run_command
 from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder
+from polystep.runners.node_failures import explain
 
 _PATTERNS: Final = tuple(
     SourcePattern(f"{joint}{kind}.{ending}", kind, language, "node")
@@ -19,13 +20,14 @@ _PATTERNS: Final = tuple(
     for ending, language in (("ts", "typescript"), ("js", "javascript"))
     for joint in (".", "_")
 )
+_IMPORTS: Final = frozenset({".tsx", ".mts", ".cts", ".jsx", ".mjs", ".cjs", ".json"})
 _DONE: Final = ".polystep-complete"
 """Written last: an install that was interrupted is done again."""
 
 
 def node_kind() -> RunnerKind:
     """Runs `*.step.ts`, `*.step.js`, `*.stream.ts`, `*.stream.js`, and the same with `_step`, `_stream`."""
-    return RunnerKind("node", _PATTERNS, _prepare)
+    return RunnerKind("node", _PATTERNS, _prepare, explain=explain, imports=_IMPORTS)
 
 
 async def _prepare(project: Path, progress: Progress) -> Launch:

@@ -74,7 +74,7 @@ class RunnerPool:
         self._environment = environment
         self._progress = progress
         self._size = size
-        self._keep_standby = standby
+        self._keep_standby = standby and kind.standby
         self._launch: Launch | None = None
         self._standby: RunnerProcess | None = None
         self._current: Generation | None = None

@@ -18,18 +18,20 @@ from pathlib import Path
 from typing import Final
 
 from polystep import __version__
-from polystep.contracts.errors import LoadFailed, PolystepError, ProtocolMismatch, RunnerGone
+from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
 from polystep.contracts.limits import FRAME_BYTES_MAX, HELLO_TIMEOUT_S, RUNS_PER_RUNNER
 from polystep.contracts.steps import SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
+from polystep.runners.hello import PROTOCOL, read_hello
 from polystep.runners.kinds import Launch, RunnerKind
 from polystep.runners.output import OutputLines, read_lines
 from polystep.runners.spawn import Child, pipe, spawn
 from polystep.wire import Peer, connect_pipes
 
-PROTOCOL: Final = "1.0"
 _STEP_S: Final = 1.0
-"""Each further step of a stop waits this long for the process to end."""
+"""An answer to `shutdown`, and each signal, gets this long."""
+_EXIT_S: Final = 2.0
+"""What a runner has to exit after it answered `shutdown`, and after its input ended (PS-7.10, PS-2.5)."""
 _TAIL_LINES: Final = 20
 
 
@@ -113,10 +115,15 @@ class RunnerProcess:
         """Load one file; returns `{config, handler, warnings?}`.
 
         Raises:
-            LoadFailed: The file cannot be loaded.
+            LoadFailed: The file cannot be loaded; the message says why in the words of its language's users.
             RunnerGone: The process ended meanwhile.
         """
-        answer = await self._peer.call("step.load", {"file": source.path, "kind": source.kind})
+        try:
+            answer = await self._peer.call("step.load", {"file": source.path, "kind": source.kind})
+        except LoadFailed as error:
+            if not error.data:
+                raise
+            raise LoadFailed(self.kind.explain(self._project, source.path, error.data), error.data) from error
         if not isinstance(answer, dict) or not isinstance(answer.get("config"), dict):
             raise LoadFailed(f"The {self.kind.name} runner answered step.load with {str(answer)[:200]}.")
         return answer
@@ -146,12 +153,16 @@ class RunnerProcess:
         with contextlib.suppress(PolystepError, TimeoutError):
             async with asyncio.timeout(_STEP_S):
                 await self._peer.call("shutdown", {})
-                await asyncio.shield(self.ended)
-        for act in (self._close, lambda: child.kill_group(signal.SIGTERM), lambda: child.kill_group(signal.SIGKILL)):
+            await asyncio.wait([self.ended], timeout=_EXIT_S)
+        for act, wait_s in (
+            (self._close, _EXIT_S),
+            (lambda: child.kill_group(signal.SIGTERM), _STEP_S),
+            (lambda: child.kill_group(signal.SIGKILL), _STEP_S),
+        ):
             if self.ended.done():
                 break
             act()
-            await asyncio.wait([self.ended], timeout=_STEP_S)
+            await asyncio.wait([self.ended], timeout=wait_s)
         await self._finish()
 
     async def kill(self) -> None:
@@ -204,17 +215,9 @@ class RunnerProcess:
         await connect_pipes(self._peer, ours.pop(writes), ours.pop(reads), on_end=self._channel_ended)
 
     def _accept(self, answer: JSONValue) -> None:
-        if not isinstance(answer, dict):
-            raise LoadFailed(f"it answered hello with {str(answer)[:200]}")
-        theirs = str(answer.get("protocol", "no version"))
-        if theirs.partition(".")[0] != PROTOCOL.partition(".")[0]:
-            raise ProtocolMismatch(f"it speaks protocol {theirs}, this host {PROTOCOL}; update the older of the two")
-        runs_max = answer.get("runs_max")
-        if isinstance(runs_max, int) and runs_max > 0:
-            self.runs_max = runs_max
-        frame_bytes_max = answer.get("frame_bytes_max")
-        if isinstance(frame_bytes_max, int) and frame_bytes_max > 0:
-            self._peer.send_at_most(frame_bytes_max)
+        hello = read_hello(answer)
+        self.runs_max = hello.runs_max
+        self._peer.agree(hello.frame_bytes_max)
 
     async def _give_up(self, why: str) -> LoadFailed:
         await self.kill()

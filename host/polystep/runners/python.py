@@ -17,6 +17,7 @@ from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import SourcePattern
 from polystep.runners.commands import run_command
 from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder
+from polystep.runners.python_failures import explain
 
 _PATTERNS: Final = (
     SourcePattern("_step.py", "step", "python", "python"),
@@ -24,6 +25,7 @@ _PATTERNS: Final = (
     SourcePattern("_stream.py", "stream", "python", "python"),
     SourcePattern(".stream.py", "stream", "python", "python"),
 )
+_PACKAGE_LISTS: Final = frozenset({"requirements.txt", "pyproject.toml", "uv.lock"})
 _CERTIFICATES: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _DONE: Final = ".polystep-complete"
 """Written when everything is installed, and touched at every use."""
@@ -49,7 +51,8 @@ def python_kind(requirements: str | None = None) -> RunnerKind:
         }
         return Launch((str(python), str(bridge_folder("python") / "launch.py")), environment)
 
-    return RunnerKind("python", _PATTERNS, prepare)
+    needs = _PACKAGE_LISTS | {requirements} if requirements else _PACKAGE_LISTS
+    return RunnerKind("python", _PATTERNS, prepare, explain=explain, needs=needs)
 
 
 async def _environment(project: Path, requirements: str | None, progress: Progress) -> Path:

@@ -31,7 +31,8 @@ class FrameReader:
     """Splits a byte stream into messages, whatever the pieces it arrives in."""
 
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
-        self._bytes_max = frame_bytes_max
+        self.frame_bytes_max = frame_bytes_max
+        """May be lowered between two calls of `feed`."""
         self._buffer = bytearray()
         self._wanted_bytes = 0
         """Until so many are in the buffer there is nothing to do but gather."""
@@ -58,7 +59,7 @@ class FrameReader:
         while end - position >= 4:
             (length,) = _LENGTH.unpack_from(data, position)
             start = position + 4
-            oversized = length > self._bytes_max
+            oversized = length > self.frame_bytes_max
             needed = min(length, _HEAD_BYTES) if oversized else length
             if end - start < needed:
                 self._wanted_bytes = 4 + needed

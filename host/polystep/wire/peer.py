@@ -22,7 +22,7 @@ from polystep.contracts.errors import (
 )
 from polystep.contracts.limits import CALLS_MAX, FRAME_BYTES_MAX
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.wire.codec import message_head, pack, unpack
+from polystep.wire.codec import message_head, pack_message, unpack_message
 from polystep.wire.frames import FrameReader, Oversize, frame
 
 REQUEST: Final = 0
@@ -78,7 +78,6 @@ class Peer:
         self._methods = methods
         self._notifications = notifications
         self._bytes_max = frame_bytes_max
-        self._send_bytes_max = frame_bytes_max
         self._frames = FrameReader(frame_bytes_max)
         self._writer: Writer | None = None
         self._reader: Reader | None = None
@@ -104,9 +103,9 @@ class Peer:
         self._writer, self._reader = writer, reader
         self._flush()
 
-    def send_at_most(self, frame_bytes_max: int) -> None:
-        """Respect the other side's limit as well, once its hello has told it (PS-3.2)."""
-        self._send_bytes_max = min(self._bytes_max, frame_bytes_max)
+    def agree(self, frame_bytes_max: int) -> None:
+        """Keep to the smaller limit both ways, once the other side's hello has told its own (PS-3.2)."""
+        self._bytes_max = self._frames.frame_bytes_max = min(self._bytes_max, frame_bytes_max)
 
     def call(self, method: str, params: JSONObject) -> asyncio.Future[JSONValue]:
         """Send a request; the future gets its answer, or the `PolystepError` that ended it."""
@@ -139,9 +138,11 @@ class Peer:
                 self._refuse_oversize(message)
                 continue
             try:
-                self._dispatch(unpack(message))
+                read = unpack_message(message)
             except PolystepError as error:
-                self.fail(RunnerGone(f"The channel carried something that is no message: {error.message}"))
+                self._refuse(*message_head(message), error)
+            else:
+                self._dispatch(read)
 
     def fail(self, reason: PolystepError) -> None:
         """Close: every waiter gets `reason`, now and from now on. Only the first call counts.
@@ -162,23 +163,48 @@ class Peer:
         self.on_close()
 
     def _dispatch(self, message: JSONValue) -> None:
-        match message:
-            case [0, int(identifier), str(method), dict(params)]:
-                self._answer_call(identifier, method, params)
-            case [1, int(identifier), error, result]:
-                self._resolve(identifier, error, result)
-            case [2, str(method), dict(params)]:
-                notification = self._notifications.get(method)
-                if notification is not None:
-                    self._take_notification(method, params, notification)
+        parts = message if isinstance(message, list) else []
+        # `is int`: a kind or an id of true is none, though Python has it equal to 1.
+        match len(parts), parts[0] if parts and type(parts[0]) is int else None:
+            case 4, 0 if type(parts[1]) is int:
+                self._take_request(parts[1], parts[2], parts[3])
+            case 4, 1 if type(parts[1]) is int:
+                self._resolve(parts[1], parts[2], parts[3])
+            case 3, 2:
+                self._take_notification(parts[1], parts[2])
             case _:
-                raise InvalidParams(f"Not a message: {str(message)[:200]}")
+                self._refuse(-1, None, InvalidParams(f"It is {str(message)[:200]}"))
 
-    def _take_notification(self, method: str, params: JSONObject, take: Callable[[JSONObject], None]) -> None:
-        try:
-            take(params)
-        except Exception:  # noqa: BLE001 - messages that arrived together with this one must not be lost with it
-            _log.exception("A notification (%s) could not be taken", method)
+    def _refuse(self, kind: int, identifier: int | None, error: PolystepError) -> None:
+        """Fail what a message belongs to that cannot be used; the channel when nobody can tell (PS-4.4, PS-4.5)."""
+        if kind == REQUEST and identifier is not None:
+            self._respond_error(identifier, error)
+        elif kind == RESPONSE and identifier is not None:
+            self._resolve(identifier, error.to_wire(), None)
+        elif kind == NOTIFICATION:
+            _log.warning("A notification was dropped. %s", error.message)
+        else:
+            self.fail(RunnerGone(f"The channel carried something that is no message. {error.message}"))
+
+    def _take_request(self, identifier: int, method: JSONValue, params: JSONValue) -> None:
+        if identifier < 0 or not isinstance(method, str):
+            self._respond_error(identifier, InvalidParams("A request is [0, id from 0 up, method as text, params]."))
+        elif method not in self._methods:
+            self._respond_error(identifier, MethodNotFound(f'There is no method "{method}".'))
+        elif not isinstance(params, dict):
+            self._respond_error(identifier, InvalidParams(f"The params of {method} must be a map."))
+        else:
+            self._answer_call(identifier, method, params)
+
+    def _take_notification(self, method: JSONValue, params: JSONValue) -> None:
+        take = self._notifications.get(method) if isinstance(method, str) else None
+        if not isinstance(method, str) or not isinstance(params, dict):
+            self._refuse(NOTIFICATION, None, InvalidParams("It is not [2, method as text, params as a map]."))
+        elif take is not None:
+            try:
+                take(params)
+            except Exception:  # noqa: BLE001 - messages that arrived together with this one must not be lost with it
+                _log.exception("A notification (%s) could not be taken", method)
 
     def _resolve(self, identifier: int, error: JSONValue, result: JSONValue) -> None:
         waiter = self._waiting.pop(identifier, None)
@@ -191,12 +217,8 @@ class Peer:
             waiter.set_exception(error_from_wire(error))
 
     def _answer_call(self, identifier: int, method: str, params: JSONObject) -> None:
-        handler = self._methods.get(method)
-        if handler is None:
-            self._respond_error(identifier, MethodNotFound(f'There is no method "{method}".'))
-            return
         try:
-            result = handler(params)
+            result = self._methods[method](params)
         except Exception as error:  # noqa: BLE001 - the one boundary where any failure becomes an answer
             self._respond_error(identifier, error, method)
             return
@@ -242,26 +264,17 @@ class Peer:
         self._send(message)
 
     def _refuse_oversize(self, message: Oversize) -> None:
-        kind, identifier = message_head(message.head)
         error = FrameTooLarge(
             f"A message of {message.length_bytes} bytes is over the limit of {self._bytes_max}. "
             "Store large data outside the value and pass a reference."
         )
-        if identifier is None:
-            if kind == -1:
-                self.fail(RunnerGone(f"The channel carried garbage: {error.message}"))
-            else:
-                _log.warning("A notification was dropped. %s", error.message)
-        elif kind == REQUEST:
-            self._respond_error(identifier, error)
-        else:
-            self._resolve(identifier, error.to_wire(), None)
+        self._refuse(*message_head(message.head), error)
 
     def _message(self, message: list[object], what: str) -> bytes:
-        payload = pack(message)
-        if len(payload) > self._send_bytes_max:
+        payload = pack_message(message)
+        if len(payload) > self._bytes_max:
             raise FrameTooLarge(
-                f"{what} would be a message of {len(payload)} bytes; the limit is {self._send_bytes_max}. "
+                f"{what} would be a message of {len(payload)} bytes; the limit is {self._bytes_max}. "
                 "Store large data outside the value and pass a reference."
             )
         return frame(payload)

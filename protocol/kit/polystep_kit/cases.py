@@ -1,4 +1,4 @@
-"""The checks, as data: one case per scenario, vector and message schema. Their files are `scenarios/` and `vectors/`."""
+"""The checks, as data: one case per scenario, vector and message schema, from `scenarios/` and `vectors/`."""
 
 from __future__ import annotations
 
@@ -133,8 +133,10 @@ def _frame_outcome(outcome: dict[str, Any]) -> tuple[dict[str, Any], ...]:
         return ({"exit": "nonzero"}, {"stderr": True})
     steps: list[dict[str, Any]] = []
     for id, error in outcome.get("answers", {}).items():
-        name = {"error": f"#{id}", "name": error} if error else {"answer": f"#{id}", "is": None}
-        steps.append(name)
+        if error is None:
+            steps.append({"answer": f"#{id}", "is": None})
+        else:
+            steps.append({"error": f"#{id}", "name": {"$type": "text"} if error == "*" else error})
     return (*steps, {"ping": True})
 
 

@@ -115,7 +115,9 @@ class Checker:
             await self._end_shared()
         host = PlayedHost(self._command, self._project, self._schemas, self._patience_s)
         host.case = case.id if case.start else ""
-        await host.start(case.start.get("channel", "stdio"), self._environment)
+        await host.start(
+            case.start.get("channel", "stdio"), self._environment, with_parent=bool(case.start.get("parent"))
+        )
         try:
             if case.start.get("hello", {}) is not False:
                 await self._greet(host, case)
@@ -186,5 +188,7 @@ async def language_of(command: Sequence[str], project: Path, patience_s: float =
     finally:
         await host.stop()
     if error is not None or not isinstance(result, dict) or not isinstance(result.get("language"), str):
-        raise NoSteps(f"The runner does not name its language in hello (PS-5.1); it answered {(error or result)!r:.300}")
+        raise NoSteps(
+            f"The runner does not name its language in hello (PS-5.1); it answered {(error or result)!r:.300}"
+        )
     return str(result["language"])

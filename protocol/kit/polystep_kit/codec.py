@@ -1,4 +1,4 @@
-"""msgpack, written from its specification for this kit alone: strict, so that it can be the judge (PS-3.4 to PS-3.11)."""
+"""msgpack, written from its specification for this kit alone: strict, so that it can judge (PS-3.4 to PS-3.11)."""
 
 from __future__ import annotations
 
@@ -93,13 +93,14 @@ def head(data: bytes) -> tuple[int, int | None] | None:
         identifier = reader.value(1)
     except Malformed:
         return None
-    if length == 4 and type(kind) is int and kind in (0, 1) and type(identifier) is int and identifier >= 0:
+    if length == 4 and type(kind) is int and kind in (0, 1) and type(identifier) is int:
         return kind, identifier
     return None
 
 
 _NUMBERS: Final = {
-    0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q", 0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q",
+    0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",
+    0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q",
 }  # fmt: skip
 _LENGTHS: Final = {
     0xC4: ("bytes", ">B"), 0xC5: ("bytes", ">H"), 0xC6: ("bytes", ">I"),
@@ -150,7 +151,7 @@ class _Reader:
         if 0xA0 <= code <= 0xBF:
             return "text", code & 0x1F
         if code not in _LENGTHS:
-            raise Malformed("the unused byte c1" if code == 0xC1 else f"{code:02x} is an extension type, or no container")
+            raise Malformed(f"{code:02x}, an extension type or the unused byte")
         kind, form = _LENGTHS[code]
         (count,) = struct.unpack(form, self._take(struct.calcsize(form)))
         return kind, count

@@ -16,7 +16,7 @@ from polystep_kit.codec import pack
 _SCHEMA_FAULTS: Final[dict[str, dict[str, Any]]] = {
     "schema.envelope": {"everywhere": True, "of": "kit.ping", "extra": [2, "log"]},
     "schema.error": {"everywhere": True, "of": "kit.ping", "error": {"retryable": "no"}},
-    "schema.result.hello": {"everywhere": True, "of": "hello", "merge": {"features": "none"}},
+    "schema.result.hello": {"everywhere": True, "of": "hello", "merge": {"frame_bytes_max": 5}},
     "schema.result.step.load": {"everywhere": True, "of": "step.load", "merge": {"warnings": "none"}},
     "schema.params.emit": {"in": "calls.caught", "of": "emit", "params": {"message_group_id": 7}},
     "schema.params.state": {"in": "calls.caught_state", "of": "state.get", "params": {"group": 7}},

@@ -18,6 +18,8 @@ FRAME_BYTES_MAX: Final = 16_777_216
 _SENT_AS_BYTES_FROM: Final = 100
 _SENT_AS_BYTES_TO: Final = 200
 """Vectors of frames have ids of their own, from 100 to 199."""
+_BELOW: Final = ("/bin/sh", "-c", '"$@" & wait', "sh")
+"""Starts a runner as a child of a shell: when the shell is killed, the runner has lost its parent."""
 _T = TypeVar("_T")
 
 
@@ -68,9 +70,12 @@ class PlayedHost:
         self.faults: list[str] = []
         """What no runner may do at any time, such as answering twice."""
 
-    async def start(self, channel: str, environment: Mapping[str, str] | None = None) -> None:
-        """Start the runner on a channel, with further variables."""
-        await self.process.start(self._command, self._folder, channel, environment)
+    async def start(
+        self, channel: str, environment: Mapping[str, str] | None = None, *, with_parent: bool = False
+    ) -> None:
+        """Start the runner on a channel, with further variables; or below a process that can be killed first."""
+        command = [*_BELOW, *self._command] if with_parent else self._command
+        await self.process.start(command, self._folder, channel, environment)
 
     async def stop(self) -> None:
         """End the runner, however it is."""
@@ -137,7 +142,9 @@ class PlayedHost:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            arrived = [f"call {call.method}" for call in self.calls] + [f"notification {name}" for name, _ in self.notes]
+            arrived = [f"call {call.method}" for call in self.calls] + [
+                f"notification {name}" for name, _ in self.notes
+            ]
             seen = f" Besides it sent: {', '.join(arrived[-6:])}." if arrived else ""
             raise Failed(f"{what} did not come within {self._patience_s:g} s.{seen}{self._said()}") from None
 
@@ -193,7 +200,6 @@ class PlayedHost:
                         self.faults.append(f"it answered {asked.method} {len(asked.answers)} times")
             case [2, method, params]:
                 self.notes.append((method, params))
-
 
 
 def _kinds(message: Any, asked: Asked | None) -> set[str]:

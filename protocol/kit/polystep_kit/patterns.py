@@ -11,7 +11,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_TYPES = {"text": str, "integer": int, "number": (int, float), "map": dict, "list": list, "bytes": bytes, "any": object}
+_TYPES: dict[str, Any] = {
+    "text": str,
+    "integer": int,
+    "number": (int, float),
+    "map": dict,
+    "list": list,
+    "bytes": bytes,
+    "any": object,
+}
 
 
 def difference(found: Any, expected: Any, where: str) -> str | None:
@@ -72,11 +80,21 @@ def _special(found: Any, name: str, given: Any, where: str) -> str | None:
             return difference(found, given, where)
         case "$type":
             is_flag = isinstance(found, bool) and given in ("integer", "number")
-            return None if isinstance(found, _TYPES[given]) and not is_flag else f"{where} is {show(found)}, not {given}"
+            return (
+                None if isinstance(found, _TYPES[given]) and not is_flag else f"{where} is {show(found)}, not {given}"
+            )
         case "$text":
-            return None if isinstance(found, str) and re.search(given, found) else f"{where} is {show(found)}, not like {given}"
+            return (
+                None
+                if isinstance(found, str) and re.search(given, found)
+                else f"{where} is {show(found)}, not like {given}"
+            )
         case "$length":
-            return None if hasattr(found, "__len__") and len(found) == given else f"{where} is {show(found)}, not {given} long"
+            return (
+                None
+                if hasattr(found, "__len__") and len(found) == given
+                else f"{where} is {show(found)}, not {given} long"
+            )
         case "$any":
             return None
         case "$inherited":

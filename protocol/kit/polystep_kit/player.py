@@ -12,7 +12,13 @@ from polystep_kit.patterns import difference, is_same, show
 from polystep_kit.steps import ConformanceSteps
 
 TRACE_ID: Final = "0123456789abcdef0123456789abcdef"
-_ERRORS: Final = {"run_ended": 13, "overloaded": 14, "topic_not_declared": 23, "stream_not_found": 24, "contract_broken": 25}
+_ERRORS: Final = {
+    "run_ended": 13,
+    "overloaded": 14,
+    "topic_not_declared": 23,
+    "stream_not_found": 24,
+    "contract_broken": 25,
+}
 
 
 class Player:
@@ -59,9 +65,16 @@ class Player:
 
     async def _do_run(self, ops: list[Any], step: dict[str, Any]) -> None:
         self._runs += 1
-        type_, given = step.get("type", "event"), {"ops": ops}
+        type_ = step.get("type", "event")
+        given: dict[str, Any] = {"ops": ops}
         if step.get("wrapped"):
-            given = {"body": given, "headers": {"x-test": "1"}, "pathParams": {"id": "7"}, "queryParams": {}, "rawBody": ""}
+            given = {
+                "body": given,
+                "headers": {"x-test": "1"},
+                "pathParams": {"id": "7"},
+                "queryParams": {},
+                "rawBody": "",
+            }
         file = step.get("file", "script")
         params = {
             "run": step.get("named", f"{self._case.id}/{self._runs}"),
@@ -187,6 +200,10 @@ class Player:
     async def _do_close(self, _: Any, step: dict[str, Any]) -> None:
         self._host.process.close()
 
+    async def _do_closed(self, _: Any, step: dict[str, Any]) -> None:
+        """Wait until nobody holds the runner's end of the channel any more."""
+        await self._host.until(lambda: self._host.process.is_closed or None, "the end of its output")
+
     async def _do_exit(self, wanted: Any, step: dict[str, Any]) -> None:
         status = await self._host.exit_status()
         if wanted == {"$any": True}:
@@ -222,4 +239,3 @@ class Player:
         """A `step.run` whose frame is larger than agreed."""
         padding = {"pad": "x" * count}
         await self._do_run([{"do": "return", "value": 1}], {**step, "params": {**step.get("params", {}), **padding}})
-

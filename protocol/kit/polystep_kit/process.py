@@ -40,6 +40,17 @@ class RunnerProcess:
         Raises:
             OSError: It could not be started.
         """
+        ours_out, out_r, err_r = self._spawn(command, folder, channel, environment or {})
+        os.set_blocking(self._input, False)
+        await self._read(ours_out, self._on_bytes, self._closed)
+        await self._read(out_r, lambda data: self._print("stdout", data))
+        await self._read(err_r, lambda data: self._print("stderr", data))
+        self._waiting = asyncio.create_task(self._wait())
+
+    def _spawn(
+        self, command: Sequence[str], folder: Path, channel: str, environment: Mapping[str, str]
+    ) -> tuple[int, int, int]:
+        """Start the process; returns what we read: its channel, its standard output, its standard error."""
         theirs_in, self._input = _pipe()
         ours_out, theirs_out = _pipe()
         out_r, out_w = _pipe()
@@ -55,7 +66,7 @@ class RunnerProcess:
         if channel != "stdio":
             actions.append((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
         actions += [(os.POSIX_SPAWN_DUP2, ours, theirs) for theirs, ours in numbers.items()]
-        variables = {**os.environ, **(environment or {}), "POLYSTEP_CHANNEL": channel}
+        variables = {**os.environ, **environment, "POLYSTEP_CHANNEL": channel}
         try:
             self.pid = os.posix_spawn(
                 "/bin/sh",
@@ -67,11 +78,7 @@ class RunnerProcess:
         finally:
             for number in (theirs_in, theirs_out, out_w, err_w):
                 os.close(number)
-        os.set_blocking(self._input, False)
-        await self._read(ours_out, self._on_bytes, self._closed)
-        await self._read(out_r, lambda data: self._print("stdout", data))
-        await self._read(err_r, lambda data: self._print("stderr", data))
-        self._waiting = asyncio.create_task(self._wait())
+        return ours_out, out_r, err_r
 
     async def write(self, data: bytes) -> None:
         """Write all of `data`; a runner that has gone takes nothing."""

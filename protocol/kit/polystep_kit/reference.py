@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from polystep_kit.codec import Frames, Malformed, frame, head, pack, unpack
 from polystep_kit.faults import Faults
-from polystep_kit.script import NATIVES, Refused, carry, play
+from polystep_kit.natives import Refused, carry
+from polystep_kit.script import play
 
 PROTOCOL: Final = "1.0"
 CODES: Final = {
@@ -288,11 +289,13 @@ class ReferenceRunner:
         if error is None:
             waiter.set_result(result)
             return
-        if isinstance(error, dict):
-            failure = WireError(str(error["name"]), str(error["message"]), error["data"], error["code"])
-            failure.retryable = bool(error["retryable"])
-        else:
-            failure = WireError("internal", f"a malformed error: {error!r}")
+        match error:
+            case {"name": str(name), "message": str(message), "retryable": bool(retryable), "code": int(code)}:
+                data = error.get("data")
+                failure = WireError(name, message, data if isinstance(data, dict) else {}, code)
+                failure.retryable = retryable
+            case _:  # PS-9.5
+                failure = WireError("internal", f"a malformed error: {error!r:.300}")
         waiter.set_exception(failure)
         waiter.exception()
 
@@ -385,8 +388,6 @@ def main() -> None:
 async def _serve(runner: ReferenceRunner) -> int:
     return await runner.serve()
 
-
-__all__ = ["NATIVES", "ReferenceRunner", "WireError", "main"]
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from polystep_kit.cases import LEVELS
 from polystep_kit.check import Outcome, Report
 
 
@@ -23,19 +22,20 @@ def as_lines(report: Report) -> Iterator[str]:
             yield f"    {outcome.case.id} ({outcome.case.level}): {outcome.case.description}"
             yield f"      {outcome.failure}"
     yield ""
-    for level in LEVELS:
+    for level in report.levels:
         of_level = [outcome for outcome in report.outcomes if outcome.case.level == level]
         if of_level:
             yield f"{level:<10} {sum(each.failure is None for each in of_level):>3}/{len(of_level)}"
     if report.left_out:
-        names = ", ".join(case.native or "" for case in report.left_out)
-        yield f"left out   {len(report.left_out)} values that this language does not have: {names}"
+        names = ", ".join(case.native or case.id for case in report.left_out)
+        yield f"left out   {len(report.left_out)}, whose values this language does not have: {names}"
     passed = len(report.outcomes) - len(report.failures)
-    yield f"{'passed' if not report.failures else 'FAILED'}: {passed} of {len(report.outcomes)} checks   {report.runner}"
+    verdict = "FAILED" if report.failures else "passed"
+    yield f"{verdict}: {passed} of {len(report.outcomes)} checks   {report.runner}"
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Shape: `{passed, total, failures: [{id, clause, level, description, reason}], levels, clauses, left_out, runner}`."""
+    """Shape: `{passed, total, failures, levels, clauses, left_out, runner}`; a failure has `id` to `reason`."""
     clauses: dict[str, dict[str, int]] = {}
     for outcome in report.outcomes:
         counts = clauses.setdefault(outcome.case.clause, {"passed": 0, "total": 0})

@@ -3,46 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import os
 import signal
 import subprocess
 import sys
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
-from polystep_kit.codec import DEPTH_MAX, INTEGER_MAX
-
-
-class Refused(Exception):
-    """A value that cannot be carried (PS-3.9)."""
-
-    def __init__(self, path: str, why: str, *, is_result: bool) -> None:
-        super().__init__(f"{path} cannot be carried: {why}")
-        self.path = path
-        self.is_result = is_result
-        self.name, self.code, self.retryable = "invalid_value", 4, False
+from polystep_kit.natives import NATIVES, Refused, carry
 
 
 class Odd(BaseException):
     """No ordinary error."""
-
-
-class _Absent:
-    """A member that is not there, as JavaScript's undefined."""
-
-
-class _WithField:
-    """An object with a field."""
-
-    def __init__(self) -> None:
-        self.a = 1
-
-
-class _Opaque:
-    """Stands for what other languages have: a Map, a promise, a decimal."""
-
-
-_ABSENT: Final = _Absent()
 
 
 class Runner(Protocol):
@@ -55,73 +26,6 @@ class Runner(Protocol):
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Tell the host."""
         ...
-
-
-def _cycle() -> list[Any]:
-    made: list[Any] = []
-    made.append(made)
-    return made
-
-
-def _nested(levels: int) -> list[Any]:
-    made: list[Any] = []
-    for _ in range(levels - 1):
-        made = [made]
-    return made
-
-
-NATIVES: Final[dict[str, Any]] = {
-    "nan": float("nan"), "infinity": float("inf"), "too_large": 2**53, "integral_float": 1.0, "cycle": _cycle(),
-    "deep": _nested(101), "hundred": _nested(100), "time": datetime.datetime(2024, 1, 2, 3, 4, 5, tzinfo=datetime.UTC),
-    "lone_surrogate": "\ud800", "bytes": b"\x00\xff", "number_keys": {1: "one"}, "odd_keys": {(): 1},
-    "nested_nan": {"items": [{"total": float("nan")}]}, "object": object(), "function": print, "set": {1},
-    "proto_key": {"__proto__": 1}, "minus_zero": -0.0, "invalid_utf8": "\udcff", "undefined_member": {"a": _ABSENT, "b": 1},
-    "undefined_item": [_ABSENT, 1], "bigint": _Opaque(), "map": _Opaque(), "error": ValueError(), "promise": {"p": _Opaque()},
-    "symbol_member": {"a": _ABSENT, "b": 1}, "class_instance": _WithField(), "decimal": _Opaque(),
-}  # fmt: skip
-
-
-def carry(value: Any, path: str) -> Any:
-    """A value as it is sent.
-
-    Raises:
-        Refused: It cannot be carried.
-    """
-    return _carry(value, path, 0, path.startswith("result"))
-
-
-def _carry(value: Any, path: str, depth: int, is_result: bool) -> Any:
-    def refuse(why: str) -> NoReturn:
-        raise Refused(path, why, is_result=is_result)
-
-    match value:
-        case None | bool() | bytes():
-            return value
-        case int():
-            return value if abs(value) <= INTEGER_MAX else refuse("beyond 2^53-1")
-        case float():
-            return value if value - value == 0 else refuse("not finite")
-        case str():
-            return value if value.isascii() or value.encode("utf-8", "replace").decode() == value else refuse("surrogate")
-        case datetime.datetime():
-            return value.isoformat()
-        case list() | dict() if depth >= DEPTH_MAX:
-            return refuse("too deep")
-        case _Absent():
-            return None
-        case _WithField():
-            return vars(value)
-        case list():
-            return [_carry(item, f"{path}[{at}]", depth + 1, is_result) for at, item in enumerate(value)]
-        case dict():
-            return {_key(key, path, is_result): _carry(item, f"{path}.{key}", depth + 1, is_result) for key, item in value.items() if item is not _ABSENT}
-    return refuse(type(value).__name__)
-
-
-def _key(key: object, path: str, is_result: bool) -> str:
-    if isinstance(key, (str, int)):
-        return str(key)
-    raise Refused(path, "a key that is no text", is_result=is_result)
 
 
 def _as_text(value: Any) -> Any:
@@ -166,7 +70,9 @@ class _Script:
                     results.append(made)
         except _Return as returned:
             value = returned.value
-        failed = [each for each in await asyncio.gather(*self._started, return_exceptions=True) if isinstance(each, Exception)]
+        failed = [
+            each for each in await asyncio.gather(*self._started, return_exceptions=True) if isinstance(each, Exception)
+        ]
         if self._part:
             self._output(self._part)
         if failed:
@@ -262,7 +168,7 @@ class _Script:
         return os.read(0, 100).decode()
 
     async def _do_spawn(self, op: dict[str, Any]) -> Any:
-        subprocess.run(["echo", op["text"]], check=True, close_fds=False)
+        _print_in_child(op["text"])
         return ...
 
     async def _do_child_environment(self, op: dict[str, Any]) -> Any:
@@ -290,6 +196,10 @@ class _Script:
     async def _do_kill(self, op: dict[str, Any]) -> Any:
         sys.stdout.flush()
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _print_in_child(text: str) -> None:
+    subprocess.run(["echo", text], check=True, close_fds=False)
 
 
 def _name(name: str, value: Any) -> str:

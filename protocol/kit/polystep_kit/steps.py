@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +33,13 @@ class ConformanceSteps:
     command: tuple[str, ...]
     """How the shipped runner is started, where there is one."""
 
-    def project(self, node_modules: Path | None = None) -> tempfile.TemporaryDirectory[str]:
+    @contextlib.contextmanager
+    def project(self) -> Iterator[Path]:
         """A folder with a copy of the steps, to run them in."""
-        made = tempfile.TemporaryDirectory(prefix="polystep-kit-")
-        shutil.copytree(self.folder, made.name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        if node_modules is not None:
-            Path(made.name, "node_modules").symlink_to(node_modules, target_is_directory=True)
-        return made
+        with tempfile.TemporaryDirectory(prefix="polystep-kit-") as made:
+            place = Path(made).resolve()
+            shutil.copytree(self.folder, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+            yield place
 
 
 def known_languages() -> list[str]:
@@ -64,8 +66,8 @@ def steps_of(language: str, folder: Path | None = None) -> ConformanceSteps:
         )
     except FileNotFoundError:
         raise NoSteps(
-            f"There are no conformance steps for the language {language!r} ({place / 'kit.json'}). The kit has them for "
-            f"{', '.join(known_languages())}. Write them as protocol/README.md says, and name their folder with --steps."
+            f"There are no conformance steps for the language {language!r} in {place}. The kit has them for "
+            f"{', '.join(known_languages())}. Write them as protocol/README.md says, and name the folder with --steps."
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NoSteps(f"{place / 'kit.json'} is not usable: {type(error).__name__}: {error}") from error

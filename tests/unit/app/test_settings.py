@@ -35,6 +35,14 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         [runners.python]
         processes = 3
         requirements = "reqs.txt"
+        [runners.ruby]
+        processes = 4
+        [runners.perl]
+        pattern = "_step.pl"
+        stream_pattern = ["_stream.pl", ".stream.pl"]
+        command = ["perl", "runner.pl"]
+        channel = "private"
+        processes = 5
         [cron]
         timezone = "Europe/Berlin"
         """
@@ -46,7 +54,18 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "allowed_origins": ("https://b.example",),
         },
         "storage": {"durability": "process"},
-        "runners": {"node": {"processes": 2}, "python": {"processes": 3, "requirements": "reqs.txt"}},
+        "runners": {
+            "node": {"processes": 2},
+            "python": {"processes": 3, "requirements": "reqs.txt"},
+            "ruby": {"processes": 4},
+            "perl": {
+                "processes": 5,
+                "pattern": ("_step.pl",),
+                "stream_pattern": ("_stream.pl", ".stream.pl"),
+                "command": ("perl", "runner.pl"),
+                "channel": "private",
+            },
+        },
         "cron": {"timezone": "Europe/Berlin"},
     }
 
@@ -74,3 +93,62 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "polystep.toml").write_bytes(b"\xff")
     with pytest.raises(LoadFailed, match=r"polystep\.toml: 'utf-8' codec can't decode"):
         read_settings(tmp_path)
+
+
+PERL = '[runners.perl]\npattern = "_step.pl"\ncommand = ["perl", "runner.pl"]\n'
+
+
+def test_a_runner_of_others_needs_a_pattern_and_a_command_alone(tmp_path: Path) -> None:
+    (tmp_path / "polystep.toml").write_text(PERL)
+    perl = read_settings(tmp_path).runners.foreign["perl"]
+    assert (perl.stream_pattern, perl.channel, perl.processes) == ((), "stdio", 1)
+
+
+@pytest.mark.parametrize(
+    "pattern", ['"step.pl"', '".pl"', '"_step"', '"*_step.pl"', '"_a/b.pl"', '""', "[]", "3", "[3]"]
+)
+def test_a_pattern_is_how_names_end(tmp_path: Path, pattern: str) -> None:
+    message = refusal(tmp_path, PERL.replace('"_step.pl"', pattern))
+    assert message == (
+        f"{tmp_path}/polystep.toml is not usable:\n"
+        '  runners.perl.pattern: A pattern, or a list of them, is how file names end: "_" or ".", a word, an '
+        'extension: "_step.pl"'
+    )
+
+
+@pytest.mark.parametrize("command", ['"perl runner.pl"', "[]", '[""]', "[3]"])
+def test_a_command_is_a_list(tmp_path: Path, command: str) -> None:
+    message = refusal(tmp_path, PERL.replace('["perl", "runner.pl"]', command))
+    assert message.endswith(
+        '  runners.perl.command: A command is a list: the program, then its arguments: ["perl", "runner.pl"]'
+    )
+
+
+@pytest.mark.parametrize("name", ["typescript", "host", "Perl", "per_l", '"5"', '"a.b"'])
+def test_a_runner_has_a_name_that_means_nothing_else(tmp_path: Path, name: str) -> None:
+    message = refusal(tmp_path, PERL.replace("runners.perl", f"runners.{name}"))
+    shown = name.strip('"')
+    assert f"  runners: {shown}: call it something else; a runner's name is a lower-case word" in message
+
+
+@pytest.mark.parametrize("name", ["node", "python", "ruby"])
+def test_the_names_of_our_runners_are_taken(tmp_path: Path, name: str) -> None:
+    message = refusal(tmp_path, PERL.replace("runners.perl", f"runners.{name}"))
+    assert message.endswith(f"  runners: {name} is a runner of polystep's own; call yours something else")
+
+
+@pytest.mark.parametrize(
+    ("more", "ending", "other", "owner"),
+    [
+        ('stream_pattern = "_step.pl"', "_step.pl", "_step.pl", "perl"),
+        ('stream_pattern = "_my_step.py"', "_my_step.py", "_step.py", "python"),
+        ('stream_pattern = ".step.rb"', ".step.rb", ".step.rb", "ruby"),
+        ('[runners.raku]\npattern = "_p_step.pl"\ncommand = ["raku"]', "_p_step.pl", "_step.pl", "perl"),
+    ],
+)
+def test_a_pattern_of_another_runner_is_taken(tmp_path: Path, more: str, ending: str, other: str, owner: str) -> None:
+    message = refusal(tmp_path, PERL + more)
+    name = "raku" if "raku" in more else "perl"
+    assert message.endswith(
+        f'  runners: {name}: the pattern "{ending}" is taken: files that end in "{other}" belong to {owner}'
+    )

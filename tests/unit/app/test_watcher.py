@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from polystep.app import watcher as watcher_module
-from polystep.app.watcher import ALL_RUNNERS, Watcher, runners_concerned
+from polystep.app.kinds import kinds_of
+from polystep.app.settings import ForeignSection, PythonSection, RunnersSection
+from polystep.app.watcher import Watcher, runners_concerned
 
 BOUND_S = 15.0
+PERL = ForeignSection(pattern=("_step.pl",), command=("perl", "tools/runner", "--fast"))
+RUNNERS = RunnersSection(python=PythonSection(requirements="config/deep.txt"), perl=PERL)  # type: ignore[call-arg]
+ALL_RUNNERS = {"node", "python", "ruby", "perl"}
 
 
 class Reloads:
@@ -49,10 +54,10 @@ class Reloads:
 
 
 @contextlib.asynccontextmanager
-async def watching(root: Path, requirements: str | None = None) -> AsyncIterator[Reloads]:
+async def watching(root: Path) -> AsyncIterator[Reloads]:
     """A watcher that is known to see changes."""
     reloads = Reloads()
-    watcher = Watcher(root, reloads.reload, requirements)
+    watcher = Watcher(root, reloads.reload, [*kinds_of(RUNNERS, root)])
     await watcher.start()
     try:
         # The first turn of the loop begins the watches.
@@ -67,7 +72,17 @@ async def watching(root: Path, requirements: str | None = None) -> AsyncIterator
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     project = tmp_path.resolve() / "project"
-    for folder in ("steps", "lib", "node_modules/p", ".polystep", "dist", "steps/node_modules", "steps/__pycache__"):
+    for folder in (
+        "steps",
+        "lib",
+        "config",
+        "tools",
+        "node_modules/p",
+        ".polystep",
+        "dist",
+        "steps/node_modules",
+        "steps/__pycache__",
+    ):
         (project / folder).mkdir(parents=True)
     return project
 
@@ -80,14 +95,17 @@ def root(tmp_path: Path) -> Path:
         ("lib/helper.mjs", {"node"}),
         ("lib/helper.py", {"python"}),
         ("lib/data.json", {"node"}),
-        (".env", {"node", "python"}),
+        (".env", ALL_RUNNERS),
+        ("lib/helper.rb", {"ruby"}),
+        ("lib/Helper.pl", {"perl"}),
+        ("tools/runner", {"perl"}),
         ("requirements.txt", {"python"}),
         ("pyproject.toml", {"python"}),
-        ("deep.txt", {"python"}),
+        ("config/deep.txt", {"python"}),
     ],
 )
 async def test_a_save_reloads_whoever_may_have_loaded_the_file(root: Path, file: str, runners: set[str]) -> None:
-    async with watching(root, "config/deep.txt") as reloads:
+    async with watching(root) as reloads:
         (root / file).write_text("x")
         assert await reloads.seen(file) == runners
 
@@ -185,7 +203,7 @@ async def test_changes_during_a_reload_are_taken_together_by_the_next(root: Path
             await let.wait()
             await real(runners, files)
 
-        watcher = Watcher(root, slow, None)
+        watcher = Watcher(root, slow, [*kinds_of(RUNNERS, root)])
         await watcher.start()
         for _ in range(5):
             await asyncio.sleep(0)
@@ -202,7 +220,7 @@ async def test_changes_during_a_reload_are_taken_together_by_the_next(root: Path
 
 
 async def test_stop_comes_twice_or_without_start(root: Path) -> None:
-    watcher = Watcher(root, Reloads().reload, None)
+    watcher = Watcher(root, Reloads().reload, [])
     await watcher.stop()
     await watcher.start()
     await watcher.start()
@@ -211,5 +229,6 @@ async def test_stop_comes_twice_or_without_start(root: Path) -> None:
     assert [task.get_name() for task in asyncio.all_tasks() if "watch" in task.get_name()] == []
 
 
-def test_hidden_files_concern_nobody() -> None:
-    assert [runners_concerned(Path(name)) for name in (".eslintrc.json", "a.ts~", "a.css")] == [frozenset()] * 3
+def test_hidden_files_concern_nobody(root: Path) -> None:
+    kinds = kinds_of(RUNNERS, root)
+    assert [runners_concerned(Path(name), kinds) for name in (".eslintrc.json", "a.ts~", "a.css")] == [frozenset()] * 3

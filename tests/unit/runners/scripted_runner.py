@@ -84,7 +84,7 @@ class Runner:
         while True:
             message = receive()
             if message[0] == 2:
-                self.cancel(message[2]["run"])
+                self.cancel(message[2]["run"], message[2]["reason"])
             elif message[0] == 0:
                 self.take(message[1], message[2], message[3])
 
@@ -102,6 +102,8 @@ class Runner:
                 self.drained()
             case "shutdown":
                 send([1, id, None, None])
+                if SCRIPT.get("shutdown") == "linger":
+                    time.sleep(3600)
                 sys.exit(0)
 
     def hello(self, id: int) -> None:
@@ -118,8 +120,16 @@ class Runner:
                 block()
             case "exit":
                 os._exit(3)
-        protocol = "2.0" if SCRIPT.get("hello") == "wrong_version" else "1.0"
-        send([1, id, None, {"protocol": protocol, "runs_max": SCRIPT.get("runs_max", 8), "pid": os.getpid()}])
+        answer = {
+            "protocol": "2.0" if SCRIPT.get("hello") == "wrong_version" else "1.0",
+            "runner": {"name": "scripted", "version": "1"},
+            "language": "script",
+            "pid": os.getpid(),
+            "runs_max": SCRIPT.get("runs_max", 8),
+            "frame_bytes_max": 2**24,
+            "features": [],
+        }
+        send([1, id, None, {**answer, **SCRIPT.get("answer", {})}])
 
     def load(self, id: int, file: str) -> None:
         text = Path(file).read_text()
@@ -135,7 +145,7 @@ class Runner:
             case "hang":
                 block()
             case "fail":
-                error = {"code": 20, "name": "load_failed", "message": "bad file", "data": {}}
+                error = {"code": 20, "name": "load_failed", "message": "bad file", "data": told.get("data", {})}
                 send([1, id, error, None])
                 return
         config = told.get("config", {"name": file})
@@ -183,7 +193,8 @@ class Runner:
                 os.close(READING)
                 block()
 
-    def cancel(self, run: str) -> None:
+    def cancel(self, run: str, reason: str) -> None:
+        send([2, "log", {"run": f"{run} cancelled: {reason}", "level": "info", "message": "", "source": "logger"}])
         if run in self.deaf:
             return
         id = self.open.pop(run, None)

@@ -171,6 +171,8 @@ async def test_a_run_that_answers_the_cancellation_times_out_and_its_process_sta
             "if it needs longer."
         )
         assert await pid_of(pool, "after") == before
+        # PS-7.8: why it was cancelled is the bridge's to tell.
+        await script.until_started("r cancelled: timeout")
 
 
 @pytest.mark.parametrize("how", ["block", "ignore_cancel"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
 import json
 import os
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 import pytest
 
-from polystep.contracts.errors import LoadFailed, RunnerGone
+from polystep.contracts.errors import FrameTooLarge, LoadFailed, RunnerGone
 from polystep.contracts.limits import LOG_LINE_CHARS_MAX
 from polystep.runners import Launch, RunnerProcess, child_environment
 from polystep.runners import process as process_module
@@ -98,8 +99,8 @@ async def test_over_stdio_the_channel_works_and_stderr_is_still_heard(script: Sc
     [
         ("exit", "it exited with status 3"),
         ("wrong_version", "it speaks protocol 2.0, this host 1.0; update the older of the two"),
-        ("garbage", "The channel carried something that is no message: A message is not valid msgpack"),
-        ("text", "The channel carried garbage"),
+        ("garbage", "The channel carried something that is no message. A message is not valid msgpack"),
+        ("text", "The channel carried something that is no message. A message of 1466264675 bytes is over the limit"),
     ],
 )
 async def test_a_failed_hello_says_why_and_what_was_printed(script: Script, hello: str, why: str) -> None:
@@ -109,6 +110,44 @@ async def test_a_failed_hello_says_why_and_what_was_printed(script: Script, hell
     said, _, printed = message.partition("\nIt printed:\n")
     assert said.startswith(f"The script runner did not start: {why}")
     assert printed == "first\nlast"
+
+
+async def test_a_hello_with_a_wrong_limit_says_what_it_must_be(script: Script) -> None:
+    script.before = {"answer": {"frame_bytes_max": 1023}}
+    assert await refusal(script.process()) == (
+        "The script runner did not start: in its answer to hello, frame_bytes_max must be an integer of at least 1024; "
+        "it is 1023."
+    )
+
+
+async def test_the_limits_of_a_hello_are_kept(script: Script) -> None:
+    script.before = {"answer": {"frame_bytes_max": 1024, "runs_max": 3, "features": ["unheard-of"]}}
+    async with started(script) as process:
+        assert process.runs_max == 3
+        with pytest.raises(FrameTooLarge, match="the limit is 1024"):
+            await ask(process, "params", text="x" * 1024)
+
+
+async def test_a_file_that_does_not_load_is_explained_by_the_kind_and_keeps_its_data(script: Script) -> None:
+    data = {"name": "ValueError", "message": "no", "stack": "at x"}
+    explained: list[object] = []
+
+    def explain(*told: object) -> str:
+        explained.extend(told)
+        return "in other words"
+
+    kind = dataclasses.replace(script.kind(), explain=explain)
+    process = RunnerProcess(kind, script.launch(), script.root, script.environment, script.calls)
+    try:
+        await bounded(process.start())
+        with pytest.raises(LoadFailed) as failed:
+            await bounded(process.load(script.file("a.script", load="fail", data=data)))
+        with pytest.raises(LoadFailed, match="bad file"):
+            await bounded(process.load(script.file("b.script", load="fail")))
+    finally:
+        await bounded(process.stop(0))
+    assert (failed.value.message, failed.value.data) == ("in other words", data)
+    assert explained == [script.root, "a.script", data]
 
 
 async def test_a_hello_that_never_comes_ends_the_process(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,8 +203,17 @@ async def test_a_stop_waits_for_open_runs_within_the_grace(script: Script) -> No
         assert (held.result(), process.ended.result()) == ("held", "it exited with status 0")
 
 
+async def test_a_runner_that_stays_after_its_shutdown_is_ended(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_module, "_EXIT_S", 0.1)
+    script.before = {"shutdown": "linger"}
+    async with started(script) as process:
+        await bounded(process.stop(0))
+        assert process.ended.result() == "it was killed by signal SIGTERM"
+
+
 async def test_a_stop_kills_what_blocks(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process_module, "_STEP_S", 0.1)
+    for wait in ("_STEP_S", "_EXIT_S"):
+        monkeypatch.setattr(process_module, wait, 0.1)
     async with started(script) as process:
         blocked = process.call_run(params("b", "block"))
         await script.until_started("b")

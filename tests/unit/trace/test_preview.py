@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -175,7 +176,7 @@ def test_the_look_at_the_whole_says_the_same_as_the_look_at_every_part(payload: 
     plain = preview._plain(payload)
     if plain is not None:
         parts: dict[str, Any] = {"whole": payload}
-        assert json.loads(plain) == json.loads(json.dumps(preview.redacted(parts)))["whole"]
+        assert json.loads(plain) == orjson.loads(orjson.dumps(preview.redacted(parts)))["whole"]
 
 
 def test_a_secret_whose_characters_json_escapes_is_cut_out_too() -> None:

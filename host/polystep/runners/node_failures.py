@@ -1,0 +1,57 @@
+"""What the user reads when a Node file does not load: what Node and its compiler raised, in words to act on."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from polystep.contracts.values import JSONObject
+from polystep.runners.kinds import explain_load_failure
+
+_MISSING: Final = re.compile(r"Cannot find (?:module|package) '([^']+)'")
+_IMPORTER: Final = re.compile(r"imported from (/\S+)|Require stack:\n- (\S+)")
+_SYNTAX_PLACE: Final = re.compile(r"^(?:file://)?(/\S+:\d+)$", re.MULTILINE)
+"""Node writes the place of a syntax error above its stack, and nowhere else."""
+_SAYS_IT_ALL: Final = frozenset({"LoadProblem", "invalid_value"})
+"""Names of what the bridge itself has to say about a file: its message needs no more words."""
+
+
+def explain(project: Path, file: str, failure: JSONObject) -> str:
+    """Say why a step or stream file did not load, and what to do.
+
+    Args:
+        project: The project's root.
+        file: Relative to it.
+        failure: `{name, message, stack}` as the bridge answered it (PS-6.3, PS-9.4).
+    """
+    name, message, stack = (str(failure.get(each) or "") for each in ("name", "message", "stack"))
+    if name in _SAYS_IT_ALL and message:
+        return message
+    missing = _MISSING.match(message)
+    if missing:
+        return _explain_missing(project, file, missing[1], message)
+    if message.startswith("Transform failed"):
+        # One line for each mistake: `/path/steps/a.step.ts:3:4: ERROR: Unexpected ","`.
+        mistakes = message.partition("\n")[2] or message
+        return f"Syntax error in {mistakes.replace(f'{project}/', '').replace(': ERROR: ', ': ')}"
+    place = _SYNTAX_PLACE.search(stack) if name == "SyntaxError" else None
+    if place:
+        return f"{_shown(project, place[1])} failed to load: {name}: {message}"
+    return explain_load_failure(project, file, failure)
+
+
+def _explain_missing(project: Path, file: str, missing: str, message: str) -> str:
+    importer = _IMPORTER.search(message)
+    by = _shown(project, importer[1] or importer[2]) if importer else file
+    if missing.startswith((".", "/")):
+        return f"Cannot find the file '{_shown(project, missing)}' that {by} imports. Check the path and the spelling."
+    # `@acme/kit/sub` is a file of the package `@acme/kit`.
+    package = "/".join(missing.split("/")[: 2 if missing.startswith("@") else 1])
+    return f"Cannot find package '{package}' that {by} imports. Run \"npm install {package}\" in {project}."
+
+
+def _shown(project: Path, path: str) -> str:
+    """Relative to the project when it is absolute; what is written relative stays as it was written."""
+    return os.path.relpath(path, project) if path.startswith("/") else path

@@ -1,0 +1,88 @@
+"""What runs call, as the scripted host answers it: state and stream items in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+TOPIC: Final = "kit.event"
+STREAM: Final = "live"
+ERRORS: Final = {
+    "internal": 1, "method_not_found": 2, "invalid_params": 3, "invalid_value": 4, "frame_too_large": 5,
+    "run_ended": 13, "topic_not_declared": 23, "stream_not_found": 24,
+}  # fmt: skip
+
+
+class Refused(Exception):
+    """A call is answered with an error."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+    def to_wire(self) -> dict[str, Any]:
+        """Shape: PS-9.1."""
+        retryable = self.name == "internal"
+        return {"code": ERRORS[self.name], "name": self.name, "message": str(self), "retryable": retryable, "data": {}}
+
+
+class HostStore:
+    """The calls of PS-8 by name."""
+
+    def __init__(self, emitted: Callable[[str, Any], None]) -> None:
+        self._emitted = emitted
+        self._state: dict[str, dict[str, Any]] = {}
+        self._items: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def call(self, method: str, params: dict[str, Any]) -> Any:
+        """The result of a call.
+
+        Raises:
+            Refused: It has none.
+        """
+        kind, _, verb = method.partition(".")
+        if method == "emit":
+            return self._emit(params)
+        if kind == "state" and verb in ("get", "set", "delete", "get_group", "clear"):
+            return self._of_state(verb, params)
+        if kind == "streams" and verb in ("get", "set", "delete", "get_group", "send"):
+            return self._of_streams(verb, params)
+        raise Refused("method_not_found", f"There is no method {method}.")
+
+    def _emit(self, params: dict[str, Any]) -> None:
+        if params["topic"] != TOPIC:
+            raise Refused("topic_not_declared", f"{params['topic']} is not declared.")
+        self._emitted(params["run"], params["data"])
+
+    def _of_state(self, verb: str, params: dict[str, Any]) -> Any:
+        group = self._state.setdefault(_text(params, "group"), {})
+        if verb == "get_group":
+            return list(group.values())
+        if verb == "clear":
+            return group.clear()
+        key = _text(params, "key")
+        if verb == "set":
+            group[key] = params["value"]
+            return None
+        return group.get(key) if verb == "get" else group.pop(key, None)
+
+    def _of_streams(self, verb: str, params: dict[str, Any]) -> Any:
+        if _text(params, "stream") != STREAM:
+            raise Refused("stream_not_found", f"There is no stream {params['stream']}.")
+        group = self._items.setdefault(_text(params, "group"), {})
+        if verb == "get_group":
+            return list(group.values())
+        if verb == "send":
+            return None
+        id = _text(params, "id")
+        if verb == "set" and params["data"] is not None:
+            group[id] = {**params["data"], "id": id, "_createdAt": 0, "__motia": {"stream": STREAM}}
+            return group[id]
+        return None if verb == "set" else group.get(id) if verb == "get" else group.pop(id, None)
+
+
+def _text(params: dict[str, Any], name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise Refused("invalid_params", f"{name} must be a text.")
+    return value

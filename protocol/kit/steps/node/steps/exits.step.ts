@@ -1,0 +1,3 @@
+export const config = { type: 'event', name: 'Exits', subscribes: ['exits'], emits: [] }
+
+process.exit(3)

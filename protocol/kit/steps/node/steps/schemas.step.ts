@@ -1,0 +1,16 @@
+/** A schema object as libraries make them: it says itself what it is as JSON Schema (PS-6.2). */
+const titled = {
+  toJSONSchema: () => ({ type: 'object', properties: { title: { type: 'string' } }, required: ['title'] }),
+}
+
+export const config = {
+  type: 'api',
+  name: 'Schemas',
+  path: '/schemas',
+  method: 'POST',
+  emits: [],
+  bodySchema: titled,
+  responseSchema: { 200: titled },
+}
+
+export const handler = async (request: any) => ({ status: 200, body: request.body })

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
++{ handler => sub { $_[0] } };

@@ -1,0 +1,5 @@
+"""Has no config."""
+
+
+async def handler(input, context):
+    """Never called."""

@@ -1,0 +1,3 @@
+"""A stream of any objects."""
+
+config = {"name": "live", "schema": {"type": "object"}}

@@ -1,0 +1,3 @@
+"""A step without a handler."""
+
+config = {"type": "noop", "name": "Noop"}

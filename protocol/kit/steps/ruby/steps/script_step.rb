@@ -1,0 +1,106 @@
+# frozen_string_literal: true
+
+# The handler executes the operations that its input lists. SPDX-License-Identifier: Apache-2.0
+require "bigdecimal"
+require "open3"
+require "set"
+
+OddKey = Struct.new(:a)
+NoForm = Class.new
+NAMES = { "state" => %w[group key value], "streams" => %w[group id data] }.freeze
+
+def config = { type: "event", name: "Script", subscribes: ["script"], emits: [] }
+
+def nested(levels) = (levels - 1).times.reduce([]) { |inner, _| [inner] }
+
+def native(name)
+  case name
+  when "nan" then Float::NAN
+  when "infinity" then Float::INFINITY
+  when "too_large" then 2**53
+  when "integral_float" then 1.0
+  when "cycle" then [].tap { |array| array << array }
+  when "deep" then nested(101)
+  when "hundred" then nested(100)
+  when "time" then Time.utc(2024, 1, 2, 3, 4, 5)
+  when "lone_surrogate" then "\xED\xA0\x80"
+  when "invalid_utf8" then "\xFF"
+  when "bytes" then "\x00\xFF".b
+  when "number_keys" then { 1 => "one" }
+  when "odd_keys" then { OddKey.new(1) => 1 }
+  when "nested_nan" then { items: [{ total: Float::NAN }] }
+  when "set" then Set[1]
+  when "error" then RuntimeError.new("an error")
+  when "decimal" then BigDecimal("1.5")
+  when "object" then NoForm.new
+  when "function" then -> {}
+  when "proto_key" then { "__proto__" => 1 }
+  when "minus_zero" then -0.0
+  else raise ArgumentError, "no native value #{name}"
+  end
+end
+
+# Calls the context's method behind the wire method with the parameters in the order of the context's own.
+def call(context, operation)
+  args = operation["args"].dup
+  if operation["native"]
+    args[%w[value data].find { |member| args.key?(member) } || "data"] = native(operation["native"])
+  end
+  args["data"] *= operation["times"] if operation["times"]
+  area, name = operation["method"].split(".")
+  return context.emit(args) if area == "emit"
+
+  target = area == "state" ? context.state : context.streams[args["stream"]]
+  return target.send(args["group"], args["event"], args["id"]) if name == "send"
+
+  target.public_send(name, *args.values_at(*NAMES[area] & args.keys))
+end
+
+def child(command) = Open3.capture2(*command).first
+
+def handler(input, context)
+  operations = input["ops"] || input.dig("body", "ops")
+  caught = nil
+  operations.each_with_object([]) do |operation, values|
+    case operation["do"]
+    when "return" then return operation["value"]
+    when "nothing" then return
+    when "input" then return input
+    when "native" then return native(operation["name"])
+    when "context" then values << context.public_send(operation["member"])
+    when "call"
+      begin
+        value = call(context, operation)
+        values << value unless operation["unawaited"]
+      rescue StandardError => caught
+        raise unless operation["catch"]
+
+        values << { name: caught.name, message: caught.message, code: caught.code, data: caught.data }
+      end
+    when "raise" then raise operation["message"]
+    when "raise_odd" then raise Exception, "odd" # rubocop:disable Lint/RaiseException
+    when "reraise" then raise caught
+    when "log"
+      fields = operation["fields"]
+      fields = (fields || {}).merge("value" => native(operation["native"])) if operation["native"]
+      arguments = [operation["message"], fields].compact
+      context.logger.public_send(operation["level"], *arguments)
+    when "print" then puts operation["text"]
+    when "print_part" then print operation["text"]
+    when "print_error" then warn operation["text"]
+    when "write" then STDOUT.syswrite("#{operation['text']}\n")
+    when "read" then values << ($stdin.read(1024) || "")
+    when "spawn" then system("printf", '%s\n', operation["text"])
+    when "child_environment"
+      text = child(["sh", "-c", 'printf %s "$POLYSTEP_CHANNEL"'])
+      values << (text.empty? ? nil : text)
+    when "child_descriptors" then values << child(["ls", "-l", "/proc/self/fd"])
+    when "exit" then exit(operation["status"] || 0)
+    when "loop" then loop { nil }
+    when "wait" then sleep
+    when "fail_later" then nil # a call of the context always waits
+    when "kill" then Process.kill("KILL", Process.pid)
+    else raise ArgumentError, "no operation #{operation['do']}"
+    end
+  end
+end

@@ -1,0 +1,143 @@
+"""Ruby steps beside TypeScript and Python: the same events, state, streams, logs, failures and reload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import Running, make_project
+from tests.e2e.test_crash import dead_letters, nothing_waits
+from tests.e2e.test_reload import becomes
+from tests.e2e.tools import need
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(autouse=True)
+def ruby() -> None:
+    need("install it (Debian, Ubuntu: apt install ruby ruby-msgpack)", "ruby", "-e", "require 'msgpack'")
+
+
+async def test_an_event_goes_from_typescript_through_ruby_to_python(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {
+            "steps/order.step.ts": ORDER,
+            "steps/pack_step.rb": PACK,
+            "steps/parcels_stream.rb": PARCELS,
+            "steps/ship_step.py": SHIP,
+        },
+    )
+    async with Running(project) as host:
+        listed = {each["name"]: each["language"] for each in (await host.api("steps"))["steps"]}
+        assert listed == {"Order": "typescript", "Pack": "ruby", "Ship": "python"}
+        assert [each["name"] for each in (await host.api("steps"))["streams"]] == ["parcels"]
+        status, printed = await host.command("steps")
+        assert (status, "steps/pack_step.rb" in printed) == (0, True)
+
+        async with host.socket() as socket:
+            await socket.send_json(
+                {"type": "join", "data": {"streamName": "parcels", "groupId": "eu", "subscriptionId": "s"}}
+            )
+            assert await host.post("/orders", {"item": "väse", "count": 2}) == {"ok": True}
+            await host.line("[INFO] Ship shipped", '"item":"väse"', '"count":2')
+            frame = await socket.receive_json(timeout=10)
+            while frame["event"]["type"] != "create":
+                frame = await socket.receive_json(timeout=10)
+            assert {**frame["event"]["data"], **PARCEL} == frame["event"]["data"]
+        assert (await host.api("state/orders"))["items"] == {"last": {"item": "väse", "count": 2}}
+        await host.line("[INFO] Pack packed", '"attempt":1')
+        # What it prints is a line of its run, or of its process: nothing is lost.
+        await host.line("printed by ruby")
+        await nothing_waits(host)
+        assert (await host.api("dead-letters"))["deadLetters"] == []
+
+
+async def test_a_ruby_step_that_raises_is_tried_again_and_ends_in_the_dead_letters_with_its_stack(
+    tmp_path: Path,
+) -> None:
+    project = make_project(tmp_path, {"steps/order.step.ts": ORDER, "steps/doomed_step.rb": DOOMED})
+    async with Running(project) as host:
+        await host.post("/orders", {"item": "vase"})
+        (letter,) = await dead_letters(host, 1)
+        error = letter["error"]
+        assert (letter["step"], letter["attempts"], error["name"]) == ("Doomed", 2, "KeyError")
+        assert "key not found" in error["message"]
+        assert "steps/doomed_step.rb:6" in error["stack"]
+
+
+async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_mends_it(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {
+            "steps/good_step.rb": api_step("Good", "/good", '"good"'),
+            "steps/typo_step.rb": "\nconfigg = undefined_name\n",
+            "steps/gem_step.rb": 'require "no_such_gem"\n',
+            "steps/helped_step.rb": 'require_relative "../lib/word"\n' + api_step("Helped", "/helped", "WORD"),
+            "lib/word.rb": 'WORD = "before"\n',
+        },
+    )
+    async with Running(project) as host:
+        assert await host.get("/good") == {"said": "good"}
+        assert await host.get("/helped") == {"said": "before"}
+        errors = {each["file"]: each["error"] for each in (await host.api("steps"))["steps"]}
+        assert errors["steps/typo_step.rb"].startswith("steps/typo_step.rb:2 failed to load: NameError: undefined")
+        assert errors["steps/gem_step.rb"] == (
+            'steps/gem_step.rb requires "no_such_gem", which Ruby cannot find. '
+            'Run "gem install no_such_gem", then save.'
+        )
+        (tmp_path / "lib/word.rb").write_text('WORD = "after"\n')
+        await becomes(host, "/helped", {"said": "after"})
+        (tmp_path / "steps/typo_step.rb").write_text(api_step("Typo", "/typo", '"mended"'))
+        await host.line("[CREATED] Step (API) steps/typo_step.rb")
+        assert await host.get("/typo") == {"said": "mended"}
+
+
+def api_step(name: str, path: str, said: str) -> str:
+    return (
+        f'def config = {{ type: "api", name: "{name}", path: "{path}", method: "GET", emits: [] }}\n'
+        f"def handler(_request, _context) = {{ status: 200, body: {{ said: {said} }} }}\n"
+    )
+
+
+ORDER = """
+export const config = { type: 'api', name: 'Order', path: '/orders', method: 'POST', emits: ['order.placed'] }
+export const handler = async (req: any, { emit }: any) => {
+  await emit({ topic: 'order.placed', data: req.body })
+  return { status: 200, body: { ok: true } }
+}
+"""
+PACK = """
+def config
+  { type: "event", name: "Pack", subscribes: ["order.placed"], emits: ["order.packed"] }
+end
+
+def handler(order, context)
+  puts "printed by ruby"
+  context.state.set("orders", "last", order)
+  context.streams.parcels.set("eu", "p1", { item: order["item"], weight: 1.5 })
+  context.logger.info("packed", { attempt: context.attempt })
+  context.emit(topic: "order.packed", data: order)
+end
+"""
+PARCEL = {"id": "p1", "item": "väse", "weight": 1.5}
+PARCELS = """
+def config
+  { name: "parcels", schema: { type: "object", properties: { item: { type: "string" } }, required: ["item"] } }
+end
+"""
+SHIP = """
+config = {"type": "event", "name": "Ship", "subscribes": ["order.packed"], "emits": []}
+
+async def handler(data, context):
+    context.logger.info("shipped", data)
+"""
+DOOMED = """
+def config = { type: "event", name: "Doomed", subscribes: ["order.placed"], emits: [],
+               infrastructure: { queue: { maxRetries: 1 } } }
+
+def handler(order, _context)
+  order.fetch("no such member")
+end
+"""
