@@ -1,5 +1,4 @@
-# The Ruby runner of polystep: runs step and stream files, speaks the runner protocol (protocol/SPEC.md). Apache-2.0
-# The main thread only reads, one thread writes, and each run has a group of threads of its own.
+# The Ruby runner of polystep (protocol/SPEC.md): one thread reads, one writes, each run has its own. Apache-2.0
 %w[msgpack time].each { |library| require library }
 module Polystep
   extend self
@@ -91,12 +90,12 @@ module Polystep
     def log(level, text, fields)
       fields = Polystep.carry(Hash === fields ? fields : { value: fields }, "fields", lax: true)
       entry = { run: params[:run], level:, message: Polystep.cut(16_384) { text }, fields:, source: "logger" }
-      OUTBOX << Polystep.pack([2, "log", { **entry, time_ms: (Time.now.to_f * 1000).to_i }]) rescue nil # too large: left out
+      OUTBOX << Polystep.pack([2, "log", { **entry, time_ms: (Time.now.to_f * 1000).to_i }]) rescue nil # too large
     end
   end
   def load_file(file) # in an object of its own, so that files do not overwrite each other's methods
     (target = Object.new).instance_eval(File.read(path = "#{@project}/#{file}", encoding: "UTF-8"), path)
-    config = target.config.to_hash.to_h { |k, v| [k, { middleware: [*v].size, canAccess: true }.fetch(k.to_s.to_sym, v)] }
+    config = target.config.to_hash.to_h { |k, v| [k, { middleware: [*v].size, canAccess: true }.fetch(k.to_sym, v)] }
     { config: carry(config, "config"), handler: (FILES[file] = target).respond_to?(:handler) }
   rescue Exception => error then raise failed("load_failed", error)
   end
@@ -123,13 +122,14 @@ module Polystep
   def take(bytes, more) # a frame, and how many bytes of it were dropped
     refused = failure("frame_too_large", "#{more} bytes more than #{@frame_max}") if more > 0
     head = MSGPACK.unpacker.feed(bytes)
-    message = check(MSGPACK.load(bytes)) rescue (refused ||= failure("invalid_value", "the message cannot be read"))
+    message = begin check(MSGPACK.load(bytes)); rescue StandardError, NoMemoryError; nil end
+    refused ||= failure("invalid_value", "the message cannot be read") unless message
     case [size = head.read_array_header, head.read, (head.read if size == 4)]
     in [4, 0, Integer => id] then refused ? OUTBOX << reply(id, refused) : request(*message.drop(1))
     in [4, 1, Integer => id] then WAITING.delete(id)&.push(refused ? [refused.wire] : message.drop(2))
     in [3, 2, _] then (message in [_, "cancel", Hash => about]) && RUNS[about["run"]]&.cancel(about["reason"].to_s)
     end
-  rescue StandardError => error then warn("the channel broke: #{error.message}") || stop(1)
+  rescue StandardError, NoMemoryError => error then warn("the channel broke: #{error.message}") || stop(1)
   end
   def stop(status) # the end of the process, whatever user code does
     RUNS.each_value { |run| run.threads.list.each(&:kill) } # endless loops would keep the writer from its turn

@@ -173,10 +173,19 @@ function restoreProto(value: unknown): unknown {
   return Object.fromEntries(members) as unknown
 }
 
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return value.toWellFormed()
+  if (Array.isArray(value)) return value.map(wellFormed)
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key.toWellFormed(), wellFormed(member)]))
+}
+
 /** The message in `bytes`; bytes in it are Buffers over the same memory. Throws `invalid_value`. Source: PS-3.11. */
 export function unpack(bytes: Buffer): unknown {
   try {
-    return decoder.decode(bytes)
+    const message = decoder.decode(bytes)
+    // The decoder makes lone surrogates of ill-formed UTF-8, where one of these two bytes begins it.
+    return bytes.includes(0xed) || bytes.includes(0xf0) ? wellFormed(message) : message
   } catch (error) {
     const why = describeFailure(error).message
     if (why.includes('__proto__')) return restoreProto(protoDecoder.decode(bytes))

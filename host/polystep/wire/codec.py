@@ -15,6 +15,7 @@ import msgpack
 import ormsgpack
 
 from polystep.contracts.errors import InvalidValue
+from polystep.contracts.limits import VALUE_DEPTH_MAX
 from polystep.contracts.values import INTEGER_MAX, JSONValue
 
 # How every number begins that is not carried. Where these bytes are a text's or a usual number's, no harm is done.
@@ -26,6 +27,8 @@ _DOUBLE: Final = re.compile(rb"\xcb[\x7f\xff]")
 """NaN, an infinity, or one of a few finite giants."""
 _SINGLE: Final = re.compile(rb"\xca[\x7f\xff]")
 """The same in four bytes: the host writes none, others may (PS-3.10)."""
+_CONTAINERS: Final = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])
+"""How arrays and maps begin."""
 _HEAD_BYTES: Final = 64
 """Enough for the kind and the id of any message, however they are encoded."""
 _PAIR: Final = b"\x92"
@@ -61,6 +64,7 @@ def pack_message(message: list[object]) -> bytes:
         raise InvalidValue(f"A value cannot be sent to a runner: {error}.") from error
     if _is_suspect(payload):
         _check_message(message)
+    _check_depth(message, payload)
     return payload
 
 
@@ -86,6 +90,7 @@ def unpack_message(payload: bytes) -> JSONValue:
     message = unpack(payload)
     if _is_suspect(payload):
         _check_message(message)
+    _check_depth(message, payload)
     return message
 
 
@@ -121,6 +126,26 @@ def _is_suspect(payload: bytes) -> bool:
         or (0xCB in payload and _DOUBLE.search(payload) is not None)
         or (0xCA in payload and _SINGLE.search(payload) is not None)
     )
+
+
+def _check_depth(message: object, payload: bytes) -> None:
+    """Refuse values that are nested more than `VALUE_DEPTH_MAX` deep (PS-3.9)."""
+    # A level takes a byte that begins a container. Most messages have too few of them, and are not walked.
+    if len(payload) - len(payload.translate(None, _CONTAINERS)) <= VALUE_DEPTH_MAX:
+        return
+    level = [message]
+    # Around a result there is the message alone, around other values also the params.
+    around = 1 if isinstance(message, list) and message[:1] == [1] else 2
+    for _ in range(VALUE_DEPTH_MAX + around):
+        level = [
+            member
+            for each in level
+            for member in (each.values() if isinstance(each, dict) else each)
+            if isinstance(member, (dict, list, tuple))
+        ]
+        if not level:
+            return
+    raise InvalidValue(f"A value is nested more than {VALUE_DEPTH_MAX} deep.", {"path": ""})
 
 
 def _check_message(message: object) -> None:

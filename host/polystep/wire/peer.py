@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
@@ -173,7 +174,7 @@ class Peer:
             case 3, 2:
                 self._take_notification(parts[1], parts[2])
             case _:
-                self._refuse(-1, None, InvalidParams(f"It is {str(message)[:200]}"))
+                self._refuse(-1, None, InvalidParams(f"It is {reprlib.repr(message)}"))
 
     def _refuse(self, kind: int, identifier: int | None, error: PolystepError) -> None:
         """Fail what a message belongs to that cannot be used; the channel when nobody can tell (PS-4.4, PS-4.5)."""

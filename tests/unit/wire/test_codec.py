@@ -232,3 +232,22 @@ def test_the_head_of_garbage_never_raises(beginning: bytes) -> None:
     kind, identifier = message_head(beginning)
     assert kind in (-1, 0, 1, 2)
     assert identifier is None or kind in (0, 1)
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("around", [lambda value: [1, 7, None, value], lambda value: [0, 7, "emit", {"data": value}]])
+def test_a_value_of_a_message_has_at_most_a_hundred_levels_both_ways(around: Any) -> None:
+    fits, too_deep = around(nested(100)), around(nested(101))
+    assert unpack_message(pack_message(fits)) == fits
+    with pytest.raises(InvalidValue, match="more than 100 deep"):
+        pack_message(too_deep)
+    with pytest.raises(InvalidValue, match="more than 100 deep"):
+        unpack_message(pack(too_deep))
+    wide = around([[1]] * 500)
+    assert unpack_message(pack_message(wide)) == wide
