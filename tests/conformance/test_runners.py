@@ -24,7 +24,7 @@ LEVELS = {
     "ruby": ["core", "context"],
     "perl": ["core"],
 }
-LINES_MAX = {"bridges/node/src": 1520, "bridges/python": 1350, "bridges/ruby": 150, "protocol/examples/perl": 290}
+LINES_MAX = {"bridges/node/src": 1520, "bridges/python": 1350, "bridges/ruby": 150, "protocol/examples/perl": 200}
 """What it costs to add a language: the bridges of the two full ones, and of the two small ones."""
 
 

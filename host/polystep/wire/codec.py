@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from math import isfinite
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import msgpack
 import ormsgpack
@@ -133,7 +133,7 @@ def _check_depth(message: object, payload: bytes) -> None:
     # A level takes a byte that begins a container. Most messages have too few of them, and are not walked.
     if len(payload) - len(payload.translate(None, _CONTAINERS)) <= VALUE_DEPTH_MAX:
         return
-    level = [message]
+    level: list[Any] = [message]
     # Around a result there is the message alone, around other values also the params.
     around = 1 if isinstance(message, list) and message[:1] == [1] else 2
     for _ in range(VALUE_DEPTH_MAX + around):
