@@ -131,7 +131,8 @@ def _is_suspect(payload: bytes) -> bool:
 def _check_depth(message: object, payload: bytes) -> None:
     """Refuse values that are nested more than `VALUE_DEPTH_MAX` deep (PS-3.9)."""
     # A level takes a byte that begins a container. Most messages have too few of them, and are not walked.
-    if len(payload) - len(payload.translate(None, _CONTAINERS)) <= VALUE_DEPTH_MAX:
+    size = len(payload)
+    if size <= VALUE_DEPTH_MAX or size - len(payload.translate(None, _CONTAINERS)) <= VALUE_DEPTH_MAX:
         return
     level: list[Any] = [message]
     # Around a result there is the message alone, around other values also the params.

@@ -1,6 +1,6 @@
 """How a deliberately broken runner breaks: each check has one fault, which must fail that check and no other.
 
-A fault is data beside its check (`fault` in scenarios and vectors), or what `default_fault` makes of the case. It acts
+A fault is data beside its check (`fault` in scenarios and vectors), or what `fault_of` makes of the case. It acts
 only while that check is played, which every request tells in its member `kit`.
 """
 
@@ -38,7 +38,7 @@ def fault_of(case: Case) -> dict[str, Any]:
         return _SCHEMA_FAULTS[case.id]
     if case.fault:
         return case.fault
-    verbs = {"run": "step.run", "load": "step.load", "hello": "hello", "request": "", "chunks": "*", "message": "*"}
+    verbs = {"run": "step.run", "load": "step.load", "hello": "hello", "request": "", "chunks": "*"}
     for step in case.steps:
         verb = next(iter(step))
         if verb in verbs:

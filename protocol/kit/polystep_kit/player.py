@@ -97,11 +97,6 @@ class Player:
     async def _do_notify(self, method: Any, step: dict[str, Any]) -> None:
         await self._host.send([2, method, from_json(step.get("params", {}))])
 
-    async def _do_message(self, message: list[Any], step: dict[str, Any]) -> None:
-        if message[0] == 0 and isinstance(message[1], int):
-            self._asked[f"#{message[1]}"] = self._host.expect(message[1], str(message[2]))
-        await self._host.send(from_json(message))
-
     async def _do_chunks(self, chunks: list[str], step: dict[str, Any]) -> None:
         """Bytes in pieces; `fill` bytes `00` stand behind the last of them."""
         for id in step["ids"]:
@@ -171,12 +166,12 @@ class Player:
 
     async def _do_note(self, method: str, step: dict[str, Any]) -> None:
         expected = from_json(step.get("params", {}))
+        what = f"the notification {method} like {show(expected)}"
+        await self._host.until(lambda: self._is_noted(method, expected) or None, what)
 
-        def found() -> bool | None:
-            new = self._host.notes[self._notes_seen :]
-            return any(name == method and difference(each, expected, "it") is None for name, each in new) or None
-
-        await self._host.until(found, f"the notification {method} like {show(expected)}")
+    def _is_noted(self, method: str, expected: Any) -> bool:
+        new = self._host.notes[self._notes_seen :]
+        return any(name == method and difference(each, expected, "it") is None for name, each in new)
 
     async def _do_unanswered(self, name: str, step: dict[str, Any]) -> None:
         await self._do_ping(True, step)
@@ -186,9 +181,8 @@ class Player:
 
     async def _do_noted_before(self, method: str, step: dict[str, Any]) -> None:
         """The notification is there already: it came before what was waited for last."""
-        new = self._host.notes[self._notes_seen :]
         expected = from_json(step.get("params", {}))
-        if not any(name == method and difference(each, expected, "it") is None for name, each in new):
+        if not self._is_noted(method, expected):
             raise Failed(f"the notification {method} like {show(expected)} did not come before the answer")
 
     async def _do_ping(self, _: Any, step: dict[str, Any]) -> None:
