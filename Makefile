@@ -87,7 +87,7 @@ check: setup  ## format, lint, types and layers, nothing is changed
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/mypy --no-error-summary bridges/python/tests
-	@$(BIN)/lint-imports --no-logo
+	@PYTHONPATH=bridges/python $(BIN)/lint-imports --no-logo
 	@echo "TypeScript: types, lint…"
 	@npm run --silent typecheck
 	@npm run --silent lint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
@@ -24,8 +25,9 @@ LEVELS = {
     "ruby": ["core", "context"],
     "perl": ["core"],
 }
-LINES_MAX = {"bridges/node/src": 1520, "bridges/python": 1350, "bridges/ruby": 150, "protocol/examples/perl": 200}
-"""What it costs to add a language: the bridges of the two full ones, and of the two small ones."""
+LINES_MAX = {"bridges/node/src": 1000, "bridges/python": 920, "bridges/ruby": 150, "protocol/examples/perl": 200}
+"""What it costs to add a language. Of the two full bridges, lines of code count: what their adapters know of other
+people's packages, comments and tests stand apart. Of the two small ones, every line counts."""
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,9 +50,23 @@ def test_it_passes_every_check_of_its_levels(name: str) -> None:
 @pytest.mark.parametrize("place", list(LINES_MAX))
 def test_a_bridge_stays_small(place: str) -> None:
     files = [path for path in (ROOT / place).rglob("*") if path.suffix in {".ts", ".py", ".rb", ".pl"}]
-    code = [path for path in files if "tests" not in path.parts and ".test" not in path.suffixes]
-    lines = {path.name: len(path.read_text("utf-8").splitlines()) for path in code if "node_modules" not in path.parts}
+    bridge = [path for path in files if not {"tests", "adapters"} & {*path.parts} and ".test" not in path.suffixes]
+    lines = {path.name: lines_of(path) for path in bridge}
+    assert lines
     assert sum(lines.values()) <= LINES_MAX[place], lines
+
+
+def lines_of(path: Path) -> int:
+    source = path.read_text("utf-8")
+    lines = [line.strip() for line in source.splitlines()]
+    if path.suffix == ".ts":
+        return sum(line != "" and not line.startswith(("//", "/*", "*")) for line in lines)
+    if path.suffix == ".py":
+        code = [line for line in lines if line and not line.startswith("#")]
+        statements = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr)]
+        texts = [node.value for node in statements if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        return len(code) - sum(len(list(filter(None, text.splitlines()))) for text in texts)
+    return len(lines)
 
 
 def test_a_failing_runner_ends_with_status_1_and_names_the_clause() -> None:

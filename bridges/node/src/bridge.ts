@@ -1,17 +1,17 @@
 /** What the host may ask of this runner, and what keeps user code from ending or corrupting the process. */
 import { writeSync } from 'node:fs'
+import { watchOutgoing } from './adapters/outgoing.ts'
+import { installStandIn } from './adapters/standin.ts'
 import type { FrameWriter } from './channel.ts'
 import { FRAME_BYTES_MAX } from './channel.ts'
 import { describeFailure, isMap, PolystepError, shown } from './errors.ts'
 import type { Members } from './errors.ts'
 import { asLoadFailed, loadFile } from './loader.ts'
 import type { LoadedFile } from './loader.ts'
-import { watchOutgoing } from './outgoing.ts'
 import { LINE_CHARS_MAX, Output } from './output.ts'
 import { Peer } from './peer.ts'
 import type { PeerListener } from './peer.ts'
 import { currentRun, Run, runOfError, unhandledCalls } from './run.ts'
-import { installStandIn } from './standin.ts'
 
 /** The protocol that this side speaks; PS-5.2. */
 const PROTOCOL = '1.0'
@@ -101,7 +101,7 @@ export class Bridge implements PeerListener {
     })
     this.limit.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
     this.output.install()
-    watchOutgoing()
+    watchOutgoing(() => currentRun.getStore())
     installStandIn()
     this.onHello()
   }

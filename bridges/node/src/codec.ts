@@ -4,14 +4,6 @@ import type { DecoderOptions } from '@msgpack/msgpack'
 import { describeFailure, PolystepError, shown } from './errors.ts'
 import type { Members } from './errors.ts'
 
-declare global {
-  // In every Node that is supported; in TypeScript's library only from ES2024 on.
-  interface String {
-    isWellFormed(): boolean
-    toWellFormed(): string
-  }
-}
-
 /** Containers inside each other; PS-3.9. */
 const DEPTH_MAX = 100
 /** From here on JSON writes numbers with an exponent, so they read back as floats, not as integers; PS-3.5. */

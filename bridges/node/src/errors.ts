@@ -82,7 +82,7 @@ function nameOf(error: Error): unknown {
 
 const BRIDGE_DIR = dirname(fileURLToPath(import.meta.url))
 /** Frames that say nothing to users: those of Node, of what compiles their code, and of this bridge (tests are no part of it). */
-const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}/\w+\.ts`
+const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}/(adapters/)?\w+\.ts`
 const FOREIGN = RegExp(String.raw`^\s+at .*(${PLACES})`)
 
 function stackOf(error: Error): string {

@@ -8,7 +8,7 @@ import { pack, unpack } from './codec.ts'
 import { PolystepError } from './errors.ts'
 import { loadFile } from './loader.ts'
 import type { Loaded } from './loader.ts'
-import { installStandIn } from './standin.ts'
+import { installStandIn } from './adapters/standin.ts'
 
 const ROOT_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url))
 

@@ -1,10 +1,10 @@
 /** Step and stream files: import, find config and handler, describe the config to the host. Source: PS-6. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { describeSchema, isSchemaObject } from './adapters/schema.ts'
 import { carry } from './codec.ts'
 import { describeFailure, isMap, PolystepError } from './errors.ts'
 import type { Members } from './errors.ts'
-import { describeSchema, isSchemaObject } from './schema.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */
 export type UserFunction = (...given: unknown[]) => unknown

@@ -43,6 +43,10 @@ class Run:
             self.channel.loop.call_soon_threadsafe(call.finish, error, None)
         return call
 
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tell the host something of this run; never raises."""
+        self.channel.notify(method, {"run": self.id, **params})
+
     async def settle(self) -> PolystepError | None:
         """Wait until the host has answered every call; return an error that nobody took (PS-7.4)."""
         while self.open:

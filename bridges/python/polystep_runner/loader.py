@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, Final
 
+from polystep_runner.adapters.schemas import describe_type
 from polystep_runner.codec import plain
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 
@@ -66,12 +67,7 @@ class LoadedStep:
         if value is None or isinstance(value, bool | Mapping):
             return plain(_without_functions(value), where)
         try:
-            describing = getattr(value, "model_json_schema", None) or getattr(value, "json_schema", None)
-            if not callable(describing):
-                from pydantic import TypeAdapter  # optional: only where the user's environment has it
-
-                describing = TypeAdapter(value).json_schema
-            return plain(describing(mode="validation"), where)
+            return plain(describe_type(value), where)
         except ImportError:
             why = "is a Python type, which takes pydantic: add it to requirements.txt, or use a dict."
         except Exception as error:  # noqa: BLE001 - of pydantic and of user code; one schema must not cost the step

@@ -16,12 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
 import polystep_runner
+from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import lenient, plain
 from polystep_runner.context import CURRENT_RUN, Context, Request, Run
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 from polystep_runner.loader import Function, LoadedStep, Loader
-from polystep_runner.output import Outgoing, Output
+from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
 RUNS_MAX: Final = 128  # more at once only waits longer on one core
@@ -98,7 +99,7 @@ class Runner:
         self._channel.answer(id, answer)
         self._channel.open(params["frame_bytes_max"])
         self.output.install()
-        Outgoing(self._channel)
+        Outgoing(CURRENT_RUN.get)
 
     def _load(self, id: int, params: dict[str, Any]) -> None:
         _require(params, file=str, kind=str)

@@ -1,25 +1,18 @@
-"""What user code prints, logs and asks of other servers, told to the host for the run that did it (PS-8.7 to 8.9)."""
+"""What user code prints and logs, told to the host for the run that did it (PS-8.7, PS-8.8)."""
 
 from __future__ import annotations
 
 import functools
-import importlib.util
-import inspect
 import io
 import logging
 import os
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from types import ModuleType
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from polystep_runner.channel import Channel
 from polystep_runner.context import CURRENT_RUN, Run
-from polystep_runner.errors import TEXT_CHARS_MAX, safe_text
+from polystep_runner.errors import TEXT_CHARS_MAX
 
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
@@ -98,112 +91,3 @@ class Output(logging.Handler):
         """Give the real streams back."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         logging.getLogger().removeHandler(self)
-
-
-class Outgoing:
-    """Patches HTTP clients after their import, each where all its calls pass; none runs on another of them."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._waiting: dict[str, Callable[[Any], None]] = {"aiohttp.client": self._aiohttp, "http.client": self._http}
-        self._waiting |= {"httpx": self._httpx, "httpx2": self._httpx}
-        for name in sys.modules.keys() & self._waiting:
-            self._waiting.pop(name)(sys.modules[name])
-        sys.meta_path.insert(0, self)
-
-    def find_spec(self, name: str, _path: object = None, _target: object = None) -> Any:
-        """Find a client as the other finders do, and patch it when it has been executed."""
-        patch = self._waiting.pop(name, None)
-        spec = importlib.util.find_spec(name) if patch is not None else None
-        if patch is not None and spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: (execute(module), patch(module))[0]  # type: ignore[method-assign]
-        return spec
-
-    @contextmanager
-    def _span(self, method: object, base: object, url: object) -> Iterator[Callable[[Any], Any]]:
-        """Tell the host of a call at its end; what is yielded takes the response and gives it back."""
-        run, start_ms, started_s = CURRENT_RUN.get(), time.time_ns() // 1_000_000, time.perf_counter()
-        try:
-            parts = urlsplit(urljoin(str(base), str(url)))
-        except ValueError:  # the client says so itself
-            parts = urlsplit("")
-        where = parts.netloc.rpartition("@")[2] + parts.path  # no query, user or password
-        attributes: dict[str, Any] = {"method": str(method).upper(), "url": f"{parts.scheme}://{where}"}
-        span: dict[str, Any] = {"type": "http", "name": f"{attributes['method']} {where}", "attributes": attributes}
-
-        def answered(response: Any) -> Any:
-            attributes["status"] = getattr(response, "status_code", None) or response.status
-            return response
-
-        try:
-            yield answered
-        except BaseException as error:
-            span["error"] = f"{type(error).__name__}: {safe_text(error)}"
-            raise
-        finally:
-            if run is not None:
-                duration_ms = round((time.perf_counter() - started_s) * 1000, 3)
-                span |= {"run": run.id, "start_ms": start_ms, "duration_ms": duration_ms}
-                self._channel.notify("span", span)
-
-    def _watch(self, owner: Any, name: str, target: Callable[..., tuple[object, object, object]]) -> None:
-        """Patch a method that makes a whole call, to the method and URL that `target` tells."""
-        original = getattr(owner, name)
-
-        async def watched_async(*args: Any, **options: Any) -> Any:
-            with self._span(*target(*args, **options)) as end:
-                return end(await original(*args, **options))
-
-        def watched(*args: Any, **options: Any) -> Any:
-            with self._span(*target(*args, **options)) as end:
-                return end(original(*args, **options))
-
-        wrapper = watched_async if inspect.iscoroutinefunction(original) else watched
-        setattr(owner, name, functools.wraps(original)(wrapper))
-
-    def _httpx(self, module: ModuleType) -> None:
-        # It logs every call at INFO with its whole URL. The span says the same without the query, which may be secret.
-        log = logging.getLogger(module.__name__)
-        log.setLevel(log.level or logging.WARNING)
-        for client in (module.Client, module.AsyncClient):
-            self._watch(client, "send", lambda _client, request, **_: (request.method, "", request.url))
-
-    def _aiohttp(self, module: ModuleType) -> None:
-        def target(session: Any, method: object, url: object, **_: object) -> tuple[object, object, object]:
-            return method, session._base_url or "", url
-
-        self._watch(module.ClientSession, "_request", target)
-
-    def _http(self, module: ModuleType) -> None:
-        # urllib3 (requests, botocore) replaces `request` but not these three.
-        connection = module.HTTPConnection
-        putrequest = connection.putrequest
-
-        def begin(self_: Any, method: str, url: str, *args: Any, **options: Any) -> Any:
-            with ExitStack() as stack:
-                answered = stack.enter_context(self._span(method, _address(self_), url))
-                putrequest(self_, method, url, *args, **options)
-                self_._polystep_span = (stack.pop_all(), answered)
-
-        def passing(original: Callable[..., Any]) -> Callable[..., Any]:
-            def watched(self_: Any, *args: Any, **options: Any) -> Any:
-                stack, answered = self_.__dict__.pop("_polystep_span", (ExitStack(), lambda response: response))
-                with stack:
-                    response = original(self_, *args, **options)
-                    if response is None:  # only sent until now
-                        self_._polystep_span = (stack.pop_all(), answered)
-                        return None
-                    return answered(response)
-
-            return functools.wraps(original)(watched)
-
-        connection.putrequest = functools.wraps(putrequest)(begin)
-        connection.endheaders, connection.getresponse = map(passing, (connection.endheaders, connection.getresponse))
-
-
-def _address(connection: Any) -> str:
-    scheme = "https" if connection.default_port == 443 else "http"
-    host = getattr(connection, "_tunnel_host", None) or connection.host
-    port = getattr(connection, "_tunnel_port", None) or connection.port
-    return f"{scheme}://{host}{'' if port == connection.default_port else f':{port}'}"

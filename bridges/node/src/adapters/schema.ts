@@ -1,7 +1,7 @@
 /** Schemas of a config as JSON Schema, seen from the input side. Source: PS-6.2. */
 import { createRequire } from 'node:module'
-import { isMap } from './errors.ts'
-import type { Members } from './errors.ts'
+import { isMap } from '../errors.ts'
+import type { Members } from '../errors.ts'
 
 type Convert = () => unknown
 

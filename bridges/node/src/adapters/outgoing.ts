@@ -1,6 +1,5 @@
 /** Outgoing HTTP calls of user code become spans of their run; user code notices nothing. Source: PS-8.9. */
 import { subscribe } from 'node:diagnostics_channel'
-import { currentRun } from './run.ts'
 
 /** What the channels of `fetch` (undici) and `http.request` publish; undici gives an origin, http its parts. */
 interface Message {
@@ -11,12 +10,16 @@ interface Message {
   readonly error?: unknown
 }
 
+/** The run that a call belongs to. */
+export interface SpanListener { notify(method: 'span', params: Record<string, unknown>): void }
+
 /** Told how an open call ended. */
 const open = new WeakMap<object, (message: Message) => void>()
 const statuses = new WeakMap<object, number>()
 
-/** Start to watch the HTTP clients of Node. */
-export function watchOutgoing(): void {
+/** Start to watch the HTTP clients of Node; `current` is asked at the start of each call. */
+export function watchOutgoing(current: () => SpanListener | undefined): void {
+  const start = ({ request }: Message): void => { begin(request, current()) }
   watch('undici:request:create', start)
   watch('undici:request:headers', answered)
   watch('undici:request:trailers', end)
@@ -33,8 +36,7 @@ function watch(channel: string, ...listeners: ((message: Message) => void)[]): v
   })
 }
 
-function start({ request }: Message): void {
-  const run = currentRun.getStore()
+function begin(request: Message['request'], run: SpanListener | undefined): void {
   if (run === undefined) return
   const origin = request.origin ?? `${request.protocol ?? ''}//${request.getHeader?.('host') ?? request.host ?? ''}`
   const { protocol, host, pathname } = new URL(request.path, origin)
