@@ -3,6 +3,7 @@
 from polystep.app.console import Console
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host, HostOptions
+from polystep.app.loading import load_flow
 from polystep.app.settings import Settings, read_settings
 from polystep.app.shipped import SHIPPED, shipped_command
 
@@ -14,6 +15,7 @@ __all__ = [
     "ProjectFolder",
     "RunningHost",
     "Settings",
+    "load_flow",
     "read_settings",
     "shipped_command",
 ]

@@ -1,0 +1,53 @@
+"""Loads a project once, without serving it: for the verbs that check it or describe it to other tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from polystep.app.kinds import kinds_of
+from polystep.app.settings import Settings
+from polystep.contracts.steps import Flow
+from polystep.contracts.values import JSONObject
+from polystep.discovery import build_flow, compile_validators, find_sources
+from polystep.runners import RunnerCalls, RunnerPool, child_environment
+
+
+async def load_flow(
+    project: Path, settings: Settings, shell: Mapping[str, str], progress: Callable[[str], None]
+) -> Flow:
+    """Load every step and stream file of a project with its real runners, and end them again.
+
+    Nothing is stored, served or locked: a host of the same project may run beside it. Files that do not load are in
+    `Flow.failures`, and what the contracts between steps get wrong in `Flow.warnings`.
+
+    Args:
+        project: The project's root.
+        settings: Of its `polystep.toml`.
+        shell: The environment that the runners inherit, beside the project's `.env`.
+        progress: Told what takes long, and what step files print or log while they load.
+    """
+    environment = child_environment(shell, dotenv_values(project / ".env"), {})
+
+    def logged(params: JSONObject) -> None:
+        progress(str(params.get("message", "")))
+
+    calls = RunnerCalls({}, {"log": logged, "span": lambda _: None}, lambda _runner, _stream, line: progress(line))
+    pools = [
+        RunnerPool(kind, project, calls, lambda: environment, progress) for kind in kinds_of(settings.runners, project)
+    ]
+    try:
+        patterns = [pattern for pool in pools for pattern in pool.kind.patterns]
+        sources = await asyncio.to_thread(find_sources, project, patterns)
+        staged = await asyncio.gather(
+            *(pool.stage([each for each in sources if each.runner == pool.kind.name]) for pool in pools)
+        )
+    finally:
+        await asyncio.gather(*(pool.stop(0) for pool in pools))
+    loaded = [file for result in staged for file in result.loaded]
+    failures = [failure for result in staged for failure in result.failures]
+    flow, _ = compile_validators(build_flow(loaded, failures))
+    return flow
