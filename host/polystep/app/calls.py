@@ -11,7 +11,7 @@ from polystep.app.runs import OpenRun, OpenRuns
 from polystep.bus import Bus
 from polystep.contracts.errors import ContractBroken, InvalidParams, Overloaded, TopicNotDeclared
 from polystep.contracts.limits import EMITS_PER_ATTEMPT_MAX
-from polystep.contracts.ports import Clock
+from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
 from polystep.state import State
@@ -64,6 +64,8 @@ class Calls:
             "streams.delete": self._streams_delete,
             "streams.get_group": self._streams_get_group,
             "streams.send": self._streams_send,
+            "response.start": self._response_start,
+            "response.write": self._response_write,
         }
 
     @property
@@ -164,6 +166,16 @@ class Calls:
         self._record(run, "stream", {"operation": "send", "stream": stream, "group": group, "id": id_, "event": event})
         self._streams.send(stream, group, id_, event)
 
+    async def _response_start(self, params: JSONObject) -> None:
+        run = self._runs.get(params.get("run"))
+        status = params.get("status")
+        await _answer_of(run).start(status, params.get("headers"))
+        self._record(run, "response", {"operation": "start", "status": status})
+
+    async def _response_write(self, params: JSONObject) -> None:
+        # No operation of the trace: there may be thousands of chunks. The result of the run counts them.
+        await _answer_of(self._runs.get(params.get("run"))).write(params.get("data"))
+
     def _log(self, params: JSONObject) -> None:
         level = params.get("level")
         fields, time_ms = params.get("fields"), params.get("time_ms")
@@ -222,6 +234,12 @@ class Calls:
     def _record(self, run: OpenRun, type_: str, data: JSONObject) -> None:
         run.operations += 1
         self._recorder.operation(run.run_id, run.attempt, run.operations, type_, data)
+
+
+def _answer_of(run: OpenRun) -> AnswerStream:
+    if run.answer is None:
+        raise InvalidParams(f"{run.step.name} is no HTTP step: nobody waits for a response.")
+    return run.answer
 
 
 def _text(params: JSONObject, name: str) -> str:

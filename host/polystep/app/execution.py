@@ -18,7 +18,7 @@ from polystep.contracts.errors import (
 )
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
 from polystep.contracts.ids import Ids
-from polystep.contracts.ports import Clock
+from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import Validators
@@ -56,10 +56,10 @@ class Execution:
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""
 
-    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str) -> JSONObject:
-        """Run an api step; returns what its handler gave."""
+    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str, answer: AnswerStream) -> JSONObject:
+        """Run an api step; returns what its handler gave, which has no meaning when it streamed its answer."""
         run_id = self._ids.run()
-        run = OpenRun(run_id, run_id, trace_id, 1, step, buffers_emits=False)
+        run = OpenRun(run_id, run_id, trace_id, 1, step, buffers_emits=False, answer=answer)
         self._recorder.run_queued(run.run_id, trace_id, None, step.name, step.type, _http_trigger(step, request))
         self._recorder.attempt_started(run.run_id, trace_id, 1)
         began_s = self._clock.monotonic_s()
@@ -68,9 +68,14 @@ class Execution:
         status = "failed"
         try:
             result = await self._call(run, request, alone=False)
+            result = answer.summary if answer.started else result
             status = "completed"
         except asyncio.CancelledError:
-            error = {"name": "cancelled", "message": "The host stopped before the handler was done."}
+            if answer.client_left:
+                # What browsers do with every stream that they have seen enough of: no failure of the step.
+                status, result = "completed", {**answer.summary, "clientLeft": True}
+            else:
+                error = {"name": "cancelled", "message": "The host stopped before the handler was done."}
             raise
         except PolystepError as failure:
             error = self._describe(failure)
@@ -195,6 +200,7 @@ class Execution:
                 },
                 step.timeout_s,
                 alone=alone,
+                unlimited=lambda: run.answer is not None and run.answer.started,
             )
         finally:
             self._runs.close(run)

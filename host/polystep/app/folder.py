@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -40,6 +41,11 @@ class ProjectFolder:
         """Traces and logs."""
         return self.path / "traces.db"
 
+    @property
+    def uploads(self) -> Path:
+        """Files of uploads whose handlers are at work."""
+        return self.path / "uploads"
+
     def take(self) -> None:
         """Make the folder and keep other hosts out.
 
@@ -68,6 +74,10 @@ class ProjectFolder:
             self._lock.close()
             self._lock = None
             raise LoadFailed(f"{self.path} is on a disk that cannot be locked: {error.strerror}.") from error
+
+    def clear_uploads(self) -> None:
+        """Remove what a process that was killed has left behind."""
+        shutil.rmtree(self.uploads, ignore_errors=True)
 
     def new_token(self, chosen: str | None = None) -> str:
         """Write this start's admin token, readable by the user alone; a random one unless one was chosen."""

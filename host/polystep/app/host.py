@@ -92,6 +92,7 @@ class Host:
             )
         self._folder.take()
         self._on_stop("folder", _later(self._folder.release))
+        await asyncio.to_thread(self._folder.clear_uploads)
         await self._start_stand_in()
         await self._start_rooms()
 
@@ -201,6 +202,8 @@ class Host:
             allowed_origins=http.allowed_origins,
             require_token_for_reads=not is_loopback(options.host),
             body_bytes_max=http.body_bytes_max,
+            upload_bytes_max=http.upload_bytes_max,
+            uploads=self._folder.uploads,
         )
 
     def _announce(self, port: int) -> None:

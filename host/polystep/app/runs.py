@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from polystep.contracts.errors import RunEnded
 from polystep.contracts.events import NewDelivery
+from polystep.contracts.ports import AnswerStream
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONValue
 
@@ -22,6 +23,8 @@ class OpenRun:
     step: StepSpec
     buffers_emits: bool
     """Event and cron steps: emits are stored with the completion. HTTP steps: at once."""
+    answer: AnswerStream | None = None
+    """Of an HTTP step: where its handler may stream its answer to."""
     emits: list[NewDelivery] = field(default_factory=list)
     operations: int = 0
 

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.limits import BODY_BYTES_MAX
+from polystep.contracts.limits import BODY_BYTES_MAX, UPLOAD_BYTES_MAX
 from polystep.runners import node_kind, python_kind, ruby_kind
 
 FILE: Final = "polystep.toml"
@@ -36,6 +36,8 @@ class HttpSection(_Section):
 
     body_bytes_max: int = Field(default=BODY_BYTES_MAX, gt=0)
     """Largest request body."""
+    upload_bytes_max: int = Field(default=UPLOAD_BYTES_MAX, gt=0)
+    """Largest `multipart/form-data` body with all its files."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names, besides the machine's own, that requests may be addressed to."""
     allowed_origins: tuple[str, ...] = ()

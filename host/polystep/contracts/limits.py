@@ -10,6 +10,9 @@ FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 BODY_BYTES_MAX: Final = 1024 * 1024
 """One HTTP request body, unless `polystep.toml` says otherwise (`[http] body_bytes_max`)."""
 
+UPLOAD_BYTES_MAX: Final = 100 * 1024 * 1024
+"""One upload with all its files, which go to the disk (`[http] upload_bytes_max`)."""
+
 HEADER_BYTES_MAX: Final = 16 * 1024
 """One header field and the request line; aiohttp's default is 8 KiB, cookies of real sites need more."""
 

@@ -241,11 +241,49 @@ class Validator(Protocol):
         ...
 
 
+class AnswerStream(Protocol):
+    """An HTTP answer that a handler sends piece by piece."""
+
+    @property
+    def started(self) -> bool:
+        """The status is the handler's; no other answer can be sent."""
+        ...
+
+    @property
+    def client_left(self) -> bool:
+        """The client closed its connection before the end."""
+        ...
+
+    @property
+    def summary(self) -> JSONObject:
+        """What has been sent: `{status, streamed: {chunks, bytes}}`."""
+        ...
+
+    async def start(self, status: JSONValue, headers: JSONValue) -> None:
+        """Take status and headers.
+
+        Raises:
+            InvalidParams: HTTP cannot carry them, or the answer was started before.
+        """
+        ...
+
+    async def write(self, data: JSONValue) -> None:
+        """Send one chunk; returns when the connection has taken it.
+
+        Raises:
+            InvalidParams: The answer was not started.
+            RunCancelled: Nobody reads it any more.
+        """
+        ...
+
+
 class StepCaller(Protocol):
     """What the HTTP room needs to run an `api` step."""
 
-    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str) -> JSONObject:
+    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str, answer: AnswerStream) -> JSONObject:
         """Run the handler with the request; returns `{status, headers?, body?}` as the handler gave it.
+
+        A handler may send its answer through `answer` instead; then what is returned has no meaning.
 
         Raises:
             PolystepError: The handler failed, timed out, or its runner died. Already traced and logged.

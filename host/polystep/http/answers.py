@@ -36,16 +36,26 @@ def step_answer(result: object) -> web.Response:
     if not isinstance(result, dict):
         given = "nothing" if result is None else f"a {type(result).__name__}"
         raise StepAnswerInvalid(f"It returned {given}; return {{status: 200, body: ...}}.")
-    status = _status(result.get("status"))
-    headers: CIMultiDict[str] = CIMultiDict()
-    if given_headers := result.get("headers"):
-        _add_headers(headers, given_headers)
+    status, headers = answer_head(result.get("status"), result.get("headers"))
     if status in (204, 304) or "body" not in result:
         return web.Response(status=status, headers=headers)
     payload, kind = _encode(result["body"])
     if "Content-Type" not in headers:
         headers["Content-Type"] = kind
     return web.Response(status=status, body=payload, headers=headers)
+
+
+def answer_head(status: object, headers: object) -> tuple[int, CIMultiDict[str]]:
+    """Check a status and headers as a handler gave them.
+
+    Raises:
+        StepAnswerInvalid: HTTP cannot carry them.
+    """
+    fields: CIMultiDict[str] = CIMultiDict()
+    code = _status(status)
+    if headers:
+        _add_headers(fields, headers)
+    return code, fields
 
 
 def _status(value: object) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -35,6 +36,8 @@ class Body:
 
     value: JSONValue
     raw: str | bytes
+    files: list[JSONValue] | None = None
+    """Of an upload: `{field, name, type, bytes, path}` each, `path` where it lies until the handler has answered."""
 
 
 NO_BODY: Final = Body({}, "")
@@ -110,6 +113,11 @@ def parse_body(content_type: str, data: bytes, *, present: bool) -> Body:
     return Body(data, data) if data else NO_BODY
 
 
+def parse_json(data: bytes) -> JSONValue:
+    """Read JSON; raises as `parse_body`."""
+    return _parse_json(data).value
+
+
 def parse_fields(text: str) -> JSONObject:
     """Read `a=1&b=2` into `{name: text}`, with a list where a name is repeated.
 
@@ -124,16 +132,15 @@ def parse_fields(text: str) -> JSONObject:
         raise RequestRefused(
             400, {"error": "Too many fields", "hint": f"A query or form holds at most {FORM_FIELDS_MAX} fields."}
         ) from None
-    fields: JSONObject = {}
+    return gather_fields(pairs)
+
+
+def gather_fields(pairs: Iterable[tuple[str, JSONValue]]) -> JSONObject:
+    """`{name: value}`, with a list of them where a name is repeated."""
+    gathered: dict[str, list[JSONValue]] = {}
     for name, value in pairs:
-        before = fields.get(name)
-        if before is None:
-            fields[name] = value
-        elif isinstance(before, list):
-            before.append(value)
-        else:
-            fields[name] = [before, value]
-    return fields
+        gathered.setdefault(name, []).append(value)
+    return {name: values if len(values) > 1 else values[0] for name, values in gathered.items()}
 
 
 def _too_large(length_max: int) -> RequestRefused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
@@ -22,7 +23,19 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class JsonConnection(web.RequestHandler):
     """One client connection; its own errors are JSON like every other answer."""
 
-    __slots__ = ()
+    __slots__ = ("on_lost",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.on_lost: Callable[[], None] | None = None
+        """Called once when the connection is lost; for an answer that is being streamed."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell whoever streams an answer through it."""
+        super().connection_lost(exc)
+        on_lost, self.on_lost = self.on_lost, None
+        if on_lost is not None:
+            on_lost()
 
     def handle_error(
         self,
@@ -64,7 +77,7 @@ class ConnectionServer(web.Server):
         return JsonConnection(
             self,
             loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]  # aiohttp's own AppRunner passes None to turn it off
+            access_log=None,  # as aiohttp's own AppRunner turns it off
             logger=logger,
             keepalive_timeout=self._settings.keepalive_timeout_s,
             max_line_size=self._settings.header_bytes_max,

@@ -41,7 +41,7 @@ class HttpServer:
         self._clock = clock
         self._hosts = HostNames(settings)
         self._gate = AdminGate(settings)
-        self._steps = StepRoutes(settings, project, steps)
+        self._steps = StepRoutes(settings, project, steps, clock)
         self._sockets = Sockets(settings, streams)
         self._admin = AdminRoutes(project, admin)
         self._files = StaticFiles(PAGE_ROOT)
@@ -114,7 +114,8 @@ class HttpServer:
             self._open -= 1
             if not self._open:
                 self._idle.set()
-        answer.headers.setdefault("Server", "polystep")  # aiohttp's own names its version and Python's
+        if not answer.prepared:
+            answer.headers.setdefault("Server", "polystep")  # aiohttp's own names its version and Python's
         return answer
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 
-from polystep.contracts.limits import BODY_BYTES_MAX, HEADER_BYTES_MAX, HTTP_RUNS_MAX
+from polystep.contracts.limits import BODY_BYTES_MAX, HEADER_BYTES_MAX, HTTP_RUNS_MAX, UPLOAD_BYTES_MAX
 
 
 def is_loopback(host: str) -> bool:
@@ -36,6 +37,10 @@ class HttpSettings:
     require_token_for_reads: bool = False
     """Set when the address is not loopback: all of `/__polystep/` but health needs the token."""
     body_bytes_max: int = BODY_BYTES_MAX
+    upload_bytes_max: int = UPLOAD_BYTES_MAX
+    """One `multipart/form-data` body with all its files; its text fields together stay below `body_bytes_max`."""
+    uploads: Path | None = None
+    """The folder for files of uploads; without one they are refused."""
     header_bytes_max: int = HEADER_BYTES_MAX
     """The request line, and one header field."""
     headers_max: int = 128

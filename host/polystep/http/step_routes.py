@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
@@ -10,15 +12,17 @@ from multidict import CIMultiDictProxy
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.ids import Ids
-from polystep.contracts.ports import ProjectView, StepCaller
+from polystep.contracts.ports import Clock, ProjectView, StepCaller
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject
 from polystep.http.answers import StepAnswerInvalid, step_answer
-from polystep.http.bodies import NO_BODY, parse_body, parse_fields, read_body
+from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
 from polystep.http.origins import Origins, cors_headers, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
 from polystep.http.settings import HttpSettings
+from polystep.http.streamed import StreamedAnswer
+from polystep.http.uploads import is_upload, read_upload
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _USUAL_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -38,8 +42,9 @@ _TOLD: Final = {
 class StepRoutes:
     """Answers everything outside `/__polystep/`."""
 
-    def __init__(self, settings: HttpSettings, project: ProjectView, steps: StepCaller) -> None:
+    def __init__(self, settings: HttpSettings, project: ProjectView, steps: StepCaller, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self._project = project
         self._steps = steps
         self._origins = Origins(settings)
@@ -56,7 +61,7 @@ class StepRoutes:
         """
         return self._routes().match(method, path) is not None
 
-    async def answer(self, request: web.BaseRequest, path: str, query: str) -> web.Response:
+    async def answer(self, request: web.BaseRequest, path: str, query: str) -> web.StreamResponse:
         """Answer one request, with a trace id; a page of an allowed origin may read the answer.
 
         Args:
@@ -65,60 +70,95 @@ class StepRoutes:
             query: What follows the `?`, still percent-encoded.
         """
         trace_id = self._trace_id(request.headers.get("traceparent"))
+
+        def finish_head(answer: web.StreamResponse) -> None:
+            self._finish_head(answer, request.headers.get("Origin"), trace_id)
+
+        answer: web.StreamResponse
         try:
-            answer = await self._dispatch(request, path, query, trace_id)
+            answer = await self._dispatch(
+                request, path, query, trace_id, StreamedAnswer(request, finish_head, self._clock)
+            )
         except RequestRefused as refused:
             answer = refusal_answer(refused, trace_id)
+        if not answer.prepared:
+            finish_head(answer)
+        return answer
+
+    def _finish_head(self, answer: web.StreamResponse, origin: str | None, trace_id: str) -> None:
         answer.headers["X-Trace-Id"] = trace_id
-        origin = request.headers.get("Origin")
         if origin is not None and self._origins.allows(origin):
             for name, value in cors_headers(origin).items():
                 answer.headers.setdefault(name, value)
             answer.headers.add("Vary", "Origin")
-        return answer
 
-    async def _dispatch(self, request: web.BaseRequest, path: str, query: str, trace_id: str) -> web.Response:
+    async def _dispatch(
+        self, request: web.BaseRequest, path: str, query: str, trace_id: str, streamed: StreamedAnswer
+    ) -> web.StreamResponse:
         table = self._routes()
         found = table.match(request.method, path)
         if found is None:
             return self._unclaimed(request, table, path)
+        async with self._body(request) as body:
+            return await self._answer_step(found, self._step_request(request, found, query, body), trace_id, streamed)
+
+    async def _answer_step(
+        self, found: Match, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
+    ) -> web.StreamResponse:
         step = found.step
-        step_request = await self._step_request(request, found, query)
         validator = self._project.body_validator(step)
         if validator is not None and (issues := validator.issues(step_request["body"])):
             self._steps.reject_http(step, step_request, trace_id, issues)
             raise RequestRefused(400, {"error": "Validation failed", "issues": [issue.to_json() for issue in issues]})
-        result = await self._run(step, step_request, trace_id)
+        try:
+            result = await self._run(step, step_request, trace_id, streamed)
+        except RequestRefused:
+            if streamed.started:
+                return streamed.abort()
+            raise
+        if streamed.started:
+            return await streamed.end()
         try:
             return step_answer(result)
         except StepAnswerInvalid as invalid:
             self._steps.answer_refused(step, trace_id, str(invalid))
             raise RequestRefused(500, {"error": "Internal server error"}) from invalid
 
-    async def _run(self, step: StepSpec, step_request: JSONObject, trace_id: str) -> JSONObject:
+    async def _run(
+        self, step: StepSpec, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
+    ) -> JSONObject:
         if self._running >= self._settings.runs_max:
             hint = f"{self._running} requests are in handlers, the most allowed at once."
             raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "1"})
         self._running += 1
         try:
-            return await self._steps.run_http(step, step_request, trace_id)
+            return await self._steps.run_http(step, step_request, trace_id, streamed)
         except PolystepError as error:
             raise _failure(error) from error
         finally:
             self._running -= 1
 
-    async def _step_request(self, request: web.BaseRequest, found: Match, query: str) -> JSONObject:
-        body = NO_BODY
-        if request.body_exists:
-            data = await read_body(request, self._settings)
-            body = parse_body(request.headers.get("Content-Type", ""), data, present=True)
-        return {
+    @asynccontextmanager
+    async def _body(self, request: web.BaseRequest) -> AsyncIterator[Body]:
+        """Read the body; what it brought to the disk is removed when the handler is done with it."""
+        content_type = request.headers.get("Content-Type", "")
+        if not request.body_exists:
+            yield NO_BODY
+        elif is_upload(content_type):
+            async with read_upload(request, self._settings) as body:
+                yield body
+        else:
+            yield parse_body(content_type, await read_body(request, self._settings), present=True)
+
+    def _step_request(self, request: web.BaseRequest, found: Match, query: str, body: Body) -> JSONObject:
+        step_request: JSONObject = {
             "body": body.value,
             "headers": _headers(request.headers),
             "pathParams": dict(found.params),
             "queryParams": parse_fields(query),
             "rawBody": body.raw,
         }
+        return step_request if body.files is None else {**step_request, "files": body.files}
 
     def _trace_id(self, traceparent: str | None) -> str:
         """The trace id of a valid W3C `traceparent`, else a new one."""

@@ -125,13 +125,21 @@ class RunnerPool:
         if staged.generation is not None:
             self._make_standby()
 
-    async def run(self, params: JSONObject, timeout_s: float, *, alone: bool = False) -> JSONValue:
+    async def run(
+        self,
+        params: JSONObject,
+        timeout_s: float,
+        *,
+        alone: bool = False,
+        unlimited: Callable[[], bool] = lambda: False,
+    ) -> JSONValue:
         """Run a handler and return its value.
 
         Args:
             params: Of `step.run` (PS-7.1); `timeout_ms` is added.
             timeout_s: From the start of the handler to its end.
             alone: In a process of its own, because it may have killed one.
+            unlimited: Asked when the time is over; true gives the run as much again. For answers that are streamed.
 
         Raises:
             StepFailed: The handler raised.
@@ -139,10 +147,10 @@ class RunnerPool:
             RunnerGone: The process ended; `data["fault"]` says whether this run is to blame.
         """
         if alone:
-            return await self._run_alone(params, timeout_s)
+            return await self._run_alone(params, timeout_s, unlimited)
         generation, process = await self._place(str(params["file"]))
         try:
-            return await self._run_in(process, params, timeout_s)
+            return await self._run_in(process, params, timeout_s, unlimited)
         finally:
             generation.release(process)
 
@@ -182,20 +190,24 @@ class RunnerPool:
                 return generation, process
             generation.release(process)  # it ended between the promise of the place and now
 
-    async def _run_in(self, process: RunnerProcess, params: JSONObject, timeout_s: float) -> JSONValue:
+    async def _run_in(
+        self, process: RunnerProcess, params: JSONObject, timeout_s: float, unlimited: Callable[[], bool]
+    ) -> JSONValue:
         run = str(params["run"])
         process.runs.add(run)
         waiter = process.call_run({**params, "timeout_ms": round(timeout_s * 1000)})
         try:
-            if not await _ends_within(waiter, timeout_s):
+            while not await _ends_within(waiter, timeout_s):
+                if unlimited():
+                    continue
                 await self._cancel(process, run, waiter, "timeout")
                 raise RunTimedOut(
                     f"The handler did not finish within {timeout_s:g} s. Set `infrastructure.handler.timeout` "
                     "(seconds) in its config if it needs longer."
                 )
             return waiter.result()
-        except asyncio.CancelledError:
-            await asyncio.shield(self._cancel(process, run, waiter, "stopped"))
+        except asyncio.CancelledError as stop:
+            await asyncio.shield(self._cancel(process, run, waiter, str(stop.args[0]) if stop.args else "stopped"))
             raise
         except RunnerGone as error:
             raise RunnerGone(error.message, {**error.data, "fault": _fault(process, run)}) from error
@@ -214,14 +226,14 @@ class RunnerPool:
         await process.kill()
         waiter.exception()
 
-    async def _run_alone(self, params: JSONObject, timeout_s: float) -> JSONValue:
+    async def _run_alone(self, params: JSONObject, timeout_s: float, unlimited: Callable[[], bool]) -> JSONValue:
         """One at a time, in a process that is used for nothing else: when it dies, it is clear whose doing that was."""
         self._alone_waiting += 1
         async with self._alone:
             self._alone_waiting -= 1
             process = await self._lone_process(str(params["file"]))
             try:
-                return await self._run_in(process, params, timeout_s)
+                return await self._run_in(process, params, timeout_s, unlimited)
             finally:
                 if not self._alone_waiting or not process.usable:
                     self._lone = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,8 +44,12 @@ class Pool:
         self.asked: list[tuple[JSONObject, float, bool]] = []
         self.open_runs = 0
         self.emits: list[NewDelivery] = []
+        self.unlimited: Callable[[], bool] = lambda: False
 
-    async def run(self, params: JSONObject, timeout_s: float, *, alone: bool = False) -> JSONValue:
+    async def run(
+        self, params: JSONObject, timeout_s: float, *, alone: bool = False, unlimited: Callable[[], bool]
+    ) -> JSONValue:
+        self.unlimited = unlimited
         self.asked.append((params, timeout_s, alone))
         run = self.house.runs.get(params["run"])
         self.open_runs = len(self.house.runs)
@@ -53,6 +57,20 @@ class Pool:
         if self.error is not None:
             raise self.error
         return self.answer
+
+
+class Answer:
+    """A streamed answer that may have begun."""
+
+    def __init__(self, *, started: bool = False, client_left: bool = False) -> None:
+        self.started, self.client_left = started, client_left
+        self.summary: JSONObject = {"status": 200, "streamed": {"chunks": 2, "bytes": 7}}
+
+    async def start(self, status: JSONValue, headers: JSONValue) -> None:
+        self.started = True
+
+    async def write(self, data: JSONValue) -> None:
+        raise AssertionError(data)
 
 
 @pytest.fixture
@@ -243,7 +261,7 @@ async def test_an_http_run_gives_the_handlers_answer_and_is_traced(
     execution: Execution, pool: Pool, house: House
 ) -> None:
     pool.answer = {"status": 201, "body": "b"}
-    assert await execution.run_http(API, REQUEST, TRACE) == {"status": 201, "body": "b"}
+    assert await execution.run_http(API, REQUEST, TRACE, Answer()) == {"status": 201, "body": "b"}
     ((params, timeout_s, alone),) = pool.asked
     assert (params["input"], params["type"], params["attempt"], timeout_s, alone) == (REQUEST, "api", 1, 300.0, False)
     await house.recorder.flush()
@@ -262,10 +280,36 @@ async def test_an_http_run_gives_the_handlers_answer_and_is_traced(
     )
 
 
+async def test_a_streamed_answer_is_traced_as_what_was_sent_and_has_no_deadline(
+    execution: Execution, pool: Pool, house: House
+) -> None:
+    answer = Answer()
+    pool.answer = "without meaning"
+    await execution.run_http(API, REQUEST, TRACE, answer)
+    assert pool.unlimited() is False
+    answer.started = True
+    assert pool.unlimited() is True
+    assert await execution.run_http(API, REQUEST, "b" * 32, answer) == answer.summary
+
+
+async def test_a_client_that_leaves_a_stream_is_no_failure(execution: Execution, pool: Pool, house: House) -> None:
+    pool.error = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        await execution.run_http(API, REQUEST, TRACE, Answer(started=True, client_left=True))
+    await house.recorder.flush()
+    (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
+    assert (run["status"], run["error"], run["attempts"][0]["result"]) == (
+        "completed",
+        None,
+        {"status": 200, "streamed": {"chunks": 2, "bytes": 7}, "clientLeft": True},
+    )
+    assert house.lines() == []
+
+
 async def test_a_failed_http_run_raises_and_is_shown(execution: Execution, pool: Pool, house: House) -> None:
     pool.error = FAILED
     with pytest.raises(StepFailed):
-        await execution.run_http(API, REQUEST, TRACE)
+        await execution.run_http(API, REQUEST, TRACE, Answer())
     await house.recorder.flush()
     (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
     assert (run["status"], run["error"]["message"], len(house.runs)) == ("failed", "bad value", 0)

@@ -26,6 +26,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         """
         [http]
         body_bytes_max = 5
+        upload_bytes_max = 7
         allowed_hosts = ["a.example"]
         allowed_origins = ["https://b.example"]
         [storage]
@@ -50,6 +51,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert read_settings(tmp_path).model_dump() == {
         "http": {
             "body_bytes_max": 5,
+            "upload_bytes_max": 7,
             "allowed_hosts": ("a.example",),
             "allowed_origins": ("https://b.example",),
         },

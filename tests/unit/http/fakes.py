@@ -14,7 +14,7 @@ import aiohttp
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import Issue
 from polystep.contracts.events import ChangeType, StreamChange
-from polystep.contracts.ports import StreamSubscriber, Validator
+from polystep.contracts.ports import AnswerStream, Clock, StreamSubscriber, Validator
 from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http import HttpServer, HttpSettings
@@ -64,8 +64,11 @@ class FakeSteps:
     calls: list[tuple[str, JSONObject, str]] = field(default_factory=list)
     rejected: list[tuple[str, JSONObject, str, list[Issue]]] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
+    answer: AnswerStream | None = None
+    """Of the last request."""
 
-    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str) -> JSONObject:
+    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str, answer: AnswerStream) -> JSONObject:
+        self.answer = answer
         self.calls.append((step.name, copy.deepcopy(request), trace_id))
         if isinstance(self.result, Exception):
             raise self.result
@@ -225,11 +228,13 @@ class House:
 
 
 @asynccontextmanager
-async def running(*steps: StepSpec, settings: HttpSettings | None = None) -> AsyncIterator[House]:
+async def running(
+    *steps: StepSpec, settings: HttpSettings | None = None, clock: Clock | None = None
+) -> AsyncIterator[House]:
     """Start a server with fakes; stops it at the end."""
     project, caller, hub, admin = FakeProject(*steps), FakeSteps(), FakeHub(), FakeAdmin()
     used = settings or HttpSettings(port=0, token=TOKEN)
-    server = HttpServer(used, project, caller, hub, admin, SystemClock())
+    server = HttpServer(used, project, caller, hub, admin, clock or SystemClock())
     port = server.bind()
     await server.start()
     try:

@@ -1,0 +1,180 @@
+"""Uploads (`multipart/form-data`): fields into memory, files to the disk as they arrive, whatever their size."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Final, TypeVar
+
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
+from aiohttp.multipart import MultipartReader
+
+from polystep.contracts.values import JSONValue
+from polystep.http.bodies import FORM_FIELDS_MAX, Body, gather_fields, parse_json
+from polystep.http.refusals import RequestRefused
+from polystep.http.settings import HttpSettings
+
+BLOCK_BYTES: Final = 1024 * 1024
+"""What is written to the disk at once, by another thread."""
+RATE_MIN: Final = 16 * 1024
+"""Bytes per second below which a client is taken for one that only holds the connection."""
+
+_SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
+_BROKEN: Final = (
+    ValueError,
+    RuntimeError,
+    AssertionError,
+    web.RequestPayloadError,
+    PayloadEncodingError,
+    HttpProcessingError,
+)
+"""What aiohttp raises for bodies that are not what RFC 7578 says."""
+
+_T = TypeVar("_T")
+
+
+def is_upload(content_type: str) -> bool:
+    """Whether a body of this type is read here."""
+    return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
+
+
+@asynccontextmanager
+async def read_upload(request: web.BaseRequest, settings: HttpSettings) -> AsyncIterator[Body]:
+    """Read an upload; its files are removed at the end.
+
+    A part with a file name is a file. Any other is a field: text, or the value of a part whose type is JSON. Repeated
+    fields become a list.
+
+    Raises:
+        RequestRefused: 413 over `upload_bytes_max`, or fields over `body_bytes_max`; 408 too slow; 400 not valid
+            multipart, or too many parts; 507 the disk is full.
+    """
+    if settings.uploads is None:
+        raise RequestRefused(415, {"error": "Unsupported body", "hint": "This server takes no uploads."})
+    if (request.content_length or 0) > settings.upload_bytes_max:
+        raise _too_large("An upload", settings.upload_bytes_max, "upload_bytes_max")
+    uploads = settings.uploads
+    folder = await _on_disk(lambda: _make_folder(uploads))
+    try:
+        yield await _Upload(request, settings, folder).read()
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+
+class _Upload:
+    """One body on its way in."""
+
+    def __init__(self, request: web.BaseRequest, settings: HttpSettings, folder: Path) -> None:
+        self._request = request
+        self._settings = settings
+        self._folder = folder
+        self._loop = asyncio.get_running_loop()
+        self._began_s = self._loop.time()
+        self._bytes = 0
+        self._field_bytes = 0
+        self._extend: Callable[[], None] = lambda: None
+
+    async def read(self) -> Body:
+        fields: list[tuple[str, JSONValue]] = []
+        files: list[JSONValue] = []
+        try:
+            async with asyncio.timeout(self._settings.body_timeout_s) as limit:
+                self._extend = lambda: limit.reschedule(self._deadline_s())
+                reader = MultipartReader(self._request.headers, self._request.content)
+                while (part := await reader.next()) is not None:
+                    if len(fields) + len(files) >= FORM_FIELDS_MAX:
+                        raise RequestRefused(
+                            400, {"error": "Too many fields", "hint": f"A form holds at most {FORM_FIELDS_MAX} parts."}
+                        )
+                    if not isinstance(part, BodyPartReader) or part.name is None:
+                        raise ValueError("a part without a name, or one that has parts itself")
+                    if part.filename is None:
+                        fields.append((part.name, await self._field(part)))
+                    else:
+                        files.append(await self._file(part, len(files)))
+        except TimeoutError:
+            raise RequestRefused(
+                408,
+                {"error": "Request timeout", "hint": "The upload did not arrive in time."},
+                {"Connection": "close"},
+            ) from None
+        except _BROKEN as broken:
+            raise RequestRefused(
+                400, {"error": "Malformed body", "hint": f"It is not multipart/form-data: {broken}"}
+            ) from broken
+        return Body(gather_fields(fields), "", files)
+
+    async def _field(self, part: BodyPartReader) -> JSONValue:
+        data = bytearray()
+        while chunk := await self._chunk(part):
+            data += chunk
+            self._field_bytes += len(chunk)
+            if self._field_bytes > self._settings.body_bytes_max:
+                raise _too_large("The fields of a form", self._settings.body_bytes_max, "body_bytes_max")
+        if part.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/json":
+            return parse_json(bytes(data))
+        return data.decode(part.get_charset("utf-8"))
+
+    async def _file(self, part: BodyPartReader, number: int) -> JSONValue:
+        name = part.filename or ""
+        suffix = _SUFFIX.search(name)
+        # The client's name is only told, never used: it may be a path, or too long for a disk.
+        path = self._folder / f"{number}{suffix[0] if suffix else ''}"
+        size, waiting = 0, bytearray()
+        file = await _on_disk(lambda: path.open("xb"))
+        try:
+            while chunk := await self._chunk(part):
+                size += len(chunk)
+                waiting += chunk
+                if len(waiting) >= BLOCK_BYTES:
+                    waiting = await _write(file, waiting)
+            await _write(file, waiting)
+        finally:
+            await asyncio.to_thread(file.close)
+        kind = part.headers.get("Content-Type", "application/octet-stream")
+        return {"field": part.name or "", "name": name, "type": kind, "bytes": size, "path": str(path)}
+
+    async def _chunk(self, part: BodyPartReader) -> bytes:
+        chunk = await part.read_chunk(64 * 1024)
+        self._bytes += len(chunk)
+        if self._bytes > self._settings.upload_bytes_max:
+            raise _too_large("An upload", self._settings.upload_bytes_max, "upload_bytes_max")
+        self._extend()
+        return bytes(chunk)
+
+    def _deadline_s(self) -> float:
+        """A client that goes on sending may go on; one that dribbles may not."""
+        return self._began_s + self._settings.body_timeout_s + self._bytes / RATE_MIN
+
+
+def _make_folder(uploads: Path) -> Path:
+    uploads.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=uploads))  # readable by this user alone
+
+
+async def _write(file: IO[bytes], data: bytearray) -> bytearray:
+    await _on_disk(lambda: file.write(data))
+    return bytearray()
+
+
+async def _on_disk(work: Callable[[], _T]) -> _T:
+    try:
+        return await asyncio.to_thread(work)
+    except OSError as error:
+        raise RequestRefused(
+            507, {"error": "Insufficient storage", "hint": f"The upload cannot be stored: {error.strerror}."}
+        ) from error
+
+
+def _too_large(what: str, bytes_max: int, setting: str) -> RequestRefused:
+    return RequestRefused(
+        413,
+        {"error": "Payload too large", "hint": f"{what} holds at most {bytes_max} bytes; `[http] {setting}` sets it."},
+        {"Connection": "close"},
+    )
