@@ -44,6 +44,8 @@ class BrokenHost:
         """Open runs, with their traces."""
         self._places = asyncio.Semaphore(RUNS_MAX)
         self._store = HostStore(self._emitted)
+        self._streamed: dict[str, tuple[int, list[str]]] = {}
+        """What runs have sent of their responses: status and items."""
         self._events: set[asyncio.Task[None]] = set()
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -137,6 +139,13 @@ class BrokenHost:
     def _called(self, method: str, params: dict[str, Any]) -> Any:
         if params.get("run") not in self._runs:
             raise Refused("run_ended", "The run is not open.")
+        if method == "response.start":
+            self._streamed[params["run"]] = params["status"], []
+            return None
+        if method == "response.write":
+            if self._fault().get("flag") != "forgets_items":
+                self._streamed[params["run"]][1].append(params["data"])
+            return None
         return self._store.call(method, params)
 
     def _emitted(self, run: str, data: Any) -> None:
@@ -238,6 +247,9 @@ class BrokenHost:
             return (200 if fault.get("flag") in ("hides_failures", "hides_timeouts") else 503), None
         if fault.get("flag") == "answers_nothing":
             return 200, None
+        if params["run"] in self._streamed:
+            status, items = self._streamed.pop(params["run"])
+            return status, json.loads("".join(items) or "null")
         return value["status"], value["body"]
 
     async def _stop(self) -> None:

@@ -20,9 +20,14 @@ _SCHEMA_LEVELS: Final = {
     "params:emit": ("PS-8.3", "core"),
     "params:state": ("PS-8.3", "core"),
     "params:streams": ("PS-8.3", "context"),
+    "params:response": ("PS-8.11", "context"),
     "notification:log": ("PS-8.7", "core"),
     "notification:span": ("PS-8.9", "isolation"),
 }
+
+
+_ROOMS: Final = ("state", "streams", "response")
+"""Methods of one room share a check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Case:
     """How the runner is started for it alone; empty: it shares one that is serving."""
     native: str | None = None
     """The native value that the language must have for the check to make sense."""
+    feature: str | None = None
+    """The feature (PS-5.5) that the runner must have for it."""
     fault: dict[str, Any] = field(default_factory=dict)
     """How a runner that fails this check misbehaves; see `faults.py`."""
     schema: tuple[str, ...] = ()
@@ -64,6 +71,7 @@ def _scenarios() -> Iterator[Case]:
                 tuple(each["steps"]),
                 each.get("start", {}),
                 each.get("native"),
+                each.get("feature"),
                 each.get("fault", {}),
             )
 
@@ -143,5 +151,6 @@ def _frame_outcome(outcome: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 def _schemas() -> Iterator[Case]:
     for kind, (clause, level) in _SCHEMA_LEVELS.items():
         what = f"every message fits {kind} of schema/messages.schema.json, at any time"
-        prefix = kind if ":" not in kind or kind.split(":")[1] not in ("state", "streams") else f"{kind}."
-        yield Case(f"schema.{kind.replace(':', '.')}", clause, level, what, schema=(prefix,))
+        prefix = kind if ":" not in kind or kind.split(":")[1] not in _ROOMS else f"{kind}."
+        feature = "response.stream" if kind == "params:response" else None
+        yield Case(f"schema.{kind.replace(':', '.')}", clause, level, what, feature=feature, schema=(prefix,))

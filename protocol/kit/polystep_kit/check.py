@@ -78,7 +78,7 @@ class Checker:
         report = Report(" ".join(self._command), tuple(levels))
         try:
             for case in (each for each in all_cases() if each.level in levels and only(each)):
-                if case.native is not None and case.native not in self._steps.natives:
+                if not self._steps.can(case):
                     report.left_out.append(case)
                     continue
                 outcome = Outcome(case, self._schema_failure(case) if case.schema else await self._play(case))

@@ -20,6 +20,7 @@ _SCHEMA_FAULTS: Final[dict[str, dict[str, Any]]] = {
     "schema.result.step.load": {"everywhere": True, "of": "step.load", "merge": {"warnings": "none"}},
     "schema.params.emit": {"in": "calls.caught", "of": "emit", "params": {"message_group_id": 7}},
     "schema.params.state": {"in": "calls.caught_state", "of": "state.get", "params": {"group": 7}},
+    "schema.params.response": {"in": "response.empty", "of": "response.start", "params": {"run": ""}},
     "schema.params.streams": {"in": "calls.caught_stream", "of": "streams.get", "params": {"group": 7}},
     "schema.notification.log": {"everywhere": True, "of": "kit.ping", "extra": [2, "log", {"level": "loud"}]},
     "schema.notification.span": {"everywhere": True, "of": "kit.ping", "extra": [2, "span", {}]},

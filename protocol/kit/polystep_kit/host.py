@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from polystep_kit import __version__
 from polystep_kit.codec import Frames, Malformed, frame, pack, unpack
+from polystep_kit.features import FEATURES
 from polystep_kit.messages import MessageSchemas, Violation
 from polystep_kit.process import RunnerProcess
 
@@ -88,7 +89,7 @@ class PlayedHost:
             "host": {"name": "polystep-kit", "version": __version__},
             "project": str(self._folder),
             "frame_bytes_max": FRAME_BYTES_MAX,
-            "features": [],
+            "features": list(FEATURES),
             **changes,
         }
 

@@ -152,6 +152,7 @@ CALLS: Final = (
         "streams.get_group", "PS-8.1", {"call": "streams.get_group", "with": {"stream": "live", "group": "kit"}}, [1]
     ),
     result_schema("streams.delete", "PS-8.1", item("delete"), "one"),
+    result_schema("response.start", "PS-8.11", {"call": "response.start", "with": {"status": 200}}, 1),
     result_schema("streams.send", "PS-8.4", item("send", event={"type": "kit", "data": 1}), 1),
 )
 
@@ -199,6 +200,23 @@ RUNS: Final = (
         ({"answer": {"status": 201, "headers": {"X-Kit": "yes"}, "body": {"ok": ["é"]}}},),
         {"flag": "answers_nothing"},
         {"status": 201, "json": {"ok": ["é"]}},
+    ),
+    HostCase(
+        "response_items",
+        "PS-8.11",
+        "what a run writes with response.write is the answer to its client, in order",
+        (
+            {
+                "call": "response.start",
+                "with": {"status": 201, "headers": {"content-type": "application/json"}},
+                "is": None,
+            },
+            {"call": "response.write", "with": {"data": '{"ok":'}, "is": None},
+            {"call": "response.write", "with": {"data": "[1]}"}, "is": None},
+            {"answer": None},
+        ),
+        {"flag": "forgets_items"},
+        {"status": 201, "json": {"ok": [1]}},
     ),
     HostCase(
         "step_failed",

@@ -146,6 +146,12 @@ class Player:
         if "result" in step:
             await self._host.send([1, call.id, None, from_json(step["result"])])
 
+    async def _do_uncalled(self, method: str, step: dict[str, Any]) -> None:
+        await self._do_ping(True, step)
+        early = next((call for call in self._host.calls if call.method == method), None)
+        if early is not None:
+            raise Failed(f"{method} was sent too early: {show(early.params)}")
+
     async def _do_reply(self, name: str, step: dict[str, Any]) -> None:
         call, error = self._calls[name], step.get("error")
         if error is not None:

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from polystep_kit.codec import Frames, Malformed, frame, head, pack, unpack
 from polystep_kit.faults import Faults
+from polystep_kit.features import FEATURES, Streamed, trimmed
 from polystep_kit.natives import Refused, carry
 from polystep_kit.script import play
 
@@ -25,7 +26,7 @@ PROTOCOL: Final = "1.0"
 CODES: Final = {
     "internal": (1, True), "method_not_found": (2, False), "invalid_params": (3, False), "invalid_value": (4, False),
     "frame_too_large": (5, False), "protocol_mismatch": (6, False), "cancelled": (11, True), "load_failed": (20, False),
-    "step_failed": (21, True),
+    "step_failed": (21, True), "contract_broken": (25, False),
 }  # fmt: skip
 _FRAME_BYTES_MAX: Final = 16_777_216
 
@@ -37,6 +38,7 @@ class WireError(Exception):
         super().__init__(message)
         self.name, self.message, self.data = name, message, data or {}
         self.code, self.retryable = CODES.get(name, (1, True))
+        self.received = code is not None
         if code is not None:
             self.code = code
 
@@ -64,6 +66,7 @@ class ReferenceRunner:
         self._skipping = 0
         self._limit = _FRAME_BYTES_MAX
         self._is_greeted = False
+        self._features: set[str] = set()
         self._loaded: dict[str, dict[str, Any]] = {}
         self._runs: dict[str, tuple[int, asyncio.Task[None]]] = {}
         self._drains: list[int] = []
@@ -186,6 +189,7 @@ class ReferenceRunner:
         if self._is_greeted:
             raise WireError("invalid_params", "hello was answered already")
         self._is_greeted = True
+        self._features = set(params.get("features", ()))
         self._break_process()
         answer = {
             "protocol": PROTOCOL,
@@ -194,7 +198,7 @@ class ReferenceRunner:
             "pid": os.getpid(),
             "runs_max": 64,
             "frame_bytes_max": _FRAME_BYTES_MAX,
-            "features": [],
+            "features": list(FEATURES),
         }
         self._respond(id, answer)
         if self.faults.flag != "unlimited":
@@ -235,7 +239,10 @@ class ReferenceRunner:
         error: WireError | None = None
         value = None
         try:
-            value = await play(self, run, told, params)
+            value = await play(self, run, told, self._checked(told, params))
+            if isinstance(value, Streamed):
+                await self._stream(run, value)
+                value = None
             value = carry(value, "result") if params["type"] == "api" else _lenient(value)
         except Refused as refused:
             error = WireError("invalid_value", str(refused), {"path": refused.path})
@@ -243,6 +250,8 @@ class ReferenceRunner:
                 error = _step_failed(error)
         except asyncio.CancelledError:
             return
+        except WireError as broken:
+            error = broken if broken.name == "contract_broken" and not broken.received else _step_failed(broken)
         except BaseException as raised:  # noqa: BLE001 - whatever the script raises, odd things included
             error = _step_failed(raised)
         if self._runs.get(run, (None,))[0] != id:
@@ -250,6 +259,20 @@ class ReferenceRunner:
         del self._runs[run]
         self._respond(id, value if error is None else None, error)
         self._drained()
+
+    def _checked(self, told: dict[str, Any], params: dict[str, Any]) -> dict[str, Any]:
+        """The params with what the step's own schema makes of the body (PS-7.11)."""
+        if "contracts" not in self._features or "trims" not in told or self.faults.flag == "trusts":
+            return params
+        body, issues = trimmed(told["trims"], params["input"]["body"])
+        if issues:
+            raise WireError("contract_broken", f"{issues[0]['path'][0]} {issues[0]['message']}", {"issues": issues})
+        return {**params, "input": {**params["input"], "body": body}}
+
+    async def _stream(self, run: str, value: Streamed) -> None:
+        if "response.stream" not in self._features and self.faults.flag != "streams_anyhow":
+            raise Refused("result.body", "this host takes no streamed responses", is_result=True)
+        await value.send(self, run, self.faults.flag)
 
     def _cancel(self, params: dict[str, Any]) -> None:
         found = self._runs.pop(str(params.get("run")), None)

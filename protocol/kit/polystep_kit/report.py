@@ -27,8 +27,8 @@ def as_lines(report: Report) -> Iterator[str]:
         if of_level:
             yield f"{level:<10} {sum(each.failure is None for each in of_level):>3}/{len(of_level)}"
     if report.left_out:
-        names = ", ".join(case.native or case.id for case in report.left_out)
-        yield f"left out   {len(report.left_out)}, whose values this language does not have: {names}"
+        names = ", ".join(dict.fromkeys(case.feature or case.native or case.id for case in report.left_out))
+        yield f"left out   {len(report.left_out)}, for values or features that it does not have: {names}"
     passed = len(report.outcomes) - len(report.failures)
     verdict = "FAILED" if report.failures else "passed"
     yield f"{verdict}: {passed} of {len(report.outcomes)} checks   {report.runner}"

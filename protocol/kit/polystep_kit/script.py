@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any, NoReturn, Protocol
 
+from polystep_kit.features import Streamed
 from polystep_kit.natives import NATIVES, Refused, carry
 
 
@@ -93,6 +94,9 @@ class _Script:
 
     async def _do_input(self, op: dict[str, Any]) -> NoReturn:
         raise _Return(self._input)
+
+    async def _do_stream(self, op: dict[str, Any]) -> NoReturn:
+        raise _Return(Streamed(op))
 
     async def _do_native(self, op: dict[str, Any]) -> NoReturn:
         raise _Return(NATIVES[op["name"]])

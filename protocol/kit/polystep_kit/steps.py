@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from polystep_kit.cases import Case
 from polystep_kit.places import STEPS
 
 
@@ -30,8 +31,15 @@ class ConformanceSteps:
     """By role, such as `script` → `steps/script_step.rb`."""
     natives: frozenset[str]
     """Native values that the script step can make."""
+    features: frozenset[str]
+    """What its runner can do that not every runner can (PS-5.5)."""
     command: tuple[str, ...]
     """How the shipped runner is started, where there is one."""
+
+    def can(self, case: Case) -> bool:
+        """Whether a check makes sense for this language and its runner."""
+        has_native = case.native is None or case.native in self.natives
+        return has_native and (case.feature is None or case.feature in self.features)
 
     @contextlib.contextmanager
     def project(self) -> Iterator[Path]:
@@ -62,6 +70,7 @@ def steps_of(language: str, folder: Path | None = None) -> ConformanceSteps:
             tuple(manifest["levels"]),
             dict(manifest["files"]),
             frozenset(manifest.get("natives", ())),
+            frozenset(manifest.get("features", ())),
             tuple(manifest.get("command", ())),
         )
     except FileNotFoundError:

@@ -1,0 +1,58 @@
+"""What not every runner can (PS-5.5), as the reference runner does it: streamed responses, checks of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from polystep_kit.natives import NATIVES, carry
+
+FEATURES: Final = ("contracts", "response.stream")
+"""All of this version of the protocol."""
+
+
+class Sender(Protocol):
+    """What streaming needs of a runner."""
+
+    def call(self, method: str, params: dict[str, Any]) -> asyncio.Future[Any]:
+        """Ask the host."""
+        ...
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tell the host."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A value whose body comes item by item; `op` is the operation `stream` of the script."""
+
+    op: Mapping[str, Any]
+
+    async def send(self, runner: Sender, run: str, flag: str) -> None:
+        """Send the response (PS-8.11); `flag` is what the runner does wrong."""
+        start = {name: self.op[name] for name in ("status", "headers") if name in self.op}
+        await runner.call("response.start", {"run": run, **start})
+        try:
+            natives = [NATIVES[self.op["native"]]] if "native" in self.op else []
+            for item in [*self.op["items"], *natives]:
+                written = runner.call("response.write", {"run": run, "data": carry(item, "data")})
+                if flag != "hurries":
+                    await written
+            if "raises" in self.op:
+                raise ValueError(self.op["raises"])
+        finally:
+            if "says" in self.op and flag != "leaves_open":
+                line = {"level": "info", "message": self.op["says"], "time_ms": 1_700_000_000_000, "source": "output"}
+                runner.notify("log", {"run": run, **line})
+
+
+def trimmed(names: list[str], body: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """Check by the reference runner's own kind of schema, texts that are trimmed: `(value, issues)` (PS-7.11)."""
+    texts = body if isinstance(body, dict) else {}
+    wrong = [name for name in names if not isinstance(texts.get(name), str)]
+    if wrong:
+        return body, [{"path": [name], "message": "must be a text", "code": "type"} for name in wrong]
+    return {name: value.strip() if name in names else value for name, value in texts.items()}, []
