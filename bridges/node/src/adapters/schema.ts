@@ -1,21 +1,39 @@
-/** Schemas of a config as JSON Schema, seen from the input side. Source: PS-6.2. */
+/** What schema libraries declare: as JSON Schema for the host (PS-6.2), and as a check of values (PS-7.11). */
 import { createRequire } from 'node:module'
 import { isMap } from '../errors.ts'
 import type { Members } from '../errors.ts'
+import { describeZod3, isZod3 } from './zod3.ts'
 
 type Convert = () => unknown
 
+/** One place where a value breaks a schema; `path` leads there from the value's root. */
+export type Issue = Readonly<{ path: (string | number)[]; message: string; code: string }>
+/** What a schema makes of a value, or why it refuses it. */
+export type Checked = Readonly<{ value: unknown; issues?: undefined } | { issues: Issue[] }>
+/** Checks a value by the library that declared the schema: its transforms, defaults and refinements apply. */
+export type Check = (value: unknown) => Checked | Promise<Checked>
+
+/** RFC 3339, as `format: date-time` takes it. */
+const ISO_TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 const DIALECT = 'draft-2020-12'
+/** By which schema objects say what they are. */
+const OWN_METHODS = ['toJSONSchema', 'toJsonSchema', 'toJSON']
 const ZOD_OPTIONS = {
   io: 'input',
   target: DIALECT,
   // What JSON Schema cannot say is left to the handler.
   unrepresentable: 'any',
-  override({ zodSchema, jsonSchema }: { zodSchema: { _zod: { def: { coerce?: boolean } } }; jsonSchema: Members }): void {
-    // z.coerce takes any type in; only what comes out has the type that Zod writes here.
-    if (zodSchema._zod.def.coerce === true) delete jsonSchema['type']
+  override({ zodSchema, jsonSchema }: { zodSchema: ZodSchema; jsonSchema: Members }): void {
+    const { type, coerce, in: first } = zodSchema._zod.def
+    // Coercions and preprocessors take any type in; only what comes out has the type that Zod writes here.
+    if (coerce === true) delete jsonSchema['type']
+    else if (type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' })
+    if (type !== 'pipe' || first?._zod.def.type !== 'transform') return
+    for (const keyword of Object.keys(jsonSchema)) if (keyword !== 'description') Reflect.deleteProperty(jsonSchema, keyword)
   },
 }
+
+interface ZodSchema { _zod: { def: { type: string; coerce?: boolean; in?: ZodSchema } } }
 
 /** Whether `value` is a schema object of a library, and not plain data. */
 export function isSchemaObject(value: unknown): boolean {
@@ -23,40 +41,87 @@ export function isSchemaObject(value: unknown): boolean {
 }
 
 /**
- * The JSON Schema of `value`: Zod 4, Standard JSON Schema, an object with `toJSONSchema()` or `toJSON()`, or JSON Schema itself.
+ * The JSON Schema of `value`: Zod 3 and 4, Standard JSON Schema, an object with `toJSONSchema()` or `toJSON()`, or JSON Schema
+ * itself.
  *
  * `file` is the importing step: a Zod schema without a method of its own is converted by the Zod of its project. What cannot
  * be enforced is `undefined`, and a warning says so.
  */
 export function describeSchema(value: unknown, file: string, where: string, warnings: string[]): unknown {
   if (value === undefined || value === null || typeof value === 'boolean') return value
-  if (isMap(value) && isZod3(value)) {
-    warnings.push(`${where} is a Zod 3 schema, so it is not enforced. Run "npm install zod@4" and import { z } from 'zod'.`)
-    return undefined
-  }
   const convert = isMap(value) ? converterOf(value, file) : null
   if (convert !== null) return convert()
-  warnings.push(`${where} cannot be turned into JSON Schema, so it is not enforced. Use Zod 4 or a JSON Schema object.`)
+  const rest = checkOf(value) === undefined ? 'it is not enforced' : 'only its own step enforces it, and no type or document shows it'
+  warnings.push(`${where} cannot be turned into JSON Schema, so ${rest}. Use Zod or a JSON Schema object.`)
   return undefined
+}
+
+/** The check that a schema object brings along: Standard Schema's, or that of an older Zod; plain JSON Schema has none. */
+export function checkOf(schema: unknown): Check | undefined {
+  if (!isMap(schema)) return undefined
+  const standard = schema['~standard']
+  const validate = (isMap(standard) ? methodGiven(standard, 'validate') : null) ?? methodGiven(schema, 'safeParseAsync')
+  return validate === null ? undefined : (value) => settled(validate(value), (repaired) => settled(validate(repaired)), value)
+}
+
+type Again = (value: unknown) => Checked | Promise<Checked>
+
+/** Standard Schema gives `{value}` or `{issues}`; Zod's own methods give `{data}` or `{error: {issues}}`. */
+function settled(result: unknown, again?: Again, value?: unknown): Checked | Promise<Checked> {
+  if (result instanceof Promise) return result.then((outcome) => settled(outcome, again, value))
+  const outcome = isMap(result) ? result : {}
+  const error = outcome['error']
+  const issues = outcome['issues'] ?? (isMap(error) ? error['issues'] : undefined)
+  if (!Array.isArray(issues)) return { value: 'data' in outcome ? outcome['data'] : outcome['value'] }
+  const repaired = again === undefined ? undefined : withDates(value, issues)
+  return repaired === undefined || again === undefined ? { issues: issues.map(issueOf) } : again(repaired)
+}
+
+/** The value with dates where the issues miss them and ISO texts stand: JSON has no dates. */
+function withDates(value: unknown, issues: readonly unknown[]): unknown {
+  const missed = issues.filter((issue) => isMap(issue) && issue['expected'] === 'date').map((issue) => issueOf(issue).path)
+  const repaired = missed.reduce<unknown>(withDate, value)
+  return repaired === value ? undefined : repaired
+}
+
+function withDate(value: unknown, [key, ...below]: (string | number)[]): unknown {
+  if (key === undefined) return typeof value === 'string' && ISO_TIME.test(value) ? new Date(value) : value
+  if (!Array.isArray(value) && !isMap(value)) return value
+  const member = (value as Members)[key]
+  const repaired = withDate(member, below)
+  if (repaired === member) return value
+  return Array.isArray(value) ? value.with(Number(key), repaired) : { ...value, [key]: repaired }
+}
+
+function issueOf(given: unknown): Issue {
+  const { path, message, code } = isMap(given) ? given : {}
+  const keys = Array.isArray(path) ? path.map((part: unknown) => (isMap(part) ? part['key'] : part)) : []
+  return {
+    path: keys.map((key) => (typeof key === 'number' ? key : String(key))),
+    message: typeof message === 'string' ? message : 'is not valid',
+    code: typeof code === 'string' ? code : 'invalid',
+  }
 }
 
 function converterOf(value: Members, file: string): Convert | null {
   if ('_zod' in value) return methodOf(value, 'toJSONSchema', ZOD_OPTIONS) ?? projectZod(value, file)
-  const standard = value['~standard']
-  return (
-    (isMap(standard) && isMap(standard['jsonSchema']) ? methodOf(standard['jsonSchema'], 'input', { target: DIALECT }) : null) ??
-    methodOf(value, 'toJSONSchema') ?? methodOf(value, 'toJsonSchema') ?? methodOf(value, 'toJSON') ??
-    (standard === undefined ? () => value : null)
-  )
+  if (isZod3(value)) return () => describeZod3(value)
+  const { jsonSchema } = isMap(value['~standard']) ? (value['~standard'] as { jsonSchema?: unknown }) : {}
+  const own = isMap(jsonSchema) ? methodOf(jsonSchema, 'input', { target: DIALECT }) : null
+  return own ?? OWN_METHODS.map((name) => methodOf(value, name)).find((method) => method !== null) ?? plainOf(value)
 }
 
-function isZod3(value: Members): boolean {
-  return '_def' in value && typeof value['safeParse'] === 'function' && !('_zod' in value)
-}
+/** JSON Schema itself; a schema object of a library that cannot say what it is has none. */
+function plainOf(value: Members): Convert | null { return '~standard' in value ? null : () => value }
 
 function methodOf(holder: Members, name: string, ...given: unknown[]): Convert | null {
+  const method = methodGiven(holder, name)
+  return method === null ? null : () => method(...given)
+}
+
+function methodGiven(holder: Members, name: string): ((...given: unknown[]) => unknown) | null {
   const method = holder[name]
-  return typeof method === 'function' ? () => Reflect.apply(method, holder, given) as unknown : null
+  return typeof method === 'function' ? (...given) => Reflect.apply(method, holder, given) as unknown : null
 }
 
 function projectZod(schema: Members, file: string): Convert {

@@ -1,8 +1,13 @@
-"""JSON Schema of the types that Python code declares values with."""
+"""What Python types declare: as JSON Schema for the host (PS-6.2), and as a check of values (PS-7.11)."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
+
+Check = Callable[[Any], tuple[Any, list[dict[str, Any]]]]
+"""From a value to what the type makes of it, and to issues `{path, message, code}`, of which a good value has none."""
 
 
 def describe_type(value: Any) -> Any:
@@ -12,7 +17,50 @@ def describe_type(value: Any) -> Any:
     """
     describing = getattr(value, "model_json_schema", None) or getattr(value, "json_schema", None)
     if not callable(describing):
-        from pydantic import TypeAdapter  # optional: only where the user's environment has it
-
-        describing = TypeAdapter(value).json_schema
+        describing = _adapter(value).json_schema
     return describing(mode="validation")
+
+
+def check_of(value: Any) -> Check | None:
+    """The check by which a type makes values of its own: models, dataclasses, coerced members. JSON Schema has none.
+
+    Raises as `describe_type`.
+    """
+    if value is None or isinstance(value, bool | Mapping):
+        return None
+    validate = getattr(value, "model_validate", None) or getattr(value, "validate_python", None)
+    validate_json = getattr(value, "model_validate_json", None) or getattr(value, "validate_json", None)
+    if not callable(validate):
+        adapter = _adapter(value)
+        validate, validate_json = adapter.validate_python, adapter.validate_json
+
+    def check(given: Any) -> tuple[Any, list[dict[str, Any]]]:
+        try:
+            return validate(given), []
+        except ValueError as error:
+            first = error
+        # What came in was JSON: strict models take texts for dates and lists for sets only when they are told so.
+        try:
+            if callable(validate_json):
+                return validate_json(json.dumps(given)), []
+        except (ValueError, TypeError):
+            pass
+        return given, _issues(first)
+
+    return check
+
+
+def _adapter(value: Any) -> Any:
+    from pydantic import TypeAdapter  # optional: only where the user's environment has it
+
+    return TypeAdapter(value)
+
+
+def _issues(error: ValueError) -> list[dict[str, Any]]:
+    errors = getattr(error, "errors", None)  # pydantic's ValidationError; any other ValueError is one issue
+    if not callable(errors):
+        return [{"path": [], "message": str(error), "code": "value_error"}]
+    return [
+        {"path": [*each["loc"]], "message": each["msg"], "code": each["type"]}
+        for each in errors(include_url=False, include_context=False, include_input=False)
+    ]
