@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -53,7 +55,26 @@ def check_of(value: Any) -> Check | None:
 def _adapter(value: Any) -> Any:
     from pydantic import TypeAdapter  # optional: only where the user's environment has it
 
-    return TypeAdapter(value)
+    return TypeAdapter(_readable(value))
+
+
+def _readable(value: Any) -> Any:
+    """Below Python 3.12 pydantic cannot read the standard library's TypedDict: the same as one that it can read."""
+    if sys.version_info >= (3, 12):
+        return value
+    import typing_extensions  # pydantic brings it along
+
+    if typing.is_typeddict(value):
+        hints = {name: _readable(hint) for name, hint in typing.get_type_hints(value).items()}
+        members = {
+            name: hint if name in value.__required_keys__ else typing.NotRequired[hint] for name, hint in hints.items()
+        }
+        make: Any = typing_extensions.TypedDict
+        return make(value.__name__, members)
+    origin, arguments = typing.get_origin(value), typing.get_args(value)
+    if origin in (list, dict, tuple) and arguments:
+        return origin[tuple(map(_readable, arguments))]
+    return value
 
 
 def _issues(error: ValueError) -> list[dict[str, Any]]:
