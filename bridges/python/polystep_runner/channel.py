@@ -1,11 +1,8 @@
 """The channel to the host: its descriptors, frames on them (PS-2, PS-3) and messages in these (PS-4)."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import select
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,10 +11,10 @@ from typing import Any, Final
 import msgpack
 
 from polystep_runner.codec import ChannelBroken, lenient, unpack, unpack_head
-from polystep_runner.errors import PolystepError, error_from_wire, safe_text
+from polystep_runner.errors import PolystepError, error_from_wire, failure_of, safe_text
 
 FRAME_BYTES_MAX: Final = 16_777_216
-_FLUSH_BYTES: Final = 65_536  # frames wait for the end of the tick unless they are more than a pipe holds
+_PIPE_BYTES: Final = 65_536  # what a pipe holds: read at once; frames wait for the end of the tick unless they are more
 _HEAD_BYTES: Final = 256  # kept of a frame that is too large: enough for its kind and id
 _WAITING_BYTES_MAX: Final = 8_388_608  # of what the host has yet to read; then log lines and spans are dropped
 _HANGUP_GRACE_S: Final = 0.25  # for the event loop to read the last frames before a hang-up ends the process
@@ -45,8 +42,7 @@ class Splitter:
 
     def __init__(self) -> None:
         self.frame_bytes_max = FRAME_BYTES_MAX
-        self._buffer = bytearray()
-        self._drop_bytes = 0
+        self._buffer, self._drop_bytes = bytearray(), 0
 
     def feed(self, data: bytes) -> list[tuple[bytearray, bool]]:
         """Return `(frame, whole)` for each frame that is complete now; not whole: only the head of one too large."""
@@ -66,8 +62,7 @@ class Splitter:
             if len(buffer) < end:
                 return frames
             frames.append((buffer[4:end], whole))
-            del buffer[:end]
-            self._drop_bytes = size + 4 - end
+            self._drop_bytes = 4 + size  # what of it is still to come as well
 
 
 class Channel:
@@ -78,9 +73,9 @@ class Channel:
         self.on_request: Callable[[int, object, object], None]
         self.on_cancel: Callable[[str, str], None]
         self._thread = threading.get_ident()
-        self._lock = threading.RLock()  # what a run sends stays in its order, whichever threads it uses (PS-8.6)
+        self.lock = threading.RLock()  # what a run sends stays in its order, whichever threads it uses (PS-8.6)
         self._pack, self._splitter, self._unsent = msgpack.Packer().pack, Splitter(), bytearray()
-        self._flush_due = self._is_blocked = self._open = False
+        self.is_open = self._flush_due = self._is_blocked = False
         self._waiting: dict[int, Finish] = {}
         self._last_id = self._lost = 0
         loop.add_reader(reading, self._readable)
@@ -91,7 +86,7 @@ class Channel:
     def open(self, frame_bytes_max: int) -> None:
         """After hello: take the agreed frame size, and let more than answers through (PS-3.2, PS-5.4)."""
         self._splitter.frame_bytes_max = min(frame_bytes_max, FRAME_BYTES_MAX)
-        self._open = True
+        self.is_open = True
 
     def is_here(self) -> bool:
         """Whether the caller runs on the event loop's thread."""
@@ -99,7 +94,7 @@ class Channel:
 
     def request(self, method: str, params: dict[str, Any], finish: Finish) -> None:
         """Send a request whose `params` are plain; `finish(error, result)` is called with its answer."""
-        with self._lock:
+        with self.lock:
             self._last_id += 1
             self._send([0, self._last_id, method, params])
             self._waiting[self._last_id] = finish
@@ -113,19 +108,17 @@ class Channel:
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Send a notification whose `params` are plain, or drop and count it (PS-8.10)."""
-        with self._lock:
-            if len(self._unsent) > _WAITING_BYTES_MAX or not self._open:
-                self._lost += self._open
+        with self.lock:
+            if len(self._unsent) > _WAITING_BYTES_MAX or not self.is_open:
+                self._lost += self.is_open
                 return
-            lost, self._lost = self._lost, 0
-            if lost:
-                text = f"{lost} log lines were dropped: they came faster than they are read."
+            if self._lost:
+                text, self._lost = f"{self._lost} log lines were dropped: they came faster than they are read.", 0
                 self.log(None, "warn", text, {}, "output")
             try:
                 self._send([2, method, params])
-            except PolystepError as error:
-                if not str(params.get("message")).startswith("polystep left out"):  # else not even this fits
-                    self.log(None, "warn", f"polystep left out a {method}: {error.message}", {}, "output")
+            except PolystepError as error:  # what is said of it always fits: a frame has at least 1,024 bytes
+                self.log(None, "warn", f"polystep left out a {method}: {error.message}", {}, "output")
 
     def log(self, run: Any, level: str, message: object, fields: Mapping[Any, Any], source: str) -> None:
         """Send a log line of `run`, if it is one of a run; never raises (PS-8.7)."""
@@ -140,7 +133,7 @@ class Channel:
             self._flush()
 
     def _send(self, message: list[Any]) -> None:
-        with self._lock:
+        with self.lock:
             body, bytes_max = self._pack(message), self._splitter.frame_bytes_max
             if len(body) > bytes_max:
                 what = {0: message[2], 1: "answer", 2: message[1]}[message[0]]
@@ -148,7 +141,7 @@ class Channel:
                 raise PolystepError("frame_too_large", text + "Store large data elsewhere and send where it is.")
             self._unsent += len(body).to_bytes(4, "big") + body
             is_here = self.is_here()
-            if is_here and len(self._unsent) > _FLUSH_BYTES:
+            if is_here and len(self._unsent) > _PIPE_BYTES:
                 self._flush()
             elif not self._flush_due:
                 self._flush_due = True
@@ -156,7 +149,7 @@ class Channel:
 
     def _flush(self) -> None:
         """Write what the host takes now; the rest follows when it takes more."""
-        with self._lock:
+        with self.lock:
             try:
                 del self._unsent[: os.write(self._writing, self._unsent)]
             except BlockingIOError:
@@ -171,7 +164,7 @@ class Channel:
 
     def _readable(self) -> None:
         try:
-            data = os.read(self._reading, 4 * _FLUSH_BYTES)
+            data = os.read(self._reading, _PIPE_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -195,10 +188,8 @@ class Channel:
             case [0, id, method, params] if type(message[0]) is type(id) is int:
                 try:
                     self.on_request(id, method, params) if refusal is None else self.answer(id, None, refusal)
-                except PolystepError as error:
-                    self.answer(id, None, error)
                 except Exception as error:  # noqa: BLE001 - every request is answered, and the frames behind it are read
-                    self.answer(id, None, PolystepError("internal", f"The runner failed: {safe_text(error)}"))
+                    self.answer(id, None, error if isinstance(error, PolystepError) else failure_of("internal", error))
             case [1, id, error, result] if type(message[0]) is type(id) is int:
                 finish = self._waiting.pop(id, None)
                 if finish is not None:
@@ -211,23 +202,23 @@ class Channel:
 
     def _leave_to_parent(self) -> None:
         """In a forked child, point the channel's descriptors at nothing (PS-2.2)."""
-        _point_at_nothing(self._reading)
-        _point_at_nothing(self._writing)
-        self._lock = threading.RLock()  # the other may be held by a thread that exists in the parent only
+        _point_at_nothing(self._reading, self._writing)
+        self.lock = threading.RLock()  # the other may be held by a thread that exists in the parent only
 
 
-def _point_at_nothing(descriptor: int) -> None:
+def _point_at_nothing(*descriptors: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, descriptor, inheritable=descriptor == 0)
+    for descriptor in descriptors:
+        os.dup2(nothing, descriptor, inheritable=descriptor == 0)
     os.close(nothing)
 
 
 def _exit_on_hangup(reading: int) -> None:
-    # Linux reports a hang-up that nobody asked for; elsewhere it comes only with POLLIN, so a pause keeps
-    # unread frames from spinning this thread.
+    # Not every system reports a hang-up to who asks for nothing else, so this thread asks for input too. The pause
+    # keeps unread frames from spinning it.
     watched = select.poll()
-    watched.register(reading, 0 if sys.platform == "linux" else select.POLLIN)
-    while not any(flags & ~select.POLLIN for _, flags in watched.poll()):
+    watched.register(reading, select.POLLIN)
+    while watched.poll() == [(reading, select.POLLIN)]:
         time.sleep(_HANGUP_GRACE_S)
     time.sleep(_HANGUP_GRACE_S)
     os._exit(0)

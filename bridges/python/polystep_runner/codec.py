@@ -1,7 +1,5 @@
 """Values on their way out and in (PS-3): one walk makes any value plain or refuses it by type and path."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
@@ -45,26 +43,23 @@ class _Refused(Exception):
     def __init__(self, reason: str) -> None:
         self.reason, self.trail = reason, list[tuple[int, object]]()
 
-    def error(self, root: str) -> PolystepError:
-        path, reason, seen = root, self.reason, set[int]()
-        for container, key in reversed(self.trail):
-            if container in seen:  # the path ends where the value first contains itself
-                reason = "it contains itself; send its id instead"
-                break
-            seen.add(container)
-            path += f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{safe_text(repr(key))}]"
-        return PolystepError("invalid_value", f"{path} can't be sent: {reason}", data={"path": path})
-
 
 def plain(value: object, root: str, walk: Callable[[Any], Any] | None = None) -> Any:
     """Copy any value into what the protocol carries, or raise `invalid_value` with a path from `root` (PS-3.9)."""
+    path, cause = root, None
     try:
         return (walk or _walk)(value)
     except _Refused as refusal:
-        raise refusal.error(root) from None
-    except Exception as error:  # converting calls user code: properties, items(), isoformat()
-        message = f"{root} can't be read: {type(error).__name__}: {safe_text(error)}"
-        raise PolystepError("invalid_value", message, data={"path": root}) from error
+        reason, seen = f"sent: {refusal.reason}", set[int]()
+        for container, key in reversed(refusal.trail):
+            if container in seen:  # the path ends where the value first contains itself
+                reason = "sent: it contains itself; send its id instead"
+                break
+            seen.add(container)
+            path += f".{key}" if isinstance(key, str) and key.isidentifier() else f"[{safe_text(repr(key))}]"
+    except Exception as error:  # noqa: BLE001 - converting calls user code: properties, items(), isoformat()
+        reason, cause = f"read: {type(error).__name__}: {safe_text(error)}", error
+    raise PolystepError("invalid_value", f"{path} can't be {reason}", data={"path": path}) from cause
 
 
 def plain_name(value: object, root: str) -> str:
@@ -78,10 +73,8 @@ def lenient(value: object, depth: int = 0) -> Any:
     """Like `plain`, never raising: exceptions become `{name, message, stack}`, what can't be sent becomes text."""
     if isinstance(value, BaseException):
         return describe(value)
-    try:
+    with suppress(Exception):  # whatever user code does while it is read (PS-8.7)
         return _walk(value, depth)
-    except Exception:  # noqa: BLE001 - whatever user code does while it is read (PS-8.7)
-        pass
     with suppress(Exception):
         if depth < _LENIENT_DEPTH_MAX and isinstance(value, Mapping):
             return {safe_text(key): lenient(item, depth + 1) for key, item in value.items()}

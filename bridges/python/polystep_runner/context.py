@@ -1,7 +1,5 @@
 """What a handler is given, in the spellings of Motia's Python steps, and the calls that it makes (PS-7, PS-8)."""
 
-from __future__ import annotations
-
 import asyncio
 import concurrent.futures
 import sys
@@ -17,72 +15,26 @@ _NAMES: Final = frozenset({"topic", "group", "key", "stream", "id", "message_gro
 _SNAKE_CASE: Final = {"path_params": "pathParams", "query_params": "queryParams", "raw_body": "rawBody"}
 
 
-class Run:
-    """One attempt of one step, from `step.run` to its answer."""
-
-    __slots__ = ("answered", "channel", "failed", "id", "open", "request_id", "settled", "task")
-
-    def __init__(self, id: str, request_id: int, channel: Channel) -> None:
-        self.id, self.request_id, self.channel = id, request_id, channel
-        self.answered = False
-        self.task: asyncio.Task[None] | None = None
-        self.open: set[Call] = set()
-        self.failed: list[Call] = []
-        self.settled: asyncio.Future[None] | None = None
-
-    def call(self, method: str, params: dict[str, Any], answer: object = None) -> Call:
-        """Start a call at once, from any thread; `answer`, when it is not None, is given instead of the host's."""
-        call, message = Call(self, answer), {"run": self.id}
-        try:
-            for name, value in params.items():
-                if type(value) is not str or not value.isascii():
-                    value = plain_name(value, name) if name in _NAMES else plain(value, name)
-                message[name] = value
-            self.channel.request(method, message, call.finish)
-        except PolystepError as error:
-            self.channel.loop.call_soon_threadsafe(call.finish, error, None)
-        return call
-
-    def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Tell the host something of this run; never raises."""
-        self.channel.notify(method, {"run": self.id, **params})
-
-    async def settle(self) -> PolystepError | None:
-        """Wait until the host has answered every call; return an error that nobody took (PS-7.4)."""
-        while self.open:
-            self.settled = self.channel.loop.create_future()
-            await self.settled
-        return next((call.error for call in self.failed if not call.awaited), None)
-
-
-CURRENT_RUN: Final[ContextVar[Run | None]] = ContextVar("polystep_run", default=None)
-"""Whose code is running: for output, log lines and outgoing calls."""
-
-
 class Call(Coroutine[Any, Any, Any]):
     """A call that is on its way, awaited or not, as often as one likes; plain handlers ask for `result()`.
 
     It is a coroutine by type, so that `asyncio.create_task` takes it as it takes those of Motia's context.
     """
 
-    __slots__ = ("_answer", "_future", "_iterator", "_on_loop", "_run", "awaited", "error")
-
-    def __init__(self, run: Run, answer: object) -> None:
-        on_loop = run.channel.is_here()
-        self._future: Any = run.channel.loop.create_future() if on_loop else concurrent.futures.Future()
-        self._run, self._answer, self._on_loop = run, answer, on_loop
+    def __init__(self, run: "Run", given: object) -> None:
+        self._run, self._given = run, given  # what `state.set` was given is its value, too (PS-8.4)
+        self._on_loop, self.awaited = run.channel.is_here(), False
+        self._future: Any = run.channel.loop.create_future() if self._on_loop else concurrent.futures.Future()
         self._iterator: Generator[Any, Any, Any] | None = None
-        self.awaited = False
-        self.error: PolystepError | None = None
         run.open.add(self)
 
     def finish(self, error: PolystepError | None, result: object) -> None:
         """Settle with what the host answered; on the event loop's thread."""
-        run, self.error = self._run, error
+        run = self._run
         if error is not None:
-            run.failed.append(self)
+            run.failed[self] = error
         if not self._future.done() and error is None:
-            self._future.set_result(result if self._answer is None else self._answer)
+            self._future.set_result(result if self._given is None else self._given)
         elif not self._future.done():
             self._future.set_exception(error)
             self._future.exception()  # read once: what nobody awaits fails the run instead of being warned of
@@ -114,6 +66,46 @@ class Call(Coroutine[Any, Any, Any]):
         """Nothing to end: the host answers in any case."""
 
 
+class Run:
+    """One attempt of one step, from `step.run` to its answer."""
+
+    def __init__(self, request_id: int, params: dict[str, Any], channel: Channel) -> None:
+        self.id, self.type, self.params = params["run"], params["type"], params
+        self.request_id, self.channel, self.answered = request_id, channel, False
+        self.task: asyncio.Task[None] | None = None
+        self.open: set[Call] = set()
+        self.failed: dict[Call, PolystepError] = {}
+        self.settled: asyncio.Future[None] | None = None
+
+    def call(self, method: str, params: dict[str, Any]) -> Call:
+        """Start a call at once, from any thread."""
+        call, message = Call(self, params.get("value")), {"run": self.id}
+        try:
+            for name, value in params.items():
+                if type(value) is not str or not value.isascii():
+                    value = plain_name(value, name) if name in _NAMES else plain(value, name)
+                message[name] = value
+            self.channel.request(method, message, call.finish)
+        except PolystepError as error:
+            self.channel.loop.call_soon_threadsafe(call.finish, error, None)
+        return call
+
+    def notify(self, method: str, params: dict[str, Any]) -> None:
+        """Tell the host something of this run; never raises."""
+        self.channel.notify(method, {"run": self.id, **params})
+
+    async def settle(self) -> PolystepError | None:
+        """Wait until the host has answered every call; return an error that nobody took (PS-7.4)."""
+        while self.open:
+            self.settled = self.channel.loop.create_future()
+            await self.settled
+        return next((error for call, error in self.failed.items() if not call.awaited), None)
+
+
+CURRENT_RUN: Final[ContextVar[Run | None]] = ContextVar("polystep_run", default=None)
+"""Whose code is running: for output, log lines and outgoing calls."""
+
+
 class Request(dict[str, Any]):
     """An HTTP request: `req["body"]`, `req.get("pathParams")`, and also `req.body`, `req.path_params`."""
 
@@ -127,50 +119,48 @@ class Request(dict[str, Any]):
         self[_SNAKE_CASE.get(name, name)] = value
 
 
-class Logger:
-    """Log lines of one run. After the message comes a dict of fields, or other values, or keywords; never raises."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-
-    def _write(self, level: str, message: object, args: tuple[Any, ...], fields: dict[str, object]) -> None:
-        given = [value for value in args if value is not None]
-        if len(given) == 1:
-            fields = {**(given[0] if isinstance(given[0], Mapping) else {"data": given[0]}), **fields}
-        elif given:
-            fields = {"data": given, **fields}
-        self._run.channel.log(self._run, level, message, fields, "logger")
-
-    @staticmethod
-    def _at(level: str) -> Callable[..., None]:
-        return lambda self, message="", *args, **fields: self._write(level, message, args, fields)
-
-    debug, info, warn, error = map(_at, ("debug", "info", "warn", "error"))
-    warning = warn
-
-    def exception(self, message: object = "", *args: object, **fields: object) -> None:
-        """Log at level `error`, with the exception that is being handled as the field `error`."""
-        self._write("error", message, args, {"error": sys.exception(), **fields})
-
-
-class _Room:
-    """What `context.state` and streams are made of: calls with the arguments that section 8 of the protocol lists."""
+class _Part:
+    """A part of the context: of one run, and maybe of one stream."""
 
     def __init__(self, run: Run, **scope: str) -> None:
         self._run, self._scope = run, scope
 
 
+def _logging(level: str) -> Callable[..., None]:
+    def log(self: _Part, message: object = "", *args: object, **fields: object) -> None:
+        given = [value for value in args if value is not None]
+        if given:
+            data = given[0] if len(given) == 1 else given
+            fields = {**(data if isinstance(data, Mapping) else {"data": data}), **fields}
+        self._run.channel.log(self._run, level, message, fields, "logger")
+
+    return log
+
+
+class Logger(_Part):
+    """Log lines of one run. After the message comes a dict of fields, or other values, or keywords; never raises."""
+
+    debug, info, error = _logging("debug"), _logging("info"), _logging("error")
+    warn = warning = _logging("warn")
+
+    def exception(self, message: object = "", *args: object, **fields: object) -> None:
+        """Log at level `error`, with the exception that is being handled as the field `error`."""
+        self.error(message, *args, **{"error": sys.exception(), **fields})
+
+
 def _calling(method: str, *names: str) -> Callable[..., Call]:
-    def call(self: _Room, *args: object, **named: object) -> Call:
+    """A call with the arguments that section 8 of the protocol lists."""
+
+    def call(self: _Part, *args: object, **named: object) -> Call:
         params = dict(zip(names, args, strict=False)) | named
         if len(args) + len(named) != len(names) or (named and params.keys() != {*names}):
             raise TypeError(f"{method}() takes {', '.join(names)}")
-        return self._run.call(method, self._scope | params, params.get("value"))
+        return self._run.call(method, self._scope | params)
 
     return call
 
 
-class State(_Room):
+class State(_Part):
     """The state that all steps share: values by group and key. Every call starts at once, awaited or not."""
 
     get, delete = _calling("state.get", "group", "key"), _calling("state.delete", "group", "key")
@@ -178,7 +168,7 @@ class State(_Room):
     get_group = getGroup = _calling("state.get_group", "group")
 
 
-class Stream(_Room):
+class Stream(_Part):
     """One stream; items come back with `id`, `_createdAt` and `__motia` added."""
 
     get, delete = _calling("streams.get", "group", "id"), _calling("streams.delete", "group", "id")
@@ -191,11 +181,8 @@ class Stream(_Room):
         return self._run.call("streams.send", params if channel.get("id") is None else {**params, "id": channel["id"]})
 
 
-class Streams:
+class Streams(_Part):
     """Streams by name: `context.streams.ticketStatus`, `context.streams["ticketStatus"]`."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
 
     def __getitem__(self, name: str) -> Stream:
         return Stream(self._run, stream=name)
@@ -209,12 +196,11 @@ class Streams:
 class Context:
     """The second argument of a handler (the only one of a cron handler)."""
 
-    def __init__(self, run: Run, params: Mapping[str, Any]) -> None:
-        self.trace_id = self.traceId = params["trace_id"]
-        self.attempt: int = params["attempt"]
-        self.flows: list[str] = params.get("flows") or []
-        self.logger, self.state, self.streams = Logger(run), State(run), Streams(run)
-        self._run = run
+    def __init__(self, run: Run) -> None:
+        self.trace_id = self.traceId = run.params["trace_id"]
+        self.attempt: int = run.params["attempt"]
+        self.flows: list[str] = run.params.get("flows") or []
+        self._run, self.logger, self.state, self.streams = run, Logger(run), State(run), Streams(run)
 
     def emit(self, event: Mapping[str, Any] | None = None, /, **fields: Any) -> Call:
         """Emit `{"topic", "data", "messageGroupId"?}`, or the same as keywords. Starts at once, awaited or not."""

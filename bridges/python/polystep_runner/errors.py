@@ -1,7 +1,6 @@
 """Errors of the protocol (PS-9), and how an exception of user code is described to the host."""
 
-from __future__ import annotations
-
+import importlib
 import traceback
 from contextlib import suppress
 from typing import Any, Final
@@ -15,7 +14,7 @@ _OURS: Final = {
 TEXT_CHARS_MAX: Final = 16_384
 """A message or a line of output is cut here, a stack at twice this (PS-9.4)."""
 # Frames of this package and of the import machinery tell a step's author nothing.
-_HIDDEN_FRAMES: Final = (__file__.rpartition("/")[0] + "/", "<frozen importlib", "<frozen runpy")
+_HIDDEN_FRAMES: Final = (__file__.rpartition("/")[0] + "/", importlib.__file__, "<frozen importlib", "<frozen runpy")
 
 
 class PolystepError(Exception):

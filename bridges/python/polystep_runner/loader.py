@@ -1,28 +1,25 @@
 """From a file to a step that can be run (PS-6): imports it, whatever its path, and makes its config a plain value."""
 
-from __future__ import annotations
-
-import importlib.util
+import importlib
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import CodeType, ModuleType
-from typing import Any, Final
+from types import ModuleType
+from typing import Any
 
 from polystep_runner.adapters.schemas import describe_type
 from polystep_runner.codec import plain
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 
-_LISTS: Final = (list, tuple)
-
 
 class Function:
     """A handler or middleware, looked at once: `is_async`, and how many arguments it `takes` and `requires`."""
 
-    def __init__(self, call: Callable[..., Any], args_max: int) -> None:
+    def __init__(self, call: Any, args_max: int) -> None:
         self.call = call
         self.is_async = any(map(inspect.iscoroutinefunction, (call, getattr(call, "__call__", None))))  # noqa: B004
         self.takes = self.requires = args_max
@@ -35,7 +32,7 @@ class Function:
 
 
 class LoadedStep:
-    """A step file that was imported."""
+    """A step file that was imported: its config, and what a run calls, which is the middleware and then the handler."""
 
     def __init__(self, module: ModuleType, file: str) -> None:
         config, handler = getattr(module, "config", None), getattr(module, "handler", None)
@@ -44,28 +41,25 @@ class LoadedStep:
         if not isinstance(config, Mapping):
             config = {name: value for name, value in vars(config).items() if not name.startswith("_")}
         middleware = config.get("middleware") or ()
-        middleware = middleware if isinstance(middleware, _LISTS) else [middleware]
-        self.handler = Function(handler, 2) if callable(handler) else None
-        self.middleware = [Function(each, 3) for each in middleware]
+        middleware = middleware if isinstance(middleware, list | tuple) else [middleware]
+        self.has_handler = callable(handler)
+        self.functions = [*(Function(each, 3) for each in middleware), Function(handler, 2)]
         self.warnings: list[str] = []
-        plain_members = {str(key): self._member(str(key), value) for key, value in config.items()}
-        self.config = {key: value for key, value in plain_members.items() if value is not None}
+        members = {str(key): self._member(str(key), value, f"config.{key}") for key, value in config.items()}
+        self.config = {key: value for key, value in members.items() if value is not None}
 
-    def _member(self, key: str, value: Any) -> Any:
+    def _member(self, key: str, value: Any, where: str) -> Any:
         """A member of the config as a plain value; None leaves it out (PS-6.2)."""
-        where = f"config.{key}"
         if key == "responseSchema" and isinstance(value, Mapping):
-            return {str(status): self._schema(schema, f"{where}.{status}") for status, schema in value.items()}
-        if key in ("bodySchema", "input", "schema"):
+            return {str(status): self._member("schema", each, f"{where}.{status}") for status, each in value.items()}
+        if key in ("bodySchema", "input", "schema") and not isinstance(value, bool | Mapping | None):
             return self._schema(value, where)
-        if value is not None and key in ("middleware", "canAccess"):
-            return len(self.middleware) if key == "middleware" else True
+        if key in ("middleware", "canAccess") and value is not None:
+            return len(self.functions) - 1 if key == "middleware" else True
         return None if callable(value) else plain(_without_functions(value), where)
 
     def _schema(self, value: Any, where: str) -> Any:
-        """JSON Schema of the input side; None, with a warning, for what has none."""
-        if value is None or isinstance(value, bool | Mapping):
-            return plain(_without_functions(value), where)
+        """JSON Schema of the input side of a type; None, with a warning, for what has none."""
         try:
             return plain(describe_type(value), where)
         except ImportError:
@@ -81,21 +75,26 @@ class Loader:
 
     def __init__(self, root: str) -> None:
         self._root = Path(root)
+        self._files: dict[str, Path] = {}
+        """By the name of their module: step files. Their own names may be such that Python would not find them."""
         self._siblings: dict[str, dict[str, ModuleType]] = {}
-        """By folder with steps: modules that were found in it by their bare name."""
+        """By folder with steps: modules that were found in it by their bare name, and gave way to another folder's."""
         sys.path.insert(0, root)
-        from_cache = SourceFileLoader.get_code
+        sys.meta_path.insert(0, self)
+        stats_for_cache = SourceFileLoader.path_stats
 
-        def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
-            """Compile what is the project's own: a cached file is matched by whole seconds, two saves can share one."""
-            path = Path(loader.get_filename(fullname))
-            inside = path.relative_to(root).parts if path.is_relative_to(root) else ("site-packages",)
-            if any(part == "site-packages" or part.startswith(".") for part in inside):
-                return from_cache(loader, fullname)
-            code: CodeType = loader.source_to_code(loader.get_data(str(path)), str(path))
-            return code
+        def path_stats(loader: SourceFileLoader, path: str) -> Any:
+            """Have the project's own compiled: a cached file is matched by whole seconds, two saves can share one."""
+            inside = path.removeprefix(root)
+            if inside == path or "/site-packages/" in inside or "/." in inside:
+                return stats_for_cache(loader, path)
+            raise OSError("not to be taken from the cache")
 
-        SourceFileLoader.get_code = get_code  # type: ignore[method-assign, assignment]
+        SourceFileLoader.path_stats = path_stats  # type: ignore[method-assign, assignment]
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        """Find a step file, as the other finders of `sys.meta_path` find other files."""
+        return spec_from_file_location(name, self._files[name]) if name in self._files else None
 
     def load(self, file: str) -> LoadedStep:
         """Import `file`, relative to the project; raises `load_failed`, which other files do not suffer from."""
@@ -105,69 +104,56 @@ class Loader:
             raise failure_of("load_failed", error) from error
 
     def _module(self, file: str) -> ModuleType:
-        path, package = self._root / file, None
+        path = self._root / file
+        name = path.name.removesuffix(".py").replace(".", "-")
         if not path.is_file():
             raise FileNotFoundError(f"{file} does not exist.")
         if path.parent != self._root:
             self._prefer(str(path.parent))
-            package = self._package(path.parent)
-        stem = path.name.removesuffix(".py").replace(".", "-")
-        name = f"{package.__name__}.{stem}" if package else stem
-        known = sys.modules.get(name)
-        if known is not None and getattr(known, "__file__", None) == str(path):
-            return known
-        loader = SourceFileLoader(name, str(path))
-        spec = importlib.util.spec_from_file_location(name, path, loader=loader)
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
-        try:
-            loader.exec_module(module)
-        except BaseException:
+            name = f"{self._package(path.parent)}.{name}"
+        if getattr(sys.modules.get(name), "__file__", None) != str(path):
             sys.modules.pop(name, None)
-            raise
-        if package is not None:
-            setattr(package, stem, module)
-        return module
+        self._files[name] = path
+        return importlib.import_module(name)
 
-    def _package(self, folder: Path) -> ModuleType:
-        """The package that relative imports in `folder` start from."""
+    def _package(self, folder: Path) -> str:
+        """The name of the package that relative imports in `folder` start from."""
         parts = folder.relative_to(self._root).parts
         name = ".".join(parts)
         try:
-            package = importlib.import_module(name)
-            if str(folder) in list(getattr(package, "__path__", ())):
-                return package
+            if str(folder) in getattr(importlib.import_module(name), "__path__", ()):
+                return name
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise
         # A dot in the folder's name, or a package elsewhere has this name: give the folder one that nobody has.
         name = "project:" + "/".join(parts).replace(".", "-")
-        package = sys.modules.setdefault(name, ModuleType(name))
-        package.__path__ = [str(folder)]
-        return package
+        sys.modules.setdefault(name, ModuleType(name)).__path__ = [str(folder)]
+        return name
 
     def _prefer(self, folder: str) -> None:
         """Let a step `import helper` from its own folder, also when another folder has a `helper` too."""
-        homes = {name: _home(module) for name, module in sys.modules.items() if "." not in name}
-        for name, module in list(sys.modules.items()):
+        known, here = dict(sys.modules), {path.name.removesuffix(".py") for path in Path(folder).iterdir()}
+        for name in known:
             top = name.partition(".")[0]
-            home = homes.get(top)
+            home = _home(known.get(top)) if top in here else folder
             if home in self._siblings and home != folder:
-                self._siblings[home][name] = module
-                if Path(folder, f"{top}.py").is_file() or Path(folder, top).is_dir():
-                    del sys.modules[name]
+                self._siblings[home][name] = sys.modules.pop(name)
         sys.modules.update(self._siblings.setdefault(folder, {}))
         # Folders stay importable, for imports inside handlers; the one being loaded comes first among them.
         sys.path[:] = [entry for entry in sys.path if entry not in self._siblings]
         sys.path += sorted(self._siblings, key=folder.__ne__)
 
 
-def _home(module: ModuleType) -> str | None:
+def _home(module: ModuleType | None) -> str:
     """The folder that a top-level module was found in."""
     places = list(getattr(module, "__path__", None) or [getattr(module, "__file__", None)])
-    return str(Path(places[0]).parent) if places[0] else None
+    return str(places[0]).rpartition("/")[0]
 
 
 def _without_functions(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _without_functions(item) for key, item in value.items() if not callable(item)}
-    return [_without_functions(item) for item in value if not callable(item)] if isinstance(value, _LISTS) else value
+    if isinstance(value, list | tuple):
+        return [_without_functions(item) for item in value if not callable(item)]
+    return value

@@ -1,10 +1,7 @@
 """What the host asks of a runner (PS-5 to PS-7): hello, load, run, cancel, drain, shutdown."""
 
-from __future__ import annotations
-
 import asyncio
 import contextvars
-import functools
 import inspect
 import logging
 import os
@@ -58,14 +55,13 @@ class Runner:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, channel: Channel) -> None:
         self.stopped = False
-        self.output = Output(channel)
         self._loop, self._channel = loop, channel
-        self._loader: Loader | None = None
         self._steps: dict[str, LoadedStep] = {}
         self._runs: dict[str, Run] = {}
-        self._tasks: set[asyncio.Task[None]] = set()  # also of cancelled runs, whose handlers may go on
+        self._cancelled: set[asyncio.Task[None]] = set()  # their handlers may go on
         self._drains: list[int] = []
-        self._threads = ThreadPoolExecutor(RUNS_MAX, "polystep-handler")
+        # No limit: an open run takes one, and a cancelled one keeps its own until its code returns.
+        self._threads = ThreadPoolExecutor(1_000_000, "polystep-handler")
         self._methods: dict[object, Callable[[int, dict[str, Any]], None]] = {
             "hello": self._hello, "step.load": self._load, "step.run": self._run, "drain": self._drain,
             "shutdown": self._shutdown,
@@ -73,7 +69,7 @@ class Runner:
         channel.on_request, channel.on_cancel = self._request, self._cancel
 
     def _request(self, id: int, method: object, params: object) -> None:
-        if (self._loader is None) != (method == "hello"):
+        if self._channel.is_open == (method == "hello"):
             raise PolystepError("invalid_params", "hello is the first request, and there is only one.")  # PS-5.4
         if not isinstance(method, str) or method not in self._methods:
             raise PolystepError("method_not_found", f"This runner has no method {safe_text(method)}.")
@@ -91,43 +87,41 @@ class Runner:
         if params["frame_bytes_max"] < 1024:
             raise PolystepError("invalid_params", "frame_bytes_max must be at least 1024.")
         self._loader = Loader(params["project"])
-        answer = {
+        self._channel.answer(id, {
             "protocol": PROTOCOL, "runner": {"name": "polystep-python", "version": polystep_runner.__version__},
             "language": "python", "pid": os.getpid(), "runs_max": RUNS_MAX, "frame_bytes_max": FRAME_BYTES_MAX,
             "features": [],
-        }  # fmt: skip
-        self._channel.answer(id, answer)
+        })  # fmt: skip
         self._channel.open(params["frame_bytes_max"])
-        self.output.install()
+        self.output = Output(self._channel)
         Outgoing(CURRENT_RUN.get)
 
     def _load(self, id: int, params: dict[str, Any]) -> None:
         _require(params, file=str, kind=str)
-        assert self._loader is not None  # since hello
         try:
             step = self._steps[params["file"]] = self._loader.load(params["file"])
         finally:
             self.output.finish(None)
         warnings = {"warnings": step.warnings} if step.warnings else {}
-        self._channel.answer(id, {"config": step.config, "handler": step.handler is not None, **warnings})
+        self._channel.answer(id, {"config": step.config, "handler": step.has_handler, **warnings})
 
     def _run(self, id: int, params: dict[str, Any]) -> None:
         _require(params, run=str, file=str, step=str, type=str, trace_id=str, attempt=int)
-        run, step = Run(params["run"], id, self._channel), self._steps.get(params["file"])
-        if step is None or step.handler is None:
+        run, step = Run(id, params, self._channel), self._steps.get(params["file"])
+        if step is None or not step.has_handler:
             raise PolystepError("invalid_params", f"{params['file']} is not loaded, or has no handler.")
         if run.id in self._runs:
             raise PolystepError("invalid_params", f"Run {run.id} is open already.")
         self._runs[run.id] = run
-        run.task = self._loop.create_task(self._attempt(run, step, step.handler, params))
-        self._tasks.add(run.task)
-        run.task.add_done_callback(self._tasks.discard)
+        run.task = self._loop.create_task(self._attempt(run, step.functions))
 
     def _cancel(self, id: str, reason: str) -> None:
         run = self._runs.get(id)
         if run is not None and run.task is not None:
             # Answered now, not when the handler ends: it may swallow the cancellation, or be a thread.
             self._finish(run, None, PolystepError("cancelled", f"The run was cancelled: {reason}."))
+            self._cancelled.add(run.task)
+            run.task.add_done_callback(self._cancelled.discard)
             run.task.cancel()
 
     def _drain(self, id: int, _params: dict[str, Any]) -> None:
@@ -136,56 +130,38 @@ class Runner:
 
     def _shutdown(self, id: int, _params: dict[str, Any]) -> None:
         self._channel.answer(id, None)
-        self._threads.shutdown(wait=False, cancel_futures=True)
         self.stopped = True
         self._loop.stop()
 
-    async def _attempt(self, run: Run, step: LoadedStep, handler: Function, params: dict[str, Any]) -> None:
+    async def _attempt(self, run: Run, functions: list[Function]) -> None:
         CURRENT_RUN.set(run)
         result, error, returned = None, None, False
         try:
-            result = await self._handle(run, step, handler, params)
+            result = await self._call(functions, run, Context(run), run.params.get("input"))
             returned = True
-            result = plain(result, "result") if params["type"] == "api" else lenient(result)  # PS-7.7
+            result = plain(result, "result") if run.type == "api" else lenient(result)  # PS-7.7
         except BaseException as raised:  # user code may raise anything, SystemExit included (PS-7.3)
             if self.stopped:
                 raise  # the interpreter closes what a shutdown cut off
             error = raised if returned and isinstance(raised, PolystepError) else failure_of("step_failed", raised)
-        if not run.answered:
-            unnoticed = await run.settle()
-            self._finish(run, result, error or (unnoticed and failure_of("step_failed", unnoticed)))
+        unnoticed = await run.settle()
+        self._finish(run, result, error or (unnoticed and failure_of("step_failed", unnoticed)))
 
-    def _handle(self, run: Run, step: LoadedStep, handler: Function, params: dict[str, Any]) -> Awaitable[object]:
-        context, value = Context(run, params), params.get("input")
-        is_alone = params["type"] == "cron" and handler.requires < 2  # PS-7.2
+    def _call(self, functions: list[Function], run: Run, context: Context, value: object) -> Awaitable[object]:
+        """Call the first function: the handler, or a middleware, whose `next()` or `next(other_request)` goes on."""
+        function, *inner = functions
+        value = Request(value) if run.type == "api" and type(value) is dict else value
 
-        def call(value: object) -> Awaitable[object]:
-            return self._invoke(handler, context) if is_alone else self._invoke(handler, value, context)
+        def go_on(other: object = value) -> Awaitable[object]:
+            return self._call(inner, run, context, other)
 
-        for middleware in reversed(step.middleware):
-            call = functools.partial(self._through, middleware, call, context)
-        return call(Request(value) if params["type"] == "api" and isinstance(value, dict) else value)
+        is_alone = run.type == "cron" and not inner and function.requires < 2  # PS-7.2
+        args = ((context,) if is_alone else (value, context, go_on))[: function.takes]
+        return function.call(*args) if function.is_async else self._call_in_thread(function, args)
 
-    def _through(self, middleware: Function, inner: Callable[..., Any], context: Context, value: object) -> Any:
-        """Call a middleware, whose `next()` or `next(other_request)` goes on to `inner`."""
-
-        def go_on(other: object = value) -> Any:
-            return inner(Request(other) if type(value) is Request and type(other) is dict else other)
-
-        return self._invoke(middleware, value, context, go_on)
-
-    async def _invoke(self, function: Function, *args: Any) -> object:
-        args = args[: function.takes]
-        if function.is_async:
-            return await function.call(*args)
+    async def _call_in_thread(self, function: Function, args: tuple[Any, ...]) -> object:
         context = contextvars.copy_context()
-        try:
-            value, error = await self._loop.run_in_executor(self._threads, context.run, _caught, function.call, args)
-        except asyncio.CancelledError:
-            # The thread goes on until its code returns, so it must not count against those that come.
-            self._threads.shutdown(wait=False)
-            self._threads = ThreadPoolExecutor(RUNS_MAX, "polystep-handler")
-            raise
+        value, error = await self._loop.run_in_executor(self._threads, context.run, _caught, function.call, args)
         if error is not None:
             raise error
         return await value if inspect.isawaitable(value) else value

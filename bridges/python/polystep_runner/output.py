@@ -1,13 +1,9 @@
 """What user code prints and logs, told to the host for the run that did it (PS-8.7, PS-8.8)."""
 
-from __future__ import annotations
-
-import functools
 import io
 import logging
 import os
 import sys
-import threading
 from typing import Any
 
 from polystep_runner.channel import Channel
@@ -17,56 +13,46 @@ from polystep_runner.errors import TEXT_CHARS_MAX
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
 
-class _Lines(io.RawIOBase):
-    """Cuts what each run writes into lines; a run's last line may lack its end."""
+class _Lines(io.FileIO):
+    """In the place of a descriptor, cuts what each run writes into lines; a run's last line may lack its end."""
 
     def __init__(self, descriptor: int, level: str, channel: Channel) -> None:
-        self._descriptor, self._level, self._channel = descriptor, level, channel
+        super().__init__(descriptor, "w", closefd=False)
+        self._level, self._channel = level, channel
         self.partial: dict[Run | None, bytes] = {}
-        self._lock = threading.Lock()
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._descriptor
 
     def write(self, data: Any) -> int:
         run = CURRENT_RUN.get()
         run = None if run is not None and run.answered else run  # a task may outlive its run
-        with self._lock:
+        with self._channel.lock:
             *lines, rest = (self.partial.pop(run, b"") + bytes(data)).split(b"\n")
             whole = len(rest) - len(rest) % TEXT_CHARS_MAX
             lines, rest = [*lines, rest[:whole]] if whole else lines, rest[whole:]
             if rest:
                 self.partial[run] = rest
         for line in lines:
-            self._log(run, line)
+            self.log(run, line)
         return len(data)
 
-    def finish(self, run: Run | None) -> None:
-        if run in self.partial:
-            self._log(run, self.partial.pop(run))
-
-    def _log(self, run: Run | None, line: bytes) -> None:
+    def log(self, run: Run | None, line: bytes) -> None:
         text = line.decode("utf-8", "replace").removesuffix("\r")
         for start in range(0, len(text) or 1, TEXT_CHARS_MAX):
             self._channel.log(run, self._level, text[start : start + TEXT_CHARS_MAX], {}, "output")
 
 
 class Output(logging.Handler):
-    """Owns `sys.stdout`, `sys.stderr` and the root logger while the runner lives."""
+    """Owns `sys.stdout`, `sys.stderr` and the root logger while the runner lives.
+
+    What child processes and C code write to descriptors 1 and 2 stays the host's to read.
+    """
 
     def __init__(self, channel: Channel) -> None:
         super().__init__()
         self._channel = channel
         self._lines = (_Lines(1, "info", channel), _Lines(2, "warn", channel))
-
-    def install(self) -> None:
-        """Take over; what child processes and C code write to descriptors 1 and 2 stays the host's to read."""
         # A user's encoding problem is shown in the line instead of raised from print.
-        text: Any = functools.partial(io.TextIOWrapper, encoding="utf-8", errors="backslashreplace", write_through=True)
-        sys.stdout, sys.stderr = map(text, self._lines)
+        texts = [io.TextIOWrapper(lines, "utf-8", "backslashreplace", write_through=True) for lines in self._lines]
+        sys.stdout, sys.stderr = texts
         logging.getLogger().addHandler(self)
         logging.getLogger().setLevel(logging.INFO)
         os.register_at_fork(after_in_child=self.give_back)
@@ -76,16 +62,16 @@ class Output(logging.Handler):
         try:
             level = next((level for number, level in _LEVELS if record.levelno >= number), "debug")
             error = {"error": record.exc_info[1]} if record.exc_info and record.exc_info[1] else {}
-            message, fields = record.getMessage(), {"logger": record.name, **error}
-            self._channel.log(CURRENT_RUN.get(), level, message, fields, "logger")
+            fields = {"logger": record.name, **error}
+            self._channel.log(CURRENT_RUN.get(), level, record.getMessage(), fields, "logger")
         except Exception:  # noqa: BLE001 - logging's own way: report a bad record, never raise from a log call
             self.handleError(record)
 
     def finish(self, run: Run | None) -> None:
         """Send the unfinished last lines of a run that ends."""
         for lines in self._lines:
-            if lines.partial:
-                lines.finish(run)
+            if run in lines.partial:
+                lines.log(run, lines.partial.pop(run))
 
     def give_back(self) -> None:
         """Give the real streams back."""
