@@ -106,17 +106,37 @@ CURRENT_RUN: Final[ContextVar[Run | None]] = ContextVar("polystep_run", default=
 """Whose code is running: for output, log lines and outgoing calls."""
 
 
-class Request(dict[str, Any]):
-    """An HTTP request: `req["body"]`, `req.get("pathParams")`, and also `req.body`, `req.path_params`."""
+class Record(dict[str, Any]):
+    """A map that answers `record["name"]`, `record.get("name")` and `record.name`; maps in it are records too."""
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self[_SNAKE_CASE.get(name, name)]
+            value = self[name]
         except KeyError:
-            raise AttributeError(f"The request has no {name!r}; it has {', '.join(self)}.") from None
+            raise AttributeError(f"There is no {name!r}; there is {', '.join(self)}.") from None
+        if type(value) is dict:
+            value = self[name] = Record(value)
+        return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self[_SNAKE_CASE.get(name, name)] = value
+        self[name] = value
+
+
+class Request(Record):
+    """An HTTP request: `body`, `headers`, `pathParams`, `queryParams`, `rawBody`, and `files` of an upload.
+
+    `path_params`, `query_params` and `raw_body` are the same as the names above.
+    """
+
+    def __missing__(self, name: str) -> Any:
+        if name == "files":
+            return []
+        if name not in _SNAKE_CASE:
+            raise KeyError(name)
+        return self[_SNAKE_CASE[name]]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        super().__setitem__(_SNAKE_CASE.get(name, name), value)
 
 
 class _Part:

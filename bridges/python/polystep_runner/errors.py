@@ -8,7 +8,7 @@ from typing import Any, Final
 _OURS: Final = {
     "method_not_found": (2, False), "invalid_params": (3, False), "invalid_value": (4, False),
     "frame_too_large": (5, False), "protocol_mismatch": (6, False), "cancelled": (11, True),
-    "load_failed": (20, False), "step_failed": (21, True),
+    "load_failed": (20, False), "step_failed": (21, True), "contract_broken": (25, False),
 }  # fmt: skip
 """Name → number and whether a retry can help; others are `internal` (PS-9.3)."""
 TEXT_CHARS_MAX: Final = 16_384

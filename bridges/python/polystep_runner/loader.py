@@ -9,11 +9,14 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
-from polystep_runner.adapters.schemas import describe_type
+from polystep_runner.adapters.schemas import Check, check_of, describe_type
 from polystep_runner.codec import plain
 from polystep_runner.errors import PolystepError, failure_of, safe_text
+
+CHECKED: Final = frozenset({"bodySchema", "queryParams", "pathParams", "input"})
+_SCHEMAS: Final = CHECKED | {"schema"}
 
 
 class Function:
@@ -44,6 +47,8 @@ class LoadedStep:
         middleware = middleware if isinstance(middleware, list | tuple) else [middleware]
         self.has_handler = callable(handler)
         self.functions = [*(Function(each, 3) for each in middleware), Function(handler, 2)]
+        self.checks: dict[str, Check] = {}
+        """By member of the config: those that are types, which judge values and make some of their own (PS-7.11)."""
         self.warnings: list[str] = []
         members = {str(key): self._member(str(key), value, f"config.{key}") for key, value in config.items()}
         self.config = {key: value for key, value in members.items() if value is not None}
@@ -52,16 +57,19 @@ class LoadedStep:
         """A member of the config as a plain value; None leaves it out (PS-6.2)."""
         if key == "responseSchema" and isinstance(value, Mapping):
             return {str(status): self._member("schema", each, f"{where}.{status}") for status, each in value.items()}
-        if key in ("bodySchema", "input", "schema") and not isinstance(value, bool | Mapping | None):
-            return self._schema(value, where)
+        if key in _SCHEMAS and not isinstance(value, bool | list | Mapping | None):
+            return self._schema(key, value, where)
         if key in ("middleware", "canAccess") and value is not None:
             return len(self.functions) - 1 if key == "middleware" else True
         return None if callable(value) else plain(_without_functions(value), where)
 
-    def _schema(self, value: Any, where: str) -> Any:
+    def _schema(self, key: str, value: Any, where: str) -> Any:
         """JSON Schema of the input side of a type; None, with a warning, for what has none."""
         try:
-            return plain(describe_type(value), where)
+            described = plain(describe_type(value), where)
+            if key in CHECKED:
+                self.checks[key] = check_of(value)
+            return described
         except ImportError:
             why = "is a Python type, which takes pydantic: add it to requirements.txt, or use a dict."
         except Exception as error:  # noqa: BLE001 - of pydantic and of user code; one schema must not cost the step

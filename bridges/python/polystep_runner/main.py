@@ -16,12 +16,15 @@ import polystep_runner
 from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import lenient, plain
-from polystep_runner.context import CURRENT_RUN, Context, Request, Run
+from polystep_runner.context import CURRENT_RUN, Context, Record, Request, Run
+from polystep_runner.contracts import checked
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 from polystep_runner.loader import Function, LoadedStep, Loader
 from polystep_runner.output import Output
+from polystep_runner.responses import is_streamed, stream
 
 PROTOCOL: Final = "1.0"
+FEATURES: Final = ["contracts", "response.stream"]
 RUNS_MAX: Final = 128  # more at once only waits longer on one core
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
 _WORDS: Final = {str: "text", int: "a number", list: "an array", dict: "a map"}
@@ -60,6 +63,7 @@ class Runner:
         self._runs: dict[str, Run] = {}
         self._cancelled: set[asyncio.Task[None]] = set()  # their handlers may go on
         self._drains: list[int] = []
+        self._features = set[str]()  # of both sides (PS-5.5)
         # No limit: an open run takes one, and a cancelled one keeps its own until its code returns.
         self._threads = ThreadPoolExecutor(1_000_000, "polystep-handler")
         self._methods: dict[object, Callable[[int, dict[str, Any]], None]] = {
@@ -90,9 +94,10 @@ class Runner:
         self._channel.answer(id, {
             "protocol": PROTOCOL, "runner": {"name": "polystep-python", "version": polystep_runner.__version__},
             "language": "python", "pid": os.getpid(), "runs_max": RUNS_MAX, "frame_bytes_max": FRAME_BYTES_MAX,
-            "features": [],
+            "features": FEATURES,
         })  # fmt: skip
         self._channel.open(params["frame_bytes_max"])
+        self._features = {each for each in FEATURES if each in params["features"]}
         self.output = Output(self._channel)
         Outgoing(CURRENT_RUN.get)
 
@@ -103,7 +108,8 @@ class Runner:
         finally:
             self.output.finish(None)
         warnings = {"warnings": step.warnings} if step.warnings else {}
-        self._channel.answer(id, {"config": step.config, "handler": step.has_handler, **warnings})
+        contracts = {"contracts": [*step.checks]} if step.checks else {}
+        self._channel.answer(id, {"config": step.config, "handler": step.has_handler, **contracts, **warnings})
 
     def _run(self, id: int, params: dict[str, Any]) -> None:
         _require(params, run=str, file=str, step=str, type=str, trace_id=str, attempt=int)
@@ -113,7 +119,7 @@ class Runner:
         if run.id in self._runs:
             raise PolystepError("invalid_params", f"Run {run.id} is open already.")
         self._runs[run.id] = run
-        run.task = self._loop.create_task(self._attempt(run, step.functions))
+        run.task = self._loop.create_task(self._attempt(run, step))
 
     def _cancel(self, id: str, reason: str) -> None:
         run = self._runs.get(id)
@@ -133,35 +139,42 @@ class Runner:
         self.stopped = True
         self._loop.stop()
 
-    async def _attempt(self, run: Run, functions: list[Function]) -> None:
+    async def _attempt(self, run: Run, step: LoadedStep) -> None:
         CURRENT_RUN.set(run)
-        result, error, returned = None, None, False
+        value, result, error = run.params.get("input"), None, None
+        is_ours = True  # what is raised now
         try:
-            result = await self._call(functions, run, Context(run), run.params.get("input"))
-            returned = True
+            value = checked(step.checks, run.type, value) if "contracts" in self._features else value
+            is_ours = False
+            result = await self._call(step.functions, run, Context(run), value)
+            if run.type == "api" and "response.stream" in self._features and is_streamed(result):
+                await stream(run, result, self._in_thread)
+                result = None
+            is_ours = True
             result = plain(result, "result") if run.type == "api" else lenient(result)  # PS-7.7
         except BaseException as raised:  # user code may raise anything, SystemExit included (PS-7.3)
             if self.stopped:
                 raise  # the interpreter closes what a shutdown cut off
-            error = raised if returned and isinstance(raised, PolystepError) else failure_of("step_failed", raised)
+            error = raised if is_ours and isinstance(raised, PolystepError) else failure_of("step_failed", raised)
         unnoticed = await run.settle()
         self._finish(run, result, error or (unnoticed and failure_of("step_failed", unnoticed)))
 
     def _call(self, functions: list[Function], run: Run, context: Context, value: object) -> Awaitable[object]:
         """Call the first function: the handler, or a middleware, whose `next()` or `next(other_request)` goes on."""
         function, *inner = functions
-        value = Request(value) if run.type == "api" and type(value) is dict else value
+        if type(value) is dict:
+            value = Request(value) if run.type == "api" else Record(value)
 
         def go_on(other: object = value) -> Awaitable[object]:
             return self._call(inner, run, context, other)
 
         is_alone = run.type == "cron" and not inner and function.requires < 2  # PS-7.2
         args = ((context,) if is_alone else (value, context, go_on))[: function.takes]
-        return function.call(*args) if function.is_async else self._call_in_thread(function, args)
+        return function.call(*args) if function.is_async else self._in_thread(function.call, *args)
 
-    async def _call_in_thread(self, function: Function, args: tuple[Any, ...]) -> object:
+    async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         context = contextvars.copy_context()
-        value, error = await self._loop.run_in_executor(self._threads, context.run, _caught, function.call, args)
+        value, error = await self._loop.run_in_executor(self._threads, context.run, _caught, call, args)
         if error is not None:
             raise error
         return await value if inspect.isawaitable(value) else value

@@ -243,11 +243,14 @@ def _pipe() -> tuple[int, int]:
 
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[FakeHost]]]:
-    """`await start({"steps/a_step.py": "..."}, channel="private", hello=True)`: a runner on these files."""
+    """`await start({"steps/a_step.py": "..."}, channel="private", hello={…})`: a runner on these files.
+
+    `hello` is what its hello has other than `HELLO`; with False there is none.
+    """
     hosts: list[FakeHost] = []
 
     async def start_host(
-        files: dict[str, str], channel: str = "private", hello: bool = True, **environment: str
+        files: dict[str, str], channel: str = "private", hello: bool | dict[str, Any] = True, **environment: str
     ) -> FakeHost:
         for name, text in files.items():
             path = tmp_path / name
@@ -255,8 +258,8 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[FakeHos
             path.write_text(textwrap.dedent(text))
         host = FakeHost(tmp_path, channel, environment)
         hosts.append(host)
-        if hello:
-            await host.hello()
+        if hello is not False:
+            await host.hello(**(hello if isinstance(hello, dict) else {}))
         return host
 
     yield start_host

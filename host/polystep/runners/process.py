@@ -22,7 +22,7 @@ from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
 from polystep.contracts.limits import FRAME_BYTES_MAX, HELLO_TIMEOUT_S, RUNS_PER_RUNNER
 from polystep.contracts.steps import SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.runners.hello import PROTOCOL, read_hello
+from polystep.runners.hello import FEATURES, PROTOCOL, read_hello
 from polystep.runners.kinds import Launch, RunnerKind
 from polystep.runners.output import OutputLines, read_lines
 from polystep.runners.spawn import Child, pipe, spawn
@@ -96,7 +96,7 @@ class RunnerProcess:
             "host": {"name": "polystep", "version": __version__},
             "project": str(self._project),
             "frame_bytes_max": FRAME_BYTES_MAX,
-            "features": [],
+            "features": list(FEATURES),
         }
         try:
             await self._spawn()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 Check = Callable[[Any], tuple[Any, list[dict[str, Any]]]]
@@ -23,13 +23,11 @@ def describe_type(value: Any) -> Any:
     return describing(mode="validation")
 
 
-def check_of(value: Any) -> Check | None:
-    """The check by which a type makes values of its own: models, dataclasses, coerced members. JSON Schema has none.
+def check_of(value: Any) -> Check:
+    """The check by which a type makes values of its own: models, dataclasses, coerced members.
 
     Raises as `describe_type`.
     """
-    if value is None or isinstance(value, bool | Mapping):
-        return None
     validate = getattr(value, "model_validate", None) or getattr(value, "validate_python", None)
     validate_json = getattr(value, "model_validate_json", None) or getattr(value, "validate_json", None)
     if not callable(validate):

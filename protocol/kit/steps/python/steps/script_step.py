@@ -34,6 +34,19 @@ async def handler(input, context):
     return script.values
 
 
+async def _items(operation):
+    try:
+        for item in operation["items"]:
+            yield item
+        if "native" in operation:
+            yield NATIVES[operation["native"]]()
+        if "raises" in operation:
+            raise RuntimeError(operation["raises"])
+    finally:
+        if "says" in operation:
+            print(operation["says"])
+
+
 class Script:
     """One list of operations. An operation `x` is the method `do_x`."""
 
@@ -56,6 +69,10 @@ class Script:
 
     async def do_input(self, operation):  # noqa: D102
         self._end(self.input)
+
+    async def do_stream(self, operation):  # noqa: D102
+        head = {name: operation[name] for name in ("status", "headers") if name in operation}
+        self._end({**head, "body": _items(operation)})
 
     async def do_native(self, operation):  # noqa: D102
         self._end(NATIVES[operation["name"]]())
