@@ -1,29 +1,24 @@
 """Whether two schemas can be met by one value. Only what is certain is said: what is not decided counts as fine.
 
-jsonschema-rs intersects their canonical forms and proves an intersection empty; this module bounds what that may cost,
-and finds the place to show.
+jsonschema-rs intersects the canonical forms of their outlines and proves an intersection empty; this module finds the
+place to show.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import jsonschema_rs
 from jsonschema_rs import CanonicalSchema
-from jsonschema_rs.canonical import CanonicalizationError, ObjectView, ReferenceView, Satisfiability
+from jsonschema_rs.canonical import CanonicalizationError, ObjectView, Satisfiability
 
 from polystep.contracts.values import JSONObject
+from polystep.discovery.outline import outline_of
 
-_CHARS_MAX: Final = 32_768
-"""Of one schema as JSON. Unions in unions cost the product of their branches: 0.2 s at half of this."""
-_ALL_OF_MAX: Final = 8
-"""Members of `allOf` in one schema: unions that are all to be met multiply, 16 of them take 2 s."""
 _DEPTH_MAX: Final = 32
-"""How far a disagreement is followed into a value before it is shown; recursive schemas have no end."""
-_BESIDE_REF: Final = {"$ref", "$schema", "$defs", "definitions", "title", "description", "default"}
+"""How far a disagreement is followed into a value before it is shown."""
 _SHOWN_CHARS_MAX: Final = 100
 
 
@@ -56,63 +51,25 @@ class Asked:
 
 
 def _canonical(schema: JSONObject) -> CanonicalSchema | None:
-    if not _is_affordable(schema):
-        return None
+    outline = outline_of(schema)
+    if isinstance(outline, bool):
+        outline = {} if outline else {"not": {}}
     try:
-        return jsonschema_rs.canonicalize(_in_one_dialect(schema), retriever=_refuse)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, RecursionError):
+        return jsonschema_rs.canonicalize(outline, draft=jsonschema_rs.Draft202012)
+    except (jsonschema_rs.ValidationError, ValueError, TypeError):
         return None  # a schema that is not valid is reported elsewhere
-
-
-def _refuse(uri: str) -> Any:
-    raise ValueError(uri)
-
-
-def _in_one_dialect(schema: JSONObject) -> JSONObject:
-    """Zod 3 is exported as draft 7, all else as 2020-12: without what changed in between they mean the same."""
-    if "draft-07" not in str(schema.get("$schema")) or any(_changed_since_7(each) for each in _objects(schema)):
-        return schema
-    return {key: value for key, value in schema.items() if key != "$schema"}
-
-
-def _changed_since_7(schema: JSONObject) -> bool:
-    if "$ref" in schema and not schema.keys() <= _BESIDE_REF:
-        return True  # what stands beside a $ref did not count
-    return "dependencies" in schema or "additionalItems" in schema or isinstance(schema.get("items"), list)
-
-
-def _is_affordable(schema: JSONObject) -> bool:
-    try:
-        if len(json.dumps(schema)) > _CHARS_MAX:
-            return False
-    except (TypeError, ValueError, RecursionError):
-        return False
-    lists = (each.get("allOf") for each in _objects(schema))
-    return sum(len(each) for each in lists if isinstance(each, list)) <= _ALL_OF_MAX
-
-
-def _objects(value: object) -> Iterator[JSONObject]:
-    waiting = [value]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, dict):
-            yield each
-            waiting += each.values()
-        elif isinstance(each, list):
-            waiting += each
 
 
 def _exclude(one: CanonicalSchema, other: CanonicalSchema) -> bool:
     try:
         return one.intersect(other).satisfiability() is Satisfiability.NO
     except CanonicalizationError:
-        return False  # dialects that differ, or keywords that the canonical form does not model
+        return False  # what the canonical form does not model
 
 
 def _place(one: CanonicalSchema, other: CanonicalSchema) -> Disagreement:
     path: list[str] = []
     while len(path) < _DEPTH_MAX:
-        one, other = _followed(one), _followed(other)
         if isinstance(one.view(), ObjectView) and isinstance(other.view(), ObjectView):
             if (forbidden := _forbidden(one, other)) is not None:
                 return Disagreement((*path, forbidden), "required", "not allowed")
@@ -125,16 +82,6 @@ def _place(one: CanonicalSchema, other: CanonicalSchema) -> Disagreement:
                 continue
         break
     return Disagreement(tuple(path), _shown(one), _shown(other))
-
-
-def _followed(schema: CanonicalSchema) -> CanonicalSchema:
-    for _ in range(_DEPTH_MAX):
-        view = schema.view()
-        target = schema.definition(view.uri) if isinstance(view, ReferenceView) else None
-        if target is None:
-            break
-        schema = target
-    return schema
 
 
 def _forbidden(one: CanonicalSchema, other: CanonicalSchema) -> str | None:

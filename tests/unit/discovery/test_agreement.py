@@ -75,6 +75,10 @@ def either(*schemas: Any) -> Any:
         ({"$schema": DRAFT_7, **obj("a", a=TEXT)}, obj("a", a=NUMBER), Disagreement(("a",), "string", "number")),
         ({"$id": "https://x.example/a", **obj("a", a=TEXT)}, {"$id": "https://x.example/a", **obj("a", a=NUMBER)},
          Disagreement(("a",), "string", "number")),
+        (tree(TEXT), tree(NUMBER), Disagreement(("value",), "string", "number")),
+        (obj("a", a=TEXT, **{f"p{number}": TEXT for number in range(3000)}), obj("a", a=NUMBER),
+         Disagreement(("a",), "string", "number")),
+        (obj("a", a=TEXT) | {"allOf": [{}] * 99}, obj("a", a=NUMBER), Disagreement(("a",), "string", "number")),
         (
             {"type": "array", "items": TEXT, "minItems": 1},
             {"type": "array", "items": NUMBER, "minItems": 1},
@@ -105,16 +109,18 @@ def test_what_no_value_can_satisfy_is_found_and_placed(one: JSONObject, other: J
         ({"type": "array", "items": TEXT}, {"type": "array", "items": NUMBER}),  # the empty list
         (tree(TEXT), tree(TEXT)),
         ({"$schema": DRAFT_7, **obj("a", a=TEXT)}, obj("a", a=TEXT)),
-        # Not decided, so not said: dialects whose words differ, what is not valid, what is too large to compare.
+        # Not decided, so not said: words that differ by dialect or are not looked at, and what is not valid.
         ({"$schema": DRAFT_7, "type": "array", "items": [TEXT], "minItems": 1},
          {"type": "array", "prefixItems": [NUMBER]}),
         ({"$schema": DRAFT_7, "$ref": "#/definitions/T", "type": "number", "definitions": {"T": TEXT}}, TEXT),
         ({"type": "strin"}, TEXT),
         ({"$ref": "#/$defs/gone"}, TEXT),
         ({"$ref": "https://x.example/schema.json"}, TEXT),
-        (obj("a", a=TEXT, **{f"p{number}": TEXT for number in range(2000)}), obj("a", a=NUMBER)),
-        (obj("a", a=TEXT) | {"allOf": [{}] * 9}, obj("a", a=NUMBER)),
+        ({"type": "string", "pattern": "^a"}, {"type": "string", "pattern": "^b"}),
+        (obj("", **{f"p{number}": TEXT for number in range(3000)}, a=TEXT) | {"required": ["a"]}, obj("a", a=NUMBER)),
         ({"enum": [b"x"]}, NUMBER),
+        # What cannot be had together may still be missing, or be one of others.
+        (tree(TEXT) | {"description": "x"}, {"type": ["object", "null"]}),
     ],
 )  # fmt: skip
 def test_what_some_value_may_satisfy_is_not_reported(one: JSONObject, other: JSONObject) -> None:
