@@ -134,6 +134,29 @@ async def test_a_reload_tells_only_what_changed(project: Project) -> None:
     ]
 
 
+async def test_a_finding_is_shown_once_also_when_a_file_breaks_and_is_mended(project: Project) -> None:
+    project.file("a", config=event("A", "never"))
+    project.file("b", config=event("B", "t", emits=["t"]))
+    project.file("c", config=event("C", "t", input={"type": "string"}))
+    await project.load()
+    project.file("b", load="fail")
+    await project.reload()
+    project.file("b", config=event("B", "t", emits=["t"], input={"type": "number"}))
+    await project.reload()
+    project.file("a", config=event("A", "t"))
+    await project.reload()
+    project.file("a", config=event("A", "never"))
+    await project.reload()
+    lonely = "⚠ [WARNING] steps/a.script: A subscribes to never, but no step declares that it emits it."
+    excluding = (
+        "✖ [ERROR] steps/c.script: C and B (steps/b.script) subscribe to t, but no event fits both: data is string for C "
+        "and number for B. Every event becomes a dead letter of one of them: make their input schemas agree, or use two "
+        "topics."
+    )
+    told = [line for line in project.house.lines() if "subscribe" in line]
+    assert told == [lonely, excluding, lonely]
+
+
 async def test_an_empty_project_is_told_where_steps_belong(project: Project) -> None:
     await project.load()
     (line,) = project.house.lines()
