@@ -7,24 +7,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
-from polystep.contracts.steps import EventTrigger, Finding, HttpTrigger, StepSpec, StreamSpec
+from polystep.contracts.steps import EventTrigger, Finding, HttpTrigger, LoadFailure, StepSpec, StreamSpec
 from polystep.discovery.agreement import Asked, Disagreement
 
 _PARAMETER: Final = re.compile(r":\w+(?=/|$)")
 
 
 def find_problems(
-    steps: Mapping[str, StepSpec], streams: Mapping[str, StreamSpec], *, all_are_known: bool
+    steps: Mapping[str, StepSpec], streams: Mapping[str, StreamSpec], failures: Iterable[LoadFailure]
 ) -> tuple[Finding, ...]:
     """Check what is loaded, by file.
 
     Args:
         steps: By name, in the order of their files.
         streams: By name.
-        all_are_known: False while a step file fails to load: it may be the other end of any topic, so none is missed.
+        failures: A step file that fails may be the other end of any topic, so none is missed meanwhile.
     """
     found = [*_of_configs((*steps.values(), *streams.values())), *_of_routes(steps), *_of_schemas(steps)]
-    if all_are_known:
+    if all(failure.source.kind == "stream" for failure in failures):
         found += _of_topics(steps)
     return tuple(sorted(found, key=lambda finding: finding.file))
 

@@ -35,8 +35,7 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
             failed.append(LoadFailure(file.source, error.message))
     failed.sort(key=lambda failure: failure.source.path)
     by_path = dict(sorted(steps.items(), key=lambda pair: pair[1].source.path))
-    findings = find_problems(by_path, streams, all_are_known=all(failure.source.kind == "stream" for failure in failed))
-    return Flow(by_path, streams, tuple(failed), findings)
+    return Flow(by_path, streams, tuple(failed), find_problems(by_path, streams, failed))
 
 
 def _take(named: dict[str, _Spec], spec: _Spec, what: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import EventTrigger, Flow, HttpTrigger, LoadFailure, StepSpec
 from polystep.contracts.values import JSONObject
+from polystep.discovery.findings import find_problems
 from polystep.discovery.parameters import ParameterValidator
 from polystep.discovery.schemas import SchemaValidator, compile_schema
 
@@ -104,9 +104,11 @@ def compile_validators(flow: Flow) -> tuple[Flow, Validators]:
         except LoadFailed as error:
             del streams[stream.name]
             failures.append(LoadFailure(stream.source, error.message))
-    failures.sort(key=lambda failure: failure.source.path)
-    compiled = dataclasses.replace(flow, steps=steps, streams=streams, failures=tuple(failures))
-    return compiled, validators
+    if len(failures) > len(flow.failures):
+        failures.sort(key=lambda failure: failure.source.path)
+        found = find_problems(steps, streams, failures)
+        flow = Flow(steps, streams, tuple(failures), found)
+    return flow, validators
 
 
 def _compile_parameters(schema: JSONObject, where: str) -> ParameterValidator:

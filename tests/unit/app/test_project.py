@@ -149,9 +149,9 @@ async def test_a_finding_is_shown_once_also_when_a_file_breaks_and_is_mended(pro
     await project.reload()
     lonely = "⚠ [WARNING] steps/a.script: A subscribes to never, but no step declares that it emits it."
     excluding = (
-        "✖ [ERROR] steps/c.script: C and B (steps/b.script) subscribe to t, but no event fits both: data is string for C "
-        "and number for B. Every event becomes a dead letter of one of them: make their input schemas agree, or use two "
-        "topics."
+        "✖ [ERROR] steps/c.script: C and B (steps/b.script) subscribe to t, but no event fits both: data is string "
+        "for C and number for B. Every event becomes a dead letter of one of them: make their input schemas agree, or "
+        "use two topics."
     )
     told = [line for line in project.house.lines() if "subscribe" in line]
     assert told == [lonely, excluding, lonely]

@@ -8,7 +8,7 @@ import pytest
 
 from polystep.contracts.steps import Finding, Flow, LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject
-from polystep.discovery import build_flow
+from polystep.discovery import build_flow, compile_validators
 
 TEXT_ID: JSONObject = {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}
 NUMBER_ID: JSONObject = {"type": "object", "properties": {"id": {"type": "integer"}}, "required": ["id"]}
@@ -107,6 +107,14 @@ def test_a_route_that_is_taken_is_an_error(first: str, second: str, same: bool) 
             f"GET {second} is already served by A (steps/a.step.ts); B is not reached.",
         )
     ] * same
+
+
+def test_a_step_whose_schema_is_none_takes_nothing_from_its_neighbours() -> None:
+    broken = api("A", "/a", bodySchema={"type": "strin"}, emits=["told"])
+    flow = build_flow([broken, api("B", "/a"), event("E", "told"), event("F", "lonely")], [])
+    assert [each.kind for each in flow.findings] == ["route", "topic"]
+    compiled, _ = compile_validators(flow)
+    assert (list(compiled.steps), compiled.findings) == (["B", "E", "F"], ())
 
 
 def test_findings_are_also_sentences() -> None:
