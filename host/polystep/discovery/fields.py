@@ -48,8 +48,8 @@ def _by_status(value: object) -> object:
     """Statuses are text in JSON and JavaScript, numbers in Python and Ruby; `2xx` and `default` are OpenAPI's."""
     if not isinstance(value, dict):
         return value
-    return {(key.upper() if len(text := str(key)) == 3 and isinstance(key, str) else text): each
-            for key, each in value.items()}  # fmt: skip
+    named = {str(status): schema for status, schema in value.items()}
+    return {status.upper() if status[1:] == "xx" else status: schema for status, schema in named.items()}
 
 
 _EmitField = Annotated[EmitFields, BeforeValidator(_emit_object)]

@@ -15,6 +15,8 @@ Outline: TypeAlias = "dict[str, Any] | bool"
 
 NODES_MAX: Final = 2000
 """Subschemas of one outline, references written out."""
+DEPTH_MAX: Final = 64
+"""Subschemas in one another, references followed: what reads them recurses."""
 BRANCHES_MAX: Final = 64
 """Members of unions in one outline: to compare two costs the product of theirs."""
 PARTS_MAX: Final = 4
@@ -33,15 +35,22 @@ def outline_of(schema: JSONObject) -> Outline:
 class _Outliner:
     def __init__(self, is_draft_7: bool) -> None:
         self._is_draft_7 = is_draft_7
-        self._nodes = self._branches = self._parts = 0
+        self._nodes = self._depth = self._branches = self._parts = 0
 
     def outline(self, schema: object, root: JSONObject, inside: tuple[str, ...]) -> Outline:
         """One subschema; `root` is what "#" means in it, `inside` are the references that led here."""
-        self._nodes += 1
         if not isinstance(schema, dict):
             return schema is not False
-        if self._nodes > NODES_MAX:
+        self._nodes += 1
+        if self._nodes > NODES_MAX or self._depth >= DEPTH_MAX:
             return True
+        self._depth += 1
+        try:
+            return self._of_object(schema, root, inside)
+        finally:
+            self._depth -= 1
+
+    def _of_object(self, schema: JSONObject, root: JSONObject, inside: tuple[str, ...]) -> Outline:
         root = schema if "$id" in schema else root
         out: dict[str, Any] = {}
         reference = schema.get("$ref")

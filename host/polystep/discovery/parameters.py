@@ -156,7 +156,7 @@ def _of_object(schema: JSONObject) -> Parameters:
         if isinstance(each, dict):
             if isinstance(each.get("description"), str):
                 entry["description"] = each["description"]
-            entry["schema"] = {**definitions, **each} if definitions and "$ref" in json.dumps(each) else each
+            entry["schema"] = {**definitions, **each} if definitions and "$ref" in repr(each) else each
         entries.append(entry)
     return Parameters(tuple(entries), schema)
 

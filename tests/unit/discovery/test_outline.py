@@ -75,6 +75,19 @@ def test_references_that_double_and_unions_that_multiply_are_bounded() -> None:
     assert len(repr(outline)) < 100 * NODES_MAX
 
 
+def test_long_chains_of_references_and_deep_schemas_are_cut() -> None:
+    chain: JSONObject = {f"d{at}": {"$ref": f"#/$defs/d{at + 1}"} for at in range(3000)}
+    assert outline_of({"$ref": "#/$defs/d0", "$defs": chain}) is True
+    nested: Any = TEXT
+    for _ in range(100):
+        nested = {"type": "object", "properties": {"a": nested}, "required": ["a"]}
+    assert Asked(nested).disagreement(Asked(nested)) is None
+    shallow: JSONObject = {"type": "object", "properties": {"a": {"type": "number"}}, "required": ["a"]}
+    where = Asked(nested).disagreement(Asked(shallow))
+    assert where is not None
+    assert where.path == ("a",)
+
+
 @pytest.mark.parametrize(
     "schema",
     [
