@@ -8,13 +8,14 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from polystep.contracts.errors import PolystepError
+from polystep.contracts.errors import ContractBroken, PolystepError
 from polystep.contracts.ids import Ids
 from polystep.contracts.ports import ProjectView, StepCaller
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject
 from polystep.http.answers import StepAnswerInvalid, step_answer
 from polystep.http.bodies import NO_BODY, parse_body, parse_fields, read_body
+from polystep.http.contract import contract_refused, read_request, request_refused
 from polystep.http.origins import Origins, cors_headers, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
@@ -84,10 +85,10 @@ class StepRoutes:
             return self._unclaimed(request, table, path)
         step = found.step
         step_request = await self._step_request(request, found, query)
-        validator = self._project.body_validator(step)
-        if validator is not None and (issues := validator.issues(step_request["body"])):
+        step_request, issues = read_request(self._project, step, step_request)
+        if issues:
             self._steps.reject_http(step, step_request, trace_id, issues)
-            raise RequestRefused(400, {"error": "Validation failed", "issues": [issue.to_json() for issue in issues]})
+            raise request_refused(issues)
         result = await self._run(step, step_request, trace_id)
         try:
             return step_answer(result)
@@ -102,6 +103,8 @@ class StepRoutes:
         self._running += 1
         try:
             return await self._steps.run_http(step, step_request, trace_id)
+        except ContractBroken as error:
+            raise contract_refused(error) from error
         except PolystepError as error:
             raise _failure(error) from error
         finally:

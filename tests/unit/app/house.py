@@ -69,6 +69,8 @@ class House:
     console: Console
     output: io.StringIO
     items: dict[str, SchemaValidator]
+    inputs: dict[str, SchemaValidator]
+    preview: Preview
 
     def open(self, step: StepSpec, *, buffers_emits: bool = True) -> OpenRun:
         run = OpenRun("run", "0123456789abcdef", TRACE, 1, step, buffers_emits)
@@ -115,11 +117,14 @@ async def house(folder: Path, *steps: StepSpec) -> AsyncIterator[House]:
     source = SourceFile("steps/s.stream.ts", "stream", "typescript", "node")
     streams.replace({"s": StreamSpec("s", source)})
     items: dict[str, SchemaValidator] = {}
-    calls = Calls(runs, bus, state, streams, recorder, console, clock, items.get)
+    inputs: dict[str, SchemaValidator] = {}
+    calls = Calls(runs, bus, state, streams, recorder, console, clock, items.get, inputs.get)
     await durable.start()
     await traces_file.start()
     try:
-        yield House(clock, queue, state, streams, traces, recorder, bus, runs, calls, console, output, items)
+        yield House(
+            clock, queue, state, streams, traces, recorder, bus, runs, calls, console, output, items, inputs, preview
+        )
     finally:
         console.stop()
         await bus.stop()
