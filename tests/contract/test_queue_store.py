@@ -1,6 +1,7 @@
 """What every queue store must do; see `QueueStore`. FIFO keys have a file of their own."""
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -371,3 +372,42 @@ async def test_subscriptions_are_replaced_as_a_whole(queue: QueueStore) -> None:
     assert await queue.subscriptions() == [("c.step.ts", "C", "topic")]
     await queue.save_subscriptions([])
     assert await queue.subscriptions() == []
+
+
+async def test_a_refused_delivery_is_a_dead_letter_beside_what_is_delivered(
+    queue: QueueStore, clock: FakeClock
+) -> None:
+    refused = replace(new("a", key="k", at_ms=9000), refused=FAILURE)
+    await queue.enqueue([refused, new("b", key="k"), new("c", step="other")])
+    assert await queue.waiting() == [("other", 1), ("step", 1)]
+    # It holds no place in its key: what follows is due at once.
+    assert names(await claim(queue)) == ["b"]
+    (letter,) = await queue.dead_letters(10)
+    now_ms = clock.now_ms()
+    assert letter == DeadLetter(
+        letter.id, "event", refused.event_id, "topic", "step", b"a", "trace", refused.run_id, 0, FAILURE, now_ms, now_ms
+    )
+    assert await queue.pending_among([refused.run_id]) == set()
+
+
+async def test_refused_emits_are_stored_with_the_completion_or_not_at_all(queue: QueueStore) -> None:
+    await queue.enqueue([new("a")])
+    (a,) = await claim(queue)
+    emits = [replace(new("b"), refused=FAILURE), new("c")]
+    with pytest.raises(PolystepError):
+        await queue.complete(a, [*emits, UNSTORABLE])
+    superseded = replace(a, token=a.token + 1)
+    assert not await queue.complete(superseded, emits)
+    assert await queue.dead_letters(10) == []
+    assert await queue.complete(a, emits)
+    assert [letter.data for letter in await queue.dead_letters(10)] == [b"b"]
+    assert names(await claim(queue)) == ["c"]
+
+
+async def test_a_refused_delivery_can_be_replayed_and_its_first_start_is_attempt_1(queue: QueueStore) -> None:
+    await queue.enqueue([replace(new("a", key="k"), refused=FAILURE)])
+    (letter,) = await queue.dead_letters(10)
+    assert await queue.replay(letter.id, 1000) == letter
+    (again,) = await claim(queue)
+    assert (again.attempt, again.failures, again.fifo_key, again.run_id) == (1, 0, "k", letter.run_id)
+    assert await queue.dead_letters(10) == []

@@ -48,6 +48,17 @@ async def test_the_first_request_of_the_readme_runs_the_sample(tmp_path: Path) -
             assert page.status == 200
 
 
+async def test_the_contract_of_the_readme_is_kept_as_it_says(tmp_path: Path) -> None:
+    step = block("ts", "name: 'ListOrders'")
+    async with Running(make_project(tmp_path, {"steps/list-orders.step.ts": step})) as host:
+        examples = re.findall(r"curl '(.*?)'\n# (.*)", block("sh", "/customers/7"))
+        assert len(examples) == 2
+        for url, expected in examples:
+            async with host.http.get(url.removeprefix("localhost:3000")) as response:
+                answer = await response.json()
+            assert {**answer, **({"traceId": "…"} if "traceId" in answer else {})} == json.loads(expected)
+
+
 def test_the_settings_of_the_readme_are_all_the_settings_there_are(tmp_path: Path) -> None:
     example = block("toml", "[http]")
     (tmp_path / "polystep.toml").write_text(example, encoding="utf-8")

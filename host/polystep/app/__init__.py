@@ -1,5 +1,6 @@
 """The composition root: builds the rooms, answers the runners' calls, starts and stops everything in order."""
 
+from polystep.app.checking import Checked, check_project
 from polystep.app.console import Console
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host, HostOptions
@@ -9,12 +10,14 @@ from polystep.app.shipped import SHIPPED, shipped_command
 
 __all__ = [
     "SHIPPED",
+    "Checked",
     "Console",
     "Host",
     "HostOptions",
     "ProjectFolder",
     "RunningHost",
     "Settings",
+    "check_project",
     "load_flow",
     "read_settings",
     "shipped_command",

@@ -10,7 +10,7 @@ from polystep.app.runs import OpenRuns
 from polystep.bus import Bus
 from polystep.contracts.events import DeadLetter
 from polystep.contracts.ports import Clock, QueueStore, Schedule, TraceStore
-from polystep.contracts.steps import CronTrigger, EventTrigger, HttpTrigger, SourceFile, StepSpec, StreamSpec
+from polystep.contracts.steps import CronTrigger, EventTrigger, Finding, HttpTrigger, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.state import State
 from polystep.streams import Streams
@@ -68,7 +68,8 @@ class ProjectAdmin:
         streams: list[JSONValue] = [_stream(stream) for stream in flow.streams.values()]
         for failure in flow.failures:
             (streams if failure.source.kind == "stream" else steps).append(_failed(failure.source, failure.message))
-        return {"steps": steps, "streams": streams, "warnings": list(flow.warnings)}
+        findings: list[JSONValue] = [_finding(finding) for finding in flow.findings]
+        return {"steps": steps, "streams": streams, "warnings": list(flow.warnings), "findings": findings}
 
     async def state_groups(self) -> JSONObject:
         """Groups with their number of keys."""
@@ -149,6 +150,7 @@ def _step(step: StepSpec) -> JSONObject:
         case HttpTrigger() as http:
             shown |= {"method": http.method, "path": http.path, "bodySchema": http.body_schema}
             shown |= {"responseSchema": dict(http.response_schema), "queryParams": list(http.query_params)}
+            shown |= {"pathParams": list(http.path_params)}
         case EventTrigger() as event:
             shown |= {"input": event.input_schema, "retriesMax": step.queue.retries_max}
         case CronTrigger() as cron:
@@ -166,6 +168,16 @@ def _stream(stream: StreamSpec) -> JSONObject:
         "file": stream.source.path,
         "error": None,
         "schema": stream.schema,
+        "warnings": list(stream.warnings),
+    }
+
+
+def _finding(finding: Finding) -> JSONObject:
+    return {
+        "kind": finding.kind,
+        "severity": finding.severity,
+        "file": finding.file,
+        "message": finding.message,
     }
 
 

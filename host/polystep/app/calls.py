@@ -7,17 +7,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from polystep.app.console import Console
+from polystep.app.emits import Emits
 from polystep.app.runs import OpenRun, OpenRuns
+from polystep.app.verdicts import item_broken
 from polystep.bus import Bus
-from polystep.contracts.errors import ContractBroken, InvalidParams, Overloaded, TopicNotDeclared
-from polystep.contracts.limits import EMITS_PER_ATTEMPT_MAX
+from polystep.contracts.errors import InvalidParams
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
 from polystep.state import State
 from polystep.streams import Streams
 from polystep.trace import TraceRecorder
-from polystep.wire import pack
 
 _LEVELS: Final = ("debug", "info", "warn", "error")
 _TIME_MS_MAX: Final = 2**43
@@ -39,9 +39,10 @@ class Calls:
         console: Console,
         clock: Clock,
         item_validator: Callable[[str], SchemaValidator | None],
+        input_validator: Callable[[str], SchemaValidator | None],
     ) -> None:
         self._runs = runs
-        self._bus = bus
+        self._emits = Emits(bus, recorder, input_validator, self._warn)
         self._state = state
         self._streams = streams
         self._recorder = recorder
@@ -82,31 +83,15 @@ class Calls:
         run = self._runs.get(params.get("run"))
         topic, data = _text(params, "topic"), params.get("data")
         key = params.get("message_group_id")
-        if not run.step.may_emit(topic):
-            declared = ", ".join(emit.topic for emit in run.step.emits)
-            raise TopicNotDeclared(
-                f'{run.step.name} emitted "{topic}", which its config does not declare. '
-                f'Declared: {declared}. Add "{topic}" to `emits` in {run.step.source.path}.'
-            )
-        deliveries = self._bus.plan(
-            topic,
-            pack(data),
-            trace_id=run.trace_id,
-            parent_run_id=run.run_id,
-            fifo_key=None if key is None else str(key),
-        )
-        self._record(
-            run, "emit", {"topic": topic, "data": data, "subscribers": [delivery.step for delivery in deliveries]}
-        )
-        if not run.buffers_emits:
-            return self._bus.publish(deliveries)
-        if len(run.emits) + len(deliveries) > EMITS_PER_ATTEMPT_MAX:
-            raise Overloaded(
-                f"{run.step.name} emitted over {EMITS_PER_ATTEMPT_MAX} events in one run. They commit together when it "
-                "completes: split the work into several runs."
-            )
-        run.emits += deliveries
-        return None
+        deliveries = self._emits.plan(run, topic, data, None if key is None else str(key))
+        recorded: JSONObject = {
+            "topic": topic,
+            "data": data,
+            "subscribers": [delivery.step for delivery in deliveries],
+        }
+        refused: list[JSONValue] = [delivery.step for delivery in deliveries if delivery.refused is not None]
+        self._record(run, "emit", {**recorded, "refused": refused} if refused else recorded)
+        return self._emits.send(run, deliveries)
 
     def _state_get(self, params: JSONObject) -> Awaitable[JSONValue]:
         run, group, key = self._runs.get(params.get("run")), _text(params, "group"), _text(params, "key")
@@ -143,7 +128,7 @@ class Calls:
         run, stream, group, id_ = self._item(params)
         data = params.get("data")
         self._record(run, "stream", {"operation": "set", "stream": stream, "group": group, "id": id_, "data": data})
-        self._check_item(stream, data)
+        self._check_item(stream, id_, data)
         return self._streams.set(stream, group, id_, data)
 
     def _streams_delete(self, params: JSONObject) -> Awaitable[JSONObject | None]:
@@ -200,6 +185,9 @@ class Calls:
         shown = step if step is not None else source
         self._console.log(level, kept, time_ms=at_ms, step=shown, trace_id=trace_id, fields=shown_fields)
 
+    def _warn(self, run: OpenRun, message: str, fields: JSONObject) -> None:
+        self._keep_log("error", message, fields, run, "host", None)
+
     def _span(self, params: JSONObject) -> None:
         run = self._runs.find(params.get("run"))
         if run is not None:
@@ -210,26 +198,20 @@ class Calls:
         run = self._runs.get(params.get("run"))
         return run, _text(params, "stream"), _text(params, "group"), _text(params, "id")
 
-    def _check_item(self, stream: str, data: JSONValue) -> None:
+    def _check_item(self, stream: str, id_: str, data: JSONValue) -> None:
+        """No data writes nothing, so there is nothing to check; events that are sent are no items."""
         validator = self._item_validator(stream)
-        if validator is None or data is None:
+        if validator is None or data is None or not (issues := validator.issues(data)):
             return
-        checked = (
-            {key: value for key, value in data.items() if key not in ("id", "_createdAt", "__motia")}
-            if isinstance(data, dict)
-            else data
-        )
-        issues = validator.issues(data)
-        # What a handler got from `get` and writes back carries the members that the host has added.
-        if issues and checked != data:
-            issues = validator.issues(checked)
-        if issues:
-            first = issues[0]
-            path = ".".join(["data", *(str(part) for part in first.path)])
-            raise ContractBroken(
-                f"The item does not fit the schema of stream {stream}: {path} {first.message}.",
-                {"issues": [issue.to_json() for issue in issues]},
-            )
+        if isinstance(data, dict):
+            # What a handler got from `get` and writes back carries the members that the host has added, and what it
+            # writes gets its id from the host: clients see both.
+            plain = {key: value for key, value in data.items() if key not in ("id", "_createdAt", "__motia")}
+            readings = (validator.issues(plain), validator.issues({**plain, "id": id_}))
+            issues = min(readings, key=len)
+            if not issues:
+                return
+        raise item_broken(stream, issues)
 
     def _record(self, run: OpenRun, type_: str, data: JSONObject) -> None:
         run.operations += 1

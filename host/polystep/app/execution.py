@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, cast
 
 from polystep.app.console import Console
+from polystep.app.responses import Responses
 from polystep.app.runs import OpenRun, OpenRuns
+from polystep.app.verdicts import ResponseBroken, describe, input_broken, issues_of, request_broken
 from polystep.contracts.errors import (
     ContractBroken,
     HostStopping,
     Issue,
     PolystepError,
     RunnerGone,
-    StepFailed,
 )
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
 from polystep.contracts.ids import Ids
@@ -45,6 +46,8 @@ class Execution:
         recorder: TraceRecorder,
         console: Console,
         clock: Clock,
+        *,
+        dev: bool = False,
     ) -> None:
         self._runs = runs
         self._pools = pools
@@ -52,6 +55,7 @@ class Execution:
         self._recorder = recorder
         self._console = console
         self._clock = clock
+        self._responses = Responses(validators, recorder, console, dev=dev)
         self._ids = Ids()
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""
@@ -68,16 +72,26 @@ class Execution:
         status = "failed"
         try:
             result = await self._call(run, request, alone=False)
-            result = answer.summary if answer.started else result
+            if answer.started:
+                result = answer.summary
+            else:
+                self._responses.check(step, result, trace_id, run_id)
             status = "completed"
         except asyncio.CancelledError:
             if answer.client_left:
-                # What browsers do with every stream that they have seen enough of: no failure of the step.
-                status, result = "completed", {**answer.summary, "clientLeft": True}
+                status, result = "completed", _seen_enough(answer)
             else:
                 error = {"name": "cancelled", "message": "The host stopped before the handler was done."}
             raise
         except PolystepError as failure:
+            if answer.client_left:
+                status, result = "completed", _seen_enough(answer)
+                return {}
+            if isinstance(failure, ContractBroken) and not isinstance(failure, ResponseBroken):
+                # The step's own validation refused the request: the same to the client, and in the trace, as ours.
+                issues = issues_of(failure)
+                status, error = "rejected", _request_error(issues)
+                raise request_broken(issues) from failure
             error = self._describe(failure)
             self._log_failure(run, error, "The client got an error answer.")
             raise
@@ -100,13 +114,14 @@ class Execution:
         run_id = self._ids.run()
         self._recorder.run_queued(run_id, trace_id, None, step.name, step.type, _http_trigger(step, request))
         self._recorder.attempt_started(run_id, trace_id, 1)
-        error: JSONObject = {
-            "name": "contract_broken",
-            "message": "The request does not fit the step's contract.",
-            "issues": [issue.to_json() for issue in issues],
-        }
         self._recorder.attempt_ended(
-            run_id, trace_id, 1, duration_ms=0.0, status="rejected", run_status="rejected", error=error
+            run_id,
+            trace_id,
+            1,
+            duration_ms=0.0,
+            status="rejected",
+            run_status="rejected",
+            error=_request_error(issues),
         )
 
     def answer_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
@@ -132,7 +147,7 @@ class Execution:
             self._durations_ms[delivery.id] = (self._clock.monotonic_s() - began_s) * 1000
 
     def enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
-        """Trace that runs are waiting now."""
+        """Trace that runs are waiting now, and which never will: their events were refused."""
         for new in deliveries:
             trigger: JSONObject = (
                 {"kind": "cron"}
@@ -140,6 +155,17 @@ class Execution:
                 else {"kind": "event", "topic": new.topic, "data": unpack(new.data)}
             )
             self._recorder.run_queued(new.run_id, new.trace_id, new.parent_run_id, new.step, new.kind, trigger)
+            if new.refused is not None:
+                # Attempt 0 is none: the run has failed without one.
+                self._recorder.attempt_ended(
+                    new.run_id,
+                    new.trace_id,
+                    0,
+                    duration_ms=0.0,
+                    status="rejected",
+                    run_status="failed",
+                    error=new.refused,
+                )
 
     def settled(self, delivery: Delivery, outcome: Outcome, retry_at_ms: int | None, buried: bool) -> None:
         """Trace how an attempt ended, and tell the user of failures."""
@@ -171,16 +197,22 @@ class Execution:
         data = unpack(delivery.data)
         validator = self._validators().input(step.name)
         if validator is not None and (issues := validator.issues(data)):
-            return Outcome("failed", error=self._describe(_input_broken(step, delivery, issues)), retryable=False)
+            return self._input_refused(step, delivery, issues)
         try:
             await self._call(run, data, alone=delivery.crashes > 0)
         except RunnerGone as failure:
             return Outcome(_BLAME.get(str(failure.data.get("fault")), "failed"), error=self._describe(failure))
         except HostStopping as failure:
             return Outcome("released", error=self._describe(failure))
+        except ContractBroken as failure:
+            return self._input_refused(step, delivery, issues_of(failure))
         except PolystepError as failure:
             return Outcome("failed", error=self._describe(failure), retryable=failure.retryable)
         return Outcome("completed", emits=tuple(run.emits))
+
+    def _input_refused(self, step: StepSpec, delivery: Delivery, issues: Sequence[Issue]) -> Outcome:
+        error = self._describe(input_broken(step.name, delivery.topic, issues))
+        return Outcome("failed", error=error, retryable=False)
 
     async def _call(self, run: OpenRun, value: JSONValue, *, alone: bool) -> JSONValue:
         step = run.step
@@ -229,29 +261,14 @@ class Execution:
         )
 
 
-def describe(error: PolystepError) -> JSONObject:
-    """An error as traces and dead letters keep it: the user's own class, message and stack where it is theirs."""
-    if isinstance(error, StepFailed):
-        data = error.data
-        return {
-            "name": str(data.get("name") or "Error"),
-            "message": str(data.get("message") or error.message),
-            "stack": data.get("stack"),
-            "code": error.name,
-        }
-    described: JSONObject = {"name": error.name, "message": error.message, "code": error.name}
-    if error.data:
-        described["data"] = error.data
-    return described
+def _request_error(issues: Sequence[Issue]) -> JSONObject:
+    broken = request_broken(issues)
+    return {"name": broken.name, "message": broken.message, **broken.data}
 
 
-def _input_broken(step: StepSpec, delivery: Delivery, issues: Sequence[Issue]) -> ContractBroken:
-    first = issues[0]
-    path = ".".join(["data", *(str(part) for part in first.path)])
-    return ContractBroken(
-        f'The event "{delivery.topic}" does not fit the input of {step.name}: {path} {first.message}.',
-        {"issues": [issue.to_json() for issue in issues]},
-    )
+def _seen_enough(answer: AnswerStream) -> JSONObject:
+    """What browsers do with every stream sooner or later: no failure of the step."""
+    return {**answer.summary, "clientLeft": True}
 
 
 def _http_trigger(step: StepSpec, request: JSONObject) -> JSONObject:

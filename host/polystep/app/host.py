@@ -131,14 +131,24 @@ class Host:
         recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools = self._pools
-        execution = Execution(runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock)
+        execution = Execution(
+            runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, dev=options.dev
+        )
         bus = Bus(queue, clock, execution, execution, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
         project = LiveProject(
             options.project, pools, queue, bus, streams, timetable, self._console, clock, settings.cron.timezone
         )
         calls = Calls(
-            runs, bus, state, streams, recorder, self._console, clock, lambda stream: project.validators.item(stream)
+            runs,
+            bus,
+            state,
+            streams,
+            recorder,
+            self._console,
+            clock,
+            lambda stream: project.validators.item(stream),
+            lambda step: project.validators.input(step),
         )
         self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output))
         admin = ProjectAdmin(project, bus, queue, state, streams, timetable, recorder, traces, runs, clock)

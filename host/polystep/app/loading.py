@@ -22,7 +22,7 @@ async def load_flow(
     """Load every step and stream file of a project with its real runners, and end them again.
 
     Nothing is stored, served or locked: a host of the same project may run beside it. Files that do not load are in
-    `Flow.failures`, and what the contracts between steps get wrong in `Flow.warnings`.
+    `Flow.failures`, and what the contracts between steps get wrong in `Flow.findings`.
 
     Args:
         project: The project's root.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from polystep.app.console import Console
 from polystep.bus import Bus
-from polystep.contracts.ports import Clock, QueueStore, Schedule, Validator
-from polystep.contracts.steps import CronTrigger, Flow, SourceFile, StepSpec, StreamSpec
+from polystep.contracts.ports import Clock, ParameterReader, QueueStore, Schedule, Validator
+from polystep.contracts.steps import CronTrigger, Finding, Flow, SourceFile, StepSpec, StreamSpec
 from polystep.discovery import SOURCE_FOLDERS, Validators, build_flow, compile_validators, find_sources
 from polystep.runners import RunnerPool, Staged
 from polystep.streams import Streams
@@ -49,6 +49,8 @@ class LiveProject:
         self._validators = Validators({}, {}, {})
         self._generation = 0
         self._ready = False
+        self._told: frozenset[Finding] = frozenset()
+        """Findings that were shown. While a file is broken some are not made, and are no news when it is mended."""
 
     @property
     def flow(self) -> Flow:
@@ -73,6 +75,10 @@ class LiveProject:
     def body_validator(self, step: StepSpec) -> Validator | None:
         """The compiled `bodySchema`."""
         return self._validators.body(step.name)
+
+    def parameter_readers(self, step: StepSpec) -> Mapping[str, ParameterReader]:
+        """The compiled `queryParams` and `pathParams`."""
+        return self._validators.parameters(step.name)
 
     async def load(self) -> None:
         """Load everything for the first time."""
@@ -164,9 +170,12 @@ class LiveProject:
         for failure in self._flow.failures:
             if failure not in before.failures or failure.source.path in changed:
                 self._console.failure(failure.source, failure.message)
-        for warning in self._flow.warnings:
-            if warning not in before.warnings:
-                self._console.warning(warning)
+        for finding in self._flow.findings:
+            if finding not in self._told:
+                tell = self._console.error if finding.severity == "error" else self._console.warning
+                tell(str(finding))
+        found = frozenset(self._flow.findings)
+        self._told = found | self._told if self._flow.failures else found
 
 
 def _of(sources: Sequence[SourceFile], runner: str) -> list[SourceFile]:

@@ -182,6 +182,8 @@ class Bus:
             return
         now_ms = self._clock.now_ms()
         for delivery in deliveries:
+            if delivery.refused is not None:
+                continue
             if delivery.run_at_ms > now_ms:
                 self._due_at(delivery.run_at_ms)
             else:

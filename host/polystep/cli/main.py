@@ -9,6 +9,7 @@ import typer
 
 from polystep import __version__
 from polystep.app import HostOptions, read_settings
+from polystep.cli.check import check
 from polystep.cli.create import create
 from polystep.cli.inspect import register as register_inspect
 from polystep.cli.protocol import protocol
@@ -78,6 +79,7 @@ def start(
 
 
 app.command()(create)
+app.command()(check)
 register_inspect(app)
 app.add_typer(protocol, name="protocol")
 

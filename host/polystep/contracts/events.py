@@ -30,6 +30,8 @@ class NewDelivery:
     fifo_key: str | None = None
     run_at_ms: int = 0
     """Not before this Unix time."""
+    refused: JSONObject | None = None
+    """The error of an event that its step cannot take: it is stored as a dead letter, and never attempted."""
 
 
 @dataclass(frozen=True, slots=True)

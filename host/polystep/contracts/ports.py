@@ -101,7 +101,7 @@ class QueueStore(Protocol):
     """
 
     async def enqueue(self, deliveries: Sequence[NewDelivery]) -> None:
-        """Store all or none."""
+        """Store all or none; those that are refused as dead letters, here and in `complete`."""
         ...
 
     async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
@@ -251,7 +251,7 @@ class AnswerStream(Protocol):
 
     @property
     def client_left(self) -> bool:
-        """The client closed its connection before the end."""
+        """The client closed its connection before the end, or wanted the headers alone."""
         ...
 
     @property
@@ -277,6 +277,14 @@ class AnswerStream(Protocol):
         ...
 
 
+class ParameterReader(Protocol):
+    """The compiled schema of a query, or of the parameters of a path."""
+
+    def read(self, given: JSONObject) -> tuple[JSONObject, list[Issue]]:
+        """Texts in the types that the schema asks for, and where they break it."""
+        ...
+
+
 class StepCaller(Protocol):
     """What the HTTP room needs to run an `api` step."""
 
@@ -286,6 +294,8 @@ class StepCaller(Protocol):
         A handler may send its answer through `answer` instead; then what is returned has no meaning.
 
         Raises:
+            ContractBroken: `http_status` 400, the step's own validation refuses the request; 500, the answer does not
+                fit what the step declares. Already traced.
             PolystepError: The handler failed, timed out, or its runner died. Already traced and logged.
         """
         ...
@@ -319,6 +329,10 @@ class ProjectView(Protocol):
 
     def body_validator(self, step: StepSpec) -> Validator | None:
         """The compiled `bodySchema`."""
+        ...
+
+    def parameter_readers(self, step: StepSpec) -> Mapping[str, ParameterReader]:
+        """The compiled `queryParams` and `pathParams`, by these names; those that are not enforced are absent."""
         ...
 
 
@@ -373,7 +387,7 @@ class Admin(Protocol):
         ...
 
     async def steps(self) -> JSONObject:
-        """`{steps: [...], streams: [...]}`."""
+        """`{steps: [...], streams: [...], findings: [{kind, severity, file, message}], warnings: [text]}`."""
         ...
 
     async def state_groups(self) -> JSONObject:

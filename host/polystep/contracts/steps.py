@@ -11,6 +11,8 @@ from polystep.contracts.values import JSONObject
 
 StepType: TypeAlias = Literal["api", "event", "cron", "noop"]
 FileKind: TypeAlias = Literal["step", "stream"]
+FindingKind: TypeAlias = Literal["load", "config", "schema", "topic", "route", "cron", "project"]
+Severity: TypeAlias = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ class HttpTrigger:
     response_schema: Mapping[str, JSONObject] = field(default_factory=dict)
     """By status code as text."""
     query_params: tuple[JSONObject, ...] = ()
+    """One `{name, description?, required?, schema?}` each, however they were declared."""
+    path_params: tuple[JSONObject, ...] = ()
+    """The same for the parameters in `path`."""
+    query_schema: JSONObject | None = None
+    """What the whole query must fit, as an object; `None` when the declaration only documents."""
+    path_schema: JSONObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +116,8 @@ class StepSpec:
     queue: QueuePolicy = QueuePolicy()
     timeout_s: float = RUN_TIMEOUT_S
     warnings: tuple[str, ...] = ()
+    contracts: frozenset[str] = frozenset()
+    """As in `LoadedFile`."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -128,6 +138,7 @@ class StreamSpec:
     schema: JSONObject | None = None
     guarded: bool = False
     """The config has `canAccess`; joins are refused until it can be asked."""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,8 @@ class LoadedFile:
     config: JSONObject
     has_handler: bool
     warnings: tuple[str, ...] = ()
+    contracts: frozenset[str] = frozenset()
+    """Members of the config by which its runner itself checks what goes into the handler (PS-7.11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +163,32 @@ class LoadFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong, or likely so, in a project that loads."""
+
+    kind: FindingKind
+    severity: Severity
+    """error: something that is declared can never work. warning: it may be meant so."""
+    file: str
+    """Relative to the project; empty when it is about no single file."""
+    message: str
+    """What is wrong and what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.message}" if self.file else self.message
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """Everything that is loaded at one moment: steps and streams by name, and the files that failed."""
 
     steps: Mapping[str, StepSpec] = field(default_factory=dict)
     streams: Mapping[str, StreamSpec] = field(default_factory=dict)
     failures: tuple[LoadFailure, ...] = ()
-    warnings: tuple[str, ...] = ()
-    """What the contracts between steps get wrong, one sentence each."""
+    findings: tuple[Finding, ...] = ()
+    """What configs, and the contracts between steps, get wrong."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The findings, one sentence each."""
+        return tuple(map(str, self.findings))

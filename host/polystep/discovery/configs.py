@@ -1,19 +1,19 @@
 """A step's config, as its runner exported it, to a `StepSpec`: every problem named, with what to do.
 
-Follows the fields of Motia 0.17 (`emits` is optional here). An unknown key is a warning with the nearest known one,
-never a lost step.
+An unknown key is a warning with the nearest known one, never a lost step.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Any, Final, Literal, TypeVar
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.limits import RUN_TIMEOUT_S, RUNS_PER_RUNNER
+from polystep.contracts.limits import RUN_TIMEOUT_S
 from polystep.contracts.steps import (
     CronTrigger,
     Emit,
@@ -25,116 +25,26 @@ from polystep.contracts.steps import (
     StreamSpec,
 )
 from polystep.contracts.values import JSONObject
+from polystep.discovery.fields import (
+    STEP_FIELDS,
+    ApiFields,
+    CronFields,
+    EmitFields,
+    EventFields,
+    Fields,
+    StepFields,
+    StreamFields,
+    names_of,
+)
+from polystep.discovery.parameters import Parameters
+from polystep.discovery.spellings import modern, old_file_name
 
 _VALUE_CHARS_MAX: Final = 200
 """Of a wrong value shown in a message."""
+_STATUS: Final = re.compile(r"[1-5](?:\d\d|XX)|default")
+_PATH_PARAMETER: Final = re.compile(r":(\w+)")
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
-
-
-class _Emit(_Strict):
-    topic: str = Field(min_length=1)
-    label: str | None = None
-    conditional: bool = False
-
-
-def _emit_object(value: object) -> object:
-    return {"topic": value} if isinstance(value, str) else value
-
-
-def _absent_is_empty(value: object) -> object:
-    return [] if value is None else value
-
-
-_EmitField = Annotated[_Emit, BeforeValidator(_emit_object)]
-_Emits = Annotated[list[_EmitField], BeforeValidator(_absent_is_empty)]
-_Texts = Annotated[list[str], BeforeValidator(_absent_is_empty)]
-
-
-def _schema_object(value: object) -> object:
-    if value is True:
-        return None  # the schema that every value fits
-    if value is None or isinstance(value, dict):
-        return value
-    raise ValueError("must be a JSON Schema, a Zod schema or a pydantic model")
-
-
-_Schema = Annotated[dict[str, Any] | None, BeforeValidator(_schema_object)]
-
-
-class _Handler(_Strict):
-    timeout: float | None = Field(default=None, gt=0)
-    ram: float | None = None
-    cpu: float | None = None
-
-
-class _Queue(_Strict):
-    type: Literal["standard", "fifo"] = "standard"
-    max_retries: int = Field(default=3, ge=0, alias="maxRetries")
-    concurrency: int = Field(default=RUNS_PER_RUNNER, ge=1)
-    delay_seconds: float = Field(default=0, ge=0, alias="delaySeconds")
-    visibility_timeout: float | None = Field(default=None, alias="visibilityTimeout")
-
-
-class _Infrastructure(_Strict):
-    handler: _Handler = _Handler()
-    queue: _Queue = _Queue()
-
-
-class _Step(_Strict):
-    name: str = Field(min_length=1)
-    type: Literal["api", "event", "cron", "noop"]
-    description: str | None = None
-    emits: _Emits = []
-    flows: _Texts = []
-    virtual_emits: _Emits = Field(default=[], alias="virtualEmits")
-    virtual_subscribes: _Texts = Field(default=[], alias="virtualSubscribes")
-    include_files: _Texts = Field(default=[], alias="includeFiles")
-    middleware: Any = None
-    infrastructure: _Infrastructure = _Infrastructure()
-
-
-class _Api(_Step):
-    type: Literal["api"]
-    path: str = Field(pattern=r"^/")
-    method: Annotated[
-        Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
-        BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
-    ]
-    body_schema: _Schema = Field(default=None, alias="bodySchema")
-    response_schema: dict[str, _Schema] | None = Field(default=None, alias="responseSchema")
-    query_params: list[dict[str, Any]] | None = Field(default=None, alias="queryParams")
-
-
-class _Event(_Step):
-    type: Literal["event"]
-    subscribes: list[str] = Field(min_length=1)
-    input: _Schema = None
-
-
-class _Cron(_Step):
-    type: Literal["cron"]
-    cron: str = Field(min_length=1)
-    timezone: str | None = None
-
-
-class _Noop(_Step):
-    type: Literal["noop"]
-
-
-class _Stream(_Strict):
-    name: str = Field(min_length=1)
-    description: str | None = None
-    schema_: _Schema = Field(default=None, alias="schema")
-    base_config: Any = Field(default=None, alias="baseConfig")
-    can_access: Any = Field(default=None, alias="canAccess")
-
-
-_M = TypeVar("_M", bound=BaseModel)
-
-_MODELS: Final[dict[str, type[_Step]]] = {"api": _Api, "event": _Event, "cron": _Cron, "noop": _Noop}
+_F = TypeVar("_F", bound=Fields)
 
 
 def read_step(loaded: LoadedFile) -> StepSpec:
@@ -144,10 +54,11 @@ def read_step(loaded: LoadedFile) -> StepSpec:
         LoadFailed: It is not a usable config; the message lists every problem, by field.
     """
     type_ = loaded.config.get("type")
-    model = _MODELS.get(type_) if isinstance(type_, str) else None
+    model = STEP_FIELDS.get(type_) if isinstance(type_, str) else None
     if model is None:
         raise LoadFailed(f"config.type must be one of api, event, cron, noop; it is {type_!r}.")
-    config = _validated(model, loaded.config)
+    renewed, notes = modern(loaded.config)
+    config = _validated(model, renewed)
     if not loaded.has_handler and type_ != "noop":
         raise LoadFailed("The file exports no handler. Export a function named `handler` beside `config`.")
     queue = config.infrastructure.queue
@@ -163,7 +74,8 @@ def read_step(loaded: LoadedFile) -> StepSpec:
         virtual_subscribes=tuple(config.virtual_subscribes),
         queue=QueuePolicy(queue.max_retries, queue.concurrency, queue.type == "fifo", queue.delay_seconds),
         timeout_s=config.infrastructure.handler.timeout or RUN_TIMEOUT_S,
-        warnings=(*loaded.warnings, *_unknown_keys(config, "config")),
+        warnings=(*_file_warnings(loaded), *notes, *_unknown_keys(config, "config"), *_without_effect(config)),
+        contracts=loaded.contracts,
     )
 
 
@@ -173,34 +85,38 @@ def read_stream(loaded: LoadedFile) -> StreamSpec:
     Raises:
         LoadFailed: It is not a usable config.
     """
-    config = _validated(_Stream, loaded.config)
-    return StreamSpec(config.name, loaded.source, config.schema_, guarded=bool(config.can_access))
+    config = _validated(StreamFields, loaded.config)
+    warnings = (*_file_warnings(loaded), *_unknown_keys(config, "config"))
+    return StreamSpec(config.name, loaded.source, config.schema_, guarded=bool(config.can_access), warnings=warnings)
 
 
-def _trigger(config: _Step) -> HttpTrigger | EventTrigger | CronTrigger | None:
+def _trigger(config: StepFields) -> HttpTrigger | EventTrigger | CronTrigger | None:
     match config:
-        case _Api():
+        case ApiFields():
             responses = config.response_schema or {}
             return HttpTrigger(
                 method=config.method,
                 path=config.path,
                 body_schema=config.body_schema,
                 response_schema={status: each for status, each in responses.items() if each is not None},
-                query_params=tuple(config.query_params or ()),
+                query_params=config.query_params.entries,
+                path_params=config.path_params.entries,
+                query_schema=config.query_params.schema,
+                path_schema=config.path_params.schema,
             )
-        case _Event():
+        case EventFields():
             return EventTrigger(tuple(config.subscribes), config.input)
-        case _Cron():
+        case CronFields():
             return CronTrigger(config.cron, config.timezone)
         case _:
             return None
 
 
-def _emits(emits: list[_Emit]) -> tuple[Emit, ...]:
+def _emits(emits: list[EmitFields]) -> tuple[Emit, ...]:
     return tuple(Emit(emit.topic, emit.label, emit.conditional) for emit in emits)
 
 
-def _validated(model: type[_M], config: JSONObject) -> _M:
+def _validated(model: type[_F], config: JSONObject) -> _F:
     try:
         return model.model_validate(config)
     except ValidationError as error:
@@ -213,27 +129,57 @@ def _problem(error: Any) -> str:
     if error["type"] == "missing":
         return f"{path} is missing."
     # Pydantic names its own classes and kinds of error beside what the user did.
-    message = re.sub(r" or instance of _\w+|^Value error, ", "", error["msg"])
+    message = re.sub(r" or instance of \w+|^Value error, ", "", error["msg"])
     shown = repr(error["input"])
     if len(shown) > _VALUE_CHARS_MAX:
         shown = shown[:_VALUE_CHARS_MAX] + "…"
     return f"{path}: {message[0].lower()}{message[1:]}; it is {shown}."
 
 
-def _unknown_keys(model: BaseModel, path: str) -> list[str]:
-    fields = type(model).model_fields
-    known = [field.alias or name for name, field in fields.items()]
-    warnings = []
+def _file_warnings(loaded: LoadedFile) -> Iterator[str]:
+    yield from loaded.warnings
+    if (note := old_file_name(loaded.source.path)) is not None:
+        yield note
+
+
+def _unknown_keys(model: Fields, path: str) -> Iterator[str]:
+    known = names_of(type(model))
     for key in model.model_extra or {}:
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else "; it has no effect."
-        warnings.append(f"{path}.{key} is not known{hint}")
-    for name in fields:
-        value = getattr(model, name)
-        where = f"{path}.{fields[name].alias or name}"
+        yield f"{path}.{key} {_hint(model, key, known)}"
+    for name, field in type(model).model_fields.items():
+        value, where = getattr(model, name), f"{path}.{field.alias or name}"
+        if isinstance(value, Parameters):
+            yield from (f"{where}.{at}.{key} is not known; it has no effect." for at, key in value.unknown_keys)
         for place, each in enumerate(value) if isinstance(value, list) else ():
-            if isinstance(each, BaseModel):
-                warnings += _unknown_keys(each, f"{where}.{place}")
-        if isinstance(value, BaseModel):
-            warnings += _unknown_keys(value, where)
-    return warnings
+            if isinstance(each, Fields):
+                yield from _unknown_keys(each, f"{where}.{place}")
+        if isinstance(value, Fields):
+            yield from _unknown_keys(value, where)
+
+
+def _hint(model: BaseModel, key: str, known: list[str]) -> str:
+    if isinstance(model, StepFields):
+        owners = [type_ for type_, other in STEP_FIELDS.items() if key in names_of(other)]
+        if owners:
+            return f"has no effect on {_article(model.type)} step; it belongs to {' and '.join(owners)} steps."
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"is not known; did you mean {close[0]}?" if close else "is not known; it has no effect."
+
+
+def _without_effect(config: StepFields) -> Iterator[str]:
+    """Keys that are known, where they change nothing."""
+    if config.type in ("api", "noop") and "queue" in config.infrastructure.model_fields_set:
+        yield f"config.infrastructure.queue has no effect on {_article(config.type)} step: it has no queue."
+    if not isinstance(config, ApiFields):
+        return
+    for status in config.response_schema or {}:
+        if not _STATUS.fullmatch(status):
+            yield f"config.responseSchema.{status} is no HTTP status; no response is checked against it."
+    in_path = {*_PATH_PARAMETER.findall(config.path), "0"}
+    for entry in config.path_params.entries:
+        if entry["name"] not in in_path:
+            yield f"config.pathParams names {entry['name']}, but the path {config.path} has no :{entry['name']}."
+
+
+def _article(type_: str) -> str:
+    return f"an {type_}" if type_ in ("api", "event") else f"a {type_}"

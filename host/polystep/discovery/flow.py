@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.steps import Flow, HttpTrigger, LoadedFile, LoadFailure, StepSpec, StreamSpec
+from polystep.contracts.steps import Flow, LoadedFile, LoadFailure, StepSpec, StreamSpec
 from polystep.discovery.configs import read_step, read_stream
+from polystep.discovery.findings import find_problems
 
 _Spec = TypeVar("_Spec", StepSpec, StreamSpec)
 
@@ -34,7 +35,7 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
             failed.append(LoadFailure(file.source, error.message))
     failed.sort(key=lambda failure: failure.source.path)
     by_path = dict(sorted(steps.items(), key=lambda pair: pair[1].source.path))
-    return Flow(by_path, streams, tuple(failed), tuple(_warnings(by_path)))
+    return Flow(by_path, streams, tuple(failed), find_problems(by_path, streams, failed))
 
 
 def _take(named: dict[str, _Spec], spec: _Spec, what: str) -> None:
@@ -45,24 +46,3 @@ def _take(named: dict[str, _Spec], spec: _Spec, what: str) -> None:
             "traces tell steps apart: give this one another."
         )
     named[spec.name] = spec
-
-
-def _warnings(steps: dict[str, StepSpec]) -> Iterable[str]:
-    subscribed = {topic for step in steps.values() for topic in step.topics}
-    emitted = {emit.topic for step in steps.values() for emit in step.emits}
-    routes: dict[tuple[str, str], StepSpec] = {}
-    for step in steps.values():
-        yield from (f"{step.source.path}: {warning}" for warning in step.warnings)
-        for topic in dict.fromkeys(emit.topic for emit in step.emits):
-            if topic not in subscribed:
-                yield f"{step.source.path}: {step.name} emits {topic}, but no step subscribes to it."
-        for topic in step.topics:
-            if topic not in emitted:
-                yield f"{step.source.path}: {step.name} subscribes to {topic}, but no step declares that it emits it."
-        if isinstance(step.trigger, HttpTrigger):
-            first = routes.setdefault((step.trigger.method, step.trigger.path), step)
-            if first is not step:
-                yield (
-                    f"{step.source.path}: {step.trigger.method} {step.trigger.path} is already served by "
-                    f"{first.name} ({first.source.path}); {step.name} is not reached."
-                )

@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import jsonschema_rs
 
 from polystep.contracts.errors import Issue, LoadFailed
 from polystep.contracts.values import JSONObject
 
+_WHOLE: Final = "urn:polystep:schema"
+"""Under which name a part of a schema finds the whole."""
+
 
 class SchemaValidator:
     """Implements `Validator`: a microsecond for a value that fits, the details only for one that does not."""
 
-    def __init__(self, schema: JSONObject) -> None:
-        """Compile.
+    def __init__(self, schema: JSONObject, registry: jsonschema_rs.Registry | None = None) -> None:
+        """Compile; a `registry` holds what the schema refers to by name.
 
         Raises:
             LoadFailed: It is not a valid JSON Schema.
         """
+        retriever = _refuse if registry is None else None
         try:
-            self._compiled = jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_refuse)
+            self._compiled = jsonschema_rs.validator_for(
+                schema, validate_formats=True, retriever=retriever, registry=registry
+            )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
+
+    @classmethod
+    def of_part(cls, schema: JSONObject, pointer: str) -> SchemaValidator:
+        """Compile the part of a schema at a JSON Pointer, with everything that it refers to.
+
+        Raises:
+            LoadFailed: It is not a valid JSON Schema.
+        """
+        dialect = {key: schema[key] for key in ("$schema",) if key in schema}
+        plain = {key: value for key, value in schema.items() if key != "$id"}
+        try:
+            registry = jsonschema_rs.Registry([(_WHOLE, plain)], retriever=_refuse)
+        except (jsonschema_rs.ReferencingError, ValueError) as error:
+            raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
+        return cls({**dialect, "$ref": f"{_WHOLE}#{pointer}"}, registry)
 
     def issues(self, value: object) -> list[Issue]:
         """Where `value` breaks the schema."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
+from typing import Final
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import EventTrigger, Flow, HttpTrigger, LoadFailure, StepSpec
+from polystep.contracts.values import JSONObject
+from polystep.discovery.findings import find_problems
+from polystep.discovery.parameters import ParameterValidator
 from polystep.discovery.schemas import SchemaValidator, compile_schema
+
+_NO_PARAMETERS: Final[Mapping[str, ParameterValidator]] = {}
+_NO_RESPONSES: Final[Mapping[str, SchemaValidator]] = {}
 
 
 class Validators:
@@ -16,10 +23,20 @@ class Validators:
         self, bodies: dict[str, SchemaValidator], inputs: dict[str, SchemaValidator], items: dict[str, SchemaValidator]
     ) -> None:
         self._bodies, self._inputs, self._items = bodies, inputs, items
+        self._parameters: dict[str, dict[str, ParameterValidator]] = {}
+        self._responses: dict[str, dict[str, SchemaValidator]] = {}
 
     def body(self, step: str) -> SchemaValidator | None:
         """For an api step's request body."""
         return self._bodies.get(step)
+
+    def parameters(self, step: str) -> Mapping[str, ParameterValidator]:
+        """For an api step's `queryParams` and `pathParams`, by these names."""
+        return self._parameters.get(step, _NO_PARAMETERS)
+
+    def responses(self, step: str) -> Mapping[str, SchemaValidator]:
+        """For an api step's answers, by status: `200`, `2XX`, `default`; empty when it declares none."""
+        return self._responses.get(step, _NO_RESPONSES)
 
     def input(self, step: str) -> SchemaValidator | None:
         """For an event step's input."""
@@ -29,36 +46,76 @@ class Validators:
         """For the items of a stream."""
         return self._items.get(stream)
 
+    def add_step(self, step: StepSpec) -> None:
+        """Compile what a step declares.
+
+        Raises:
+            LoadFailed: A schema is not valid; nothing of the step is kept.
+        """
+        match step.trigger:
+            case HttpTrigger() as http:
+                self._add_http(step, http)
+            case EventTrigger(input_schema=dict() as schema):
+                self._inputs[step.name] = compile_schema(schema, "config.input")
+            case _:
+                pass
+
+    def add_stream(self, name: str, schema: JSONObject) -> None:
+        """Compile the schema of a stream's items.
+
+        Raises:
+            LoadFailed: It is not valid.
+        """
+        self._items[name] = compile_schema(schema, "config.schema")
+
+    def _add_http(self, step: StepSpec, http: HttpTrigger) -> None:
+        name = step.name
+        body = None if http.body_schema is None else compile_schema(http.body_schema, "config.bodySchema")
+        parameters = {
+            member: _compile_parameters(schema, f"config.{member}")
+            for member, schema in (("queryParams", http.query_schema), ("pathParams", http.path_schema))
+            if schema is not None
+        }
+        responses = {
+            status: compile_schema(schema, f"config.responseSchema.{status}")
+            for status, schema in http.response_schema.items()
+        }
+        # Where the step's own library checks the body, its verdict counts, and its words are the user's own. Parameters
+        # are read here first all the same: this makes numbers of their texts.
+        if body is not None and "bodySchema" not in step.contracts:
+            self._bodies[name] = body
+        if parameters:
+            self._parameters[name] = parameters
+        if responses:
+            self._responses[name] = responses
+
 
 def compile_validators(flow: Flow) -> tuple[Flow, Validators]:
     """Compile every schema. A step or stream whose schema is not valid becomes a failure of its file."""
-    bodies: dict[str, SchemaValidator] = {}
-    inputs: dict[str, SchemaValidator] = {}
-    items: dict[str, SchemaValidator] = {}
+    validators = Validators({}, {}, {})
     steps, streams, failures = dict(flow.steps), dict(flow.streams), list(flow.failures)
     for step in flow.steps.values():
         try:
-            _compile_step(step, bodies, inputs)
+            validators.add_step(step)
         except LoadFailed as error:
             del steps[step.name]
             failures.append(LoadFailure(step.source, error.message))
     for stream in flow.streams.values():
         try:
             if stream.schema is not None:
-                items[stream.name] = compile_schema(stream.schema, "config.schema")
+                validators.add_stream(stream.name, stream.schema)
         except LoadFailed as error:
             del streams[stream.name]
             failures.append(LoadFailure(stream.source, error.message))
-    failures.sort(key=lambda failure: failure.source.path)
-    compiled = dataclasses.replace(flow, steps=steps, streams=streams, failures=tuple(failures))
-    return compiled, Validators(bodies, inputs, items)
+    if len(failures) > len(flow.failures):
+        failures.sort(key=lambda failure: failure.source.path)
+        found = find_problems(steps, streams, failures)
+        flow = Flow(steps, streams, tuple(failures), found)
+    return flow, validators
 
 
-def _compile_step(step: StepSpec, bodies: dict[str, SchemaValidator], inputs: dict[str, SchemaValidator]) -> None:
-    match step.trigger:
-        case HttpTrigger(body_schema=dict() as schema):
-            bodies[step.name] = compile_schema(schema, "config.bodySchema")
-        case EventTrigger(input_schema=dict() as schema):
-            inputs[step.name] = compile_schema(schema, "config.input")
-        case _:
-            pass
+def _compile_parameters(schema: JSONObject, where: str) -> ParameterValidator:
+    try:
+        return ParameterValidator(schema)
+    except LoadFailed as error:
+        raise LoadFailed(f"{where}: {error.message}") from error

@@ -10,13 +10,14 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDictProxy
 
-from polystep.contracts.errors import PolystepError
+from polystep.contracts.errors import ContractBroken, PolystepError
 from polystep.contracts.ids import Ids
 from polystep.contracts.ports import Clock, ProjectView, StepCaller
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject
 from polystep.http.answers import StepAnswerInvalid, step_answer
 from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
+from polystep.http.contract import contract_refused, read_request, request_refused
 from polystep.http.origins import Origins, cors_headers, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
@@ -106,10 +107,10 @@ class StepRoutes:
         self, found: Match, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
     ) -> web.StreamResponse:
         step = found.step
-        validator = self._project.body_validator(step)
-        if validator is not None and (issues := validator.issues(step_request["body"])):
+        step_request, issues = read_request(self._project, step, step_request)
+        if issues:
             self._steps.reject_http(step, step_request, trace_id, issues)
-            raise RequestRefused(400, {"error": "Validation failed", "issues": [issue.to_json() for issue in issues]})
+            raise request_refused(issues)
         try:
             result = await self._run(step, step_request, trace_id, streamed)
         except RequestRefused:
@@ -133,6 +134,8 @@ class StepRoutes:
         self._running += 1
         try:
             return await self._steps.run_http(step, step_request, trace_id, streamed)
+        except ContractBroken as error:
+            raise contract_refused(error) from error
         except PolystepError as error:
             raise _failure(error) from error
         finally:

@@ -150,6 +150,7 @@ class StreamedAnswer:
         if self.client_left:
             raise RunCancelled(f"The answer was not sent to its end: {CLIENT_LEFT}.")
         if self._request.method == "HEAD":
+            self.client_left = True
             raise RunCancelled("The client asked for the headers alone (HEAD).")
 
     def _encode(self, data: JSONValue) -> tuple[bytes, str]:

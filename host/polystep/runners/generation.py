@@ -11,7 +11,7 @@ from typing import Final
 from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
 from polystep.contracts.limits import LOAD_TIMEOUT_S
 from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
-from polystep.contracts.values import JSONObject
+from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.process import RunnerProcess
 
 RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
@@ -224,7 +224,11 @@ async def _load(process: RunnerProcess, source: SourceFile) -> JSONObject:
 
 
 def _loaded(source: SourceFile, answer: JSONObject) -> LoadedFile:
-    config, warnings = answer["config"], answer.get("warnings")
+    config = answer["config"]
     assert isinstance(config, dict)
-    notes = tuple(str(note) for note in warnings) if isinstance(warnings, list) else ()
-    return LoadedFile(source, config, bool(answer.get("handler")), notes)
+    contracts = frozenset(_texts(answer.get("contracts")))
+    return LoadedFile(source, config, bool(answer.get("handler")), _texts(answer.get("warnings")), contracts)
+
+
+def _texts(value: JSONValue) -> tuple[str, ...]:
+    return tuple(str(each) for each in value) if isinstance(value, list) else ()

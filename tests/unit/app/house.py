@@ -14,7 +14,7 @@ from polystep.app.runs import OpenRun, OpenRuns
 from polystep.bus import Bus
 from polystep.contracts.events import Delivery, Outcome
 from polystep.contracts.steps import EventTrigger, Flow, SourceFile, StepSpec, StreamSpec
-from polystep.contracts.values import JSONObject
+from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
 from polystep.state import State
 from polystep.stores import (
@@ -53,6 +53,20 @@ class NoRunner:
         raise AssertionError(delivery)
 
 
+class Answer:
+    """A streamed answer that may have begun."""
+
+    def __init__(self, *, started: bool = False, client_left: bool = False) -> None:
+        self.started, self.client_left = started, client_left
+        self.summary: JSONObject = {"status": 200, "streamed": {"chunks": 2, "bytes": 7}}
+
+    async def start(self, status: JSONValue, headers: JSONValue) -> None:
+        self.started = True
+
+    async def write(self, data: JSONValue) -> None:
+        raise AssertionError(data)
+
+
 @dataclass
 class House:
     """Everything, and what it shows."""
@@ -69,6 +83,8 @@ class House:
     console: Console
     output: io.StringIO
     items: dict[str, SchemaValidator]
+    inputs: dict[str, SchemaValidator]
+    preview: Preview
 
     def open(self, step: StepSpec, *, buffers_emits: bool = True) -> OpenRun:
         run = OpenRun("run", "0123456789abcdef", TRACE, 1, step, buffers_emits)
@@ -115,11 +131,14 @@ async def house(folder: Path, *steps: StepSpec) -> AsyncIterator[House]:
     source = SourceFile("steps/s.stream.ts", "stream", "typescript", "node")
     streams.replace({"s": StreamSpec("s", source)})
     items: dict[str, SchemaValidator] = {}
-    calls = Calls(runs, bus, state, streams, recorder, console, clock, items.get)
+    inputs: dict[str, SchemaValidator] = {}
+    calls = Calls(runs, bus, state, streams, recorder, console, clock, items.get, inputs.get)
     await durable.start()
     await traces_file.start()
     try:
-        yield House(clock, queue, state, streams, traces, recorder, bus, runs, calls, console, output, items)
+        yield House(
+            clock, queue, state, streams, traces, recorder, bus, runs, calls, console, output, items, inputs, preview
+        )
     finally:
         console.stop()
         await bus.stop()

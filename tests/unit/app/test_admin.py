@@ -16,6 +16,7 @@ from polystep.contracts.steps import (
     CronTrigger,
     Emit,
     EventTrigger,
+    Finding,
     Flow,
     HttpTrigger,
     LoadFailure,
@@ -44,7 +45,7 @@ FLOW = Flow(
     {step.name: step for step in (API, EVENT, CRON, NOOP)},
     {"s": StreamSpec("s", source("s.stream.ts", "stream"), SCHEMA)},
     (LoadFailure(source("x.step.ts"), "bad"), LoadFailure(source("y.stream.ts", "stream"), "worse")),
-    ("a warning",),
+    (Finding("topic", "warning", "steps/e.step.ts", "a warning"),),
 )
 
 
@@ -110,6 +111,7 @@ def shown(name: str, type_: str, file: str, **more: object) -> JSONObject:
 
 async def test_steps_lists_every_file_with_what_its_type_has(admin: ProjectAdmin) -> None:
     http = {"method": "GET", "path": "/a", "bodySchema": SCHEMA, "responseSchema": {"200": SCHEMA}, "queryParams": []}
+    http = {**http, "pathParams": []}
     broken = {"language": "typescript", "error": "bad"}
     assert await admin.steps() == {
         "steps": [
@@ -136,10 +138,12 @@ async def test_steps_lists_every_file_with_what_its_type_has(admin: ProjectAdmin
                 "file": "steps/s.stream.ts",
                 "error": None,
                 "schema": SCHEMA,
+                "warnings": [],
             },
             {"name": "y.stream.ts", "type": "stream", "file": "steps/y.stream.ts", **broken, "error": "worse"},
         ],
-        "warnings": ["a warning"],
+        "warnings": ["steps/e.step.ts: a warning"],
+        "findings": [{"kind": "topic", "severity": "warning", "file": "steps/e.step.ts", "message": "a warning"}],
     }
 
 

@@ -161,6 +161,26 @@ async def test_an_item_that_breaks_the_streams_schema_is_refused_with_its_path(h
     assert await call(house, "streams.set", **at, data={**first, "n": [2]}) == stored(house.clock.now_ms(), n=[2])
 
 
+@pytest.mark.parametrize("data", [{"n": 1}, {"n": 1, "id": "other"}])
+async def test_an_id_that_the_schema_asks_for_may_come_from_the_host(house: House, data: JSONObject) -> None:
+    schema: JSONObject = {"type": "object", "properties": {"id": {"type": "string"}, "n": {}}, "required": ["id", "n"]}
+    house.items["s"] = SchemaValidator({**schema, "additionalProperties": False})
+    house.open(event_step("E", "t"))
+    at = {"stream": "s", "group": "g", "id": "i"}
+    assert await call(house, "streams.set", **at, data=data) == stored(house.clock.now_ms(), n=1)
+    with pytest.raises(ContractBroken, match=r"data\.n is required"):
+        await call(house, "streams.set", **at, data={})
+
+
+async def test_what_is_no_item_is_not_checked_as_one(house: House) -> None:
+    house.items["s"] = SchemaValidator({"type": "object", "required": ["n"]})
+    house.open(event_step("E", "t"))
+    assert await call(house, "streams.set", stream="s", group="g", id="i", data=None) is None
+    await call(house, "streams.send", stream="s", group="g", event={"type": "typing", "data": {}})
+    with pytest.raises(ContractBroken, match=r'data \[\] is not of type "object"'):
+        await call(house, "streams.set", stream="s", group="g", id="i", data=[])
+
+
 async def test_an_http_step_emits_at_once_and_its_events_are_durable(house: House) -> None:
     run = house.open(event_step("E", "t"), buffers_emits=False)
     await call(house, "emit", topic="told", data={"n": 1}, message_group_id=7)
@@ -190,8 +210,86 @@ async def test_an_undeclared_topic_is_refused_with_the_declared_ones(house: Hous
     assert run.emits == []
 
 
+@pytest.mark.parametrize(
+    ("emits", "virtual", "topic", "hint"),
+    [
+        ((Emit("ticket.created"), Emit("x")), (), "ticket.create",
+         'Declared: ticket.created, x. Did you mean "ticket.created"? Else add "ticket.create" to'),
+        ((Emit("a", "label"), Emit("b", conditional=True)), (Emit("asked"),), "asked",
+         'Declared: a, b. `virtualEmits` is only drawn: add "asked" to'),
+    ],
+)  # fmt: skip
+async def test_an_undeclared_topic_is_told_what_was_meant(
+    house: House, emits: tuple[Emit, ...], virtual: tuple[Emit, ...], topic: str, hint: str
+) -> None:
+    house.open(event_step("E", "t", emits=emits, virtual_emits=virtual))
+    with pytest.raises(TopicNotDeclared) as refused:
+        await call(house, "emit", topic=topic, data=1)
+    assert refused.value.message == (
+        f'E emitted "{topic}", which its config does not declare. {hint} `emits` in steps/E.script.'
+    )
+    for emit in emits:
+        await call(house, "emit", topic=emit.topic, data=1)
+
+
+NEEDS_N: JSONObject = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
+REFUSED: JSONObject = {
+    "name": "contract_broken",
+    "message": 'The event "told" does not fit the input of Hears: data.n "x" is not of type "number".',
+    "code": "contract_broken",
+    "data": {"issues": [{"path": ["n"], "message": '"x" is not of type "number"', "code": "type"}]},
+}
+
+
+async def test_an_event_that_one_subscriber_cannot_take_is_its_dead_letter_at_once(house: House) -> None:
+    house.inputs["Hears"] = SchemaValidator(NEEDS_N)
+    house.open(event_step("E", "t"), buffers_emits=False)
+    await call(house, "emit", topic="told", data={"n": "x"}, message_group_id="k")
+    assert await house.queue.waiting() == [("HearsToo", 1)]
+    (letter,) = await house.queue.dead_letters(10)
+    assert (letter.step, letter.topic, unpack(letter.data), letter.attempts, letter.error) == (
+        "Hears", "told", {"n": "x"}, 0, REFUSED,
+    )  # fmt: skip
+    (operation,) = await house.operations()
+    assert (operation["subscribers"], operation["refused"]) == (["Hears", "HearsToo"], ["Hears"])
+    (log,) = await house.logs()
+    assert {key: log[key] for key in ("level", "message", "step", "traceId", "fields")} == {
+        "level": "error",
+        "message": f"{REFUSED['message']!s} It goes to the dead letters of Hears.",
+        "step": "E",
+        "traceId": TRACE,
+        "fields": {"topic": "told", "subscriber": "Hears", "path": ["n"]},
+    }
+    (line,) = house.lines()
+    assert "[ERROR] E The event" in line
+    # One that fits goes to both, and leaves no line.
+    await call(house, "emit", topic="told", data={"n": 1})
+    assert await house.queue.waiting() == [("Hears", 1), ("HearsToo", 2)]
+    assert len(await house.logs()) == 1
+
+
+async def test_a_refused_event_of_an_event_step_waits_for_its_completion(house: House) -> None:
+    house.inputs["Hears"] = SchemaValidator(NEEDS_N)
+    run = house.open(event_step("E", "t"))
+    await call(house, "emit", topic="told", data={"n": "x"})
+    assert [(each.step, each.refused) for each in run.emits] == [("Hears", REFUSED), ("HearsToo", None)]
+    assert (await house.queue.dead_letters(10), await house.queue.waiting()) == ([], [])
+    (log,) = await house.logs()
+    assert str(log["message"]).endswith(" It goes to the dead letters of Hears when this run completes.")
+
+
+async def test_a_secret_in_a_refused_event_is_in_no_error(house: House) -> None:
+    house.inputs["Hears"] = SchemaValidator(NEEDS_N)
+    house.preview.learn({"API_KEY": "sk-1234567890abcdef"})
+    house.open(event_step("E", "t"), buffers_emits=False)
+    await call(house, "emit", topic="told", data={"n": "sk-1234567890abcdef"})
+    (letter,) = await house.queue.dead_letters(10)
+    (log,) = await house.logs()
+    assert "sk-1234567890abcdef" not in repr((letter.error, log, house.lines()))
+
+
 async def test_too_many_emits_of_one_run_are_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("polystep.app.calls.EMITS_PER_ATTEMPT_MAX", 3)
+    monkeypatch.setattr("polystep.app.emits.EMITS_PER_ATTEMPT_MAX", 3)
     run = house.open(event_step("E", "t"))
     await call(house, "emit", topic="told", data=1)
     with pytest.raises(Overloaded, match="over 3 events in one run"):

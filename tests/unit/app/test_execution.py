@@ -11,6 +11,7 @@ import pytest
 
 from polystep.app.execution import Execution
 from polystep.contracts.errors import (
+    ContractBroken,
     HostStopping,
     Issue,
     LoadFailed,
@@ -27,7 +28,7 @@ from polystep.discovery import SchemaValidator, Validators
 from polystep.runners import RunnerPool
 from polystep.wire import pack
 from tests.unit.app import house as house_module
-from tests.unit.app.house import TRACE, House, event_step
+from tests.unit.app.house import TRACE, Answer, House, event_step
 
 STEP = event_step("E", "t", flows=("f",), timeout_s=7.0)
 API = StepSpec("A", "api", SourceFile("steps/a.step.ts", "step", "typescript", "node"), HttpTrigger("POST", "/a/:id"))
@@ -57,20 +58,6 @@ class Pool:
         if self.error is not None:
             raise self.error
         return self.answer
-
-
-class Answer:
-    """A streamed answer that may have begun."""
-
-    def __init__(self, *, started: bool = False, client_left: bool = False) -> None:
-        self.started, self.client_left = started, client_left
-        self.summary: JSONObject = {"status": 200, "streamed": {"chunks": 2, "bytes": 7}}
-
-    async def start(self, status: JSONValue, headers: JSONValue) -> None:
-        self.started = True
-
-    async def write(self, data: JSONValue) -> None:
-        raise AssertionError(data)
 
 
 @pytest.fixture
@@ -184,6 +171,56 @@ async def test_data_that_breaks_the_input_goes_to_the_dead_letters_without_a_han
         retryable=False,
     )
     assert pool.asked == []
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+async def test_a_verdict_of_the_steps_own_validation_is_the_same_as_ours(
+    execution: Execution, pool: Pool, retryable: bool
+) -> None:
+    issues: JSONValue = [{"path": ["n"], "message": "is required", "code": "required"}]
+    native = ContractBroken("its own words", {"issues": issues})
+    native.retryable = retryable
+    pool.error = native
+    assert await execution.run_delivery(delivery(), STEP) == Outcome(
+        "failed",
+        error={
+            "name": "contract_broken",
+            "message": 'The event "t" does not fit the input of E: data.n is required.',
+            "code": "contract_broken",
+            "data": {"issues": issues},
+        },
+        retryable=False,
+    )
+
+
+@pytest.mark.parametrize("data", [{}, {"issues": []}, {"issues": "no"}, {"issues": [7]}])
+async def test_a_verdict_without_issues_keeps_its_message(execution: Execution, pool: Pool, data: JSONObject) -> None:
+    pool.error = ContractBroken("too short", data)
+    outcome = await execution.run_delivery(delivery(), STEP)
+    assert outcome.error is not None
+    assert outcome.error["data"] == {"issues": [{"path": [], "message": "too short", "code": "contract_broken"}]}
+
+
+async def test_odd_issues_are_read_as_well_as_can_be(execution: Execution, pool: Pool) -> None:
+    odd: JSONValue = [{"path": ["a", 1, True, None, 1.5], "message": 7}, {"path": "x", "code": ["y"]}]
+    pool.error = ContractBroken("no", {"issues": odd})
+    outcome = await execution.run_delivery(delivery(), STEP)
+    assert outcome.error is not None
+    assert outcome.error["data"] == {
+        "issues": [
+            {"path": ["a", 1, "True", "None", "1.5"], "message": "does not fit", "code": "contract_broken"},
+            {"path": [], "message": "does not fit", "code": "contract_broken"},
+        ]
+    }
+
+
+async def test_a_refused_event_is_a_failed_run_without_an_attempt(execution: Execution, house: House) -> None:
+    error: JSONObject = {"name": "contract_broken", "message": "data.n is required."}
+    execution.enqueued([NewDelivery("e", "event", "t", "E", pack({}), TRACE, RUN, None, refused=error)])
+    await house.recorder.flush()
+    trace = cast("Any", await house.traces.trace(TRACE))
+    (run,) = trace["runs"]
+    assert (trace["status"], run["status"], run["error"], run["attempts"]) == ("failed", "failed", error, [])
 
 
 async def test_a_run_that_is_cancelled_is_closed(execution: Execution, pool: Pool, house: House) -> None:
@@ -329,3 +366,22 @@ async def test_a_rejected_request_is_traced_without_a_handler(execution: Executi
         [{"path": ["n"], "message": "is required", "code": "required"}],
         [],
     )
+
+
+async def test_a_request_that_the_steps_own_validation_refuses_is_rejected_like_ours(
+    execution: Execution, pool: Pool, house: House
+) -> None:
+    issues: JSONValue = [{"path": ["queryParams", "n"], "message": "is odd", "code": "custom"}]
+    pool.error = ContractBroken("its own words", {"issues": issues, "part": "body"})
+    with pytest.raises(ContractBroken) as refused:
+        await execution.run_http(API, REQUEST, TRACE, Answer())
+    assert (refused.value.http_status, refused.value.data) == (400, {"issues": issues})
+    await house.recorder.flush()
+    (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
+    message = "The request does not fit the step's contract."
+    assert (run["status"], run["error"]) == (
+        "rejected",
+        {"name": "contract_broken", "message": message, "issues": issues},
+    )
+    # It is the client's fault, not the step's: nothing is printed.
+    assert house.lines() == []

@@ -85,7 +85,7 @@ async def test_the_first_load_tells_what_came_what_is_broken_and_what_is_doubtfu
     project.file("a", config=event("A", "t", emits=["t"]))
     project.file("b", config={"type": "cron", "name": "B", "cron": "0 * * * *"})
     project.file("c", load="fail")
-    project.file("d", config=event("D", "never"))
+    project.file("d", config=event("D", "never", colour="red"))
     assert not project.live.ready
     await project.load()
     assert (project.live.ready, project.live.generation, list(project.live.flow.steps)) == (True, 1, ["A", "B", "D"])
@@ -95,8 +95,15 @@ async def test_the_first_load_tells_what_came_what_is_broken_and_what_is_doubtfu
         "➜ [CREATED] Step (Event) steps/d.script created",
         "✖ [ERROR] steps/c.script",
         "  │ bad file",
-        "⚠ [WARNING] steps/d.script: D subscribes to never, but no step declares that it emits it.",
+        "⚠ [WARNING] steps/d.script: config.colour is not known; it has no effect.",
     ]
+    # Only when every file is known can a topic be without an other end.
+    project.file("c", config=event("C", "t"))
+    await project.reload()
+    assert project.live.flow.warnings == (
+        "steps/d.script: config.colour is not known; it has no effect.",
+        "steps/d.script: D subscribes to never, but no step declares that it emits it.",
+    )
 
 
 async def test_a_reload_tells_only_what_changed(project: Project) -> None:
@@ -125,6 +132,29 @@ async def test_a_reload_tells_only_what_changed(project: Project) -> None:
         "✖ [ERROR] steps/x.script",
         "  │ bad file",
     ]
+
+
+async def test_a_finding_is_shown_once_also_when_a_file_breaks_and_is_mended(project: Project) -> None:
+    project.file("a", config=event("A", "never"))
+    project.file("b", config=event("B", "t", emits=["t"]))
+    project.file("c", config=event("C", "t", input={"type": "string"}))
+    await project.load()
+    project.file("b", load="fail")
+    await project.reload()
+    project.file("b", config=event("B", "t", emits=["t"], input={"type": "number"}))
+    await project.reload()
+    project.file("a", config=event("A", "t"))
+    await project.reload()
+    project.file("a", config=event("A", "never"))
+    await project.reload()
+    lonely = "⚠ [WARNING] steps/a.script: A subscribes to never, but no step declares that it emits it."
+    excluding = (
+        "✖ [ERROR] steps/c.script: C and B (steps/b.script) subscribe to t, but no event fits both: data is string "
+        "for C and number for B. Every event becomes a dead letter of one of them: make their input schemas agree, or "
+        "use two topics."
+    )
+    told = [line for line in project.house.lines() if "subscribe" in line]
+    assert told == [lonely, excluding, lonely]
 
 
 async def test_an_empty_project_is_told_where_steps_belong(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -24,6 +25,20 @@ async def test_every_subscriber_gets_an_event_once(house: House) -> None:
     ]
     assert len({each.event_id for each in started}) == 1
     assert len({each.run_id for each in started}) == 2
+    assert await house.store.waiting() == []
+
+
+async def test_a_refused_delivery_is_told_and_never_started(house: House) -> None:
+    await house.begin(event_step("a", "made"), event_step("b", "made"))
+    planned = house.bus.plan("made", b"x", trace_id="t", parent_run_id=None)
+    refused = [replace(each, refused={"message": "no"}) if each.step == "a" else each for each in planned]
+    await house.bus.publish(refused)
+    await house.observer.ends_count(1)
+    await house.quiet()
+    assert [each.step for each in house.runner.started] == ["b"]
+    assert house.observer.stored == refused
+    letters = await house.store.dead_letters(10)
+    assert [(each.step, each.error, each.attempts) for each in letters] == [("a", {"message": "no"}, 0)]
     assert await house.store.waiting() == []
 
 

@@ -17,6 +17,7 @@ from polystep.cli.main import app
 VERBS = {
     "dev": "Run a project for development",
     "start": "Run a project for production",
+    "check": "Load a project without serving it, and report what is wrong",
     "create": "",
     "steps": "List steps and streams",
     "traces": "List the last traces",

@@ -17,7 +17,7 @@ from polystep.contracts.steps import (
     StepSpec,
     StreamSpec,
 )
-from polystep.contracts.values import JSONObject
+from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import read_step, read_stream
 
 STEP = SourceFile("steps/a.step.ts", "step", "typescript", "node")
@@ -26,6 +26,13 @@ API: JSONObject = {"type": "api", "name": "A", "path": "/a", "method": "POST"}
 EVENT: JSONObject = {"type": "event", "name": "E", "subscribes": ["t"]}
 CRON: JSONObject = {"type": "cron", "name": "C", "cron": "0 * * * *"}
 NOOP: JSONObject = {"type": "noop", "name": "N"}
+WRONG: list[JSONValue] = [{"name": "a", "required": "yes"}]
+WRONG_SCHEMA: list[JSONValue] = [{"name": "a", "schema": 1}]
+NOT_A_NUMBER = (
+    "config.infrastructure.queue.maxRetries: input should be a valid integer, unable to parse string as an integer; it "
+    "is 'many'."
+)
+PARAMETERS = "must be a list of {name, description?, required?, schema?}, or the JSON Schema of an object"
 
 
 def read(config: JSONObject, *, handler: bool = True) -> StepSpec:
@@ -123,7 +130,25 @@ def test_python_spellings_of_the_fields_are_understood() -> None:
         ({**API, "emit": ["x"]}, "config.emit is not known; did you mean emits?"),
         ({**API, "bodyshema": {}}, "config.bodyshema is not known; did you mean bodySchema?"),
         ({**API, "colour": "red"}, "config.colour is not known; it has no effect."),
-        ({**EVENT, "path": "/x"}, "config.path is not known; it has no effect."),
+        ({**EVENT, "path": "/x"}, "config.path has no effect on an event step; it belongs to api steps."),
+        ({**CRON, "subscribes": ["t"]}, "config.subscribes has no effect on a cron step; it belongs to event steps."),
+        ({**NOOP, "input": {}}, "config.input has no effect on a noop step; it belongs to event steps."),
+        (
+            {**API, "infrastructure": {"queue": {"type": "fifo"}}},
+            "config.infrastructure.queue has no effect on an api step: it has no queue.",
+        ),
+        (
+            {**API, "responseSchema": {"2000": {}}},
+            "config.responseSchema.2000 is no HTTP status; no response is checked against it.",
+        ),
+        (
+            {**API, "path": "/a/:id", "pathParams": [{"name": "id"}, {"name": "ide"}]},
+            "config.pathParams names ide, but the path /a/:id has no :ide.",
+        ),
+        (
+            {**API, "queryParams": [{"name": "q"}, {"name": "r", "desc": "what"}]},
+            "config.queryParams.1.desc is not known; it has no effect.",
+        ),
         (
             {**EVENT, "infrastructure": {"queue": {"maxRetry": 1}}},
             "config.infrastructure.queue.maxRetry is not known; did you mean maxRetries?",
@@ -176,7 +201,20 @@ def test_a_wrong_type_names_the_right_ones(config: JSONObject, message: str) -> 
             {**API, "responseSchema": {"200": 1}},
             "config.responseSchema.200: must be a JSON Schema, a Zod schema or a pydantic model; it is 1.",
         ),
-        ({**API, "queryParams": {"q": 1}}, "config.queryParams: input should be a valid list; it is {'q': 1}."),
+        ({**API, "queryParams": {"q": 1}}, f"config.queryParams: {PARAMETERS}; it is {{'q': 1}}."),
+        ({**API, "queryParams": "q"}, f"config.queryParams: {PARAMETERS}; it is 'q'."),
+        (
+            {**API, "pathParams": [{"name": "a"}, {"description": "b"}]},
+            f"config.pathParams: {PARAMETERS}; entry 1 has no name; it is [{{'name': 'a'}}, {{'description': 'b'}}].",
+        ),
+        (
+            {**API, "queryParams": WRONG},
+            f"config.queryParams: {PARAMETERS}; `required` of a must be true or false; it is {WRONG!r}.",
+        ),
+        (
+            {**API, "pathParams": WRONG_SCHEMA},
+            f"config.pathParams: {PARAMETERS}; `schema` of a must be a JSON Schema; it is {WRONG_SCHEMA!r}.",
+        ),
         ({"type": "event", "name": "E"}, "config.subscribes is missing."),
         ({**EVENT, "subscribes": "t"}, "config.subscribes: input should be a valid list; it is 't'."),
         (
@@ -192,12 +230,8 @@ def test_a_wrong_type_names_the_right_ones(config: JSONObject, message: str) -> 
             "config.infrastructure.queue.type: input should be 'standard' or 'fifo'; it is 'lifo'.",
         ),
         (
-            {**EVENT, "infrastructure": {"queue": {"maxRetries": -1}}},
-            "config.infrastructure.queue.maxRetries: input should be greater than or equal to 0; it is -1.",
-        ),
-        (
-            {**EVENT, "infrastructure": {"handler": {"timeout": 0}}},
-            "config.infrastructure.handler.timeout: input should be greater than 0; it is 0.",
+            {**EVENT, "infrastructure": {"queue": {"maxRetries": "many"}}},
+            NOT_A_NUMBER,
         ),
         ({**EVENT, "infrastructure": 1}, "config.infrastructure: input should be a valid dictionary; it is 1."),
         ({"type": "cron", "name": "C"}, "config.cron is missing."),
@@ -234,6 +268,18 @@ def test_streams_are_read_with_schema_and_guard() -> None:
     guarded = LoadedFile(STREAM, {"name": "s", "canAccess": True}, False)
     assert read_stream(plain) == StreamSpec("s", STREAM, schema, guarded=False)
     assert read_stream(guarded) == StreamSpec("s", STREAM, None, guarded=True)
+
+
+def test_a_stream_keeps_its_warnings() -> None:
+    loaded = LoadedFile(STREAM, {"name": "s", "shema": {}}, False, ("from the runner",))
+    assert read_stream(loaded).warnings == ("from the runner", "config.shema is not known; did you mean schema?")
+
+
+def test_statuses_may_be_numbers_ranges_or_the_default() -> None:
+    schemas: JSONObject = {200: {"type": "string"}, "4xx": {}, "default": {}}  # type: ignore[dict-item]
+    step = read({**API, "responseSchema": schemas})
+    assert isinstance(step.trigger, HttpTrigger)
+    assert (list(step.trigger.response_schema), step.warnings) == (["200", "4XX", "default"], ())
 
 
 def test_a_stream_without_a_name_is_refused() -> None:

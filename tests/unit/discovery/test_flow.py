@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from polystep.contracts.errors import Issue
 from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject
@@ -108,6 +112,30 @@ def test_a_schema_that_is_none_fails_its_file_alone() -> None:
         ("s.stream.ts", f"config.schema: {reason}"),
     ]
     assert validators.body("A") is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "where"),
+    [
+        ("responseSchema", {"200": {"type": "strin"}}, "config.responseSchema.200"),
+        ("queryParams", [{"name": "q", "schema": {"type": "strin"}}], "config.queryParams"),
+        ("pathParams", {"type": "object", "properties": {"id": {"$ref": "#/$defs/x"}}}, "config.pathParams"),
+    ],
+)
+def test_every_schema_of_an_api_step_is_compiled_or_fails_its_file(field: str, value: Any, where: str) -> None:
+    good: JSONObject = {"type": "object", "properties": {"q": {"type": "number"}}}
+    files = [
+        api("a.step.ts", "A", "/", bodySchema=good, **{field: value}),
+        api("b.step.ts", "B", "/b", bodySchema=good, queryParams=good, responseSchema={"200": good}),
+    ]
+    flow, validators = compile_validators(build_flow(files, []))
+    assert [(each.source.path, each.message.split(": It is not")[0]) for each in flow.failures] == [
+        ("a.step.ts", where)
+    ]
+    # Nothing of a step that failed is left.
+    assert (validators.body("A"), validators.parameters("A"), validators.responses("A")) == (None, {}, {})
+    assert validators.parameters("B")["queryParams"].read({"q": "1"}) == ({"q": 1}, [])
+    assert list(validators.responses("B")) == ["200"]
 
 
 def test_a_copy_never_takes_the_name_of_the_step_that_runs() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -14,7 +14,7 @@ import aiohttp
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import Issue
 from polystep.contracts.events import ChangeType, StreamChange
-from polystep.contracts.ports import AnswerStream, Clock, StreamSubscriber, Validator
+from polystep.contracts.ports import AnswerStream, Clock, ParameterReader, StreamSubscriber, Validator
 from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http import HttpServer, HttpSettings
@@ -42,6 +42,7 @@ class FakeProject:
         self.ready = True
         self.flow = Flow(steps={step.name: step for step in steps})
         self.validators: dict[str, Validator] = {}
+        self.readers: dict[str, dict[str, ParameterReader]] = {}
 
     def replace(self, *steps: StepSpec) -> None:
         self.flow = replace(self.flow, steps={step.name: step for step in steps})
@@ -53,6 +54,9 @@ class FakeProject:
 
     def body_validator(self, step: StepSpec) -> Validator | None:
         return self.validators.get(step.name)
+
+    def parameter_readers(self, step: StepSpec) -> Mapping[str, ParameterReader]:
+        return self.readers.get(step.name, {})
 
 
 @dataclass

@@ -41,6 +41,9 @@ INSERT INTO dead_letters (kind, event_id, topic, step, data, trace_id, run_id, p
   enqueued_at_ms, died_at_ms)
 SELECT kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, ?, enqueued_at_ms, ?
 FROM deliveries WHERE """
+_REFUSE = """
+INSERT INTO dead_letters (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempts, error,
+  enqueued_at_ms, died_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"""
 _DEAD_COLUMNS = "id, kind, event_id, topic, step, data, trace_id, run_id, attempts, error, enqueued_at_ms, died_at_ms"
 
 
@@ -231,6 +234,13 @@ class SqliteQueueStore:
 
 def _insert(connection: apsw.Connection, deliveries: Sequence[NewDelivery], now_ms: int, attempt: int = 0) -> None:
     for new in deliveries:
+        if new.refused is not None:
+            connection.execute(
+                _REFUSE,
+                (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
+                 new.fifo_key, _json(new.refused), now_ms, now_ms),
+            )  # fmt: skip
+            continue
         status = BLOCKED if _key_is_taken(connection, new) else READY
         connection.execute(
             _INSERT,

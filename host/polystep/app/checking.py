@@ -1,0 +1,67 @@
+"""Everything that is wrong with a project, found without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from polystep.app.loading import load_flow
+from polystep.app.settings import Settings
+from polystep.contracts.errors import LoadFailed
+from polystep.contracts.steps import CronTrigger, Finding, Flow
+from polystep.discovery import SOURCE_FOLDERS
+from polystep.schedule import CronExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A project that was loaded once, and what was found."""
+
+    flow: Flow
+    findings: tuple[Finding, ...]
+    """Failures and findings, by file."""
+
+    @property
+    def errors(self) -> int:
+        """Findings of what can never work."""
+        return sum(finding.severity == "error" for finding in self.findings)
+
+    @property
+    def warnings(self) -> int:
+        """Findings of what may be meant so."""
+        return len(self.findings) - self.errors
+
+    def is_good(self, *, strict: bool) -> bool:
+        """Whether the project passes; with `strict` warnings count too."""
+        return not self.errors and not (strict and self.warnings)
+
+
+async def check_project(
+    project: Path, settings: Settings, shell: Mapping[str, str], progress: Callable[[str], None]
+) -> Checked:
+    """Load a project with its real runners and gather all that is wrong; nothing is stored, served or run.
+
+    Arguments as for `load_flow`.
+    """
+    flow = await load_flow(project, settings, shell, progress)
+    found = [*_failures(flow), *flow.findings, *_crons(flow, settings.cron.timezone)]
+    if not flow.steps and not flow.streams and not flow.failures:
+        folders = " or ".join(f"{folder}/" for folder in SOURCE_FOLDERS)
+        message = f"No steps were found in {project}. Put files such as hello.step.ts or hello_step.py under {folders}."
+        found.append(Finding("project", "error", "", message))
+    return Checked(flow, tuple(sorted(found, key=lambda finding: (finding.file, finding.severity))))
+
+
+def _failures(flow: Flow) -> Iterator[Finding]:
+    for failure in flow.failures:
+        yield Finding("load", "error", failure.source.path, failure.message)
+
+
+def _crons(flow: Flow, default_timezone: str | None) -> Iterator[Finding]:
+    for step in flow.steps.values():
+        if isinstance(step.trigger, CronTrigger):
+            try:
+                CronExpression.parse(step.trigger.expression, step.trigger.timezone or default_timezone)
+            except LoadFailed as error:
+                yield Finding("cron", "error", step.source.path, error.message)

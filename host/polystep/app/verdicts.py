@@ -1,0 +1,87 @@
+"""What is said of values that break their contract, and how any error is described in traces and dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from polystep.contracts.errors import ContractBroken, Issue, PolystepError, StepFailed
+from polystep.contracts.values import JSONObject, JSONValue
+
+
+class ResponseBroken(ContractBroken):
+    """A handler's answer breaks the schema of its status; the client is not to blame."""
+
+    http_status = 500
+
+
+def input_broken(step: str, topic: str, issues: Sequence[Issue]) -> ContractBroken:
+    """An event breaks the `input` of a subscriber."""
+    return ContractBroken(
+        f'The event "{topic}" does not fit the input of {step}: {where("data", issues[0])}.', _data(issues)
+    )
+
+
+def request_broken(issues: Sequence[Issue]) -> ContractBroken:
+    """A request breaks the contract of its step."""
+    return ContractBroken("The request does not fit the step's contract.", _data(issues))
+
+
+def item_broken(stream: str, issues: Sequence[Issue]) -> ContractBroken:
+    """An item breaks the schema of its stream."""
+    return ContractBroken(
+        f"The item does not fit the schema of stream {stream}: {where('data', issues[0])}.", _data(issues)
+    )
+
+
+def response_broken(step: str, status: int, schema: str, issues: Sequence[Issue]) -> ResponseBroken:
+    """An answer breaks `config.responseSchema.<schema>`."""
+    return ResponseBroken(
+        f"The answer of {step} with status {status} does not fit config.responseSchema.{schema}: "
+        f"{where('body', issues[0])}.",
+        _data(issues),
+    )
+
+
+def issues_of(error: ContractBroken) -> list[Issue]:
+    """What a runner's own validation found; never empty."""
+    found = error.data.get("issues")
+    issues = [_issue(each) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    return issues or [Issue((), error.message, "contract_broken")]
+
+
+def where(root: str, issue: Issue) -> str:
+    """An issue in one phrase: `data.email is required`."""
+    return f"{'.'.join([root, *(str(part) for part in issue.path)])} {issue.message}"
+
+
+def describe(error: PolystepError) -> JSONObject:
+    """An error as traces and dead letters keep it: the user's own class, message and stack where it is theirs."""
+    if isinstance(error, StepFailed):
+        data = error.data
+        return {
+            "name": str(data.get("name") or "Error"),
+            "message": str(data.get("message") or error.message),
+            "stack": data.get("stack"),
+            "code": error.name,
+        }
+    described: JSONObject = {"name": error.name, "message": error.message, "code": error.name}
+    if error.data:
+        described["data"] = error.data
+    return described
+
+
+def _data(issues: Sequence[Issue]) -> JSONObject:
+    return {"issues": [issue.to_json() for issue in issues]}
+
+
+def _issue(given: JSONObject) -> Issue:
+    path, message, code = given.get("path"), given.get("message"), given.get("code")
+    return Issue(
+        tuple(_path_part(part) for part in path) if isinstance(path, list) else (),
+        message if isinstance(message, str) else "does not fit",
+        code if isinstance(code, str) else "contract_broken",
+    )
+
+
+def _path_part(part: JSONValue) -> str | int:
+    return part if isinstance(part, (str, int)) and not isinstance(part, bool) else str(part)

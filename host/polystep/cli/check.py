@@ -1,0 +1,98 @@
+"""`polystep check`: what is wrong with a project, for people and for CI."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from polystep.app import Checked, check_project, read_settings
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.steps import Finding
+
+
+def check(
+    project: Annotated[Path, typer.Option("--project", help="The project's folder.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    strict: Annotated[
+        bool | None,
+        typer.Option("--strict/--no-strict", help="Whether warnings fail too; they do where CI is set."),
+    ] = None,
+) -> None:
+    """Load a project without serving it, and report what is wrong; ends with status 1 on errors."""
+    root = project.resolve()
+    counted = in_ci(os.environ) if strict is None else strict
+    if not root.is_dir():
+        typer.secho(f"✖ {root} is not a folder. Name the project with --project.", fg="red", err=True)
+        raise typer.Exit(1)
+    try:
+        checked = uvloop.run(check_project(root, read_settings(root), dict(os.environ), _progress))
+    except PolystepError as error:
+        typer.secho(f"✖ {error.message}", fg="red", err=True)
+        raise typer.Exit(1) from error
+    good = checked.is_good(strict=counted)
+    if as_json:
+        _print_json(checked, good=good, strict=counted)
+    else:
+        _print(checked, strict=counted)
+    if not good:
+        raise typer.Exit(1)
+
+
+def in_ci(environment: Mapping[str, str]) -> bool:
+    """Whether this runs in continuous integration, as its services say it."""
+    return environment.get("CI", "").lower() not in ("", "0", "false", "no")
+
+
+def _progress(line: str) -> None:
+    """What a step file prints while it loads, and what takes long: beside the report, never in it."""
+    typer.echo(line, err=True)
+
+
+def _print(checked: Checked, *, strict: bool) -> None:
+    file = None
+    for finding in checked.findings:
+        if finding.file != file:
+            file = finding.file
+            typer.secho(file or "The project", bold=True)
+        _print_finding(finding)
+    steps, streams = len(checked.flow.steps), len(checked.flow.streams)
+    loaded = f"{_counted(steps, 'step')} and {_counted(streams, 'stream')} loaded"
+    if not checked.findings:
+        typer.secho(f"✔ {loaded}, nothing is wrong.", fg="green")
+        return
+    found = f"{_counted(checked.errors, 'error')} and {_counted(checked.warnings, 'warning')}"
+    typer.echo(f"{loaded}; {found}{', which count as errors here' if strict and checked.warnings else ''}.")
+
+
+def _print_finding(finding: Finding) -> None:
+    mark, colour = ("✖", "red") if finding.severity == "error" else ("⚠", "yellow")
+    first, *rest = finding.message.splitlines() or [""]
+    typer.echo(f"  {typer.style(f'{mark} {finding.severity}', fg=colour)}  {first}")
+    for line in rest:
+        typer.echo(f"      {line}")
+
+
+def _print_json(checked: Checked, *, good: bool, strict: bool) -> None:
+    answer = {
+        "ok": good,
+        "strict": strict,
+        "steps": len(checked.flow.steps),
+        "streams": len(checked.flow.streams),
+        "errors": checked.errors,
+        "warnings": checked.warnings,
+        "findings": [
+            {"kind": each.kind, "severity": each.severity, "file": each.file, "message": each.message}
+            for each in checked.findings
+        ],
+    }
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

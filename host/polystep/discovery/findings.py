@@ -1,0 +1,97 @@
+"""What the contracts between steps get wrong: topics without an other end, schemas that exclude each other, routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import Final
+
+from polystep.contracts.steps import EventTrigger, Finding, HttpTrigger, LoadFailure, StepSpec, StreamSpec
+from polystep.discovery.agreement import Asked, Disagreement
+
+_PARAMETER: Final = re.compile(r":\w+(?=/|$)")
+
+
+def find_problems(
+    steps: Mapping[str, StepSpec], streams: Mapping[str, StreamSpec], failures: Iterable[LoadFailure]
+) -> tuple[Finding, ...]:
+    """Check what is loaded, by file.
+
+    Args:
+        steps: By name, in the order of their files.
+        streams: By name.
+        failures: A step file that fails may be the other end of any topic, so none is missed meanwhile.
+    """
+    found = [*_of_configs((*steps.values(), *streams.values())), *_of_routes(steps), *_of_schemas(steps)]
+    if all(failure.source.kind == "stream" for failure in failures):
+        found += _of_topics(steps)
+    return tuple(sorted(found, key=lambda finding: finding.file))
+
+
+def _of_configs(specs: Iterable[StepSpec | StreamSpec]) -> Iterator[Finding]:
+    for spec in specs:
+        for warning in spec.warnings:
+            yield Finding("config", "warning", spec.source.path, warning)
+
+
+def _of_topics(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
+    # What is only drawn says that the other end is outside: a person who approves, another system that listens.
+    subscribed = {topic for step in steps.values() for topic in (*step.topics, *step.virtual_subscribes)}
+    emitted = {emit.topic for step in steps.values() for emit in (*step.emits, *step.virtual_emits)}
+    for step in steps.values():
+        for topic in dict.fromkeys(emit.topic for emit in step.emits):
+            if topic not in subscribed:
+                yield _about(step, f"{step.name} emits {topic}, but no step subscribes to it.")
+        for topic in dict.fromkeys(step.topics):
+            if topic not in emitted:
+                yield _about(step, f"{step.name} subscribes to {topic}, but no step declares that it emits it.")
+
+
+def _of_routes(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
+    routes: dict[tuple[str, str], StepSpec] = {}
+    for step in steps.values():
+        if isinstance(step.trigger, HttpTrigger):
+            method, path = step.trigger.method, step.trigger.path
+            # Names of parameters and a last slash make no difference to what is matched.
+            first = routes.setdefault((method, _PARAMETER.sub(":", path).rstrip("/")), step)
+            if first is not step:
+                message = (
+                    f"{method} {path} is already served by {first.name} ({first.source.path}); {step.name} is not "
+                    "reached."
+                )
+                yield Finding("route", "error", step.source.path, message)
+
+
+def _of_schemas(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
+    asked: dict[str, Asked] = {}
+    by_topic: dict[str, list[StepSpec]] = {}
+    for step in steps.values():
+        if isinstance(step.trigger, EventTrigger) and step.trigger.input_schema is not None:
+            asked[step.name] = Asked(step.trigger.input_schema)
+            if asked[step.name].is_empty:
+                message = "No value fits config.input, so every event of its topics becomes a dead letter."
+                yield Finding("schema", "error", step.source.path, message)
+                continue
+            for topic in dict.fromkeys(step.topics):
+                by_topic.setdefault(topic, []).append(step)
+    told: set[tuple[str, str]] = set()
+    for topic, subscribers in by_topic.items():
+        for first, second in combinations(subscribers, 2):
+            pair = (first.name, second.name)
+            if pair not in told and (where := asked[first.name].disagreement(asked[second.name])) is not None:
+                told.add(pair)
+                yield Finding("schema", "error", second.source.path, _incompatible(topic, first, second, where))
+
+
+def _incompatible(topic: str, first: StepSpec, second: StepSpec, where: Disagreement) -> str:
+    path = ".".join(("data", *where.path))
+    return (
+        f"{second.name} and {first.name} ({first.source.path}) subscribe to {topic}, but no event fits both: "
+        f"{path} is {where.other} for {second.name} and {where.one} for {first.name}. Every event becomes a dead "
+        "letter of one of them: make their input schemas agree, or use two topics."
+    )
+
+
+def _about(step: StepSpec, message: str) -> Finding:
+    return Finding("topic", "warning", step.source.path, message)

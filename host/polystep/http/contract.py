@@ -1,0 +1,38 @@
+"""A request against its step's contract, and what a client hears of a contract that is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from polystep.contracts.errors import ContractBroken, Issue
+from polystep.contracts.ports import ProjectView
+from polystep.contracts.steps import StepSpec
+from polystep.contracts.values import JSONObject
+from polystep.http.refusals import RequestRefused
+
+
+def read_request(project: ProjectView, step: StepSpec, request: JSONObject) -> tuple[JSONObject, list[Issue]]:
+    """The request with its parameters in their declared types, and everything in it that breaks the contract.
+
+    Paths of issues in the body start at the body; those of parameters start with `queryParams` or `pathParams`.
+    """
+    validator = project.body_validator(step)
+    issues = [] if validator is None else list(validator.issues(request["body"]))
+    for member, reader in project.parameter_readers(step).items():
+        given = request[member]
+        if isinstance(given, dict):
+            read, broken = reader.read(given)
+            request = {**request, member: read}
+            issues += [Issue((member, *issue.path), issue.message, issue.code) for issue in broken]
+    return request, issues
+
+
+def request_refused(issues: Sequence[Issue]) -> RequestRefused:
+    """The answer to a request that breaks the contract."""
+    return RequestRefused(400, {"error": "Validation failed", "issues": [issue.to_json() for issue in issues]})
+
+
+def contract_refused(error: ContractBroken) -> RequestRefused:
+    """The answer when running the step found it out: 400 the request, 500 the step's own answer."""
+    told = "Validation failed" if error.http_status == 400 else "Response does not fit its contract"
+    return RequestRefused(error.http_status, {"error": told, "issues": error.data.get("issues", [])})

@@ -1,0 +1,173 @@
+"""Answers against `responseSchema`: refused in development, warned of in production."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from polystep.app.execution import Execution
+from polystep.app.responses import Responses
+from polystep.app.verdicts import ResponseBroken
+from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec
+from polystep.contracts.values import JSONObject, JSONValue
+from polystep.discovery import Validators, compile_validators
+from polystep.runners import RunnerPool
+from tests.unit.app import house as house_module
+from tests.unit.app.house import TRACE, Answer, House
+
+NUMBER: JSONObject = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
+SCHEMAS: dict[str, JSONObject] = {
+    "200": NUMBER,
+    "201": {"type": "string", "minLength": 2},
+    "202": {"type": ["object", "null"]},
+    "204": NUMBER,
+    "4XX": {"type": "object", "required": ["error"]},
+}
+SOURCE = SourceFile("steps/a.step.ts", "step", "typescript", "node")
+
+
+def api(name: str, **schemas: JSONObject) -> StepSpec:
+    return StepSpec(name, "api", SOURCE, HttpTrigger("GET", f"/{name}", response_schema=schemas))
+
+
+STEP, PLAIN = api("A", **SCHEMAS), api("B")
+
+
+class Answers:
+    """What a test asks, and what it hears."""
+
+    def __init__(self, house: House, *, dev: bool) -> None:
+        self.house = house
+        self.validators = self.compiled()
+        self.responses = Responses(lambda: self.validators, house.recorder, house.console, dev=dev)
+
+    def compiled(self) -> Validators:
+        return compile_validators(Flow({"A": STEP, "B": PLAIN}))[1]
+
+    def check(self, result: JSONValue, step: StepSpec = STEP) -> str | None:
+        try:
+            self.responses.check(step, result, TRACE, "0123456789abcdef")
+        except ResponseBroken as broken:
+            return broken.message
+        return None
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with house_module.house(tmp_path) as built:
+        yield built
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"status": 200, "body": {"n": 1}},
+        {"status": 200.0, "body": {"n": 1}},
+        {"status": 201, "body": "ok"},
+        {"status": 201, "body": b"\x89PNG"},
+        {"status": 202},
+        {"status": 204},
+        {"status": 204, "body": {"n": "x"}},  # has no body on the wire
+        {"status": 404, "body": {"error": "x"}},
+        # These are for the HTTP room to refuse.
+        {"status": "200", "body": {}},
+        {"status": True, "body": {}},
+        {"body": {}},
+        [],
+        None,
+    ],
+)
+async def test_what_fits_or_is_no_answer_is_let_through(house: House, result: JSONValue) -> None:
+    answers = Answers(house, dev=True)
+    assert answers.check(result) is None
+    assert house.lines() == []
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ({"status": 200, "body": {}}, "A with status 200 does not fit config.responseSchema.200: body.n is required."),
+        (
+            {"status": 200, "body": {"n": "1"}},
+            'A with status 200 does not fit config.responseSchema.200: body.n "1" is not of type "number".',
+        ),
+        ({"status": 200}, "A with status 200 does not fit config.responseSchema.200: body is missing."),
+        (
+            {"status": 200, "body": "text"},
+            'A with status 200 does not fit config.responseSchema.200: body "text" is not of type "object".',
+        ),
+        (
+            {"status": 200, "body": b"text"},
+            'A with status 200 does not fit config.responseSchema.200: body "text" is not of type "object".',
+        ),
+        (
+            {"status": 201, "body": "a"},
+            'A with status 201 does not fit config.responseSchema.201: body "a" is shorter than 2 characters.',
+        ),
+        (
+            {"status": 422, "body": {}},
+            "A with status 422 does not fit config.responseSchema.4XX: body.error is required.",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_does_not_fit_is_an_error_in_development(house: House, result: JSONValue, message: str) -> None:
+    assert Answers(house, dev=True).check(result) == f"The answer of {message}"
+
+
+async def test_what_does_not_fit_is_a_warning_in_production(house: House) -> None:
+    answers = Answers(house, dev=False)
+    assert answers.check({"status": 200, "body": {}}) is None
+    message = "The answer of A with status 200 does not fit config.responseSchema.200: body.n is required. It was sent."
+    (log,) = await house.logs()
+    assert (log["level"], log["message"], log["step"], log["traceId"]) == ("warn", message, "A", TRACE)
+    assert house.lines() == [f"⚠ [WARNING] {message} Trace {TRACE}"]
+
+
+@pytest.mark.parametrize("dev", [True, False])
+async def test_a_status_that_is_not_listed_is_told_once_until_the_next_reload(house: House, dev: bool) -> None:
+    answers = Answers(house, dev=dev)
+    for status in (500, 500, 503, 500):
+        assert answers.check({"status": status, "body": None}) is None
+    assert answers.check({"status": 500}, PLAIN) is None
+    answers.validators = answers.compiled()
+    assert answers.check({"status": 500}) is None
+    said = [str(log["message"]) for log in reversed(await house.logs())]
+    assert [message.split(",")[0] for message in said] == [
+        "A answered with status 500",
+        "A answered with status 503",
+        "A answered with status 500",
+    ]
+    assert said[0].endswith(
+        "which config.responseSchema does not list (200, 201, 202, 204, 4XX). Add it, so that clients know of it."
+    )
+
+
+async def test_a_broken_answer_fails_its_run_with_path_and_reason(house: House) -> None:
+    class Pool:
+        async def run(self, params: JSONObject, timeout_s: float, **_: object) -> JSONValue:
+            return {"status": 200, "body": {"n": "x"}}
+
+    answers = Answers(house, dev=True)
+    execution = Execution(
+        house.runs,
+        lambda _: cast("RunnerPool", Pool()),
+        lambda: answers.validators,
+        house.recorder,
+        house.console,
+        house.clock,
+        dev=True,
+    )
+    with pytest.raises(ResponseBroken) as broken:
+        await execution.run_http(STEP, {}, TRACE, Answer())
+    assert (broken.value.http_status, broken.value.name) == (500, "contract_broken")
+    await house.recorder.flush()
+    (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
+    assert (run["status"], run["error"]["data"]["issues"][0]["path"]) == ("failed", ["n"])
+    lines = house.lines()
+    assert lines[0] == (
+        "✖ [ERROR] A: contract_broken: The answer of A with status 200 does not fit config.responseSchema.200: "
+        'body.n "x" is not of type "number".'
+    )
