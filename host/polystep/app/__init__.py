@@ -1,11 +1,13 @@
 """The composition root: builds the rooms, answers the runners' calls, starts and stops everything in order."""
 
 from polystep.app.console import Console
+from polystep.app.declarations import generate_types
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host, HostOptions
 from polystep.app.loading import load_flow
 from polystep.app.settings import Settings, read_settings
 from polystep.app.shipped import SHIPPED, shipped_command
+from polystep.codegen import first_declarations
 
 __all__ = [
     "SHIPPED",
@@ -15,6 +17,8 @@ __all__ = [
     "ProjectFolder",
     "RunningHost",
     "Settings",
+    "first_declarations",
+    "generate_types",
     "load_flow",
     "read_settings",
     "shipped_command",

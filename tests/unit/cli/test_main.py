@@ -18,6 +18,7 @@ VERBS = {
     "dev": "Run a project for development",
     "start": "Run a project for production",
     "create": "",
+    "generate-types": "Write types.d.ts and polystep_types.py",
     "steps": "List steps and streams",
     "traces": "List the last traces",
     "trace": "Print one whole trace as JSON",

@@ -1,0 +1,99 @@
+"""What a project declared last, also before this start: for files that do not load at the moment."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from polystep.app.kinds import kinds_of
+from polystep.app.settings import RunnersSection
+from polystep.codegen import declarations, with_kept, write
+from polystep.contracts.steps import (
+    CronTrigger,
+    Emit,
+    EventTrigger,
+    Flow,
+    HttpTrigger,
+    QueuePolicy,
+    SourceFile,
+    StepSpec,
+    StreamSpec,
+)
+from polystep.discovery import find_sources
+
+_TRIGGERS: Final[dict[str, type[HttpTrigger | EventTrigger | CronTrigger]]] = {
+    "api": HttpTrigger,
+    "event": EventTrigger,
+    "cron": CronTrigger,
+}
+
+
+class Declared:
+    """What is declared of a project: remembered across starts, for files that do not load at the moment."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._memory = project / ".polystep" / "declared.json"
+        self._before: Flow | None = None
+
+    def texts(self, flow: Flow) -> dict[str, str]:
+        """The declarations of a flow by file name; files that fail keep what they declared last."""
+        before = self.before()
+        self._before = with_kept(flow, before)
+        if self._before != before:
+            self._remember(self._before)
+        return declarations(self._before, self._project)
+
+    def before(self) -> Flow:
+        """What was declared last."""
+        if self._before is None:
+            try:
+                self._before = _flow(orjson.loads(self._memory.read_bytes()))
+            except (OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or of another version
+                self._before = Flow()
+        return self._before
+
+    def prepare(self, runners: RunnersSection) -> None:
+        """Make sure that Python steps which import their types can be loaded at all, in a checkout without them.
+
+        Raises:
+            PolystepError: The project's folder cannot be written.
+        """
+        patterns = [pattern for kind in kinds_of(runners, self._project) for pattern in kind.patterns]
+        if not any(source.language == "python" for source in find_sources(self._project, patterns)):
+            return
+        texts = declarations(self.before(), self._project)
+        missing = {name: text for name, text in texts.items() if not (self._project / name).exists()}
+        write(missing, self._project)
+
+    def _remember(self, flow: Flow) -> None:
+        # Without it the next start knows less of files that are broken then; nothing else is lost.
+        with contextlib.suppress(OSError, TypeError):
+            self._memory.parent.mkdir(exist_ok=True)
+            self._memory.write_bytes(orjson.dumps(dataclasses.replace(flow, failures=(), warnings=())))
+
+
+def _flow(stored: Any) -> Flow:
+    """A flow as it was stored; raises whatever comes of one that was not stored by this version."""
+    return Flow(
+        {name: _step(step) for name, step in stored["steps"].items()},
+        {
+            name: StreamSpec(**{**stream, "source": SourceFile(**stream["source"])})
+            for name, stream in stored["streams"].items()
+        },
+    )
+
+
+def _step(stored: dict[str, Any]) -> StepSpec:
+    known: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
+    trigger = stored["trigger"]
+    if trigger is not None:
+        trigger = {name: tuple(value) if isinstance(value, list) else value for name, value in trigger.items()}
+        known["trigger"] = _TRIGGERS[stored["type"]](**trigger)
+    for name in ("emits", "virtual_emits"):
+        known[name] = tuple(Emit(**emit) for emit in stored[name])
+    return StepSpec(**{**known, "source": SourceFile(**stored["source"]), "queue": QueuePolicy(**stored["queue"])})
