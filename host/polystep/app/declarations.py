@@ -34,7 +34,7 @@ class DeclarationWriter:
 
     async def start(self) -> None:
         """Prepare what steps need to be loaded, and begin."""
-        await self._try(lambda: self._declared.prepare(self._runners))
+        await self._try(self._prepare)
         if self._task is None:
             self._task = asyncio.create_task(self._loop(), name="declarations")
 
@@ -50,6 +50,9 @@ class DeclarationWriter:
         self._newest = flow
         self._wake.set()
 
+    def _prepare(self) -> None:
+        self._declared.prepare(self._runners)
+
     async def _loop(self) -> None:
         while True:
             await self._wake.wait()
@@ -64,6 +67,7 @@ class DeclarationWriter:
         def work() -> None:
             texts = outdated(self._declared.texts(flow), self._project)
             write(texts, self._project)
+            self._declared.remember(flow)
             written.extend(texts)
 
         await self._try(work)
@@ -107,11 +111,11 @@ async def generate_types(
         PolystepError: A file cannot be read or written, or is the user's own.
     """
     declared = Declared(project)
-    if not check:
-        declared.prepare(settings.runners)
+    prepared = () if check else declared.prepare(settings.runners)
     flow = await load_flow(project, settings, shell, progress)
     texts = declared.texts(flow)
     stale = outdated(texts, project)
     if not check:
         write(stale, project)
-    return Generated(tuple(texts), tuple(stale), flow)
+        declared.remember(flow)
+    return Generated(tuple(texts), (*stale, *prepared), flow)

@@ -11,7 +11,7 @@ import orjson
 
 from polystep.app.kinds import kinds_of
 from polystep.app.settings import RunnersSection
-from polystep.codegen import declarations, with_kept, write
+from polystep.codegen import PYTHON_FILE, declarations, first_declarations, with_kept, write
 from polystep.contracts.steps import (
     CronTrigger,
     Emit,
@@ -42,11 +42,17 @@ class Declared:
 
     def texts(self, flow: Flow) -> dict[str, str]:
         """The declarations of a flow by file name; files that fail keep what they declared last."""
+        return declarations(with_kept(flow, self.before()), self._project)
+
+    def remember(self, flow: Flow) -> None:
+        """This is declared from now on, in later starts too."""
         before = self.before()
-        self._before = with_kept(flow, before)
+        self._before = dataclasses.replace(with_kept(flow, before), failures=(), warnings=())
         if self._before != before:
-            self._remember(self._before)
-        return declarations(self._before, self._project)
+            # Without it the next start knows less of files that are broken then; nothing else is lost.
+            with contextlib.suppress(OSError, TypeError):
+                self._memory.parent.mkdir(exist_ok=True)
+                self._memory.write_bytes(orjson.dumps(self._before))
 
     def before(self) -> Flow:
         """What was declared last."""
@@ -57,24 +63,22 @@ class Declared:
                 self._before = Flow()
         return self._before
 
-    def prepare(self, runners: RunnersSection) -> None:
+    def prepare(self, runners: RunnersSection) -> tuple[str, ...]:
         """Make sure that Python steps which import their types can be loaded at all, in a checkout without them.
+
+        Returns the names of what was written.
 
         Raises:
             PolystepError: The project's folder cannot be written.
         """
         patterns = [pattern for kind in kinds_of(runners, self._project) for pattern in kind.patterns]
         if not any(source.language == "python" for source in find_sources(self._project, patterns)):
-            return
-        texts = declarations(self.before(), self._project)
-        missing = {name: text for name, text in texts.items() if not (self._project / name).exists()}
-        write(missing, self._project)
-
-    def _remember(self, flow: Flow) -> None:
-        # Without it the next start knows less of files that are broken then; nothing else is lost.
-        with contextlib.suppress(OSError, TypeError):
-            self._memory.parent.mkdir(exist_ok=True)
-            self._memory.write_bytes(orjson.dumps(dataclasses.replace(flow, failures=(), warnings=())))
+            return ()
+        if (self._project / PYTHON_FILE).exists():
+            return ()
+        texts = {**first_declarations(), **declarations(self.before(), self._project)}
+        write({PYTHON_FILE: texts[PYTHON_FILE]}, self._project)
+        return (PYTHON_FILE,)
 
 
 def _flow(stored: Any) -> Flow:

@@ -2,5 +2,6 @@
 
 from polystep.codegen.files import GENERATED_FILES, declarations, first_declarations, outdated, write
 from polystep.codegen.kept import with_kept
+from polystep.codegen.python_file import PYTHON_FILE
 
-__all__ = ["GENERATED_FILES", "declarations", "first_declarations", "outdated", "with_kept", "write"]
+__all__ = ["GENERATED_FILES", "PYTHON_FILE", "declarations", "first_declarations", "outdated", "with_kept", "write"]

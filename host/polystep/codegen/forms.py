@@ -154,12 +154,12 @@ def _pair(left: Form, right: Form, lookup: Lookup) -> Form:
         return right
     if isinstance(left, Nothing) or isinstance(right, Nothing):
         return NOTHING
+    if isinstance(left, Both) or isinstance(right, Both):
+        return _together(left, right)
     if isinstance(left, Choice) or isinstance(right, Choice):
         return _distributed(left, right, lookup)
     if isinstance(left, Reference) or isinstance(right, Reference):
         return _resolved(left, right, lookup)
-    if isinstance(left, Both) or isinstance(right, Both):
-        return _together(left, right)
     return _plain_pair(left, right, lookup)
 
 

@@ -7,7 +7,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeGuard
 
 from polystep.codegen.forms import (
     Anything,
@@ -66,7 +66,7 @@ class PythonTypes:
     def named(self, form: Form, *parts: str) -> str:
         """Make a type known by a name of its own, made of `parts`; returns the name."""
         form = self._known(form)
-        if isinstance(form, Object) and form.properties and form not in self._objects:
+        if is_shape(form) and form not in self._objects:
             return self._typed_dict(form, parts)
         return self._alias(form, self._names.new(*parts), parts)
 
@@ -101,9 +101,9 @@ class PythonTypes:
         return form
 
     def _object(self, form: Object, parts: tuple[str, ...]) -> str:
-        if form.properties:
+        if is_shape(form):
             return self._objects.get(form) or self._typed_dict(form, parts)
-        rest = None if isinstance(form.rest, Nothing) else form.rest
+        rest = None if form.properties or isinstance(form.rest, Nothing) else form.rest
         return "dict[str, Any]" if rest is None else f"dict[str, {self.of(rest, (*parts, 'value'))}]"
 
     def _union(self, options: tuple[Form, ...], parts: tuple[str, ...]) -> str:
@@ -133,7 +133,7 @@ class PythonTypes:
             else:
                 hint = self._definitions.names.get(key, "value")
                 name = self._references[key] = self._names.new(hint)
-                if isinstance(form, Object) and form.properties:
+                if is_shape(form):
                     self._typed_dict(form, (hint,), name)
                 else:
                     self._alias(form, name, (hint,))
@@ -169,6 +169,11 @@ class PythonTypes:
     def _member(self, each: Property, parts: tuple[str, ...]) -> str:
         text = self.of(each.form, (*parts, each.name))
         return text if each.required else f"NotRequired[{text}]"
+
+
+def is_shape(form: Form) -> TypeGuard[Object]:
+    """Whether it can be a TypedDict: one cannot have a key that is empty."""
+    return isinstance(form, Object) and bool(form.properties) and all(each.name for each in form.properties)
 
 
 def _plain(form: Anything | Nothing | Scalar | Constant) -> str:

@@ -32,7 +32,7 @@ _UNDEFINED: Final = "undefined"
 
 
 class TypeScriptTypes:
-    """Prints forms. Definitions become members of the interface `Definitions`, which may refer to each other."""
+    """Prints forms. Definitions become types in the namespace `Schemas`, which may refer to each other."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
@@ -57,14 +57,15 @@ class TypeScriptTypes:
                 return self._reference(key)
 
     def definitions(self, indent: str) -> list[str]:
-        """Members of `Definitions` for all that was printed, and for what they refer to in turn."""
+        """Types of `Schemas` for all that was printed, and for what they refer to in turn."""
         lines: list[str] = []
         done: set[str] = set()
         while waiting := [key for key in self._names if key not in done]:
             for key in waiting:
                 done.add(key)
                 form = self._definitions.resolve(key)
-                lines.append(f"{indent}{quoted(self._names[key])}: {self.of(form, indent)}")
+                # Aliases, not members of an interface: only they may be unions and lists of themselves.
+                lines.append(f"{indent}type {self._names[key]} = {self.of(form, indent)}")
         return sorted(lines)
 
     def _reference(self, key: str) -> str:
@@ -72,13 +73,13 @@ class TypeScriptTypes:
         if isinstance(form, Anything | Nothing | Scalar):
             return self.of(form)
         if key not in self._names:
-            wanted = self._definitions.names.get(key, "value")
+            wanted = type_name(self._definitions.names.get(key, ""))
             taken, name, count = set(self._names.values()), wanted, 1
             while name in taken:
                 count += 1
-                name = f"{wanted} {count}"
+                name = f"{wanted}_{count}"
             self._names[key] = name
-        return f"Definitions[{quoted(self._names[key])}]"
+        return f"Schemas.{self._names[key]}"
 
     def _grouped(self, form: Form, indent: str, within: str = "") -> str:
         text = self.of(form, indent)
@@ -134,6 +135,12 @@ def quoted(text: str) -> str:
     """A text as a literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return "'" + _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped) + "'"
+
+
+def type_name(text: str) -> str:
+    """A name for a type, near to this text: no built-in type begins with a capital letter or `T_`."""
+    name = "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", text))
+    return name if name[:1].isalpha() else f"T_{name}"
 
 
 def property_name(name: str) -> str:

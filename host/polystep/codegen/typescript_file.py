@@ -38,7 +38,15 @@ def typescript_file(outline: Outline, *, augments: bool) -> str:
         *_interface("Handlers", "Handlers by the name of their step.", _handlers(outline, types, augments=augments)),
     ]
     # Last: what the others refer to is known now.
-    parts += _interface("Definitions", "Types that schemas define by name.", types.definitions(_MEMBER))
+    definitions = types.definitions(_MEMBER)
+    if definitions:
+        parts += [
+            f"{_IN}/** What schemas define by name. */",
+            f"{_IN}namespace Schemas {{",
+            *definitions,
+            f"{_IN}}}",
+            "",
+        ]
     if augments:
         names = "ApiResponse, ApiRouteHandler, CronHandler, EventHandler, MotiaStream"
         return "\n".join([f"{_HEADER}import type {{ {names} }} from 'motia'", "", *_module(parts), ""])

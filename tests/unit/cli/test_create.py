@@ -72,7 +72,11 @@ def test_a_project_has_the_files_of_its_template(
     assert tree(target) == sorted([*SHARED, *(f"steps/{step}" for step in steps)])
     package = json.loads((target / "package.json").read_text())
     assert (package["name"], package["type"], sorted(package["dependencies"])) == ("shop", "module", packages)
-    assert package["scripts"] == {"dev": "polystep dev", "start": "polystep start", "check": "polystep generate-types && tsc"}
+    assert package["scripts"] == {
+        "dev": "polystep dev",
+        "start": "polystep start",
+        "check": "polystep generate-types && tsc",
+    }
     assert package["devDependencies"]["polystep-launcher"] == "file:launcher"
     assert (target / "README.md").read_text().startswith("# shop\n\nA backend made of step files")
     assert (target / ".polystep" / "command").read_text() == f"{COMMAND}\n"
