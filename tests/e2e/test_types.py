@@ -120,17 +120,26 @@ async def generate(project: Path, *options: str) -> tuple[int, str]:
     return await run(COMMAND, "generate-types", "--project", project, *options, folder=project)
 
 
+def configure(project: Path, **options: object) -> None:
+    """Write the configurations of both checkers, where they are not there yet: a host would reload for them."""
+    sources = {"include": ["steps", "*.ts"], "exclude": ["node_modules"]}
+    for name, config in (
+        ("tsconfig.json", {"compilerOptions": {**STRICT, **options}, **sources}),
+        ("pyrightconfig.json", {"extraPaths": ["."], "exclude": ["node_modules", ".polystep"]}),
+    ):
+        path, text = project / name, json.dumps(config)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+
+
 async def tsc(project: Path, **options: object) -> str:
-    config = {"compilerOptions": {**STRICT, **options}, "include": ["steps", "*.ts"], "exclude": ["node_modules"]}
-    (project / "tsconfig.json").write_text(json.dumps(config))
+    configure(project, **options)
     return (await run(BIN / "tsc", "-p", project, folder=project))[1]
 
 
 async def pyright(project: Path) -> dict[str, list[int]]:
     """Lines with errors by file name."""
-    (project / "pyrightconfig.json").write_text(
-        json.dumps({"extraPaths": ["."], "exclude": ["node_modules", ".polystep"]})
-    )
+    configure(project)
     _, output = await run(BIN / "pyright", "--outputjson", "-p", project, folder=project)
     found: dict[str, list[int]] = {}
     for each in json.loads(output)["generalDiagnostics"]:
@@ -159,6 +168,8 @@ async def test_the_tutorial_passes_unchanged_and_wrong_uses_of_it_fail(tutorial:
     assert await pyright(tutorial) == {}
 
     (tutorial / "wrong.ts").write_text(WRONG_TS)
+    readme = (ROOT / "README.md").read_text("utf-8").partition("```python\nfrom polystep_types import")[2]
+    (tutorial / "readme.py").write_text("from polystep_types import" + readme.partition("```")[0])
     assert await tsc(tutorial, exactOptionalPropertyTypes=True, noUncheckedIndexedAccess=True) == ""
     (tutorial / "steps" / "right_step.py").write_text(RIGHT_PY)
     (tutorial / "steps" / "wrong_step.py").write_text(WRONG_PY)
@@ -204,6 +215,7 @@ async def test_a_save_changes_what_the_other_languages_are_checked_with(tmp_path
     files = {"steps/order.step.ts": ORDER, "steps/book.step.ts": BOOK, "steps/thank_step.py": THANK}
     project = make_project(tmp_path, files)
     generated = [project / "types.d.ts", project / "polystep_types.py"]
+    configure(project)
     async with Running(project) as host:
         # The Python step imports its types before there were any, and runs.
         await host.line("Types written: types.d.ts, polystep_types.py")

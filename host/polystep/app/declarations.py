@@ -31,6 +31,8 @@ class DeclarationWriter:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._told = ""
+        self._settled = asyncio.Event()
+        self._settled.set()
 
     async def start(self) -> None:
         """Prepare what steps need to be loaded, and begin."""
@@ -39,15 +41,21 @@ class DeclarationWriter:
             self._task = asyncio.create_task(self._loop(), name="declarations")
 
     async def stop(self) -> None:
-        """Write no more; what is being written is finished."""
+        """Write what came, then no more."""
         if self._task is not None:
+            await self.settled()
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
+    async def settled(self) -> None:
+        """Wait until everything that came is written, or told to be wrong."""
+        await self._settled.wait()
+
     def update(self, flow: Flow) -> None:
         """This is the flow now. Of several that come while one is written the last is written next."""
         self._newest = flow
+        self._settled.clear()
         self._wake.set()
 
     def _prepare(self) -> None:
@@ -60,6 +68,8 @@ class DeclarationWriter:
             flow, self._newest = self._newest, None
             if flow is not None:
                 await self._write(flow)
+            if self._newest is None:
+                self._settled.set()
 
     async def _write(self, flow: Flow) -> None:
         written: list[str] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from polystep.codegen.python_file import PYTHON_FILE, python_file
 from polystep.codegen.typescript_file import TYPESCRIPT_FILE, typescript_file
 from polystep.contracts.steps import Flow
 from tests.unit.codegen.corpus import CASES
-from tests.unit.codegen.flows import api, event, flow, pyright, stream, tsc
+from tests.unit.codegen.flows import ROOT, api, event, flow, pyright, stream, tsc
 
 NOT_FOR_VALIDATORS = {
     "nullable of OpenAPI",
@@ -52,6 +53,15 @@ def test_typescript_takes_what_fits_and_refuses_what_does_not(tmp_path: Path) ->
                 lines.append(f"// @ts-expect-error {case.name!a}")
             lines.append(f"export const v{at}_{place}: Topics['case.{at}'] = {json.dumps(value)}")
     (tmp_path / "values.ts").write_text("\n".join(lines) + "\n")
+    # Everything that the runner stands in for can be imported, from both modules.
+    stand_in = (ROOT / "bridges" / "node" / "src" / "adapters" / "motia.ts").read_text()
+    names = [name for name in re.findall(r"\w+", stand_in.partition("export const {")[2].partition("}")[0]) if name]
+    assert len(names) > 30
+    for module in ("motia", "polystep"):
+        shown = (
+            f"export type {{ {', '.join(names)} }} from '{module}'\nexport {{ config, defineConfig }} from '{module}'\n"
+        )
+        (tmp_path / f"{module}_names.ts").write_text(shown)
     (tmp_path / TYPESCRIPT_FILE).write_text(typescript_file(outline(corpus_flow()), augments=False))
     assert tsc(tmp_path) == ""
 
