@@ -252,6 +252,81 @@ async def test_a_save_changes_what_the_other_languages_are_checked_with(tmp_path
     assert generated[1].read_text() == before[1]
 
 
+ZOD = """
+import { z } from 'zod'
+const Node = z.object({ name: z.string(), get kids() { return z.array(Node) } })
+type Json = string | Json[]
+const Json: z.ZodType<Json> = z.lazy(() => z.union([z.string(), z.array(Json)]))
+const input = z.object({
+  tree: Node,
+  json: Json.optional(),
+  tuple: z.tuple([z.string(), z.number()]),
+  rest: z.tuple([z.string()], z.number()).optional(),
+  record: z.record(z.string(), z.number()),
+  keyed: z.record(z.enum(['a', 'b']), z.number()),
+  partial: z.partialRecord(z.enum(['a', 'b']), z.number()).optional(),
+  kind: z.discriminatedUnion('type', [
+    z.object({ type: z.literal('x'), x: z.number() }),
+    z.object({ type: z.literal('y'), y: z.string() }),
+  ]),
+  both: z.intersection(z.object({ a: z.string() }), z.object({ b: z.string() })),
+  level: z.enum(['low', 'high']).default('low'),
+  maybe: z.string().nullish(),
+  when: z.iso.datetime(),
+  strict: z.strictObject({ a: z.int() }),
+  loose: z.looseObject({ a: z.string() }),
+  catchall: z.object({ a: z.string() }).catchall(z.number()),
+  coerced: z.coerce.number(),
+  transformed: z.string().transform(Number),
+  date: z.date().optional(),
+  literal: z.literal(['p', 2, true, null]),
+  never: z.never().optional(),
+  described: z.email().describe('ends */ here'),
+})
+export const config = { type: 'event', name: 'Zoo', subscribes: ['zoo'], emits: [], input }
+export const handler = async () => undefined
+"""
+ZOD_TYPES = """
+    'zoo': {
+      tree: Schemas.ZooInput
+      json?: Schemas.ZooInput_2
+      tuple: [string, number]
+      rest?: [string, ...number[]]
+      record: { [key: string]: number }
+      keyed: { a: number; b: number }
+      partial?: { a?: number; b?: number }
+      kind: { type: 'x'; x: number } | { type: 'y'; y: string }
+      both: { a: string; b: string }
+      level?: 'low' | 'high'
+      maybe?: string | null
+      when: string
+      strict: { a: number }
+      loose: { a: string; [key: string]: unknown }
+      catchall: { a: string; [key: string]: number | string }
+      coerced: unknown
+      transformed: string
+      date?: unknown
+      literal: 'p' | 2 | true | null
+      never?: never
+      /** ends *\\/ here */
+      described: string
+    }
+"""
+ZOD_NAMED = """
+    type ZooInput = { name: string; kids: Schemas.ZooInput[] }
+    type ZooInput_2 = string | Schemas.ZooInput_2[]
+"""
+
+
+async def test_what_zod_says_is_what_the_types_say(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/zoo.step.ts": ZOD})
+    assert (await generate(project))[0] == 0
+    text = (project / "types.d.ts").read_text()
+    assert text.partition("interface Topics {")[2].startswith(ZOD_TYPES)
+    assert text.partition("namespace Schemas {")[2].startswith(ZOD_NAMED)
+    assert await tsc(project) == ""
+
+
 async def test_a_file_of_the_users_own_is_left_alone(tmp_path: Path) -> None:
     own = "export type Mine = string\n"
     project = make_project(tmp_path, {"steps/book.step.ts": BOOK, "types.d.ts": own})

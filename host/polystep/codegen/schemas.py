@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -40,6 +41,7 @@ _OBJECT_WORDS: Final = frozenset(
 )
 _ARRAY_WORDS: Final = frozenset({"items", "prefixItems"})
 _COMBINING: Final = ("anyOf", "oneOf", "allOf")
+_NUMBERED: Final = re.compile(r"(?:__schema\d+)?")
 _DEPTH_OF_MERGES_MAX: Final = VALUE_DEPTH_MAX // 2
 
 
@@ -189,7 +191,8 @@ class _Reader:
         key = f"{self._key()}{where}"
         if key not in self._definitions.names:
             name = unquote(where.rpartition("/")[2]).replace("~1", "/").replace("~0", "~").strip("#")
-            self._definitions.names[key] = name or self._name
+            # Zod numbers what it has no name for.
+            self._definitions.names[key] = self._name if _NUMBERED.fullmatch(name) else name
         if key in self._definitions.forms:
             return Reference(key)
         if key in self._reading:

@@ -49,6 +49,7 @@ def typescript_file(outline: Outline, *, augments: bool) -> str:
         ]
     if augments:
         names = "ApiResponse, ApiRouteHandler, CronHandler, EventHandler, MotiaStream"
+        parts.pop()  # the empty line behind the last one
         return "\n".join([f"{_HEADER}import type {{ {names} }} from 'motia'", "", *_module(parts), ""])
     again = ["declare module 'polystep' {", f"{_IN}export * from 'motia'", "}"]
     return "\n".join([_HEADER, *_module([*parts, *_general()]), "", *again, ""])
