@@ -36,14 +36,14 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence_:
+class ListOf:
     """A list of any length."""
 
     item: Form
 
 
 @dataclass(frozen=True, slots=True)
-class Tuple_:
+class Places:
     """A list whose places have types of their own."""
 
     items: tuple[Form, ...]
@@ -93,7 +93,7 @@ class Reference:
     key: str
 
 
-Form: TypeAlias = Anything | Nothing | Scalar | Constant | Sequence_ | Tuple_ | Object | Choice | Both | Reference
+Form: TypeAlias = Anything | Nothing | Scalar | Constant | ListOf | Places | Object | Choice | Both | Reference
 
 ANYTHING: Final = Anything()
 NOTHING: Final = Nothing()
@@ -118,7 +118,7 @@ def constant(value: object) -> Form:
         case None:
             return NULL
         case list():
-            return Tuple_(tuple(constant(each) for each in value), len(value), NOTHING)
+            return Places(tuple(constant(each) for each in value), len(value), NOTHING)
         case dict():
             members = tuple(Property(str(name), constant(each), True) for name, each in value.items())
             return Object(members, NOTHING)
@@ -180,7 +180,7 @@ def _resolved(left: Form, right: Form, lookup: Lookup) -> Form:
     # What is behind a reference may be another one, or the very thing that is being read.
     if isinstance(one, Object) and isinstance(other, Object):
         return _objects(one, other, lookup)
-    if isinstance(one, Scalar | Constant | Sequence_ | Tuple_) and isinstance(other, Scalar | Constant):
+    if isinstance(one, Scalar | Constant | ListOf | Places) and isinstance(other, Scalar | Constant):
         return _plain_pair(one, other, lookup)
     return _together(left, right)
 
@@ -196,13 +196,13 @@ def _plain_pair(left: Form, right: Form, lookup: Lookup) -> Form:
     match left, right:
         case Object(), Object():
             return _objects(left, right, lookup)
-        case Sequence_(), Sequence_():
-            return Sequence_(_pair(left.item, right.item, lookup))
-        case Tuple_(), Sequence_():
+        case ListOf(), ListOf():
+            return ListOf(_pair(left.item, right.item, lookup))
+        case Places(), ListOf():
             return _tuple_of(left, right, lookup)
-        case Sequence_(), Tuple_():
+        case ListOf(), Places():
             return _tuple_of(right, left, lookup)
-        case Tuple_(), Tuple_():
+        case Places(), Places():
             return _together(left, right)
         case ((Scalar() | Constant()), (Scalar() | Constant())):
             return _simple(left, right)
@@ -223,7 +223,7 @@ def _simple(left: Scalar | Constant, right: Scalar | Constant) -> Form:
     return Scalar("integer")
 
 
-def _tuple_of(places: Tuple_, items: Sequence_, lookup: Lookup) -> Form:
+def _tuple_of(places: Places, items: ListOf, lookup: Lookup) -> Form:
     forms = tuple(_pair(each, items.item, lookup) for each in places.items)
     return replace(places, items=forms, rest=_pair(places.rest, items.item, lookup))
 
@@ -265,9 +265,9 @@ def references(form: Form) -> Sequence[str]:
         match waiting.pop():
             case Reference(key):
                 found[key] = None
-            case Sequence_(item):
+            case ListOf(item):
                 waiting.append(item)
-            case Tuple_(items, _, rest):
+            case Places(items, _, rest):
                 waiting += [rest, *reversed(items)]
             case Object(properties, rest):
                 waiting += [*(() if rest is None else (rest,)), *(each.form for each in reversed(properties))]

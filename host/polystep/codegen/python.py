@@ -15,13 +15,13 @@ from polystep.codegen.forms import (
     Choice,
     Constant,
     Form,
+    ListOf,
     Nothing,
     Object,
+    Places,
     Property,
     Reference,
     Scalar,
-    Sequence_,
-    Tuple_,
     both,
     choice,
 )
@@ -75,9 +75,9 @@ class PythonTypes:
         match self._known(form):
             case (Anything() | Nothing() | Scalar() | Constant()) as plain:
                 return _plain(plain)
-            case Sequence_(item):
+            case ListOf(item):
                 return f"list[{self.of(item, (*parts, 'item'))}]"
-            case Tuple_(items, _, rest):
+            case Places(items, _, rest):
                 # JSON has one kind of list: in Python it arrives as `list`.
                 return f"list[{self.of(choice([*items, rest]), (*parts, 'item'))}]"
             case Object() as known:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from polystep.codegen.forms import ANYTHING, TEXT, Anything, Constant, Form, Object, Property, Scalar
+from polystep.codegen.forms import ANYTHING, TEXT, Anything, Constant, Form, Object, Property, Reference, Scalar
 from polystep.codegen.outline import Endpoint, Outline, StepOutline, Topic
 from polystep.codegen.python import PythonNames, PythonTypes, is_attribute
 
@@ -65,14 +66,14 @@ class _PythonFile:
 
     def _topic(self, topic: Topic) -> None:
         self._payloads[topic.name] = self._types.named(topic.payload, topic.name)
-        event = Object(
-            (
-                Property("topic", Constant(topic.name, "string"), True),
-                Property("data", topic.payload, not isinstance(topic.payload, Anything)),
-                Property("messageGroupId", TEXT, topic.fifo),
-            )
-        )
-        self._events[topic.name] = self._types.named(event, topic.name, "event")
+        members = [
+            Property("topic", Constant(topic.name, "string"), True),
+            Property("data", topic.payload, not isinstance(topic.payload, Anything)),
+            Property("messageGroupId", TEXT, topic.fifo),
+        ]
+        if not topic.fifo:
+            members.append(Property("message_group_id", TEXT, False))
+        self._events[topic.name] = self._types.named(Object(tuple(members)), topic.name, "event")
 
     def _streams(self) -> list[str]:
         lines = ["", "class Streams(Protocol):", '    """The streams of the project by name."""', ""]
@@ -89,12 +90,12 @@ class _PythonFile:
 
     def _stream(self, name: str, item: Form) -> str:
         taken = self._types.named(item, name, "item") if item != ANYTHING else "dict[str, Any]"
-        stored = taken
-        if isinstance(item, Object):
-            own = next((each for each in item.properties if each.name == "id"), None)
-            if own is None or own.form == TEXT:
-                others = tuple(each for each in item.properties if each.name != "id")
-                stored = self._types.named(Object((*others, Property("id", TEXT, True)), item.rest), name, "stored")
+        shape = self._outline.definitions.resolve(item.key) if isinstance(item, Reference) else item
+        if not isinstance(shape, Object):
+            return f"Stream[{taken}, {taken}]"
+        # Whatever the item says of `id`, it comes back with the one that it was set under.
+        others = tuple(each for each in shape.properties if each.name != "id")
+        stored = self._types.named(Object((*others, Property("id", TEXT, True)), shape.rest), name, "stored")
         return f"Stream[{taken}, {stored}]"
 
     def _context(self, name: str, about: str, topics: tuple[str, ...] | None) -> list[str]:
@@ -165,4 +166,15 @@ def _part(name: str) -> str:
 @cache
 def _own_names() -> frozenset[str]:
     """Every name of the general part, and of what the generated part adds by itself."""
-    return frozenset(re.findall(r"\w+", _part("imports") + _part("general"))) | {"Streams", "Context"}
+    names = {"Streams", "Context", "annotations"}
+    for node in ast.parse(f"{_part('imports')}\n{_part('general')}").body:
+        match node:
+            case ast.ImportFrom():
+                names |= {alias.name for alias in node.names}
+            case ast.ClassDef():
+                names.add(node.name)
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                names.add(name)
+            case _:
+                raise AssertionError(ast.unparse(node))
+    return frozenset(names)

@@ -16,12 +16,12 @@ from polystep.codegen.forms import (
     NULL,
     TEXT,
     Form,
+    ListOf,
     Object,
+    Places,
     Property,
     Reference,
     Scalar,
-    Sequence_,
-    Tuple_,
     both,
     choice,
     constant,
@@ -177,11 +177,11 @@ class _Reader:
         items = schema.get("items")
         places = schema.get("prefixItems", items if isinstance(items, list) else None)
         if not isinstance(places, list):
-            return Sequence_(self._inner(items)) if items is not False else Tuple_((), 0, NOTHING)
+            return ListOf(self._inner(items)) if items is not False else Places((), 0, NOTHING)
         rest = schema.get("additionalItems", False) if isinstance(items, list) else (items or False)
         least = schema.get("minItems")
         required = min(least, len(places)) if isinstance(least, int) else len(places)
-        return Tuple_(tuple(self._inner(each) for each in places), required, self._inner(rest))
+        return Places(tuple(self._inner(each) for each in places), required, self._inner(rest))
 
     def _referred(self, pointer: str) -> Form:
         target = _resolve(self._schema, pointer)

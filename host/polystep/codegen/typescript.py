@@ -13,13 +13,13 @@ from polystep.codegen.forms import (
     Choice,
     Constant,
     Form,
+    ListOf,
     Nothing,
     Object,
+    Places,
     Property,
     Reference,
     Scalar,
-    Sequence_,
-    Tuple_,
     choice,
 )
 from polystep.codegen.schemas import Definitions
@@ -43,9 +43,9 @@ class TypeScriptTypes:
         match form:
             case Anything() | Nothing() | Scalar() | Constant():
                 return _plain(form)
-            case Sequence_(item):
+            case ListOf(item):
                 return f"{self._grouped(item, indent)}[]"
-            case Tuple_():
+            case Places():
                 return self._tuple(form, indent)
             case Object():
                 return self._object(form, indent)
@@ -86,7 +86,7 @@ class TypeScriptTypes:
         joined = isinstance(form, Both) or (isinstance(form, Choice) and within != "|")
         return f"({text})" if joined else text
 
-    def _tuple(self, form: Tuple_, indent: str) -> str:
+    def _tuple(self, form: Places, indent: str) -> str:
         places = [
             f"{self._grouped(each, indent)}{'' if at < form.required else '?'}" for at, each in enumerate(form.items)
         ]

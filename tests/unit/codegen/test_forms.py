@@ -13,12 +13,12 @@ from polystep.codegen.forms import (
     Choice,
     Constant,
     Form,
+    ListOf,
     Object,
+    Places,
     Property,
     Reference,
     Scalar,
-    Sequence_,
-    Tuple_,
     both,
     choice,
     constant,
@@ -52,9 +52,9 @@ def of(*members: Property, rest: Form | None = None) -> Object:
         ((A, B), NOTHING),
         ((Choice((A, NULL)), Choice((A, B))), A),
         ((Choice((TEXT, NULL)), A), A),
-        ((Sequence_(TEXT), Sequence_(A)), Sequence_(A)),
-        ((Sequence_(TEXT), Tuple_((ANYTHING,), 1, ANYTHING)), Tuple_((TEXT,), 1, TEXT)),
-        ((Sequence_(TEXT), TEXT), NOTHING),
+        ((ListOf(TEXT), ListOf(A)), ListOf(A)),
+        ((ListOf(TEXT), Places((ANYTHING,), 1, ANYTHING)), Places((TEXT,), 1, TEXT)),
+        ((ListOf(TEXT), TEXT), NOTHING),
         ((of(member("a", TEXT)), TEXT), NOTHING),
         ((of(member("a", TEXT, False)), of(member("a", A), member("b", NULL))), of(member("a", A), member("b", NULL))),
         ((of(member("a", TEXT)), of(member("a", INTEGER))), NOTHING),
@@ -90,6 +90,6 @@ def test_choices_are_flat_and_hold_each_once() -> None:
 
 def test_constants_of_different_types_stay_apart() -> None:
     assert choice(map(constant, (1, True, 1.0))) == Choice((Constant(1, "integer"), Constant(True, "boolean")))
-    assert constant([1, {"a": None}]) == Tuple_(
+    assert constant([1, {"a": None}]) == Places(
         (Constant(1, "integer"), of(member("a", NULL), rest=NOTHING)), 2, NOTHING
     )
