@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from polystep.app.admin import ProjectAdmin
 from polystep.app.calls import Calls
 from polystep.app.console import Console
+from polystep.app.declarations import DeclarationWriter
 from polystep.app.execution import Execution
 from polystep.app.folder import ProjectFolder
 from polystep.app.kinds import kinds_of
@@ -135,8 +136,18 @@ class Host:
         )
         bus = Bus(queue, clock, execution, execution, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
+        types = DeclarationWriter(options.project, settings.runners, self._console)
         project = LiveProject(
-            options.project, pools, queue, bus, streams, timetable, self._console, clock, settings.cron.timezone
+            options.project,
+            pools,
+            queue,
+            bus,
+            streams,
+            timetable,
+            self._console,
+            clock,
+            settings.cron.timezone,
+            types.update,
         )
         calls = Calls(
             runs,
@@ -167,6 +178,9 @@ class Host:
         for pool in pools.values():
             self._on_stop(f"{pool.kind.name} runners", pool.stop)
         await server.start()
+        if options.dev:
+            await types.start()
+            self._on_stop("types", types.stop)
         await project.load()
         await bus.start()
         # Requests and deliveries share one grace period: both end while the runners still work.

@@ -14,6 +14,7 @@ from polystep.cli.create import create
 from polystep.cli.inspect import register as register_inspect
 from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
+from polystep.cli.types import generate_types_command
 from polystep.contracts.errors import PolystepError
 
 app = typer.Typer(
@@ -80,6 +81,7 @@ def start(
 
 app.command()(create)
 app.command()(check)
+app.command("generate-types")(generate_types_command)
 register_inspect(app)
 app.add_typer(protocol, name="protocol")
 
