@@ -14,6 +14,7 @@ from dotenv import dotenv_values
 from polystep.app.admin import ProjectAdmin
 from polystep.app.calls import Calls
 from polystep.app.console import Console
+from polystep.app.documents import ProjectDocuments
 from polystep.app.execution import Execution
 from polystep.app.folder import ProjectFolder
 from polystep.app.kinds import kinds_of
@@ -148,7 +149,8 @@ class Host:
         await recorder.start()
         self._on_stop("trace recorder", recorder.stop)
         await self._interrupt_lost_runs(queue, traces, clock)
-        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock)
+        documents = ProjectDocuments(options.project, project)
+        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock, documents)
         port = server.bind()
         self._on_stop("port", lambda: server.stop(0))
         shown = "localhost" if options.host == "127.0.0.1" else options.host
@@ -201,6 +203,7 @@ class Host:
             allowed_origins=http.allowed_origins,
             require_token_for_reads=not is_loopback(options.host),
             body_bytes_max=http.body_bytes_max,
+            docs=http.docs,
         )
 
     def _announce(self, port: int) -> None:

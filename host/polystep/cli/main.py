@@ -10,6 +10,7 @@ import typer
 from polystep import __version__
 from polystep.app import HostOptions, read_settings
 from polystep.cli.create import create
+from polystep.cli.describe import register as register_describe
 from polystep.cli.inspect import register as register_inspect
 from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
@@ -78,6 +79,7 @@ def start(
 
 
 app.command()(create)
+register_describe(app)
 register_inspect(app)
 app.add_typer(protocol, name="protocol")
 

@@ -18,6 +18,8 @@ VERBS = {
     "dev": "Run a project for development",
     "start": "Run a project for production",
     "create": "",
+    "openapi": "Print the OpenAPI 3.1 document",
+    "asyncapi": "Print the AsyncAPI 3 document",
     "steps": "List steps and streams",
     "traces": "List the last traces",
     "trace": "Print one whole trace as JSON",
