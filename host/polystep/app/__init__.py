@@ -3,6 +3,7 @@
 from polystep.app.checking import Checked, check_project
 from polystep.app.console import Console
 from polystep.app.declarations import generate_types
+from polystep.app.documents import describe_asyncapi, describe_openapi
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host, HostOptions
 from polystep.app.loading import load_flow
@@ -20,6 +21,8 @@ __all__ = [
     "RunningHost",
     "Settings",
     "check_project",
+    "describe_asyncapi",
+    "describe_openapi",
     "first_declarations",
     "generate_types",
     "load_flow",

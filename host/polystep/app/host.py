@@ -15,6 +15,7 @@ from polystep.app.admin import ProjectAdmin
 from polystep.app.calls import Calls
 from polystep.app.console import Console
 from polystep.app.declarations import DeclarationWriter
+from polystep.app.documents import ProjectDocuments
 from polystep.app.execution import Execution
 from polystep.app.folder import ProjectFolder
 from polystep.app.kinds import kinds_of
@@ -169,7 +170,8 @@ class Host:
         await recorder.start()
         self._on_stop("trace recorder", recorder.stop)
         await self._interrupt_lost_runs(queue, traces, clock)
-        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock)
+        documents = ProjectDocuments(options.project, project)
+        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock, documents)
         port = server.bind()
         self._on_stop("port", lambda: server.stop(0))
         shown = "localhost" if options.host == "127.0.0.1" else options.host
@@ -225,6 +227,7 @@ class Host:
             allowed_origins=http.allowed_origins,
             require_token_for_reads=not is_loopback(options.host),
             body_bytes_max=http.body_bytes_max,
+            docs=http.docs,
         )
 
     def _announce(self, port: int) -> None:

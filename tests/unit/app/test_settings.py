@@ -28,6 +28,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         body_bytes_max = 5
         allowed_hosts = ["a.example"]
         allowed_origins = ["https://b.example"]
+        docs = false
         [storage]
         durability = "process"
         [runners.node]
@@ -52,6 +53,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "body_bytes_max": 5,
             "allowed_hosts": ("a.example",),
             "allowed_origins": ("https://b.example",),
+            "docs": False,
         },
         "storage": {"durability": "process"},
         "runners": {

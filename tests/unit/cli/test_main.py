@@ -20,6 +20,8 @@ VERBS = {
     "check": "Load a project without serving it, and report what is wrong",
     "create": "",
     "generate-types": "Write types.d.ts and polystep_types.py",
+    "openapi": "Print the OpenAPI 3.1 document",
+    "asyncapi": "Print the AsyncAPI 3 document",
     "steps": "List steps and streams",
     "traces": "List the last traces",
     "trace": "Print one whole trace as JSON",
