@@ -68,6 +68,10 @@ async def stopped_cleanly(host: Running) -> None:
     # The end of the output comes when the last process that has it has ended.
     await host.ended()
     assert inside(host.project) == []
+    # What `dev` wrote is what tsc needs, and `npm run check` finds nothing to add.
+    assert await done("npm", "run", "--silent", "check", folder=host.project) == (
+        "types.d.ts up to date\npolystep_types.py up to date\n"
+    )
     assert any("Stopped." in line for line in host.lines)
     assert not (host.project / ".polystep" / "host.json").exists()
 

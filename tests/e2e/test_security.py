@@ -36,7 +36,7 @@ async def hosts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
         "steps/notes.stream.ts": NOTES,
     }
     start_files = {
-        "polystep.toml": f'[http]\nallowed_origins = ["{FRIEND}"]\nallowed_hosts = ["api.example.com"]\n',
+        "polystep.toml": f'[http]\nallowed_origins = ["{FRIEND}"]\nallowed_hosts = ["api.example.com"]\ndocs = false\n',
         "steps/hello.step.ts": HELLO,
         "steps/tick.step.js": TICK_STEP,
         "steps/notes.stream.ts": NOTES,
@@ -100,6 +100,19 @@ async def test_a_foreign_host_name_is_refused_everywhere(hosts: dict[str, Runnin
     assert twice.split(" ", 2)[1] == "400"
     absolute = await raw(host, "GET http://evil.example/hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     assert absolute.split(" ", 2)[1] == "403"
+
+
+async def test_documents_are_served_under_the_same_rules_and_not_where_they_are_turned_off(
+    dev: Running, start: Running
+) -> None:
+    for path in ("/openapi.json", "/asyncapi.json", "/docs"):
+        async with aiohttp.ClientSession() as stranger:
+            async with stranger.get(f"{dev.url}{path}") as answer:
+                assert answer.status == 200
+            async with stranger.get(f"{dev.url}{path}", headers={"Host": "evil.example"}) as answer:
+                assert answer.status == 403
+            async with stranger.get(f"{start.url}{path}") as answer:
+                assert answer.status == 404
 
 
 async def test_start_answers_to_the_host_names_of_its_config(dev: Running, start: Running) -> None:

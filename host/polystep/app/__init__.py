@@ -2,11 +2,14 @@
 
 from polystep.app.checking import Checked, check_project
 from polystep.app.console import Console
+from polystep.app.declarations import generate_types
+from polystep.app.documents import describe_asyncapi, describe_openapi
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host, HostOptions
 from polystep.app.loading import load_flow
 from polystep.app.settings import Settings, read_settings
 from polystep.app.shipped import SHIPPED, shipped_command
+from polystep.codegen import first_declarations
 
 __all__ = [
     "SHIPPED",
@@ -18,6 +21,10 @@ __all__ = [
     "RunningHost",
     "Settings",
     "check_project",
+    "describe_asyncapi",
+    "describe_openapi",
+    "first_declarations",
+    "generate_types",
     "load_flow",
     "read_settings",
     "shipped_command",

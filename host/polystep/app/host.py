@@ -14,6 +14,8 @@ from dotenv import dotenv_values
 from polystep.app.admin import ProjectAdmin
 from polystep.app.calls import Calls
 from polystep.app.console import Console
+from polystep.app.declarations import DeclarationWriter
+from polystep.app.documents import ProjectDocuments
 from polystep.app.execution import Execution
 from polystep.app.folder import ProjectFolder
 from polystep.app.kinds import kinds_of
@@ -136,8 +138,18 @@ class Host:
         )
         bus = Bus(queue, clock, execution, execution, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
+        types = DeclarationWriter(options.project, settings.runners, self._console)
         project = LiveProject(
-            options.project, pools, queue, bus, streams, timetable, self._console, clock, settings.cron.timezone
+            options.project,
+            pools,
+            queue,
+            bus,
+            streams,
+            timetable,
+            self._console,
+            clock,
+            settings.cron.timezone,
+            types.update,
         )
         calls = Calls(
             runs,
@@ -159,7 +171,8 @@ class Host:
         await recorder.start()
         self._on_stop("trace recorder", recorder.stop)
         await self._interrupt_lost_runs(queue, traces, clock)
-        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock)
+        documents = ProjectDocuments(options.project, project)
+        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock, documents)
         port = server.bind()
         self._on_stop("port", lambda: server.stop(0))
         shown = "localhost" if options.host == "127.0.0.1" else options.host
@@ -168,6 +181,9 @@ class Host:
         for pool in pools.values():
             self._on_stop(f"{pool.kind.name} runners", pool.stop)
         await server.start()
+        if options.dev:
+            await types.start()
+            self._on_stop("types", types.stop)
         await project.load()
         await bus.start()
         # Requests and deliveries share one grace period: both end while the runners still work.
@@ -214,6 +230,7 @@ class Host:
             body_bytes_max=http.body_bytes_max,
             upload_bytes_max=http.upload_bytes_max,
             uploads=self._folder.uploads,
+            docs=http.docs,
         )
 
     def _announce(self, port: int) -> None:

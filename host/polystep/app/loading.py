@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from dotenv import dotenv_values
 
 from polystep.app.kinds import kinds_of
 from polystep.app.settings import Settings
+from polystep.app.standin import stand_in_variables, stand_in_wanted
 from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject
 from polystep.discovery import build_flow, compile_validators, find_sources
 from polystep.runners import RunnerCalls, RunnerPool, child_environment
+
+_NO_MODEL: Final = "http://127.0.0.1:9/"
+"""Where nothing answers: a file that asks a model while it loads is told so at once."""
 
 
 async def load_flow(
@@ -30,7 +35,11 @@ async def load_flow(
         shell: The environment that the runners inherit, beside the project's `.env`.
         progress: Told what takes long, and what step files print or log while they load.
     """
-    environment = child_environment(shell, dotenv_values(project / ".env"), {})
+    dotenv = dotenv_values(project / ".env")
+    environment = child_environment(shell, dotenv, {})
+    if stand_in_wanted(environment, allowed=True):
+        # Many steps make their client while they load, and clients want a key even when nothing is asked of them.
+        environment = child_environment(shell, dotenv, stand_in_variables(_NO_MODEL))
 
     def logged(params: JSONObject) -> None:
         progress(str(params.get("message", "")))

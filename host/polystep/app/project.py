@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from polystep.app.console import Console
@@ -32,6 +32,7 @@ class LiveProject:
         console: Console,
         clock: Clock,
         default_timezone: str | None,
+        on_load: Callable[[Flow], None] = lambda _: None,
     ) -> None:
         self._root = root
         self._pools = pools
@@ -42,6 +43,7 @@ class LiveProject:
         self._console = console
         self._clock = clock
         self._default_timezone = default_timezone
+        self._on_load = on_load
         self._results: dict[str, Staged] = {}
         self._subscriptions: list[tuple[str, str, str]] = []
         self._loading = asyncio.Lock()
@@ -139,6 +141,7 @@ class LiveProject:
             await self._queue.save_subscriptions(rows)
             self._subscriptions = rows
         self._report(before, changed)
+        self._on_load(flow)
 
     def _kept(self) -> list[tuple[str, str]]:
         """Subscriptions of files that fail to load at the moment: their events wait for the file to be mended."""

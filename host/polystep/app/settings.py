@@ -42,6 +42,8 @@ class HttpSection(_Section):
     """Host names, besides the machine's own, that requests may be addressed to."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the steps and join streams, such as `https://app.example.com`."""
+    docs: bool = True
+    """Serve `/openapi.json`, `/asyncapi.json` and `/docs`."""
 
 
 class StorageSection(_Section):

@@ -14,6 +14,7 @@ from typing import Final
 
 from watchfiles import Change, awatch
 
+from polystep.codegen import GENERATED_FILES
 from polystep.runners import RunnerKind
 
 DEBOUNCE_MS: Final = 50
@@ -30,7 +31,8 @@ def runners_concerned(path: Path, kinds: Iterable[RunnerKind]) -> frozenset[str]
     """Which runners may have loaded this file, or depend on it otherwise; it is given relative to the project."""
     if path.name == ".env":
         return frozenset(kind.name for kind in kinds)
-    if path.name.startswith(".") or path.name.endswith("~"):
+    if path.name.startswith(".") or path.name.endswith(("~", ".d.ts")) or path.as_posix() in GENERATED_FILES:
+        # What the host writes after a reload must not cause the next one.
         return frozenset()
     return frozenset(kind.name for kind in kinds if kind.concerns(path))
 

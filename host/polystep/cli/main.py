@@ -11,9 +11,11 @@ from polystep import __version__
 from polystep.app import HostOptions, read_settings
 from polystep.cli.check import check
 from polystep.cli.create import create
+from polystep.cli.describe import register as register_describe
 from polystep.cli.inspect import register as register_inspect
 from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
+from polystep.cli.types import generate_types_command
 from polystep.contracts.errors import PolystepError
 
 app = typer.Typer(
@@ -80,6 +82,8 @@ def start(
 
 app.command()(create)
 app.command()(check)
+app.command("generate-types")(generate_types_command)
+register_describe(app)
 register_inspect(app)
 app.add_typer(protocol, name="protocol")
 

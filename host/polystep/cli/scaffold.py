@@ -13,6 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from polystep.app import first_declarations
+
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _NAME_CHARS_MAX: Final = 214  # npm's limit
 _NAME_IF_EMPTY: Final = "polystep-app"
@@ -71,6 +73,8 @@ def project_files(template: Template, name: str, command: Path | None) -> dict[s
     intro = (_TEMPLATES / "shared" / "README.md").read_text("utf-8").replace("{name}", name)
     files["README.md"] = intro.encode() + files["README.md"]
     files["package.json"] = _package_json(template, name)
+    # Steps can be loaded and 'motia' is known from the beginning; the first load fills in what the steps declare.
+    files |= {path: text.encode() for path, text in first_declarations().items()}
     if command is not None:
         files[".polystep/command"] = f"{command}\n".encode()
     return dict(sorted(files.items()))
@@ -194,7 +198,7 @@ def _package_json(template: Template, name: str) -> bytes:
         "private": True,
         "type": "module",
         "engines": {"node": ">=20"},
-        "scripts": {"dev": "polystep dev", "start": "polystep start", "check": "tsc"},
+        "scripts": {"dev": "polystep dev", "start": "polystep start", "check": "polystep generate-types && tsc"},
         "dependencies": dict(_PACKAGES[template]),
         "devDependencies": _DEV_PACKAGES,
     }

@@ -79,7 +79,7 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            _greet(console, host.url, options, time.monotonic() - began_s)
+            _greet(console, host.url, options, settings, time.monotonic() - began_s)
             await waiting
             console.info(f"Stopping: running handlers get {STOP_GRACE_S:g} s. Ctrl-C again ends at once.")
         else:
@@ -93,10 +93,12 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
     console.info("Stopped. Work that was not finished goes on at the next start.")
 
 
-def _greet(console: Console, url: str, options: HostOptions, took_s: float) -> None:
+def _greet(console: Console, url: str, options: HostOptions, settings: Settings, took_s: float) -> None:
     console.line()
     console.line(f"  polystep {__version__}  ready in {took_s:.1f} s")
     console.line(f"  ➜ Steps      {url}/")
+    if settings.http.docs:
+        console.line(f"  ➜ API docs   {url}/docs")
     console.line(f"  ➜ Workbench  {url}/__polystep/  (status page)")
     if options.dev:
         console.line("  ➜ Watching for changes. Ctrl-C stops.")

@@ -336,6 +336,18 @@ class ProjectView(Protocol):
         ...
 
 
+class Documents(Protocol):
+    """The live project described to other tools, as it is at the moment of the call."""
+
+    def openapi(self) -> JSONObject:
+        """Its routes, as an OpenAPI 3.1 document."""
+        ...
+
+    def asyncapi(self) -> JSONObject:
+        """Its topics and streams, as an AsyncAPI 3 document."""
+        ...
+
+
 class StreamSubscriber(Protocol):
     """One WebSocket client's side of the streams room."""
 

@@ -116,7 +116,7 @@ class StepSpec:
     queue: QueuePolicy = QueuePolicy()
     timeout_s: float = RUN_TIMEOUT_S
     warnings: tuple[str, ...] = ()
-    contracts: frozenset[str] = frozenset()
+    contracts: tuple[str, ...] = ()
     """As in `LoadedFile`."""
 
     @property
@@ -149,7 +149,7 @@ class LoadedFile:
     config: JSONObject
     has_handler: bool
     warnings: tuple[str, ...] = ()
-    contracts: frozenset[str] = frozenset()
+    contracts: tuple[str, ...] = ()
     """Members of the config by which its runner itself checks what goes into the handler (PS-7.11)."""
 
 

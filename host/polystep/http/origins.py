@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urlsplit
 
+from multidict import CIMultiDict
+
 from polystep.http.settings import HttpSettings
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\]+)(?::\d{1,5})?")
@@ -94,6 +96,15 @@ def cors_headers(origin: str) -> dict[str, str]:
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": "X-Trace-Id",
     }
+
+
+def allow_reading(headers: CIMultiDict[str], origins: Origins, origin: str | None) -> None:
+    """Let the page that asked read an answer, where its origin is allowed; what a handler set itself stays."""
+    if origin is None or not origins.allows(origin):
+        return
+    for name, value in cors_headers(origin).items():
+        headers.setdefault(name, value)
+    headers.add("Vary", "Origin")
 
 
 def preflight_headers(methods: Iterable[str], requested_headers: str) -> dict[str, str]:

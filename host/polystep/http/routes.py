@@ -11,15 +11,15 @@ import logging
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
+from polystep.contracts.paths import read_path
 from polystep.contracts.steps import HttpTrigger, StepSpec
 from polystep.http.refusals import RequestRefused
 
 logger = logging.getLogger("polystep.http")
 
 _PLAIN_PARAM = re.compile(r":(\w+)(\?)?")
-_TOKEN = re.compile(r":(\w+)(?:\(((?:\\.|[^\\()])+)\))?|\*|[^:*]+|:")
 _ODD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -78,7 +78,7 @@ class RouteTable:
         """Every route as `METHOD /path`, in the order they were registered."""
         for step in steps:
             if step.type == "api" and isinstance(step.trigger, HttpTrigger):
-                self._add(step, step.trigger.method.upper(), step.trigger.path)
+                self._add_reachable(step, step.trigger)
 
     def match(self, method: str, raw_path: str) -> Match | None:
         """The step for a request; HEAD falls back to GET.
@@ -108,13 +108,30 @@ class RouteTable:
         if len(segments) > 1 and segments[-1] == "":
             yield from self._root.find(segments[:-1], 0, ())
         yield from self._root.find(segments, 0, ())
+        # Spelled in one way, as the patterns are: a client may encode more or less than another.
+        spelled = "".join(f"/{_spell(segment)}" for segment in segments) if self._patterns else ""
         for pattern, claims in self._patterns:
-            found = pattern.fullmatch(raw_path)
+            found = pattern.fullmatch(spelled)
             if found is not None:
                 yield claims, tuple(decode_segment(value or "") for value in found.groups())
 
+    def _add_reachable(self, step: StepSpec, trigger: HttpTrigger) -> None:
+        """Add a step whose path can be read; another one is named, and never in the way of its neighbours."""
+        try:
+            for segment in trigger.path.split("/"):
+                decode_segment(segment)
+            self._add(step, trigger.method.upper(), trigger.path)
+            self.shown.append(f"{trigger.method.upper()} {trigger.path}")
+        except (re.error, RequestRefused) as broken:
+            reason = str(broken.body["hint"]) if isinstance(broken, RequestRefused) else str(broken)
+            logger.error(  # noqa: TRY400  # the place to fix is the step's path, not a stack of ours
+                "Step %s is not reachable: its path %r cannot be read (%s). Use segments such as :id or *.",
+                step.name,
+                trigger.path,
+                reason.rstrip("."),
+            )
+
     def _add(self, step: StepSpec, method: str, path: str) -> None:
-        self.shown.append(f"{method} {path}")
         segments = path.strip("/").split("/")
         if all(":" not in part and "*" not in part for part in segments):
             self._exact.setdefault(path, _Claims()).add(method, step, ())
@@ -142,16 +159,7 @@ class RouteTable:
         node.here.add(method, step, tuple(names))
 
     def _add_pattern(self, step: StepSpec, method: str, path: str) -> None:
-        try:
-            pattern, names = _compile(path)
-        except re.error as broken:
-            logger.error(  # noqa: TRY400  # the place to fix is the step's path, not a stack of ours
-                "Step %s is not reachable: its path %r cannot be read (%s). Use segments such as :id or *.",
-                step.name,
-                path,
-                broken,
-            )
-            return
+        pattern, names = _compile(path)
         claims = _Claims()
         claims.add(method, step, names)
         self._patterns.append((pattern, claims))
@@ -183,21 +191,20 @@ def _is_odd(part: str, *, last: bool) -> bool:
     return (":" in part or "*" in part) and _PLAIN_PARAM.fullmatch(part) is None
 
 
+def _spell(segment: str) -> str:
+    """Percent-encode a decoded segment, and no more of it than must be."""
+    return quote(segment, safe="!$&'()*+,;=:@")
+
+
 def _compile(path: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
-    names: list[str] = []
-    stars, out = 0, ""
-    for part in path.strip("/").split("/"):
-        optional = part.endswith("?") and ":" in part
+    names, out = list[str](), ""
+    for segment in read_path(path):
         body = ""
-        for token in _TOKEN.finditer(part[:-1] if optional else part):
-            if token[1]:
-                names.append(token[1])
-                body += f"({token[2] or '[^/]+?'})"
-            elif token[0] == "*":
-                names.append(str(stars))
-                stars += 1
-                body += "(.*)"
-            else:
-                body += re.escape(token[0])
-        out += f"(?:/{body})?" if optional else f"/{body}"
+        for part in segment.parts:
+            if isinstance(part, str):
+                body += re.escape(_spell(unquote(part)))
+                continue
+            names.append(part.name)
+            body += "(.*)" if part.wildcard else f"({part.pattern or '[^/]+?'})"
+        out += f"(?:/{body})?" if segment.optional else f"/{body}"
     return re.compile(out + "/?"), tuple(names)

@@ -8,10 +8,11 @@ import socket
 from aiohttp import web
 
 from polystep.contracts.limits import STOP_GRACE_S
-from polystep.contracts.ports import Admin, Clock, ProjectView, StepCaller, StreamHub
+from polystep.contracts.ports import Admin, Clock, Documents, ProjectView, StepCaller, StreamHub
 from polystep.http.admin_gate import COOKIE, AdminGate
 from polystep.http.admin_routes import AdminRoutes
 from polystep.http.connections import ConnectionServer
+from polystep.http.document_routes import DocumentRoutes
 from polystep.http.listening import listen
 from polystep.http.origins import HostNames
 from polystep.http.refusals import RequestRefused, json_answer, refusal_answer
@@ -36,6 +37,7 @@ class HttpServer:
         streams: StreamHub,
         admin: Admin,
         clock: Clock,
+        documents: Documents,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -45,6 +47,7 @@ class HttpServer:
         self._sockets = Sockets(settings, streams)
         self._admin = AdminRoutes(project, admin)
         self._files = StaticFiles(PAGE_ROOT)
+        self._documents = DocumentRoutes(settings, project, documents)
         self._listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._connections: ConnectionServer | None = None
@@ -131,6 +134,8 @@ class HttpServer:
             return await self._sockets.serve(request)
         if path == "/" and request.method in ("GET", "HEAD") and not self._steps.claims("GET", "/"):
             return await self._answer_root(request)
+        if self._documents.knows(request.method, path) and not self._steps.claims(request.method, path):
+            return await self._documents.answer(request, path)
         return await self._steps.answer(request, path, query)
 
     def _target(self, request: web.BaseRequest) -> tuple[str, str]:

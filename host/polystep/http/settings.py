@@ -46,6 +46,8 @@ class HttpSettings:
     headers_max: int = 128
     """Header fields of one request; browsers send about 20."""
     runs_max: int = HTTP_RUNS_MAX
+    docs: bool = True
+    """Serve `/openapi.json`, `/asyncapi.json` and `/docs` where no step claims them."""
     body_timeout_s: float = 30.0
     """From the headers to the last byte of the body; a client that dribbles is answered 408."""
     keepalive_timeout_s: float = 75.0

@@ -18,7 +18,7 @@ from polystep.contracts.values import JSONObject
 from polystep.http.answers import StepAnswerInvalid, step_answer
 from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
 from polystep.http.contract import contract_refused, read_request, request_refused
-from polystep.http.origins import Origins, cors_headers, preflight_headers
+from polystep.http.origins import Origins, allow_reading, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
 from polystep.http.settings import HttpSettings
@@ -88,10 +88,7 @@ class StepRoutes:
 
     def _finish_head(self, answer: web.StreamResponse, origin: str | None, trace_id: str) -> None:
         answer.headers["X-Trace-Id"] = trace_id
-        if origin is not None and self._origins.allows(origin):
-            for name, value in cors_headers(origin).items():
-                answer.headers.setdefault(name, value)
-            answer.headers.add("Vary", "Origin")
+        allow_reading(answer.headers, self._origins, origin)
 
     async def _dispatch(
         self, request: web.BaseRequest, path: str, query: str, trace_id: str, streamed: StreamedAnswer

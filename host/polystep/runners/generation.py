@@ -226,7 +226,7 @@ async def _load(process: RunnerProcess, source: SourceFile) -> JSONObject:
 def _loaded(source: SourceFile, answer: JSONObject) -> LoadedFile:
     config = answer["config"]
     assert isinstance(config, dict)
-    contracts = frozenset(_texts(answer.get("contracts")))
+    contracts = _texts(answer.get("contracts"))
     return LoadedFile(source, config, bool(answer.get("handler")), _texts(answer.get("warnings")), contracts)
 
 

@@ -29,6 +29,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         upload_bytes_max = 7
         allowed_hosts = ["a.example"]
         allowed_origins = ["https://b.example"]
+        docs = false
         [storage]
         durability = "process"
         [runners.node]
@@ -54,6 +55,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "upload_bytes_max": 7,
             "allowed_hosts": ("a.example",),
             "allowed_origins": ("https://b.example",),
+            "docs": False,
         },
         "storage": {"durability": "process"},
         "runners": {

@@ -232,3 +232,11 @@ async def test_stop_comes_twice_or_without_start(root: Path) -> None:
 def test_hidden_files_concern_nobody(root: Path) -> None:
     kinds = kinds_of(RUNNERS, root)
     assert [runners_concerned(Path(name), kinds) for name in (".eslintrc.json", "a.ts~", "a.css")] == [frozenset()] * 3
+
+
+def test_what_the_host_generates_concerns_nobody(root: Path) -> None:
+    kinds = kinds_of(RUNNERS, root)
+    for name in ("types.d.ts", "polystep_types.py", "lib/types.d.ts", "lib/globals.d.ts"):
+        assert runners_concerned(Path(name), kinds) == frozenset(), name
+    # Below the root it is a file like any other.
+    assert runners_concerned(Path("lib/polystep_types.py"), kinds) == {"python"}

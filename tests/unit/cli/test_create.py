@@ -25,10 +25,11 @@ SHARED = [
     "README.md",
     "launcher/package.json",
     "launcher/polystep.mjs",
-    "motia.d.ts",
     "package.json",
+    "polystep_types.py",
     "requirements.txt",
     "tsconfig.json",
+    "types.d.ts",
 ]
 
 
@@ -71,7 +72,11 @@ def test_a_project_has_the_files_of_its_template(
     assert tree(target) == sorted([*SHARED, *(f"steps/{step}" for step in steps)])
     package = json.loads((target / "package.json").read_text())
     assert (package["name"], package["type"], sorted(package["dependencies"])) == ("shop", "module", packages)
-    assert package["scripts"] == {"dev": "polystep dev", "start": "polystep start", "check": "tsc"}
+    assert package["scripts"] == {
+        "dev": "polystep dev",
+        "start": "polystep start",
+        "check": "polystep generate-types && tsc",
+    }
     assert package["devDependencies"]["polystep-launcher"] == "file:launcher"
     assert (target / "README.md").read_text().startswith("# shop\n\nA backend made of step files")
     assert (target / ".polystep" / "command").read_text() == f"{COMMAND}\n"
@@ -146,7 +151,7 @@ def test_another_folder_must_be_empty(place: Path) -> None:
     with pytest.raises(CreateRefused) as caught:
         create_project("shop", Template.EMPTY, None)
     assert str(caught.value) == (
-        f"{place}/shop already holds .env.example, .gitignore, README.md, launcher, motia.d.ts, …. "
+        f"{place}/shop already holds .env.example, .gitignore, README.md, launcher, package.json, …. "
         "Choose another name, or empty the folder first."
     )
 
@@ -264,8 +269,8 @@ def test_npm_installs_a_created_project_and_its_steps_pass_the_type_check(place:
     npm = shutil.which("npm")
     assert npm is not None, "npm is missing; install Node 20 or newer"
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "POLYSTEP_COMMAND": str(command)}
+    def run(*arguments: str, polystep: Path = command) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "POLYSTEP_COMMAND": str(polystep)}
         return subprocess.run(
             [*arguments], cwd=target, env=environment, capture_output=True, text=True, timeout=100, check=False
         )
@@ -276,5 +281,5 @@ def test_npm_installs_a_created_project_and_its_steps_pass_the_type_check(place:
     assert (direct.returncode, direct.stdout) == (7, "called with: dev --port 3001\n")
     through_npm = run(npm, "run", "--silent", "dev", "--", "--port", "3002")
     assert (through_npm.returncode, through_npm.stdout) == (7, "called with: dev --port 3002\n")
-    checked = run(npm, "run", "--silent", "check")
-    assert (checked.returncode, checked.stdout) == (0, "")
+    checked = run(npm, "run", "--silent", "check", polystep=Path(sys.executable).with_name("polystep"))
+    assert (checked.returncode, checked.stdout) == (0, "types.d.ts written\npolystep_types.py written\n")

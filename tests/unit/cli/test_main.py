@@ -19,6 +19,9 @@ VERBS = {
     "start": "Run a project for production",
     "check": "Load a project without serving it, and report what is wrong",
     "create": "",
+    "generate-types": "Write types.d.ts and polystep_types.py",
+    "openapi": "Print the OpenAPI 3.1 document",
+    "asyncapi": "Print the AsyncAPI 3 document",
     "steps": "List steps and streams",
     "traces": "List the last traces",
     "trace": "Print one whole trace as JSON",
@@ -177,3 +180,20 @@ def test_an_answer_that_is_no_json_is_no_traceback(tmp_path: Path, server: type[
     server.body = b"hello"
     result = polystep("steps", "--project", str(tmp_path))
     assert (result.exit_code, "does not answer" in result.stderr, type(result.exception)) == (1, True, SystemExit)
+
+
+def test_generate_types_says_what_it_cannot_do(tmp_path: Path) -> None:
+    gone = polystep("generate-types", "--project", str(tmp_path / "gone"))
+    assert (gone.exit_code, gone.stdout) == (1, "")
+    assert gone.stderr == f"✖ {tmp_path}/gone is not a folder. Name the project with --project.\n"
+    (tmp_path / "polystep.toml").write_text("[nonsense]\n")
+    wrong = polystep("generate-types", "--project", str(tmp_path))
+    assert wrong.exit_code == 1
+    assert "nonsense" in wrong.stderr
+    (tmp_path / "polystep.toml").unlink()
+    empty = polystep("generate-types", "--project", str(tmp_path), "--check")
+    assert (empty.exit_code, empty.stdout) == (
+        0,
+        f"No steps were found in {tmp_path}, so there are no types to write.\n",
+    )
+    assert list(tmp_path.iterdir()) == []

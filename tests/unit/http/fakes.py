@@ -203,6 +203,21 @@ class FakeAdmin:
         return {"step": step, "traceId": "t"} if step == "Daily" else None
 
 
+class FakeDocuments:
+    """Names the steps, and counts how often it was asked."""
+
+    def __init__(self, project: FakeProject) -> None:
+        self._project = project
+        self.made = 0
+
+    def openapi(self) -> JSONObject:
+        self.made += 1
+        return {"openapi": [*self._project.flow.steps]}
+
+    def asyncapi(self) -> JSONObject:
+        return {"asyncapi": "3.0.0"}
+
+
 @dataclass
 class House:
     """A running server, its fakes, and a client."""
@@ -212,6 +227,7 @@ class House:
     steps: FakeSteps
     hub: FakeHub
     admin: FakeAdmin
+    documents: FakeDocuments
     client: aiohttp.ClientSession
     port: int
 
@@ -238,11 +254,12 @@ async def running(
     """Start a server with fakes; stops it at the end."""
     project, caller, hub, admin = FakeProject(*steps), FakeSteps(), FakeHub(), FakeAdmin()
     used = settings or HttpSettings(port=0, token=TOKEN)
-    server = HttpServer(used, project, caller, hub, admin, clock or SystemClock())
+    documents = FakeDocuments(project)
+    server = HttpServer(used, project, caller, hub, admin, clock or SystemClock(), documents)
     port = server.bind()
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=False) as client:
-            yield House(server, project, caller, hub, admin, client, port)
+            yield House(server, project, caller, hub, admin, documents, client, port)
     finally:
         await server.stop(0.1)

@@ -94,3 +94,21 @@ def test_the_root_belongs_to_its_step_or_to_a_wildcard() -> None:
     assert found(table("GET /"), "GET", "/") == ("GET /", {})
     assert found(table("GET /*"), "GET", "/") == ("GET /*", {"0": ""})
     assert found(table("GET /:id"), "GET", "/") is None
+
+
+def test_a_path_with_broken_encoding_is_named_and_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    routes = table("GET /100%", "GET /fine")
+    assert found(routes, "GET", "/fine") == ("GET /fine", {})
+    assert routes.shown == ["GET /fine"]
+    assert "GET /100% is not reachable" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/caf%C3%A9/v3", "/caf%c3%a9/v3", "/c%61f%C3%A9/v3"])
+def test_a_pattern_fits_however_the_client_encodes_its_literals(path: str) -> None:
+    for route in ("GET /café/v:major(\\d+)", "GET /caf%C3%A9/v:major(\\d+)"):
+        assert found(table(route), "GET", path) == (route, {"major": "3"})
+
+
+def test_an_encoded_slash_never_separates_in_a_pattern_either() -> None:
+    assert found(table("GET /:from-:to"), "GET", "/a%2Fb-c%20d") == ("GET /:from-:to", {"from": "a/b", "to": "c d"})
+    assert found(table("GET /:from-:to"), "GET", "/a/b-c") is None

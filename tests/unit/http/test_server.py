@@ -12,13 +12,15 @@ from polystep.contracts.clock import SystemClock
 from polystep.contracts.values import JSONObject
 from polystep.http import AddressUnavailable, HttpServer, HttpSettings
 from polystep.testing import FakeClock
-from tests.unit.http.fakes import FakeAdmin, FakeHub, FakeProject, FakeSteps, api_step, running
+from tests.unit.http.fakes import FakeAdmin, FakeDocuments, FakeHub, FakeProject, FakeSteps, api_step, running
 
 GET = api_step("Show", "GET", "/x")
 
 
 def server_on(settings: HttpSettings) -> HttpServer:
-    return HttpServer(settings, FakeProject(), FakeSteps(), FakeHub(), FakeAdmin(), SystemClock())
+    return HttpServer(
+        settings, FakeProject(), FakeSteps(), FakeHub(), FakeAdmin(), SystemClock(), FakeDocuments(FakeProject())
+    )
 
 
 async def test_a_port_in_use_is_an_error_that_names_the_option() -> None:
@@ -97,7 +99,9 @@ async def test_a_running_request_is_finished_within_the_grace_and_new_ones_are_r
 async def test_a_handler_that_outlasts_the_grace_is_ended() -> None:
     clock = FakeClock()
     steps = FakeSteps()
-    server = HttpServer(HttpSettings(port=0), FakeProject(GET), steps, FakeHub(), FakeAdmin(), clock)
+    server = HttpServer(
+        HttpSettings(port=0), FakeProject(GET), steps, FakeHub(), FakeAdmin(), clock, FakeDocuments(FakeProject())
+    )
     entered, ended = asyncio.Event(), asyncio.Event()
 
     async def endless(_: JSONObject) -> object:

@@ -1,7 +1,8 @@
 """Writes a greeting for everyone who said hello."""
 
 from datetime import UTC, datetime
-from typing import Any
+
+from polystep_types import GreetContext, HelloSaid
 
 config = {
     "type": "event",
@@ -18,7 +19,7 @@ config = {
 }
 
 
-async def handler(event: dict[str, Any], context: Any) -> None:
+async def handler(event: HelloSaid, context: GreetContext) -> None:
     """Store the greeting under its id and say so in the log."""
     greeting = {"text": f"Good to see you, {event['name']}!", "at": datetime.now(UTC).isoformat()}
     await context.state.set("greetings", event["greetingId"], greeting)

@@ -16,7 +16,7 @@ export const config: ApiRouteConfig = {
 }
 
 export const handler: Handlers['Hello'] = async (request, { emit, logger, traceId }) => {
-  const { name = 'world' } = request.queryParams
+  const name = String(request.queryParams.name ?? 'world')
   logger.info('Someone said hello', { name })
 
   await emit({ topic: 'hello.said', data: { greetingId: traceId, name } })

@@ -1,0 +1,105 @@
+"""What a project declared last, also before this start: for files that do not load at the moment."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from polystep.app.kinds import kinds_of
+from polystep.app.settings import RunnersSection
+from polystep.codegen import PYTHON_FILE, declarations, first_declarations, with_kept, write
+from polystep.contracts.steps import (
+    CronTrigger,
+    Emit,
+    EventTrigger,
+    Flow,
+    HttpTrigger,
+    QueuePolicy,
+    SourceFile,
+    StepSpec,
+    StreamSpec,
+)
+from polystep.discovery import find_sources
+
+_TRIGGERS: Final[dict[str, type[HttpTrigger | EventTrigger | CronTrigger]]] = {
+    "api": HttpTrigger,
+    "event": EventTrigger,
+    "cron": CronTrigger,
+}
+
+
+class Declared:
+    """What is declared of a project: remembered across starts, for files that do not load at the moment."""
+
+    def __init__(self, project: Path) -> None:
+        self._project = project
+        self._memory = project / ".polystep" / "declared.json"
+        self._before: Flow | None = None
+
+    def texts(self, flow: Flow) -> dict[str, str]:
+        """The declarations of a flow by file name; files that fail keep what they declared last."""
+        return declarations(with_kept(flow, self.before()), self._project)
+
+    def remember(self, flow: Flow) -> None:
+        """This is declared from now on, in later starts too."""
+        before = self.before()
+        self._before = dataclasses.replace(with_kept(flow, before), failures=(), findings=())
+        if self._before != before:
+            # Without it the next start knows less of files that are broken then; nothing else is lost.
+            with contextlib.suppress(OSError, TypeError):
+                self._memory.parent.mkdir(exist_ok=True)
+                self._memory.write_bytes(orjson.dumps(self._before))
+
+    def before(self) -> Flow:
+        """What was declared last."""
+        if self._before is None:
+            try:
+                self._before = _flow(orjson.loads(self._memory.read_bytes()))
+            except (OSError, ValueError, TypeError, KeyError, AttributeError):  # none, or of another version
+                self._before = Flow()
+        return self._before
+
+    def prepare(self, runners: RunnersSection) -> tuple[str, ...]:
+        """Make sure that Python steps which import their types can be loaded at all, in a checkout without them.
+
+        Returns the names of what was written.
+
+        Raises:
+            PolystepError: The project's folder cannot be written.
+        """
+        patterns = [pattern for kind in kinds_of(runners, self._project) for pattern in kind.patterns]
+        if not any(source.language == "python" for source in find_sources(self._project, patterns)):
+            return ()
+        if (self._project / PYTHON_FILE).exists():
+            return ()
+        texts = {**first_declarations(), **declarations(self.before(), self._project)}
+        write({PYTHON_FILE: texts[PYTHON_FILE]}, self._project)
+        return (PYTHON_FILE,)
+
+
+def _flow(stored: Any) -> Flow:
+    """A flow as it was stored; raises whatever comes of one that was not stored by this version."""
+    return Flow(
+        {name: _step(step) for name, step in stored["steps"].items()},
+        {
+            name: StreamSpec(**{**_members(stream), "source": SourceFile(**stream["source"])})
+            for name, stream in stored["streams"].items()
+        },
+    )
+
+
+def _step(stored: dict[str, Any]) -> StepSpec:
+    known = _members(stored)
+    if stored["trigger"] is not None:
+        known["trigger"] = _TRIGGERS[stored["type"]](**_members(stored["trigger"]))
+    for name in ("emits", "virtual_emits"):
+        known[name] = tuple(Emit(**emit) for emit in stored[name])
+    return StepSpec(**{**known, "source": SourceFile(**stored["source"]), "queue": QueuePolicy(**stored["queue"])})
+
+
+def _members(stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}

@@ -1,0 +1,25 @@
+"""What stays declared while a file does not load: a half-edited step must not turn the whole project red."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TypeVar
+
+from polystep.contracts.steps import Flow, StepSpec, StreamSpec
+
+_Spec = TypeVar("_Spec", StepSpec, StreamSpec)
+
+
+def with_kept(flow: Flow, before: Flow) -> Flow:
+    """The flow, and of the files that fail what they were `before`, unless another file has their names by now."""
+    broken = {failure.source.path for failure in flow.failures}
+    if not broken:
+        return flow
+    return dataclasses.replace(
+        flow, steps=_kept(flow.steps, before.steps, broken), streams=_kept(flow.streams, before.streams, broken)
+    )
+
+
+def _kept(now: Mapping[str, _Spec], before: Mapping[str, _Spec], broken: set[str]) -> dict[str, _Spec]:
+    return {**{name: spec for name, spec in before.items() if spec.source.path in broken}, **now}

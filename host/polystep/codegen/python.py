@@ -1,0 +1,202 @@
+"""Forms as Python types: what has a shape becomes a TypedDict with a name, everything else is written in place."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final, TypeGuard
+
+from polystep.codegen.forms import (
+    Anything,
+    Both,
+    Choice,
+    Constant,
+    Form,
+    ListOf,
+    Nothing,
+    Object,
+    Places,
+    Property,
+    Reference,
+    Scalar,
+    both,
+    choice,
+)
+from polystep.codegen.schemas import Definitions
+
+_SCALARS: Final = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
+_TEXT: Final = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'")
+
+
+class PythonNames:
+    """Names of a module, each given once."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = {*taken, *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
+
+    def new(self, *parts: str) -> str:
+        """A class name made of these texts, with a number behind it where it is taken."""
+        wanted = "".join(_capitalized(part) for part in parts)
+        if not wanted or wanted[0].isdecimal() or not wanted.isidentifier():
+            wanted = f"T{wanted}" if f"T{wanted}".isidentifier() else "T"
+        name, count = wanted, 1
+        while name in self._taken:
+            count += 1
+            name = f"{wanted}{count}"
+        self._taken.add(name)
+        return name
+
+
+class PythonTypes:
+    """Prints forms; definitions go into `lines`, each behind what it is made of, as far as there is no circle."""
+
+    def __init__(self, definitions: Definitions, names: PythonNames) -> None:
+        self.lines: list[str] = []
+        self._definitions = definitions
+        self._names = names
+        self._objects: dict[Object, str] = {}
+        self._references: dict[str, str] = {}
+        self._written: set[str] = set()
+
+    def named(self, form: Form, *parts: str) -> str:
+        """Make a type known by a name of its own, made of `parts`; returns the name."""
+        form = self._known(form)
+        if is_shape(form) and form not in self._objects:
+            return self._typed_dict(form, parts)
+        return self._alias(form, self._names.new(*parts), parts)
+
+    def of(self, form: Form, parts: tuple[str, ...]) -> str:
+        """A type as an annotation. What has no name yet is called by `parts`."""
+        match self._known(form):
+            case (Anything() | Nothing() | Scalar() | Constant()) as plain:
+                return _plain(plain)
+            case ListOf(item):
+                return f"list[{self.of(item, (*parts, 'item'))}]"
+            case Places(items, _, rest):
+                # JSON has one kind of list: in Python it arrives as `list`.
+                return f"list[{self.of(choice([*items, rest]), (*parts, 'item'))}]"
+            case Object() as known:
+                return self._object(known, parts)
+            case Choice(options):
+                return self._union(options, parts)
+            case Both(halves):
+                return self._both(halves, parts)
+            case Reference(key):
+                return self._reference(key)
+
+    def _known(self, form: Form) -> Form:
+        """What a reference to something without a shape stands for."""
+        seen: set[str] = set()
+        while isinstance(form, Reference) and form.key not in seen:
+            seen.add(form.key)
+            found = self._definitions.resolve(form.key)
+            if not isinstance(found, Anything | Nothing | Scalar | Reference):
+                return form
+            form = found
+        return form
+
+    def _object(self, form: Object, parts: tuple[str, ...]) -> str:
+        if is_shape(form):
+            return self._objects.get(form) or self._typed_dict(form, parts)
+        rest = None if form.properties or isinstance(form.rest, Nothing) else form.rest
+        return "dict[str, Any]" if rest is None else f"dict[str, {self.of(rest, (*parts, 'value'))}]"
+
+    def _union(self, options: tuple[Form, ...], parts: tuple[str, ...]) -> str:
+        """Literals first and together, `None` last."""
+        literals = [each for each in options if isinstance(each, Constant) and each.type != "number"]
+        others = [each for each in options if each not in literals]
+        texts = [f"Literal[{', '.join(dict.fromkeys(repr(each.value) for each in literals))}]"] if literals else []
+        texts += [self.of(each, parts) for each in others]
+        if "None" in texts:
+            texts = [text for text in texts if text != "None"] + ["None"]
+        return " | ".join(dict.fromkeys(texts))
+
+    def _both(self, halves: tuple[Form, ...], parts: tuple[str, ...]) -> str:
+        """All definitions are read by now, so what could not be merged then can be now."""
+        merged = both(
+            (self._definitions.resolve(half.key) if isinstance(half, Reference) else half for half in halves),
+            self._definitions.resolve,
+        )
+        # What is still not one form has no name in Python: the first half says most.
+        return self.of(merged.parts[0] if isinstance(merged, Both) else merged, parts)
+
+    def _reference(self, key: str) -> str:
+        if key not in self._references:
+            form = self._definitions.resolve(key)
+            if isinstance(form, Object) and form in self._objects:
+                self._references[key] = self._objects[form]
+            else:
+                hint = self._definitions.names.get(key, "value")
+                name = self._references[key] = self._names.new(hint)
+                if is_shape(form):
+                    self._typed_dict(form, (hint,), name)
+                else:
+                    self._alias(form, name, (hint,))
+        return self._references[key]
+
+    def _alias(self, form: Form, name: str, parts: tuple[str, ...]) -> str:
+        text = self.of(form, parts)
+        words = set(_WORD.findall(_TEXT.sub("", text)))
+        # A name that is not there yet, because it is made of this one, can only be quoted.
+        ahead = words & ({*self._objects.values(), *self._references.values()} - self._written)
+        self.lines += [f"{name}: TypeAlias = {text!r}" if ahead else f"{name}: TypeAlias = {text}", ""]
+        self._written.add(name)
+        return name
+
+    def _typed_dict(self, form: Object, parts: tuple[str, ...], name: str = "") -> str:
+        name = self._objects[form] = name or self._names.new(*parts)
+        types = {each.name: self._member(each, parts) for each in form.properties}
+        used = {word for text in types.values() for word in _WORD.findall(_TEXT.sub("", text))}
+        if all(is_attribute(member) and member not in used for member in types):
+            self.lines += ["", f"class {name}(TypedDict):"]
+            for each in form.properties:
+                self.lines.append(f"    {each.name}: {types[each.name]}")
+                if each.description is not None:
+                    self.lines.append(f"    {_docstring(each.description)}")
+            self.lines += ["", ""]
+        else:
+            members = [f"    {member!r}: {text!r}," for member, text in types.items()]
+            self.lines += [f"{name} = TypedDict(", f"    {name!r},", "    {"]
+            self.lines += [f"    {member}" for member in members] + ["    },", ")", ""]
+        self._written.add(name)
+        return name
+
+    def _member(self, each: Property, parts: tuple[str, ...]) -> str:
+        text = self.of(each.form, (*parts, each.name))
+        return text if each.required else f"NotRequired[{text}]"
+
+
+def is_shape(form: Form) -> TypeGuard[Object]:
+    """Whether it can be a TypedDict: one cannot have a key that is empty."""
+    return isinstance(form, Object) and bool(form.properties) and all(each.name for each in form.properties)
+
+
+def _plain(form: Anything | Nothing | Scalar | Constant) -> str:
+    match form:
+        case Scalar(type_):
+            return _SCALARS[type_]
+        case Constant(value, type_):
+            return "float" if type_ == "number" else f"Literal[{value!r}]"
+        case _:
+            return "Any" if isinstance(form, Anything) else "Never"
+
+
+def is_attribute(name: str) -> bool:
+    """Whether a key can be written as a member of a class: names with two underscores would be changed."""
+    return _NAME.fullmatch(name) is not None and not keyword.iskeyword(name) and not name.startswith("__")
+
+
+def _docstring(text: str) -> str:
+    return repr(" ".join(text.split()))
+
+
+def _capitalized(text: str) -> str:
+    """`ticket.triaged` as `TicketTriaged`; letters of every language are kept."""
+    plain = unicodedata.normalize("NFKC", text)
+    words = re.split(r"[\W_]+", plain)
+    return "".join(word[:1].upper() + word[1:] for word in words)
