@@ -224,6 +224,10 @@ class ReferenceRunner:
 
     def _run(self, id: int, params: dict[str, Any]) -> None:
         run, told = _text(params, "run"), self._loaded.get(_text(params, "file"))
+        for member in ("step", "type", "trace_id"):
+            _text(params, member)
+        if type(params.get("attempt")) is not int:
+            raise WireError("invalid_params", "attempt must be an integer")
         if told is None or not told.get("handler"):
             raise WireError("invalid_params", "the file is not loaded or has no handler")
         if run in self._runs:
