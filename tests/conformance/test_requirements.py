@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from polystep_kit.cases import all_cases
+from polystep_kit.cases import LEVELS, all_cases
 from polystep_kit.host_cases import HOST_CASES
+from polystep_kit.manifest import ROLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = ROOT / "protocol"
@@ -64,3 +65,46 @@ def test_the_message_schemas_know_the_table() -> None:
     table = read(PROTOCOL / "schema" / "errors.json")
     numbered = {row["name"]: row["code"] for row in table}
     assert known == numbered
+
+
+README = (PROTOCOL / "README.md").read_text("utf-8")
+
+
+def rows(head: str) -> list[list[str]]:
+    """The cells of a table of the README."""
+    (table,) = re.findall(rf"^\| {re.escape(head)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|\n").split(" | ")] for row in table.splitlines()]
+
+
+def test_the_readme_has_every_file_from_its_level_on() -> None:
+    needed: dict[str, str] = {}
+    for case in sorted(all_cases(), key=lambda each: LEVELS.index(each.level)):
+        for role in case.roles & set(ROLES):
+            needed.setdefault(role, case.level)
+    assert {row[0].strip("`"): row[1] for row in rows("file")} == needed
+
+
+def test_the_readme_has_every_operation_from_its_level_on() -> None:
+    needed: dict[str, str] = {}
+    for case in sorted(all_cases(), key=lambda each: LEVELS.index(each.level)):
+        for name in re.findall(r"'do': '(\w+)'", str(case.steps)):
+            needed.setdefault(name, case.level)
+    told = {re.findall(r'do: "(\w+)"', row[0])[0]: re.split(r"[,;]", row[1])[0] for row in rows("operation")}
+    assert told == needed
+
+
+def test_the_readme_has_every_native_value() -> None:
+    told = {name for row in rows("native") for name in re.findall(r"`(\w+)`", row[0])}
+    assert told == {each["native"] for each in read(PROTOCOL / "vectors" / "natives.json")["vectors"]}
+
+
+def test_the_readme_has_every_group_of_checks_at_its_level() -> None:
+    told = {row[0]: set(re.findall(r"`(\w+)`", row[1])) for row in rows("level")}
+    groups = {level: {case.id.split(".")[0] for case in all_cases() if case.level == level} for level in LEVELS}
+    assert told == groups
+
+
+def test_the_way_plays_every_group_of_core() -> None:
+    way = README.split("## The way")[1].split("## Use it")[0]
+    played = set(re.findall(r"--only (\w+)", way))
+    assert played == {case.id.split(".")[0] for case in all_cases() if case.level == "core"} - {"schema"}

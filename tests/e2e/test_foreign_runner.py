@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -42,6 +44,17 @@ async def test_a_perl_step_handles_an_event_of_a_typescript_step_and_emits_on(tm
         assert (await host.api("state/orders"))["items"] == {"last": {"item": "väse", "count": 2}}
         await nothing_waits(host)
         assert (await host.api("dead-letters"))["deadLetters"] == []
+
+
+async def test_the_example_of_the_protocol_runs_as_it_is_shown(tmp_path: Path) -> None:
+    readme = (ROOT / "protocol" / "README.md").read_text("utf-8").split("## Use it in a project")[1]
+    shown = dict(re.findall(r"```(\w+)\n(.*?)```", readme, re.DOTALL)[:3])
+    project = perl_project(tmp_path, {"greet_step.pl": shown["perl"]})
+    (tmp_path / "polystep.toml").write_text(shown["toml"])
+    asked, expected = re.findall(r"^curl localhost:3000(\S+)\n# (.*)$", shown["sh"], re.MULTILINE)[0]
+    async with Running(project) as host:
+        assert await host.get(asked) == json.loads(expected)
+        assert not any("[WARNING]" in line and "greet" in line for line in host.lines)
 
 
 async def test_saving_a_step_a_helper_or_the_runner_itself_reloads_it(tmp_path: Path) -> None:

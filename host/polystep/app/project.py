@@ -118,8 +118,9 @@ class LiveProject:
                 pools[name].switch(result)
             await self._switch(flow, validators, changed)
             if not sources:
+                endings = ", ".join(f"*{pattern.suffix}" for pattern in patterns if pattern.kind == "step")
                 self._console.warning(
-                    f"No steps were found in {self._root}. Put files such as hello.step.ts or hello_step.py under "
+                    f"No steps were found in {self._root}. Put files that are called {endings} under "
                     f"{' or '.join(f'{folder}/' for folder in SOURCE_FOLDERS)}."
                 )
 
@@ -162,17 +163,22 @@ class LiveProject:
         """Print what came, changed, went, and what is wrong that was not shown yet."""
         old: dict[str, StepSpec | StreamSpec] = {**_by_key(before)}
         new: dict[str, StepSpec | StreamSpec] = {**_by_key(self._flow)}
+        # A file whose step has another name now was changed, and is still there.
+        kept = {spec.source.path for spec in old.values()} & {spec.source.path for spec in new.values()}
         for key, spec in new.items():
-            if key not in old:
+            if key not in old and spec.source.path not in kept:
                 self._console.step("CREATED", spec)
-            elif spec != old[key] or spec.source.path in changed:
+            elif spec != old.get(key) or spec.source.path in changed:
                 self._console.step("UPDATED", spec)
         for key, spec in old.items():
-            if key not in new:
+            if key not in new and spec.source.path not in kept:
                 self._console.step("REMOVED", spec)
+        told: dict[str, str] = {}
         for failure in self._flow.failures:
             if failure not in before.failures or failure.source.path in changed:
-                self._console.failure(failure.source, failure.message)
+                first = told.setdefault(failure.message, failure.source.path)
+                is_first = first == failure.source.path
+                self._console.failure(failure.source, failure.message if is_first else f"The same as {first}.")
         for finding in self._flow.findings:
             if finding not in self._told:
                 tell = self._console.error if finding.severity == "error" else self._console.warning

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -15,7 +17,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import BODY_BYTES_MAX, UPLOAD_BYTES_MAX
@@ -187,8 +189,29 @@ def read_settings(project: Path) -> Settings:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LoadFailed(f"{path}: {error}") from error
     except ValidationError as error:
-        problems = [
-            f"  {'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
-            for each in error.errors(include_url=False)
-        ]
+        problems = [f"  {_problem(each)}" for each in error.errors(include_url=False)]
         raise LoadFailed(f"{path} is not usable:\n" + "\n".join(problems)) from error
+
+
+def _problem(error: ErrorDetails) -> str:
+    """One wrong entry: its path, and what may be there."""
+    path = ".".join(str(part) for part in error["loc"])
+    match error["type"]:
+        case "extra_forbidden":
+            known = _members(error["loc"][:-1])
+            near = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
+            hint = f"Did you mean {near[0]}? " if near else ""
+            return f"{path}: there is no such setting. {hint}Here may be: {', '.join(known)}"
+        case "missing":
+            return f"{path} is missing"
+    return f"{path}: {error['msg']}"
+
+
+def _members(section: Sequence[int | str]) -> list[str]:
+    """What may stand in a section."""
+    model: type[BaseModel] = Settings
+    for name in section:
+        field = model.model_fields.get(str(name))
+        # What `[runners]` does not name is a runner of others.
+        model = ForeignSection if field is None else cast("type[BaseModel]", field.annotation)
+    return list(model.model_fields)

@@ -6,13 +6,14 @@ import asyncio
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from polystep.app import SHIPPED, shipped_command
 from polystep.contracts.errors import PolystepError
-from polystep_kit.main import main as run_kit
+from polystep_kit.steps import known_languages
+from polystep_kit.verdict import Wanted, perform
 
 protocol = typer.Typer(help="The protocol that runners speak: check one that you write, or one of ours.")
 
@@ -28,11 +29,22 @@ def check(
         list[str], typer.Argument(metavar="node|python|ruby|host | -- COMMAND...", help="What is checked.")
     ],
     level: Annotated[
-        str | None, typer.Option(help="core, context or isolation; by default what the runner is expected to reach.")
+        Literal["core", "context", "isolation"] | None,
+        typer.Option(help="The level to reach; by default what the runner is expected to."),
     ] = None,
-    only: Annotated[str, typer.Option(metavar="TEXT", help="Only checks whose id or clause begins like this.")] = "",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Only checks whose id begins like this, or of this clause or section (PS-3.1, PS-3); may be repeated.",
+        ),
+    ] = None,
     steps: Annotated[
-        Path | None, typer.Option(help="Folder of conformance steps (kit.json); by default by the runner's language.")
+        Path | None,
+        typer.Option(
+            help="Folder of conformance steps with kit.json. Without it, the kit's own are taken, by the language in "
+            f"hello: {', '.join(known_languages())}."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one object: passed, total, failures, …")] = False,
     patience: Annotated[float, typer.Option(min=0.1, help="Longest wait for anything, in seconds.")] = 10.0,
@@ -47,17 +59,31 @@ def check(
 
     polystep protocol check -- ruby my_runner.rb
     """
-    options = [*(["--level", level] if level else []), *(["--steps", str(steps)] if steps else [])]
-    options += ["--only", only, "--patience", str(patience), *(["--json"] if as_json else [])]
-    options += ["--fuzz", str(fuzz), "--seed", str(seed)] if fuzz else []
     with tempfile.TemporaryDirectory(prefix="polystep-kit-") as folder:
-        if len(target) == 1 and target[0] in SHIPPED:
-            try:
-                target = list(asyncio.run(shipped_command(target[0], Path(folder))))
-            except PolystepError as error:
-                typer.secho(f"✖ {error.message}", fg="red", err=True)
-                raise typer.Exit(2) from error
-        elif target == ["host"]:
-            options.append("--host")
-            target = [sys.executable, "-c", "from polystep.cli import main; main()"]
-        raise typer.Exit(run_kit([*options, "--", *target]))
+        status = perform(
+            Wanted(
+                command=_command(target, Path(folder)),
+                is_host=target == ["host"],
+                steps=steps,
+                level=level,
+                only=tuple(only or ()),
+                as_json=as_json,
+                patience_s=patience,
+                fuzz=fuzz,
+                seed=seed,
+            )
+        )
+    raise typer.Exit(status)
+
+
+def _command(target: list[str], folder: Path) -> list[str]:
+    """The command of what is checked: a shipped runner, this host, or one that was given."""
+    if target == ["host"]:
+        return [sys.executable, "-c", "from polystep.cli import main; main()"]
+    if len(target) != 1 or target[0] not in SHIPPED:
+        return target
+    try:
+        return list(asyncio.run(shipped_command(target[0], folder)))
+    except PolystepError as error:
+        typer.secho(f"✖ {error.message}", fg="red", err=True)
+        raise typer.Exit(2) from error

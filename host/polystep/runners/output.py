@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable
 from typing import Final
@@ -10,6 +11,19 @@ from typing import Final
 from polystep.contracts.limits import LOG_LINE_CHARS_MAX
 
 _LINE_BYTES_MAX: Final = LOG_LINE_CHARS_MAX
+_LENGTH_BYTES: Final = 4
+"""Of a frame: four letters are a length that no frame has."""
+_STRAY_BYTES_MAX: Final = 1000
+_SHOWN_BYTES: Final = 32
+
+
+def stray_text(data: bytes) -> str:
+    """Bytes that came where frames belong, as people read them: as the text that they begin with, or in hexadecimal."""
+    text = data[:_STRAY_BYTES_MAX].decode(errors="replace")
+    readable = "".join(itertools.takewhile(lambda each: each.isprintable() or each in "\n\r\t", text)).strip()
+    if len(readable) >= _LENGTH_BYTES:
+        return readable
+    return data[:_SHOWN_BYTES].hex(" ")
 
 
 class OutputLines(asyncio.Protocol):

@@ -24,7 +24,7 @@ from polystep.contracts.steps import SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.hello import FEATURES, PROTOCOL, read_hello
 from polystep.runners.kinds import Launch, RunnerKind
-from polystep.runners.output import OutputLines, read_lines
+from polystep.runners.output import OutputLines, read_lines, stray_text
 from polystep.runners.spawn import Child, pipe, spawn
 from polystep.wire import Peer, connect_pipes
 
@@ -222,9 +222,11 @@ class RunnerProcess:
     async def _give_up(self, why: str) -> LoadFailed:
         await self.kill()
         printed = "\n".join(self._tail)
+        stray = stray_text(self._peer.stray)
         return LoadFailed(
             f"The {self.kind.name} runner did not start: {why.rstrip('.')}."
             + (f"\nIt printed:\n{printed}" if printed else "")
+            + (f"\nOn its channel, where nothing but frames may be, it wrote:\n{stray}" if stray else "")
         )
 
     def _line(self, stream: str, line: str) -> None:

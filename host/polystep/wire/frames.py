@@ -21,6 +21,11 @@ class Oversize:
     head: bytes
     """Its first bytes, from which kind and id can be read."""
 
+    @property
+    def start(self) -> bytes:
+        """Its length and its head, as they came."""
+        return _LENGTH.pack(self.length_bytes) + self.head
+
 
 def frame(payload: bytes) -> bytes:
     """Put the length before a message."""
@@ -37,6 +42,11 @@ class FrameReader:
         self._wanted_bytes = 0
         """Until so many are in the buffer there is nothing to do but gather."""
         self._drop_bytes = 0
+
+    @property
+    def rest(self) -> bytes:
+        """What has come of a frame that is not complete."""
+        return bytes(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes | Oversize]:
         """Take bytes and return the messages that are complete now, in order."""

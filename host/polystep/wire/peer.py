@@ -91,6 +91,7 @@ class Peer:
         self._held = False
         """The other side does not take what is sent to it."""
         self._tasks: set[asyncio.Task[object]] = set()
+        self._stray = b""
         self._gone: PolystepError | None = None
         self.on_close: Callable[[], None] = lambda: None
 
@@ -98,6 +99,11 @@ class Peer:
     def closed(self) -> bool:
         """Whether every further call fails."""
         return self._gone is not None
+
+    @property
+    def stray(self) -> bytes:
+        """The first bytes of what came and is no frame: it broke the channel, or no more of it came."""
+        return self._stray or self._frames.rest
 
     def connect(self, writer: Writer, reader: Reader | None = None) -> None:
         """Attach the transports; messages sent before are sent now."""
@@ -270,6 +276,8 @@ class Peer:
             "Store large data outside the value and pass a reference."
         )
         self._refuse(*message_head(message.head), error)
+        if self._gone is not None:
+            self._stray = message.start
 
     def _message(self, message: list[object], what: str) -> bytes:
         payload = pack_message(message)

@@ -50,6 +50,14 @@ class Case:
     schema: tuple[str, ...] = ()
     """Kinds of messages that this check is about: it fails when any of them was malformed at any time."""
 
+    @property
+    def roles(self) -> frozenset[str]:
+        """Roles of the files that must be there to play it; it may name other files, which must not."""
+        if self.schema or self.start.get("hello") is False:
+            return frozenset()
+        named = {step[member] for step in self.steps for member in ("load", "file") if member in step}
+        return frozenset({"script", *named})
+
 
 def all_cases() -> list[Case]:
     """Every check there is, in the order of their files."""

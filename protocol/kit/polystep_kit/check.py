@@ -8,9 +8,10 @@ from pathlib import Path
 
 from polystep_kit.cases import LEVELS, Case, all_cases
 from polystep_kit.host import Failed, PlayedHost
+from polystep_kit.manifest import NoSteps
 from polystep_kit.messages import MessageSchemas, Violation
-from polystep_kit.player import Player
-from polystep_kit.steps import ConformanceSteps, NoSteps
+from polystep_kit.player import Player, said
+from polystep_kit.steps import ConformanceSteps
 
 _FAILED_STARTS_MAX = 5
 PATIENCE_S = 10.0
@@ -24,6 +25,8 @@ class Outcome:
     case: Case
     failure: str | None
     """One sentence, or None when it passed."""
+    note: str = ""
+    """What may have to do with a failure: the checks that its process had been through."""
 
 
 @dataclass(slots=True)
@@ -35,7 +38,9 @@ class Report:
     levels: tuple[str, ...]
     outcomes: list[Outcome] = field(default_factory=list)
     left_out: list[Case] = field(default_factory=list)
-    """Checks of native values that the language does not have."""
+    """Checks of what `kit.json` does not list."""
+    notes: list[str] = field(default_factory=list)
+    """What the author should know and is no failure."""
 
     @property
     def failures(self) -> list[Outcome]:
@@ -67,31 +72,47 @@ class Checker:
         self._seen: set[str] = set()
         self._failed_starts = 0
         """In a row."""
+        self._language: str | None = None
+        """As the runner said it last in `hello`."""
         self._shared: PlayedHost | None = None
 
-    async def run(self, levels: Sequence[str], *, only: Callable[[Case], bool] = lambda _: True) -> Report:
+    async def run(
+        self, levels: Sequence[str], *, only: Callable[[Case], bool] = lambda _: True, judge_all: bool = False
+    ) -> Report:
         """Play the cases of these levels.
 
-        Raises:
-            Failed: The runner does not even start.
+        Args:
+            levels: Of the cases.
+            only: Chooses among them.
+            judge_all: Report malformed messages of every kind that comes, also where its check is not chosen.
         """
         report = Report(" ".join(self._command), tuple(levels))
+        cases = [case for case in all_cases() if case.level in levels]
         try:
-            for case in (each for each in all_cases() if each.level in levels and only(each)):
+            for case in filter(only, cases):
                 if not self._steps.can(case):
                     report.left_out.append(case)
-                    continue
-                outcome = Outcome(case, self._schema_failure(case) if case.schema else await self._play(case))
-                report.outcomes.append(outcome)
-                self._on_outcome(outcome)
+                else:
+                    self._tell(report, self._judged(case) if case.schema else await self._play(case))
+            for case in cases if judge_all else ():
+                if case.schema and not only(case) and (violation := self._violation(case)):
+                    self._tell(report, Outcome(case, violation))
         finally:
             await self._end_shared()
+        if self._language not in (None, self._steps.language):
+            report.notes.append(
+                f"in hello the language is {self._language!r}, in kit.json {self._steps.language!r}: give them one name"
+            )
         return report
 
-    async def _play(self, case: Case) -> str | None:
+    def _tell(self, report: Report, outcome: Outcome) -> None:
+        report.outcomes.append(outcome)
+        self._on_outcome(outcome)
+
+    async def _play(self, case: Case) -> Outcome:
         host: PlayedHost | None = None
         if self._failed_starts >= _FAILED_STARTS_MAX:
-            return "not tried: the runner did not start"
+            return Outcome(case, "not tried: the runner did not start")
         self._failed_starts += 1
         try:
             host = await self._host_for(case)
@@ -100,13 +121,13 @@ class Checker:
         except Failed as failed:
             # What is wrong with this process must not fail the cases after it.
             await self._drop(host)
-            return str(failed)
+            return Outcome(case, str(failed), "" if host is None else _been_through(host.played))
         except BaseException:
             await self._drop(host)
             raise
         if case.start:
             await self._end(host)
-        return None
+        return Outcome(case, None)
 
     async def _host_for(self, case: Case) -> PlayedHost:
         if not case.start and self._shared is not None and not self._shared.process.is_closed:
@@ -130,14 +151,15 @@ class Checker:
 
     async def _greet(self, host: PlayedHost, case: Case) -> None:
         asked = await host.ask("hello", host.hello(**case.start.get("hello", {})))
-        error, _ = await host.answer(asked, "hello")
+        error, result = await host.answer(asked, "hello")
         if error is not None:
-            raise Failed(f"hello was answered with an error: {error['message']}")
+            raise Failed(f"hello was answered with an error: {said(error)}")
+        self._language = result.get("language") if isinstance(result, dict) else None
         file = self._steps.files["script"]
         asked = await host.ask("step.load", {"file": file, "kind": "step"})
         error, _ = await host.answer(asked, f"step.load of {file}")
         if error is not None:
-            raise Failed(f"{file} could not be loaded: {error['message']}")
+            raise Failed(f"{file} could not be loaded: {said(error)}")
 
     async def _drop(self, host: PlayedHost | None) -> None:
         if host is self._shared:
@@ -154,18 +176,30 @@ class Checker:
         shared, self._shared = self._shared, None
         await self._end(shared)
 
-    def _schema_failure(self, case: Case) -> str | None:
-        shared = self._shared
-        found = self._violations + ([] if shared is None else shared.violations)
-        seen = self._seen | (set() if shared is None else shared.seen)
-        for violation in found:
+    def _violation(self, case: Case) -> str | None:
+        """What was wrong with a message of a kind."""
+        for violation in self._violations + ([] if self._shared is None else self._shared.violations):
             if violation.kind.startswith(case.schema):
                 return f"the {violation.sender} sent a malformed {violation.kind}: {violation.reason}"
+        return None
+
+    def _judged(self, case: Case) -> Outcome:
+        violation = self._violation(case)
+        if violation is not None:
+            return Outcome(case, violation)
+        seen = self._seen | (set() if self._shared is None else self._shared.seen)
         # Sending spans is a bridge's choice (PS-8.9); everything else must have been there to be held against it.
         is_optional = case.schema == ("notification:span",)
         if not is_optional and not any(kind.startswith(case.schema) for kind in seen):
-            return "no such message came"
-        return None
+            return Outcome(case, "no such message came")
+        return Outcome(case, None)
+
+
+def _been_through(played: Sequence[str]) -> str:
+    if not played:
+        return ""
+    before = played[0] if len(played) == 1 else f"{len(played)} checks, the last of them {played[-1]},"
+    return f"in a process that had played {before} before"
 
 
 def levels_upto(level: str) -> tuple[str, ...]:

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any, Final
 
+from polystep_kit.codec import Malformed, head, unpack
 from polystep_kit.fuzz import Fuzzed, FuzzReport
+from polystep_kit.patterns import show
 
 _SHOWN_CHARS: Final = 2000
+_KINDS: Final = ("request", "response", "notification")
 
 
 def show_fuzzed(fuzzed: Fuzzed) -> None:
@@ -31,12 +34,38 @@ def fuzz_lines(report: FuzzReport) -> Iterator[str]:
         for payload in failure.reproduction:
             rest = len(payload) - _SHOWN_CHARS
             yield f"      {payload[:_SHOWN_CHARS]}{f'… and {rest // 2} bytes' if rest > 0 else ''}"
+            yield f"        {begins(bytes.fromhex(payload))}"
     if report.memory_kib:
         yield "memory     " + ", ".join(f"{kib // 1024} MiB after {frames:,}" for frames, kib in _spread(report))
     yield f"sent       {report.frames:,} frames to survive, {report.fatal_frames} to end at"
     yield f"received   {report.messages:,} messages"
     word = "FAILED" if report.failures else "passed"
     yield f"{word}: {report.per_second:,.0f} frames per second, {len(report.failures)} failures, seed {report.seed}"
+
+
+def begins(payload: bytes) -> str:
+    """What a payload begins like (PS-4.5), and what it is when it can be read."""
+    found = head(payload)
+    if found is None:
+        what = f"{_first(payload)}, which begins like no message: it breaks the channel"
+    else:
+        kind, id = found
+        what = f"begins like a {_KINDS[kind]}{'' if id is None else f' with the id {id}'}"
+    try:
+        return f"{what}; read, it is {show(unpack(payload))}"
+    except Malformed as error:
+        return f"{what}; it cannot be read: {error}"
+
+
+def _first(payload: bytes) -> str:
+    code = payload[0] if payload else None
+    if code is None:
+        return "nothing"
+    if 0x80 <= code <= 0x8F or code in (0xDE, 0xDF):
+        return "a map, not an array"
+    if 0x90 <= code <= 0x9F or code in (0xDC, 0xDD):
+        return "an array"
+    return f"no array but {code:02x}"
 
 
 def fuzz_json(report: FuzzReport) -> dict[str, Any]:
@@ -53,6 +82,7 @@ def fuzz_json(report: FuzzReport) -> dict[str, Any]:
                 "reason": failure.reason,
                 "batch": failure.batch,
                 "reproduction": list(failure.reproduction),
+                "begins": [begins(bytes.fromhex(payload)) for payload in failure.reproduction],
                 "is_reproduced": failure.is_reproduced,
             }
             for failure in report.failures

@@ -14,6 +14,7 @@ from polystep_kit.codec import Frames, Malformed, frame, head, pack, unpack
 from polystep_kit.host import PROTOCOL, Failed
 from polystep_kit.mutants import FRAME_BYTES_MAX, OWN_IDS_FROM
 from polystep_kit.process import RunnerProcess
+from polystep_kit.strays import unfinished
 
 _PIECES_MAX: Final = 12
 _SAID_CHARS: Final = 600
@@ -190,7 +191,8 @@ class FuzzSession:
 
     def _said(self) -> str:
         said = self._process.printed["stderr"].decode(errors="replace").strip()[-_SAID_CHARS:]
-        return f" On stderr it wrote: {said}" if said else ""
+        stray = unfinished(self._frames.rest)
+        return f"{stray and ' '}{stray}" + (f" On stderr it wrote: {said}" if said else "")
 
 
 def _pieces(rng: random.Random, data: bytes) -> Iterator[bytes]:

@@ -12,15 +12,17 @@ from polystep_kit import __version__
 from polystep_kit.codec import Frames, Malformed, frame, pack, unpack
 from polystep_kit.features import FEATURES
 from polystep_kit.messages import MessageSchemas, Violation
+from polystep_kit.patterns import show
 from polystep_kit.process import RunnerProcess
+from polystep_kit.strays import FRAME_BYTES_MAX, answers_nothing, is_no_frame, unfinished
 
 PROTOCOL: Final = "1.0"
-FRAME_BYTES_MAX: Final = 16_777_216
 _SENT_AS_BYTES_FROM: Final = 100
 _SENT_AS_BYTES_TO: Final = 200
 """Vectors of frames have ids of their own, from 100 to 199."""
 _BELOW: Final = ("/bin/sh", "-c", '"$@" & wait', "sh")
 """Starts a runner as a child of a shell: when the shell is killed, the runner has lost its parent."""
+_TOLD_MAX: Final = 6
 _T = TypeVar("_T")
 
 
@@ -60,6 +62,8 @@ class PlayedHost:
         self._next_id = 0
         self._asked: dict[int, Asked] = {}
         self.process = RunnerProcess(self._take, self._changed.set)
+        self.played: list[str] = []
+        """Checks that this process has been through."""
         self.case = ""
         """The check that is being played; told in every request, as a member that no runner knows (PS-4.2)."""
         self.calls: list[Call] = []
@@ -68,6 +72,8 @@ class PlayedHost:
         self.violations: list[Violation] = []
         self.seen: set[str] = set()
         """Which schemas its messages were held against."""
+        self._unfit: list[str] = []
+        """What is no message at all, in words."""
         self.faults: list[str] = []
         """What no runner may do at any time, such as answering twice."""
 
@@ -139,15 +145,20 @@ class PlayedHost:
                     if value is not None:
                         return value
                     if self.process.is_closed and self.process.status is not None:
-                        raise Failed(f"{what} did not come: the runner ended with status {self._ending()}")
+                        ending = f"the runner ended with status {self.process.status}"
+                        raise Failed(f"{what} did not come: {ending}.{self._came()}{self._said()}")
+                    if is_no_frame(self._frames.rest):
+                        raise Failed(f"{what} did not come.{self._came()}{self._said()}")
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            arrived = [f"call {call.method}" for call in self.calls] + [
-                f"notification {name}" for name, _ in self.notes
-            ]
-            seen = f" Besides it sent: {', '.join(arrived[-6:])}." if arrived else ""
-            raise Failed(f"{what} did not come within {self._patience_s:g} s.{seen}{self._said()}") from None
+            waited = f"within {self._patience_s:g} s"
+            raise Failed(f"{what} did not come {waited}.{self._came()}{self._said()}") from None
+
+    def stray(self) -> str:
+        """What is on the channel that can be no frame; empty when all is well."""
+        rest = self._frames.rest
+        return unfinished(rest) if is_no_frame(rest) else ""
 
     async def exit_status(self) -> int:
         """Wait for the end of the process."""
@@ -157,11 +168,15 @@ class PlayedHost:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            raise Failed(f"it did not exit within {self._patience_s:g} s") from None
+            raise Failed(f"it did not exit within {self._patience_s:g} s.{self._said()}") from None
         return self.process.status
 
-    def _ending(self) -> str:
-        return f"{self.process.status}.{self._said()}"
+    def _came(self) -> str:
+        """What it sent instead, in sentences; nothing when that was nothing."""
+        arrived = [f"call {call.method}" for call in self.calls] + [f"notification {name}" for name, _ in self.notes]
+        told = [f"Besides it sent: {', '.join(arrived[-_TOLD_MAX:])}."] if arrived else []
+        told += [f"{each[:1].upper()}{each[1:]}." for each in [*self._unfit, *self.faults][-_TOLD_MAX:]]
+        return "".join(f" {each}" for each in [*told, unfinished(self._frames.rest)] if each)
 
     def _said(self) -> str:
         said = self.process.printed["stderr"].decode(errors="replace").strip()[-600:]
@@ -172,35 +187,42 @@ class PlayedHost:
             try:
                 message = unpack(payload)
             except Malformed as error:
-                self.violations.append(Violation("envelope", "runner", f"{error}: {payload[:60].hex()}"))
+                self.violations.append(Violation("envelope", "runner", f"{error}: {payload[:60].hex(' ')}"))
+                self._unfit.append(f"it sent a frame that cannot be read, {error}: {payload[:60].hex(' ')}")
                 continue
             self._dispatch(message)
-        if int.from_bytes(self._frames.rest[:4].ljust(4, b"\0"), "big") > 4 * FRAME_BYTES_MAX:
-            self.faults.append(f"the channel carries something that is no frame: {self._frames.rest[:60]!r}")
         self._changed.set()
 
     def _dispatch(self, message: Any) -> None:
-        asked = None
-        if isinstance(message, list) and len(message) == 4 and message[0] == 1:
-            asked = self._asked.get(message[1])
-            if asked is None:
-                self.faults.append(f"it answered a request that was never sent: {message!r:.300}")
+        asked = self._asked_for(message) if _is_response(message) else None
         violation = self._schemas.check(message, "runner", None if asked is None else asked.method)
         self.seen |= _kinds(message, asked)
         if violation is not None:
             self.violations.append(violation)
             if violation.kind == "envelope":
+                if asked is not None or not _is_response(message):
+                    self._unfit.append(f"it sent what is no message (PS-4), {violation.reason}: {show(message)}")
                 return
         match message:
             case [0, id, method, params]:
                 self.calls.append(Call(id, method, params))
-            case [1, _, error, result]:
-                if asked is not None:
-                    asked.answers.append((error, result))
-                    if len(asked.answers) > 1:
-                        self.faults.append(f"it answered {asked.method} {len(asked.answers)} times")
+            case [1, _, error, result] if asked is not None:
+                asked.answers.append((error, result))
+                if len(asked.answers) > 1:
+                    self.faults.append(f"it answered {asked.method} {len(asked.answers)} times")
             case [2, method, params]:
                 self.notes.append((method, params))
+
+    def _asked_for(self, response: list[Any]) -> Asked | None:
+        """The request that a response answers; that there is none is a fault."""
+        asked = self._asked.get(response[1]) if type(response[1]) is int else None
+        if asked is None:
+            self.faults.append(answers_nothing(response))
+        return asked
+
+
+def _is_response(message: Any) -> bool:
+    return isinstance(message, list) and len(message) == 4 and message[0] == 1
 
 
 def _kinds(message: Any, asked: Asked | None) -> set[str]:

@@ -7,18 +7,14 @@ from typing import Any, Final
 
 from polystep_kit.cases import Case
 from polystep_kit.codec import from_json
+from polystep_kit.error_table import error_table
 from polystep_kit.host import Asked, Call, Failed, PlayedHost
 from polystep_kit.patterns import difference, is_same, show
 from polystep_kit.steps import ConformanceSteps
 
 TRACE_ID: Final = "0123456789abcdef0123456789abcdef"
-_ERRORS: Final = {
-    "run_ended": 13,
-    "overloaded": 14,
-    "topic_not_declared": 23,
-    "stream_not_found": 24,
-    "contract_broken": 25,
-}
+_UNKNOWN: Final = (1, True)
+"""Of an error that the table does not have (PS-9.5)."""
 
 
 class Player:
@@ -45,8 +41,10 @@ class Player:
         if self._host.calls:
             call = self._host.calls[0]
             raise Failed(f"it sent a call that nothing asked for: {call.method} {show(call.params)}")
-        if self._host.faults:
-            raise Failed(self._host.faults[0])
+        wrong = [*self._host.faults, self._host.stray()][0]
+        if wrong:
+            raise Failed(wrong)
+        self._host.played.append(self._case.id)
 
     async def _play(self, step: dict[str, Any]) -> None:
         verb = next(iter(step))
@@ -108,7 +106,7 @@ class Player:
     async def _do_answer(self, name: str, step: dict[str, Any]) -> None:
         error, result = await self._host.answer(self._asked[name], name)
         if error is not None:
-            raise Failed(f"the answer is an error: {error['name']}: {show(error['message'])}")
+            raise Failed(f"the answer is an error: {said(error)}")
         if "exactly" in step:
             wanted = from_json(step["exactly"])
             reason = None if is_same(result, wanted) else f"the result is {show(result)}, not {show(wanted)}"
@@ -124,7 +122,7 @@ class Player:
         expected = {member: step[member] for member in ("name", "message", "retryable", "data") if member in step}
         reason = difference(error, from_json(expected), "the error")
         if reason is not None:
-            raise Failed(reason)
+            raise Failed(f"{reason}. It is {said(error)}")
 
     async def _do_either(self, steps: list[dict[str, Any]], step: dict[str, Any]) -> None:
         reasons = []
@@ -155,7 +153,12 @@ class Player:
     async def _do_reply(self, name: str, step: dict[str, Any]) -> None:
         call, error = self._calls[name], step.get("error")
         if error is not None:
-            defaults = {"code": _ERRORS.get(error["name"], 1), "message": "refused", "retryable": False, "data": {}}
+            defaults = {
+                "code": error_table().get(error["name"], _UNKNOWN)[0],
+                "message": "refused",
+                "retryable": False,
+                "data": {},
+            }
             error = {**defaults, **error}
         await self._host.send([1, call.id, error, from_json(step.get("result"))])
 
@@ -166,7 +169,10 @@ class Player:
         """No text in an error is longer than so many characters."""
         name, characters_max = given
         error, _ = await self._host.answer(self._asked[name], name)
-        longest = max(len(error["message"]), len(str(error["data"].get("message", ""))))
+        texts = [error.get("message"), error["data"].get("message")] if is_whole(error) else []
+        if not texts:
+            raise Failed(f"the answer is {show(error)}, not an error with its data (PS-9.1)")
+        longest = max(len(str(text)) for text in texts)
         if longest > characters_max:
             raise Failed(f"a text of {longest} characters; at most {characters_max} are allowed")
 
@@ -194,8 +200,8 @@ class Player:
     async def _do_ping(self, _: Any, step: dict[str, Any]) -> None:
         """A request that no runner knows: its answer shows that the runner lives and has read everything before it."""
         error, _result = await self._host.answer(await self._host.ask("kit.ping", {}), "a ping: is it still reading?")
-        if error is None or error["name"] != "method_not_found":
-            raise Failed(f"an unknown request was answered {show(error)}")
+        if not isinstance(error, dict) or error.get("name") != "method_not_found":
+            raise Failed(f"an unknown request was answered {show(error)}, not the error method_not_found")
 
     async def _do_close(self, _: Any, step: dict[str, Any]) -> None:
         self._host.process.close()
@@ -239,3 +245,13 @@ class Player:
         """A `step.run` whose frame is larger than agreed."""
         padding = {"pad": "x" * count}
         await self._do_run([{"do": "return", "value": 1}], {**step, "params": {**step.get("params", {}), **padding}})
+
+
+def said(error: Any) -> str:
+    """The name and the text of an error, whatever came in its place."""
+    return f"{error.get('name')}: {show(error.get('message'))}" if isinstance(error, dict) else f"no map: {show(error)}"
+
+
+def is_whole(error: Any) -> bool:
+    """Whether an answer is an error with its data."""
+    return isinstance(error, dict) and isinstance(error.get("data"), dict)

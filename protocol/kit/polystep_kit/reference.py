@@ -17,17 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from polystep_kit.codec import Frames, Malformed, frame, head, pack, unpack
+from polystep_kit.error_table import error_table
 from polystep_kit.faults import Faults
 from polystep_kit.features import FEATURES, Streamed, trimmed
 from polystep_kit.natives import Refused, carry
 from polystep_kit.script import play
 
 PROTOCOL: Final = "1.0"
-CODES: Final = {
-    "internal": (1, True), "method_not_found": (2, False), "invalid_params": (3, False), "invalid_value": (4, False),
-    "frame_too_large": (5, False), "protocol_mismatch": (6, False), "cancelled": (11, True), "load_failed": (20, False),
-    "step_failed": (21, True), "contract_broken": (25, False),
-}  # fmt: skip
 _FRAME_BYTES_MAX: Final = 16_777_216
 
 
@@ -37,7 +33,7 @@ class WireError(Exception):
     def __init__(self, name: str, message: str, data: dict[str, Any] | None = None, code: int | None = None) -> None:
         super().__init__(message)
         self.name, self.message, self.data = name, message, data or {}
-        self.code, self.retryable = CODES.get(name, (1, True))
+        self.code, self.retryable = error_table().get(name, (1, True))
         self.received = code is not None
         if code is not None:
             self.code = code
@@ -228,6 +224,10 @@ class ReferenceRunner:
 
     def _run(self, id: int, params: dict[str, Any]) -> None:
         run, told = _text(params, "run"), self._loaded.get(_text(params, "file"))
+        for member in ("step", "type", "trace_id"):
+            _text(params, member)
+        if type(params.get("attempt")) is not int:
+            raise WireError("invalid_params", "attempt must be an integer")
         if told is None or not told.get("handler"):
             raise WireError("invalid_params", "the file is not loaded or has no handler")
         if run in self._runs:

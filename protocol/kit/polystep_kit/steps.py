@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from polystep_kit.cases import Case
+from polystep_kit.manifest import FILE, ROLES, NoSteps, read_manifest
 from polystep_kit.places import STEPS
-
-
-class NoSteps(Exception):
-    """There are no conformance steps for a language; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +36,34 @@ class ConformanceSteps:
         has_native = case.native is None or case.native in self.natives
         return has_native and (case.feature is None or case.feature in self.features)
 
+    def demand(self, cases: Iterable[Case]) -> None:
+        """See to it that the files are there which these checks load.
+
+        Raises:
+            NoSteps: Some are not; the text names each.
+        """
+        self.demand_files(frozenset().union(*(case.roles for case in cases if self.can(case))))
+
+    def demand_files(self, roles: Collection[str]) -> None:
+        """See to it that the files of these roles are there.
+
+        Raises:
+            NoSteps: Some are not; the text names each.
+        """
+        missing = [each for role in ROLES if role in roles and (each := self._missing(role))]
+        if missing:
+            raise NoSteps(
+                f"Files are missing in {self.folder}, which the chosen checks load:\n"
+                + "\n".join(f"  {each}" for each in missing)
+                + "\nWrite them as protocol/README.md says. Until then, --only plays the checks that need none of them."
+            )
+
+    def _missing(self, role: str) -> str:
+        path = self.files.get(role)
+        if path is None:
+            return f'{role}: {FILE} names no file for it in "files"'
+        return "" if (self.folder / path).is_file() else f"{role}: {path} does not exist"
+
     @contextlib.contextmanager
     def project(self) -> Iterator[Path]:
         """A folder with a copy of the steps, to run them in."""
@@ -51,32 +74,30 @@ class ConformanceSteps:
 
 
 def known_languages() -> list[str]:
-    """Languages whose conformance steps come with the kit."""
-    return sorted(path.parent.name for path in STEPS.glob("*/kit.json"))
+    """Languages whose conformance steps come with the kit, without that of its own reference runner."""
+    return sorted(path.parent.name for path in STEPS.glob(f"*/{FILE}") if path.parent.name != "reference")
 
 
-def steps_of(language: str, folder: Path | None = None) -> ConformanceSteps:
-    """Read the steps of a language, or those in a folder.
+def steps_in(folder: Path) -> ConformanceSteps:
+    """Read the steps in a folder.
 
     Raises:
         NoSteps: There are none, or the manifest is not usable.
     """
-    place = folder or STEPS / language
-    try:
-        manifest: dict[str, Any] = json.loads((place / "kit.json").read_text("utf-8"))
-        return ConformanceSteps(
-            place,
-            str(manifest["language"]),
-            tuple(manifest["levels"]),
-            dict(manifest["files"]),
-            frozenset(manifest.get("natives", ())),
-            frozenset(manifest.get("features", ())),
-            tuple(manifest.get("command", ())),
-        )
-    except FileNotFoundError:
+    said = read_manifest(folder)
+    return ConformanceSteps(folder, said.language, said.levels, said.files, said.natives, said.features, said.command)
+
+
+def steps_of(language: str) -> ConformanceSteps:
+    """Read the steps of a language that the kit brings along.
+
+    Raises:
+        NoSteps: There are none.
+    """
+    if not (STEPS / language / FILE).is_file():
         raise NoSteps(
-            f"There are no conformance steps for the language {language!r} in {place}. The kit has them for "
-            f"{', '.join(known_languages())}. Write them as protocol/README.md says, and name the folder with --steps."
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise NoSteps(f"{place / 'kit.json'} is not usable: {type(error).__name__}: {error}") from error
+            f"The kit has no conformance steps for the language {language!r}, which the runner names in hello. It has "
+            f"them for {', '.join(known_languages())}. Write them as protocol/README.md says, and name their folder "
+            "with --steps."
+        )
+    return steps_in(STEPS / language)

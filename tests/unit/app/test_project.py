@@ -157,12 +157,34 @@ async def test_a_finding_is_shown_once_also_when_a_file_breaks_and_is_mended(pro
     assert told == [lonely, excluding, lonely]
 
 
+async def test_a_file_whose_step_has_another_name_is_updated_not_gone(project: Project) -> None:
+    project.file("a", config=event("A", "t", emits=["t"]))
+    await project.load()
+    project.house.console.line("--")
+    project.file("a", config=event("Other", "t", emits=["t"]))
+    await project.reload("steps/a.script")
+    lines = project.house.lines()
+    assert lines[lines.index("--") :] == ["--", "➜ [UPDATED] Step (Event) steps/a.script updated"]
+
+
+async def test_what_is_wrong_with_several_files_is_told_once(project: Project) -> None:
+    project.file("a", load="fail")
+    project.file("b", load="fail")
+    await project.load()
+    assert project.house.lines() == [
+        "✖ [ERROR] steps/a.script",
+        "  │ bad file",
+        "✖ [ERROR] steps/b.script",
+        "  │ The same as steps/a.script.",
+    ]
+
+
 async def test_an_empty_project_is_told_where_steps_belong(project: Project) -> None:
     await project.load()
     (line,) = project.house.lines()
     assert line == (
-        f"⚠ [WARNING] No steps were found in {project.script.root}. Put files such as hello.step.ts or hello_step.py "
-        "under steps/ or src/."
+        f"⚠ [WARNING] No steps were found in {project.script.root}. Put files that are called *.script under steps/ or "
+        "src/."
     )
 
 

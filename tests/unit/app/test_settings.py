@@ -81,7 +81,8 @@ def test_every_wrong_entry_is_named_by_its_path(tmp_path: Path) -> None:
     assert message == (
         f"{tmp_path}/polystep.toml is not usable:\n"
         "  http.body_bytes_max: Input should be greater than 0\n"
-        "  http.port: Extra inputs are not permitted\n"
+        "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, allowed_hosts, "
+        "allowed_origins, docs\n"
         "  storage.durability: Input should be 'full' or 'process'\n"
         "  runners.node.processes: Input should be less than or equal to 64"
     )
@@ -156,3 +157,23 @@ def test_a_pattern_of_another_runner_is_taken(tmp_path: Path, more: str, ending:
     assert message.endswith(
         f'  runners: {name}: the pattern "{ending}" is taken: files that end in "{other}" belong to {owner}'
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[htp]\n", "htp: there is no such setting. Did you mean http? Here may be: http, storage, runners, cron"),
+        (
+            "[storage]\ndurabilty = 1\n",
+            "storage.durabilty: there is no such setting. Did you mean durability?",
+        ),
+        ("[runners.node]\nprocess = 2\n", "runners.node.process: there is no such setting. Did you mean processes?"),
+        (
+            PERL + 'patern = "_step.pl"\n',
+            "runners.perl.patern: there is no such setting. Did you mean pattern?",
+        ),
+        ('[runners.perl]\ncommand = ["perl"]\n', "runners.perl.pattern is missing"),
+    ],
+)
+def test_an_unknown_or_missing_entry_says_what_may_be_there(tmp_path: Path, text: str, problem: str) -> None:
+    assert f"\n  {problem}" in refusal(tmp_path, text)

@@ -109,9 +109,11 @@ def test_a_port_that_is_none_is_refused(tmp_path: Path, port: str) -> None:
 def test_a_wrong_setting_stops_the_start_by_name(tmp_path: Path) -> None:
     (tmp_path / "polystep.toml").write_text("[http]\nport = 1\n")
     result = polystep("dev", "--project", str(tmp_path))
-    assert (result.exit_code, result.stderr) == (
-        1,
-        f"✖ {tmp_path}/polystep.toml is not usable:\n  http.port: Extra inputs are not permitted\n",
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"✖ {tmp_path}/polystep.toml is not usable:\n"
+        "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, allowed_hosts, "
+        "allowed_origins, docs\n"
     )
 
 

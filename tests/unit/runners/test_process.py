@@ -109,7 +109,29 @@ async def test_a_failed_hello_says_why_and_what_was_printed(script: Script, hell
     message = await refusal(process)
     said, _, printed = message.partition("\nIt printed:\n")
     assert said.startswith(f"The script runner did not start: {why}")
+    printed, _, stray = printed.partition("\nOn its channel, where nothing but frames may be, it wrote:\n")
     assert printed == "first\nlast"
+    assert bool(stray) == (hello == "text")
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Could not open input file: runnr.php\\n", "Could not open input file: runnr.php"),
+        (
+            "a long line of text, longer than what is kept of a frame that is too large to be read at all\\n",
+            "a long line of",
+        ),
+        ("k\\303\\244se\\n\\001\\002", "käse"),
+        ("\\000\\000\\001", "00 00 01"),
+    ],
+)
+async def test_what_is_on_the_channel_in_place_of_a_frame_is_shown(script: Script, written: str, shown: str) -> None:
+    launch = Launch(("sh", "-c", f"printf '{written}'; exit 1"))
+    process = RunnerProcess(script.kind(channel="stdio"), launch, script.root, script.environment, script.calls)
+    message = await refusal(process)
+    assert message.startswith("The script runner did not start: ")
+    assert f"\nOn its channel, where nothing but frames may be, it wrote:\n{shown}" in message
 
 
 async def test_a_hello_with_a_wrong_limit_says_what_it_must_be(script: Script) -> None:
