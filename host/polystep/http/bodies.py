@@ -23,8 +23,11 @@ from polystep.http.settings import HttpSettings
 FORM_FIELDS_MAX: Final = 1000
 """Fields of a form or a query; each costs a dict entry, so a body of bare `&` must not make a million."""
 
-_LONG_DIGITS = re.compile(rb"\d{16}")
-"""Shorter runs cannot exceed 2^53-1."""
+_LARGE_NUMBER = re.compile(rb"\d{16}|(?:^|[:\[,\s])-?\d[\d.]*[eE]\+?\d")
+"""Shorter numbers without an exponent cannot exceed 2^53-1."""
+
+INTEGERS_END: Final = 1e21
+"""From here on JavaScript writes an exponent, and a number reads back as a float in every language."""
 
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1", "windows-1252"})
 """A list, because Python would also decode `idna` (quadratic) or `unicode_escape`."""
@@ -193,7 +196,7 @@ def _parse_json(data: bytes) -> Body:
         raise _json_refused("invalid_json", f"{broken.msg} at {where}") from None
     if data.count(b"[") + data.count(b"{") > VALUE_DEPTH_MAX:
         _check_depth(value)
-    if _LONG_DIGITS.search(data):
+    if _LARGE_NUMBER.search(data):
         value = _parse_exactly(raw)
     return Body(value, raw)
 
@@ -232,7 +235,15 @@ def _parse_exactly(raw: str) -> JSONValue:
         found.append(_TooLarge())
         return found[-1]
 
-    value: JSONValue = json.loads(raw, parse_int=exact)
+    def exact_float(text: str) -> float | _TooLarge:
+        value = float(text)
+        # JavaScript has these as integers that it cannot tell from their neighbours (PS-3.5).
+        if not (value.is_integer() and INTEGER_MAX < abs(value) < INTEGERS_END):
+            return value
+        found.append(_TooLarge())
+        return found[-1]
+
+    value: JSONValue = json.loads(raw, parse_int=exact, parse_float=exact_float)
     if found:
         raise _json_refused(
             "integer_out_of_range", f"integers lie within ±{INTEGER_MAX}; send this one as text", _first_path(value)
