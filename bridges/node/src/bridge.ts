@@ -2,15 +2,11 @@
 import { writeSync } from 'node:fs'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
-import type { FrameWriter } from './channel.ts'
-import { FRAME_BYTES_MAX } from './channel.ts'
-import { describeFailure, isMap, PolystepError, shown } from './errors.ts'
-import type { Members } from './errors.ts'
-import { asLoadFailed, loadFile } from './loader.ts'
-import type { LoadedFile } from './loader.ts'
+import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
+import { describeFailure, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
+import { asLoadFailed, type LoadedFile, loadFile } from './loader.ts'
 import { LINE_CHARS_MAX, Output } from './output.ts'
 import { Peer } from './peer.ts'
-import type { PeerListener } from './peer.ts'
 import { currentRun, Run, runOfError, unhandledCalls } from './run.ts'
 
 /** The protocol that this side speaks; PS-5.2. */
@@ -25,17 +21,22 @@ const LEAVE_MS = 1000
 /** What `process.exit` throws instead of ending everyone's process. */
 class ExitCalled extends Error {}
 
-const isText = (value: unknown): boolean => typeof value === 'string'
 const CHECKS = { text: isText, integer: Number.isSafeInteger, array: Array.isArray, map: isMap }
-/** What the parameters of a method have to be; PS-4.2. */
-const SHAPES: Partial<Record<string, Record<string, keyof typeof CHECKS>>> = {
-  hello: { host: 'map', project: 'text', frame_bytes_max: 'integer', features: 'array' },
-  'step.load': { file: 'text', kind: 'text' },
-  'step.run': { run: 'text', file: 'text', step: 'text', type: 'text', trace_id: 'text', attempt: 'integer' },
-}
+/** What the host may ask for, each a method of `Bridge`, and what the parameters have to be; PS-4.2. */
+const REQUESTS = {
+  hello: [['host', 'map'], ['project', 'text'], ['frame_bytes_max', 'integer'], ['features', 'array']],
+  'step.load': [['file', 'text'], ['kind', 'text']],
+  'step.run': [
+    ['run', 'text'], ['file', 'text'], ['step', 'text'], ['type', 'text'], ['trace_id', 'text'], ['attempt', 'integer'],
+  ],
+  drain: [],
+  shutdown: [],
+} satisfies Record<string, [name: string, kind: keyof typeof CHECKS][]>
+
+const isRequest = (method: string): method is keyof typeof REQUESTS => Object.hasOwn(REQUESTS, method)
 
 /** This side of the protocol: answers the host and owns everything that belongs to runs. */
-export class Bridge implements PeerListener {
+export class Bridge {
   /** Agreed in `hello`; PS-3.2. */
   readonly limit = { frameBytesMax: FRAME_BYTES_MAX }
   readonly peer: Peer
@@ -45,15 +46,8 @@ export class Bridge implements PeerListener {
   private readonly drains: number[] = []
   private readonly exit = process.exit.bind(process)
   private project: string | null = null
-  /** Fails the file that is being imported. */
-  private failLoad: ((error: ExitCalled) => void) | null = null
-  private readonly methods: Partial<Record<string, (id: number, params: Members) => void>> = {
-    hello: (id, params) => { this.hello(id, params) },
-    'step.load': (id, params) => { this.load(id, params['file'] as string) },
-    'step.run': (id, params) => { this.run(id, params) },
-    drain: (id) => { this.answerDrains(id) },
-    shutdown: (id) => { this.shutdown(id) },
-  }
+  /** Fails the file that is being imported; later it does nothing. */
+  private failLoad = (_error: ExitCalled): void => undefined
 
   /** `onHello` is called after the first answer, which nothing may delay. */
   constructor(private readonly writer: FrameWriter, private readonly onHello: () => void) {
@@ -65,14 +59,11 @@ export class Bridge implements PeerListener {
   request(id: number, method: string, params: Members): void {
     if (method === 'hello') requireVersion(params['protocol'])
     else if (this.project === null) throw invalid(`"hello" comes first, not "${method}".`)
-    const answer = this.methods[method]
-    if (answer === undefined) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
-    const shape = SHAPES[method] ?? {}
-    for (const name in shape) {
-      const kind = shape[name] ?? 'map'
+    if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
+    for (const [name, kind] of REQUESTS[method]) {
       if (!CHECKS[kind](params[name])) throw invalid(`${method} needs "${name}", of type ${kind}.`)
     }
-    answer(id, params)
+    this[method](id, params)
   }
 
   notification(method: string, params: Members): void {
@@ -106,39 +97,37 @@ export class Bridge implements PeerListener {
     this.onHello()
   }
 
-  private load(id: number, file: string): void {
+  private 'step.load'(id: number, params: Members): void {
+    const file = params['file'] as string
     const exited = new Promise<never>((_resolve, reject) => { this.failLoad = (error) => { reject(asLoadFailed(error)) } })
-    const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => {
-      this.failLoad = null
-      this.output.flush()
-    })
+    const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => { this.output.flush() })
     loaded.then(({ loaded, answer }) => {
       this.files.set(file, loaded)
       this.peer.answer(id, answer)
     }, (error: unknown) => { this.peer.refuse(id, error as PolystepError) })
   }
 
-  private run(id: number, params: Members): void {
+  private 'step.run'(id: number, params: Members): void {
     const [name, file] = [params['run'] as string, params['file'] as string]
     const step = this.files.get(file)
     if (step === undefined) throw invalid(`${file} is not loaded in this runner; send step.load first.`)
     if (!step.handler) throw invalid(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
     if (this.open.has(name)) throw invalid(`The run ${name} is open already.`)
-    const run = new Run(id, step, params, this.peer, () => {
+    const run = new Run(name, id, step, params, this.peer, () => {
       this.output.flush(run)
       this.open.delete(name)
-      this.answerDrains()
+      this.drain()
     })
     this.open.set(name, run)
-    currentRun.run(run, () => { run.start() })
+    void currentRun.run(run, () => run.start())
   }
 
-  /** Once no run is open. Source: PS-7.10. */
-  private answerDrains(...more: number[]): void {
-    this.drains.push(...more)
+  /** Answer once no run is open: this is asked again, without an `id`, when a run ends. Source: PS-7.10. */
+  private drain(id?: number): void {
+    if (id !== undefined) this.drains.push(id)
     if (this.open.size > 0) return
     // After the last run's own answer.
-    for (const id of this.drains.splice(0)) process.nextTick(() => { this.peer.answer(id, null) })
+    for (const drain of this.drains.splice(0)) process.nextTick(() => { this.peer.answer(drain, null) })
   }
 
   private shutdown(id: number): void {
@@ -154,12 +143,12 @@ export class Bridge implements PeerListener {
     process.exit = (code) => this.exitCalled(code)
     process.on('uncaughtException', (error) => {
       currentRun.getStore()?.fail(error)
-      if (!(error instanceof ExitCalled)) this.report('Uncaught exception', error)
+      this.report('Uncaught exception', error)
     })
     process.on('unhandledRejection', (reason, promise) => {
-      const run = reason instanceof PolystepError ? runOfError.get(reason) : undefined
+      const run = runOfError.get(reason as PolystepError)
       if (run?.isAnswered === false) unhandledCalls.set(promise, reason as PolystepError)
-      else if (!(reason instanceof ExitCalled)) this.report('Unhandled rejection', reason)
+      else this.report('Unhandled rejection', reason)
     })
     process.on('rejectionHandled', (promise) => unhandledCalls.delete(promise))
     // Ctrl-C reaches the whole terminal group; the host decides when its runners stop.
@@ -168,16 +157,17 @@ export class Bridge implements PeerListener {
 
   private exitCalled(code: unknown): never {
     const run = currentRun.getStore()
-    const call = `process.exit(${code === undefined || code === null ? '' : shown(code)})`
+    const call = `process.exit(${shown(code ?? '')})`
     const error = new ExitCalled(run === undefined
       ? `${call} was called outside of a handler; a runner is shared by all steps, so it goes on.`
       : `${call} was called in a handler; only this run fails. Return to end it, or throw to fail it.`)
-    if (run === undefined) this.failLoad?.(error)
+    if (run === undefined) this.failLoad(error)
     else run.fail(error)
     throw error
   }
 
   private report(what: string, thrown: unknown): void {
+    if (thrown instanceof ExitCalled) return
     const error = describeFailure(thrown)
     const run = currentRun.getStore()
     const where = run === undefined ? '' : ` in ${run.step.file}`

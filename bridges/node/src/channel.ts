@@ -1,5 +1,6 @@
 /** Frames out of bytes, bytes out of frames. Source: PS-3.1 to PS-3.3. */
 import type { Socket } from 'node:net'
+import type { Peer } from './peer.ts'
 
 /** Until `hello` says less; PS-3.2. */
 export const FRAME_BYTES_MAX = 16_777_216
@@ -7,15 +8,6 @@ export const FRAME_BYTES_MAX = 16_777_216
 const HEAD_BYTES = 32
 /** Frames are gathered in blocks of this size; larger ones get a block of their own. */
 const BLOCK_BYTES = 65_536
-
-/** What a reader tells about. */
-export interface FrameListener {
-  frame(body: Buffer): void
-  /** A frame of `length` bytes is being dropped; `head` is how it begins. */
-  oversized(head: Buffer, length: number): void
-  /** The bytes are no frames; nothing more is read. */
-  broken(reason: string): void
-}
 
 /** The largest message either way; it changes once, in `hello`. */
 export type FrameLimit = Readonly<{ frameBytesMax: number }>
@@ -27,7 +19,7 @@ export class FrameReader {
   private need = 4
   private toSkip = 0
 
-  constructor(private readonly listener: FrameListener, private readonly limit: FrameLimit) {}
+  constructor(private readonly listener: Pick<Peer, 'frame' | 'oversized' | 'broken'>, private readonly limit: FrameLimit) {}
 
   /** Take the next bytes; calls the listener for every frame that is complete. */
   push(chunk: Buffer): void {
@@ -37,13 +29,7 @@ export class FrameReader {
     this.have += fresh.length
     // Joined once per frame and not once per chunk, so that a large frame costs one copy.
     if (this.have < this.need) return
-    const rest = this.split(this.parts.length === 1 ? fresh : Buffer.concat(this.parts))
-    this.parts = [rest]
-    this.have = rest.length
-  }
-
-  /** Handle what is complete in `bytes`; returns what is not. */
-  private split(bytes: Buffer): Buffer {
+    let bytes = this.parts.length === 1 ? fresh : Buffer.concat(this.parts)
     for (this.need = 4; bytes.length >= 4; this.need = 4) {
       const length = bytes.readUInt32BE()
       const isOversized = length > this.limit.frameBytesMax
@@ -56,7 +42,8 @@ export class FrameReader {
       if (isOversized) this.listener.oversized(body, length)
       else this.listener.frame(body)
     }
-    return bytes
+    this.parts = [bytes]
+    this.have = bytes.length
   }
 }
 
@@ -65,7 +52,6 @@ export class FrameWriter {
   private block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
   private start = 0
   private end = 0
-  private isScheduled = false
 
   constructor(private readonly output: Socket) {}
 
@@ -80,11 +66,10 @@ export class FrameWriter {
       this.block = Buffer.allocUnsafeSlow(Math.max(size, BLOCK_BYTES))
       this.start = this.end = 0
     }
+    if (this.start === this.end) process.nextTick(this.flush)
     this.block.writeUInt32BE(body.length, this.end)
     this.block.set(body, this.end + 4)
     this.end += size
-    if (!this.isScheduled) process.nextTick(this.flush)
-    this.isScheduled = true
   }
 
   /** Write everything that waits; `done` is called when the pipe has it. */
@@ -94,7 +79,6 @@ export class FrameWriter {
   }
 
   private readonly flush = (): void => {
-    this.isScheduled = false
     if (this.end > this.start) this.output.write(this.block.subarray(this.start, this.end))
     // The rest of the block is for later frames: written bytes are never touched again.
     this.start = this.end

@@ -1,8 +1,6 @@
 /** Values in and out of msgpack: implements protocol/SPEC.md §3. */
-import { Decoder, Encoder } from '@msgpack/msgpack'
-import type { DecoderOptions } from '@msgpack/msgpack'
-import { describeFailure, PolystepError, shown } from './errors.ts'
-import type { Members } from './errors.ts'
+import { Decoder, type DecoderOptions, Encoder } from '@msgpack/msgpack'
+import { describeFailure, isMap, type Members, PolystepError, shown } from './errors.ts'
 
 /** Containers inside each other; PS-3.9. */
 const DEPTH_MAX = 100
@@ -37,8 +35,10 @@ export function carryAsText(value: unknown): unknown {
 
 /** One way through a value, from the root down. */
 class Walk {
-  private readonly path: (string | number)[]
+  /** The containers around the current value. */
   private readonly above: object[] = []
+  /** The root's name, and the key of the current value in each of these; what stands behind is of values before. */
+  private readonly path: (string | number)[]
 
   constructor(root: string, private readonly isLenient: boolean) { this.path = [root] }
 
@@ -54,9 +54,10 @@ class Walk {
 
   private afterToJSON(given: unknown): unknown {
     if ((typeof given !== 'object' && typeof given !== 'bigint') || given === null || ArrayBuffer.isView(given)) return given
+    if (this.isLenient && given instanceof Error) return describeFailure(given)
     const { toJSON } = given as { toJSON?: unknown }
-    const isCalled = typeof toJSON === 'function' && !(this.isLenient && given instanceof Error)
-    return isCalled ? (Reflect.apply(toJSON, given, [String(this.path.at(-1))]) as unknown) : given
+    const key = String(this.path[this.above.length])
+    return typeof toJSON === 'function' ? (Reflect.apply(toJSON, given, [key]) as unknown) : given
   }
 
   private number(value: number): unknown {
@@ -68,12 +69,8 @@ class Walk {
   private object(value: object): unknown {
     const prototype: unknown = Object.getPrototypeOf(value)
     if (Array.isArray(value) || prototype === Object.prototype || prototype === null) return this.container(value)
-    return ArrayBuffer.isView(value) ? value : this.special(value)
-  }
-
-  private special(value: object): unknown {
+    if (ArrayBuffer.isView(value)) return value
     const tag = value instanceof Error ? 'Error' : Object.prototype.toString.call(value).slice(8, -1)
-    if (this.isLenient && tag === 'Error') return describeFailure(value)
     if (/^(?:Shared)?ArrayBuffer$/.test(tag)) return new Uint8Array(value as ArrayBuffer)
     if (/^(?:String|Number|Boolean|BigInt)$/.test(tag)) return this.value(value.valueOf())
     const hint = REFUSED[tag]
@@ -85,34 +82,27 @@ class Walk {
     const type = Array.isArray(value) ? 'array' : 'object'
     if (this.above.length >= DEPTH_MAX) return this.refuse(value, type, `nested more than ${DEPTH_MAX} deep`)
     if (this.above.includes(value)) return this.refuse(value, type, CYCLE)
-    this.above.push(value)
-    const carried = Array.isArray(value) ? this.list(value) : this.map(value as Members)
+    const depth = this.above.push(value)
+    const carried = Array.isArray(value) ? this.list(value, depth) : this.map(value as Members, depth)
     this.above.pop()
     return carried
   }
 
-  private list(list: readonly unknown[]): unknown {
-    let copy: unknown[] | null = null
-    for (let index = 0; index < list.length; index += 1) {
-      const item = list[index]
-      this.path.push(index)
-      const carried = this.value(item)
-      this.path.pop()
-      if (carried === item) continue
-      copy ??= [...list]
-      copy[index] = carried
-    }
-    return copy ?? list
+  private list(list: readonly unknown[], depth: number): unknown {
+    const carried = list.map((item, index) => {
+      this.path[depth] = index
+      return this.value(item)
+    })
+    return carried.every((item, index) => item === list[index]) ? list : carried
   }
 
-  private map(map: Members): unknown {
+  private map(map: Members, depth: number): unknown {
     let copy: Members | null = null
     for (const key of Object.keys(map)) {
       const member = map[key]
-      this.path.push(key)
+      this.path[depth] = key
       const carried = this.value(member)
       const name = key.isWellFormed() ? key : String(this.refuse(key, 'map key', SURROGATE))
-      this.path.pop()
       if (carried === member && name === key) continue
       // A spread makes a `__proto__` key a member like others, so that writing to it later only writes.
       copy ??= { ...map }
@@ -124,7 +114,7 @@ class Walk {
 
   private refuse(value: unknown, type: string, why: string): unknown {
     if (this.isLenient) return why === CYCLE ? '[Circular]' : shown(value)
-    const [root, ...keys] = this.path
+    const [root, ...keys] = this.path.slice(0, this.above.length + 1)
     const parts = keys.map((key) => (/^[A-Za-z_$][\w$]*$/.test(String(key)) ? `.${key}` : `[${JSON.stringify(key)}]`))
     const path = [root, ...parts].join('')
     throw PolystepError.own('invalid_value', `${path} cannot be carried: ${type} (${why}).`, { type, path })
@@ -137,65 +127,56 @@ const encoder = new Encoder({ ignoreUndefined: true, maxDepth: DEPTH_MAX + 8, in
 /** A message as bytes, valid until the next call: copy them at once. Its values went through `carry` before. */
 export function pack(message: readonly unknown[]): Uint8Array { return encoder.encodeSharedRef(message) }
 
+const unreadable = (why: string): never => { throw new Error(why) }
 const STRICT: DecoderOptions = {
   extensionCodec: {
     tryToEncode: () => null,
-    decode: (_bytes, type) => { throw new Error(`extension type ${type} is not used by this protocol (PS-3.7)`) },
+    decode: (_bytes, type) => unreadable(`extension type ${type} is not used by this protocol (PS-3.7)`),
   },
-  mapKeyConverter: (key) => {
-    if (typeof key === 'string') return key
-    throw new Error('a key is not a string')
-  },
+  mapKeyConverter: (key) => (typeof key === 'string' ? key : unreadable('a key is not a string')),
 }
 const decoder = new Decoder(STRICT)
 
-// The decoder refuses `__proto__` keys, so where there is one, another reads it by a name that it takes.
-const protoDecoder = new Decoder({
-  ...STRICT,
-  keyDecoder: {
-    canBeCached: () => true,
-    decode: (bytes, start, size) => Buffer.from(bytes.subarray(start, start + size)).toString().replace(/^\0*__proto__$/, '\0$&'),
-  },
-})
+const escapedKey = (bytes: Uint8Array, start: number, size: number): string =>
+  Buffer.from(bytes.subarray(start, start + size)).toString().replace(/__proto__$/, '\0$&')
+/** That decoder refuses `__proto__` keys: with this one, keys that end like it have a byte more, which `repaired` takes away. */
+const protoDecoder = new Decoder({ ...STRICT, keyDecoder: { canBeCached: () => true, decode: escapedKey } })
 
-function restoreProto(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(restoreProto)
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
-  const members = Object.entries(value).map(([key, member]) => [key.replace(/^\0(?=\0*__proto__$)/, ''), restoreProto(member)])
-  return Object.fromEntries(members) as unknown
-}
-
-function wellFormed(value: unknown): unknown {
+/** A copy in which every text is well-formed, and every key what it was. */
+function repaired(value: unknown, hasProto: boolean): unknown {
   if (typeof value === 'string') return value.toWellFormed()
-  if (Array.isArray(value)) return value.map(wellFormed)
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key.toWellFormed(), wellFormed(member)]))
+  if (Array.isArray(value)) return value.map((item) => repaired(item, hasProto))
+  if (!isMap(value)) return value
+  const keyOf = (key: string): string => (hasProto ? key.replace(/\0(?=__proto__$)/, '') : key.toWellFormed())
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [keyOf(key), repaired(member, hasProto)]))
 }
 
 /** The message in `bytes`; bytes in it are Buffers over the same memory. Throws `invalid_value`. Source: PS-3.11. */
-export function unpack(bytes: Buffer): unknown {
+export function unpack(bytes: Buffer, hasProto = false): unknown {
   try {
-    const message = decoder.decode(bytes)
+    const message = (hasProto ? protoDecoder : decoder).decode(bytes)
     // The decoder makes lone surrogates of ill-formed UTF-8, where one of these two bytes begins it.
-    return bytes.includes(0xed) || bytes.includes(0xf0) ? wellFormed(message) : message
+    return hasProto || bytes.includes(0xed) || bytes.includes(0xf0) ? repaired(message, hasProto) : message
   } catch (error) {
     const why = describeFailure(error).message
-    if (why.includes('__proto__')) return restoreProto(protoDecoder.decode(bytes))
+    if (!hasProto && why.includes('__proto__')) return unpack(bytes, true)
     throw PolystepError.own('invalid_value', `A message cannot be read: ${why}.`)
   }
 }
 
-/** How a message begins: the size of its array, its kind, its id; what cannot be read is absent. Source: PS-4.5. */
-export function readHead(bytes: Buffer): { size?: number; kind?: unknown; id?: unknown } {
-  const first = bytes[0] ?? 0
-  const start = first === 0xdc ? 3 : first === 0xdd ? 5 : 1
+/** Arrays whose size stands behind their first byte, and in how many bytes; of the others it is part of the first. */
+const ARRAY_SIZE_BYTES: Partial<Record<number, number>> = { 0xdc: 2, 0xdd: 4 }
+
+/** How a message begins: the size of its array, its kind, its id; what cannot be read is undefined. Source: PS-4.5. */
+export function readHead(bytes: Buffer): { size: unknown; kind: unknown; id: unknown } {
+  const sizeBytes = ARRAY_SIZE_BYTES[bytes[0] ?? 0] ?? 0
+  const head: unknown[] = []
   try {
-    const size = start === 1 ? first - 0x90 : bytes.readUIntBE(1, start - 1)
-    const [kind] = decoder.decodeMulti(bytes.subarray(start))
-    // A notification has its method there, which may be cut.
-    const [, id] = kind === 2 ? [] : decoder.decodeMulti(bytes.subarray(start))
-    return { size, kind, id }
-  } catch {
-    return {}
-  }
+    head.push(sizeBytes === 0 ? bytes.readUInt8() - 0x90 : bytes.readUIntBE(1, sizeBytes))
+    for (const member of decoder.decodeMulti(bytes.subarray(1 + sizeBytes))) {
+      if (head.push(member) === 3) break
+    }
+  } catch {}
+  const [size, kind, id] = head
+  return { size, kind, id }
 }

@@ -1,8 +1,7 @@
 /** What a handler is given as its context: emit, state, streams, logger. Source: PS-8, Motia 0.17. */
 import { inspect } from 'node:util'
 import { carry, carryAsText } from './codec.ts'
-import { isMap, PolystepError, shown } from './errors.ts'
-import type { Members } from './errors.ts'
+import { isMap, type Members, PolystepError, shown } from './errors.ts'
 import { LINE_CHARS_MAX } from './output.ts'
 import type { Run } from './run.ts'
 
@@ -14,61 +13,56 @@ const EMIT_SHAPE = "emit takes one object: await emit({ topic: 'order.placed', d
 /** Parameters that are text; the others are values. */
 const TEXTS = new Set(['topic', 'group', 'key', 'stream', 'id', 'message_group_id'])
 
-/** The context of `run`. All members are its own, so that it can be spread and taken apart. */
+/** The context of `run`, which it keeps to itself. All members are its own, so that it can be spread and taken apart. */
 export function createContext(run: Run): object {
+  const { trace_id: traceId, flows, attempt } = run.params
   return {
-    traceId: run.params['trace_id'],
-    flows: run.params['flows'],
-    logger: new RunLogger(run),
-    state: new RunState(run),
-    emit: emitOf(run),
-    streams: new Proxy(new RunStreams(run), STREAM_BY_NAME),
-    attempt: run.params['attempt'],
-    get signal() { return run.signal },
+    traceId, flows, logger: new RunLogger(run), state: new RunState(run),
+    // A method, as all functions here that are made for each run: tsx gives names to other functions, which is expensive.
+    emit(event: unknown) {
+      return run.call('emit', () => {
+        const { topic, data, messageGroupId } = isMap(event) ? event : {}
+        if (topic !== '' && (typeof topic === 'string' || typeof topic === 'number')) {
+          return { topic, data, ...ifGiven('message_group_id', messageGroupId) }
+        }
+        throw invalid(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}`)
+      }, nothing)
+    },
+    streams: new Proxy(new RunStreams(run), RunStreams.byName), attempt, get signal() { return run.controller.signal },
   }
 }
 
-/** Shared values in groups. A write that was awaited is on disk. */
+/** Shared values in groups. A write that was awaited is on disk. A class, so that runs do not each make its methods. */
 class RunState {
   readonly #run: Run
 
   constructor(run: Run) { this.#run = run }
 
-  get(group: unknown, key: unknown): Promise<unknown> { return call(this.#run, 'state.get', { group, key }) }
-  set(group: unknown, key: unknown, value: unknown): Promise<unknown> {
-    return call(this.#run, 'state.set', { group, key, value }, () => value)
+  get(group: unknown, key: unknown) { return this.#run.call('state.get', () => ({ group, key })) }
+  set(group: unknown, key: unknown, value: unknown) {
+    return this.#run.call('state.set', () => ({ group, key, value }), () => value)
   }
-  delete(group: unknown, key: unknown): Promise<unknown> { return call(this.#run, 'state.delete', { group, key }) }
-  getGroup(group: unknown): Promise<unknown> { return call(this.#run, 'state.get_group', { group }) }
-  clear(group: unknown): Promise<unknown> { return call(this.#run, 'state.clear', { group }, nothing) }
+  delete(group: unknown, key: unknown) { return this.#run.call('state.delete', () => ({ group, key })) }
+  getGroup(group: unknown) { return this.#run.call('state.get_group', () => ({ group })) }
+  clear(group: unknown) { return this.#run.call('state.clear', () => ({ group }), nothing) }
 }
 
 /** One live channel: items that clients see change. */
-class RunStream {
-  readonly #run: Run
-  readonly #stream: string
-
-  constructor(run: Run, stream: string) {
-    this.#run = run
-    this.#stream = stream
-  }
-
-  get(group: unknown, id: unknown): Promise<unknown> { return this.#call('streams.get', { group, id }) }
-  set(group: unknown, id: unknown, data: unknown): Promise<unknown> { return this.#call('streams.set', { group, id, data }) }
-  delete(group: unknown, id: unknown): Promise<unknown> { return this.#call('streams.delete', { group, id }) }
-  getGroup(group: unknown): Promise<unknown> { return this.#call('streams.get_group', { group }) }
-  /** Send an event that is not stored to the group, or to one item of it. */
-  send(channel: unknown, event: unknown): Promise<unknown> {
-    return this.#run.call('streams.send', (params) => {
-      const { groupId, id } = isMap(channel) ? channel : {}
-      const { type, data } = isMap(event) ? event : {}
-      const address = { stream: this.#stream, group: text(groupId, 'groupId'), ...ifGiven('id', id) }
-      write(params, { ...address, event: { type: text(type, 'event.type'), data: carry(data, 'event.data') ?? null } })
-    }, nothing)
-  }
-
-  #call(method: string, given: Members, result?: () => unknown): Promise<unknown> {
-    return call(this.#run, method, { stream: this.#stream, ...given }, result)
+function streamOf(run: Run, stream: string): object {
+  return {
+    get(group: unknown, id: unknown) { return run.call('streams.get', () => ({ stream, group, id })) },
+    set(group: unknown, id: unknown, data: unknown) { return run.call('streams.set', () => ({ stream, group, id, data })) },
+    delete(group: unknown, id: unknown) { return run.call('streams.delete', () => ({ stream, group, id })) },
+    getGroup(group: unknown) { return run.call('streams.get_group', () => ({ stream, group })) },
+    /** Send an event that is not stored to the group, or to one item of it. */
+    send(channel: unknown, event: unknown) {
+      return run.call('streams.send', () => {
+        const { groupId, id } = isMap(channel) ? channel : {}
+        const { type, data } = isMap(event) ? event : {}
+        const sent = { type: text(type, 'event.type'), data: carry(data, 'event.data') ?? null }
+        return { stream, group: text(groupId, 'groupId'), ...ifGiven('id', id), event: sent }
+      }, nothing)
+    },
   }
 }
 
@@ -78,44 +72,29 @@ class RunStreams {
 
   constructor(run: Run) { this.#run = run }
 
-  static open(streams: RunStreams, name: string): RunStream { return new RunStream(streams.#run, name) }
-}
-
-/** Any name is a stream; the host says when there is none. What the language itself asks for is none. */
-const STREAM_BY_NAME: ProxyHandler<RunStreams> = {
-  get(streams, name) {
-    const isOwn = typeof name === 'symbol' || name === 'then' || name === 'toJSON' || name in streams
-    return isOwn ? (Reflect.get(streams, name) as unknown) : RunStreams.open(streams, name)
-  },
-  has: (_streams, name) => typeof name === 'string' && name !== 'then' && name !== 'toJSON',
-  set: () => false,
-}
-
-/** A function without a name of its own: tsx makes naming each one expensive. */
-function emitOf(run: Run): (event: unknown) => Promise<unknown> {
-  return (event) => run.call('emit', (params) => {
-    const { topic, data, messageGroupId } = isMap(event) ? event : {}
-    if (topic === '' || (typeof topic !== 'string' && typeof topic !== 'number')) {
-      throw invalid(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}`)
-    }
-    write(params, { topic, data, ...ifGiven('message_group_id', messageGroupId) })
-  }, nothing)
-}
-
-/** Call the host; `result` is what that gives to user code, if it is not the answer. */
-function call(run: Run, method: string, given: Members, result?: () => unknown): Promise<unknown> {
-  return run.call(method, (params) => { write(params, given) }, result)
+  /** Any name is a stream; the host says when there is none. What the language itself asks for is none. */
+  static readonly byName: ProxyHandler<RunStreams> = {
+    get(streams, name) {
+      const isStream = this.has?.(streams, name) === true && !(name in streams)
+      return isStream ? streamOf(streams.#run, String(name)) : (Reflect.get(streams, name) as unknown)
+    },
+    has: (_streams, name) => typeof name === 'string' && name !== 'then' && name !== 'toJSON',
+    set: () => false,
+  }
 }
 
 const nothing = (): undefined => undefined
 
-/** Add what user code gave to the params of a call. Source: PS-8.3. */
-function write(params: Members, given: Members): void {
-  const isLost = 'value' in given && given['value'] === undefined
-  if (isLost) throw invalid('the value must not be undefined; use null, or state.delete(group, key)')
+/** The params of a call of `run`, out of what user code gave. Source: PS-8.3. */
+export function carryParams(run: string, given: Members): Members {
+  const params: Members = { run }
   for (const name of Object.keys(given)) {
-    params[name] = TEXTS.has(name) ? text(given[name], name) : (carry(given[name], name) ?? null)
+    const value = given[name]
+    const isLost = name === 'value' && value === undefined
+    if (isLost) throw invalid('the value must not be undefined; use null, or state.delete(group, key)')
+    params[name] = TEXTS.has(name) ? text(value, name) : (carry(value, name) ?? null)
   }
+  return params
 }
 
 /** Keys are text; numbers are taken as their text, as JavaScript's own objects do. */
@@ -125,10 +104,7 @@ function text(value: unknown, name: string): unknown {
   throw invalid(`${name} must be a string, not ${shown(value)}`)
 }
 
-function ifGiven(name: string, value: unknown): Members {
-  return value === undefined || value === null ? {} : { [name]: value }
-}
-
+const ifGiven = (name: string, value: unknown): Members => (value === undefined || value === null ? {} : { [name]: value })
 const invalid = (message: string): PolystepError => PolystepError.own('invalid_params', `${message}.`)
 
 /** Structured log lines of a run; they are sent without waiting and never fail the handler. Source: PS-8.7. */

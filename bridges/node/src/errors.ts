@@ -1,5 +1,4 @@
 /** Errors that cross the wire, and how a failure of user code is described. Source: PS-9. */
-import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 
@@ -8,16 +7,9 @@ export type Members = Record<string, unknown>
 
 /** What this side raises: number and whether a retry can help, by name; PS-9.2. */
 const OWN_ERRORS = {
-  internal: [1, true],
-  method_not_found: [2, false],
-  invalid_params: [3, false],
-  invalid_value: [4, false],
-  frame_too_large: [5, false],
-  protocol_mismatch: [6, false],
-  runner_gone: [10, true],
-  cancelled: [11, true],
-  load_failed: [20, false],
-  step_failed: [21, true],
+  internal: [1, true], method_not_found: [2, false], invalid_params: [3, false], invalid_value: [4, false],
+  frame_too_large: [5, false], protocol_mismatch: [6, false], runner_gone: [10, true], cancelled: [11, true],
+  load_failed: [20, false], step_failed: [21, true],
 } as const
 
 /** An error of the protocol: raised here, or received from the host. User code sees `name`, `message`, `code`, `data`. */
@@ -49,10 +41,12 @@ export class PolystepError extends Error {
   }
 }
 
+/** Whether `value` is a string. */
+export const isText = (value: unknown): value is string => typeof value === 'string'
+
 /** Whether `value` is an object that is neither a list nor bytes. */
-export function isMap(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
-}
+export const isMap = (value: unknown): value is Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 
 /** Whatever there is as well-formed text, cut; never throws. */
 export function shown(value: unknown, charsMax = 16_384): string {
@@ -80,9 +74,9 @@ function nameOf(error: Error): unknown {
   return name === '' || name === 'NodeError' ? 'Error' : name
 }
 
-const BRIDGE_DIR = dirname(fileURLToPath(import.meta.url))
+const BRIDGE_DIR = fileURLToPath(new URL('.', import.meta.url))
 /** Frames that say nothing to users: those of Node, of what compiles their code, and of this bridge (tests are no part of it). */
-const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}/(adapters/)?\w+\.ts`
+const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}(adapters/)?\w+\.ts`
 const FOREIGN = RegExp(String.raw`^\s+at .*(${PLACES})`)
 
 function stackOf(error: Error): string {

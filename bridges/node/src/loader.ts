@@ -3,8 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeSchema, isSchemaObject } from './adapters/schema.ts'
 import { carry } from './codec.ts'
-import { describeFailure, isMap, PolystepError } from './errors.ts'
-import type { Members } from './errors.ts'
+import { describeFailure, isMap, type Members, PolystepError } from './errors.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */
 export type UserFunction = (...given: unknown[]) => unknown
@@ -28,9 +27,8 @@ export async function loadFile(project: string, file: string): Promise<Loaded> {
     if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
     if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
     const middleware = config['middleware'] ?? []
-    if (!Array.isArray(middleware) || !middleware.every(isFunction)) {
-      throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
-    }
+    const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
+    if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
     const warnings: string[] = []
     const answer = { config: describeConfig(config, path, warnings), handler: handler !== undefined, warnings }
     return { loaded: { file, handler: handler as UserFunction | undefined, middleware }, answer }
@@ -50,13 +48,9 @@ const isFunction = (value: unknown): value is UserFunction => typeof value === '
 const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`)
 
 /** A named export, or a member of the default export; CommonJS under tsx can stand one level deeper. */
-function exported(module: unknown, name: string): unknown {
-  let holder = module
-  for (let level = 0; level < 3 && isMap(holder); level += 1) {
-    if (holder[name] !== undefined) return holder[name]
-    holder = holder['default']
-  }
-  return undefined
+function exported(holder: unknown, name: string, levels = 3): unknown {
+  if (levels === 0 || !isMap(holder)) return undefined
+  return holder[name] === undefined ? exported(holder['default'], name, levels - 1) : holder[name]
 }
 
 /** The config as a value: schemas as JSON Schema, functions by their number. Source: PS-6.2. */
@@ -78,6 +72,5 @@ function describeConfig(config: Members, path: string, warnings: string[]): unkn
   return carry(mapped(config, describe), 'config')
 }
 
-function mapped(members: Members, change: (key: string, value: unknown) => unknown): Members {
-  return Object.fromEntries(Object.entries(members).map(([key, value]) => [key, change(key, value)]))
-}
+const mapped = (members: Members, change: (key: string, value: unknown) => unknown): Members =>
+  Object.fromEntries(Object.entries(members).map(([key, value]) => [key, change(key, value)]))

@@ -33,8 +33,7 @@ function serve(): void {
   const reader = new FrameReader(bridge.peer, bridge.limit)
   input.on('data', (chunk: Buffer) => { reader.push(chunk) })
   input.on('close', () => { bridge.leave(0) })
-  input.on('error', () => { bridge.leave(1) })
-  output.on('error', () => { bridge.leave(1) })
+  for (const side of [input, output]) side.on('error', () => { bridge.leave(1) })
 }
 
 /** Node cannot move descriptors 0 and 1 away from user code, so this program starts again with them as 3 and 4. */

@@ -3,22 +3,16 @@ import { Console } from 'node:console'
 import { StringDecoder } from 'node:string_decoder'
 import type { Level } from './context.ts'
 import type { Members } from './errors.ts'
-import { currentRun } from './run.ts'
-import type { Run } from './run.ts'
+import { currentRun, type Run } from './run.ts'
 
 /** A log line is cut here, as the host cuts it. */
 export const LINE_CHARS_MAX = 16_384
 /** Console methods with a level other than their stream's (stdout: info, stderr: error). */
-const LEVELS: Partial<Record<string, Level>> = { debug: 'debug', warn: 'warn', trace: 'debug' }
-
-type Print = (...given: unknown[]) => void
-/** Lines that have not ended yet, by level. */
-export type OpenLines = Partial<Record<Level, OpenLine>>
-
+const LEVELS = [['debug', 'debug'], ['warn', 'warn'], ['trace', 'debug']] as const
 /** A line that is being printed; what is too long of it is counted, not kept. */
 class OpenLine {
   private text = ''
-  private cut = 0
+  private length = 0
   private readonly decoder = new StringDecoder('utf8')
 
   constructor(private readonly send: (line: string) => void) {}
@@ -27,25 +21,26 @@ class OpenLine {
     const lines = (typeof chunk === 'string' ? chunk : this.decoder.write(Buffer.from(chunk))).split('\n')
     for (const [index, line] of lines.entries()) {
       if (index > 0) this.end()
-      const kept = line.slice(0, LINE_CHARS_MAX - this.text.length)
-      this.text += kept
-      this.cut += line.length - kept.length
+      this.length += line.length
+      this.text += line.slice(0, LINE_CHARS_MAX - this.text.length)
     }
   }
 
   flush(): void { if (this.text !== '') this.end() }
 
   private end(): void {
-    const note = this.cut === 0 ? '' : `… (${this.cut} more characters)`
+    const cut = this.length - this.text.length
+    const note = cut === 0 ? '' : `… (${cut} more characters)`
     this.send((this.text.slice(0, LINE_CHARS_MAX - note.length) + note).replace(/\r$/, '').toWellFormed())
     this.text = ''
-    this.cut = 0
+    this.length = 0
   }
 }
 
 /** Stands between user code's printing and the process's own stdout and stderr. */
 export class Output {
-  private readonly outside: OpenLines = {}
+  /** Lines that have not ended yet, by run and level. */
+  private readonly open = new Map<Run | undefined, Partial<Record<Level, OpenLine>>>()
   private level: Level | null = null
 
   constructor(private readonly send: (line: Members) => void) {}
@@ -55,8 +50,13 @@ export class Output {
     const [stdout, stderr] = [this.writerFor('info'), this.writerFor('error')]
     // Straight to us: the console's own way through a stream costs several times as much.
     const quick = new Console({ write: stdout } as NodeJS.WritableStream, { write: stderr } as NodeJS.WritableStream, false)
-    for (const [name, method] of Object.entries(quick) as [string, unknown][]) {
-      if (typeof method === 'function') Object.assign(console, { [name]: this.levelled(LEVELS[name] ?? null, method as Print) })
+    Object.assign(console, quick)
+    for (const [name, level] of LEVELS) {
+      const print = quick[name].bind(quick)
+      Object.assign(console, { [name]: (...given: unknown[]) => {
+        this.level = level
+        try { print(...given) } finally { this.level = null }
+      } })
     }
     Object.assign(process.stdout, { write: stdout })
     Object.assign(process.stderr, { write: stderr })
@@ -64,29 +64,23 @@ export class Output {
 
   /** Send what `run` printed without a line's end; what was printed outside of runs when absent. */
   flush(run?: Run): void {
-    for (const line of Object.values(run?.lines ?? this.outside)) line.flush()
-  }
-
-  private levelled(level: Level | null, method: Print): Print {
-    return (...given) => {
-      this.level = level
-      try { method(...given) } finally { this.level = null }
-    }
+    for (const line of Object.values(this.open.get(run) ?? {})) line.flush()
+    this.open.delete(run)
   }
 
   private writerFor(streamLevel: Level): NodeJS.WriteStream['write'] {
     return (chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
       const run = currentRun.getStore()
       const level = this.level ?? streamLevel
-      const lines = run?.lines ?? this.outside
-      lines[level] ??= new OpenLine((message) => {
-        this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' })
-      })
+      const lines = this.open.get(run) ?? {}
+      this.open.set(run, lines)
+      const about = { run: run?.id, level, source: 'output' }
+      lines[level] ??= new OpenLine((message) => { this.send({ ...about, message, time_ms: Date.now() }) })
       lines[level].write(typeof encoding === 'string' ? Buffer.from(chunk as string, encoding as BufferEncoding) : chunk)
       // Nobody will flush a run that has its answer.
       if (run?.isAnswered === true) this.flush(run)
-      const callback = typeof encoding === 'function' ? encoding : done
-      if (typeof callback === 'function') process.nextTick(callback)
+      const callback = [encoding, done].find((each) => typeof each === 'function')
+      if (callback !== undefined) process.nextTick(callback)
       return true
     }
   }

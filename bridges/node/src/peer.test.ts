@@ -3,14 +3,13 @@ import { describe, it } from 'node:test'
 import { pack, unpack } from './codec.ts'
 import { PolystepError } from './errors.ts'
 import { Peer } from './peer.ts'
-import type { EndCall } from './peer.ts'
 
 interface Setup {
   peer: Peer
   sent: unknown[]
   heard: unknown[]
   writer: { waitingBytes: number; send: (body: Uint8Array) => void }
-  ended: EndCall
+  call: (method: string, params: Record<string, unknown>) => Promise<unknown>
   errors: (string | null)[]
 }
 
@@ -24,20 +23,24 @@ function setUp(frameBytesMax = 10_000): Setup {
     broken: (error: PolystepError) => void heard.push(['broken', error.name]),
   }
   const errors: (string | null)[] = []
-  const ended = (error: PolystepError | null, answer?: unknown): unknown => {
-    errors.push(error?.name ?? null)
-    return answer
-  }
-  return { peer: new Peer({ frameBytesMax }, writer, listener), sent, heard, writer, ended, errors }
+  const peer = new Peer({ frameBytesMax }, writer, listener)
+  const call: Setup['call'] = (method, params) => new Promise((resolve, reject) => {
+    peer.call(method, params, (error, answer) => {
+      errors.push(error?.name ?? null)
+      if (error === null) resolve(answer)
+      else reject(error)
+    })
+  })
+  return { peer, sent, heard, writer, call, errors }
 }
 
 const bytes = (message: unknown[]): Buffer => Buffer.from(pack(message))
 
 void describe('Peer', () => {
   void it('answers calls by id, in any order', async () => {
-    const { peer, sent, ended, errors } = setUp()
-    const first = peer.call('state.get', { key: 'a' }, ended)
-    const second = peer.call('emit', {}, ended)
+    const { peer, sent, call, errors } = setUp()
+    const first = call('state.get', { key: 'a' })
+    const second = call('emit', {})
     assert.deepEqual(sent, [[0, 1, 'state.get', { key: 'a' }], [0, 2, 'emit', {}]])
     peer.frame(bytes([1, 2, null, 'given']))
     peer.frame(bytes([1, 1, null, { x: 1 }]))
@@ -45,10 +48,10 @@ void describe('Peer', () => {
   })
 
   void it("rejects with the host's error by name, code and data", async () => {
-    const { peer, ended, errors } = setUp()
-    const call = peer.call('emit', {}, ended)
+    const { peer, call, errors } = setUp()
+    const called = call('emit', {})
     peer.frame(bytes([1, 1, { code: 23, name: 'topic_not_declared', message: 'No.', retryable: false, data: { topic: 'x' } }, null]))
-    await assert.rejects(call, { name: 'topic_not_declared', message: 'No.', code: 23, data: { topic: 'x' } })
+    await assert.rejects(called, { name: 'topic_not_declared', message: 'No.', code: 23, data: { topic: 'x' } })
     assert.deepEqual(errors, ['topic_not_declared'])
   })
 
@@ -60,8 +63,8 @@ void describe('Peer', () => {
   })
 
   void it('fails a call that is too large by itself and sends nothing', async () => {
-    const { peer, sent, ended, errors } = setUp(100)
-    await assert.rejects(peer.call('state.set', { value: 'x'.repeat(100) }, ended), { name: 'frame_too_large' })
+    const { sent, call, errors } = setUp(100)
+    await assert.rejects(call('state.set', { value: 'x'.repeat(100) }), { name: 'frame_too_large' })
     assert.deepEqual([sent, errors], [[], ['frame_too_large']])
   })
 
@@ -80,11 +83,11 @@ void describe('Peer', () => {
   })
 
   void it('fails the call whose answer is oversized, and goes on', async () => {
-    const { peer, ended } = setUp()
-    const call = peer.call('state.get', {}, ended)
+    const { peer, call } = setUp()
+    const called = call('state.get', {})
     peer.oversized(bytes([1, 1, null, 'x'.repeat(50)]).subarray(0, 16), 50_000)
-    await assert.rejects(call, { name: 'frame_too_large' })
-    const next = peer.call('state.get', {}, ended)
+    await assert.rejects(called, { name: 'frame_too_large' })
+    const next = call('state.get', {})
     peer.frame(bytes([1, 2, null, 1]))
     assert.equal(await next, 1)
   })
@@ -124,24 +127,24 @@ void describe('Peer', () => {
   })
 
   void it('fails the call whose answer cannot be read, and drops one that nobody waits for', async () => {
-    const { peer, heard, ended } = setUp()
-    const call = peer.call('state.get', {}, ended)
+    const { peer, heard, call } = setUp()
+    const called = call('state.get', {})
     peer.frame(Buffer.from('940163c0d6ff00000000', 'hex'))
     peer.frame(Buffer.from('940101c0d6ff00000000', 'hex'))
-    await assert.rejects(call, { name: 'invalid_value' })
+    await assert.rejects(called, { name: 'invalid_value' })
     assert.deepEqual(heard, [])
   })
 
   void it('takes an error that is no map of an error as internal, and an unknown one by its name', async () => {
-    const { peer, ended } = setUp()
+    const { peer, call } = setUp()
     for (const [index, error] of ['no', { code: '1', name: 'x', message: 'y' }, []].entries()) {
-      const call = peer.call('state.get', {}, ended)
+      const called = call('state.get', {})
       peer.frame(bytes([1, index + 1, error, null]))
-      await assert.rejects(call, { name: 'internal', code: 1, retryable: true, message: /malformed error/ })
+      await assert.rejects(called, { name: 'internal', code: 1, retryable: true, message: /malformed error/ })
     }
-    const call = peer.call('state.get', {}, ended)
+    const called = call('state.get', {})
     peer.frame(bytes([1, 4, { code: 999, name: 'new', message: 'new', retryable: true, data: {} }, null]))
-    await assert.rejects(call, { name: 'new', code: 999, retryable: true })
+    await assert.rejects(called, { name: 'new', code: 999, retryable: true })
   })
 
   const notifications: [name: string, body: Buffer][] = [
@@ -194,11 +197,11 @@ void describe('Peer', () => {
   ]
   for (const [name, body] of garbage) {
     void it(`breaks the channel at ${name} and fails every call`, async () => {
-      const { peer, heard, ended } = setUp()
-      const call = peer.call('state.get', {}, ended)
+      const { peer, heard, call } = setUp()
+      const called = call('state.get', {})
       peer.frame(body)
-      await assert.rejects(call, { name: 'runner_gone' })
-      await assert.rejects(peer.call('state.get', {}, ended), { name: 'runner_gone' })
+      await assert.rejects(called, { name: 'runner_gone' })
+      await assert.rejects(call('state.get', {}), { name: 'runner_gone' })
       assert.deepEqual(heard, [['broken', 'runner_gone']])
     })
   }

@@ -1,71 +1,64 @@
 /** Runs of handlers: start, wait for their calls, answer. Source: PS-7. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { carry, carryAsText } from './codec.ts'
-import { createContext } from './context.ts'
-import { describeFailure, PolystepError } from './errors.ts'
-import type { Members } from './errors.ts'
+import { carryParams, createContext } from './context.ts'
+import { describeFailure, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
-import type { OpenLines } from './output.ts'
 import type { Peer } from './peer.ts'
 
 /** The run that the current code belongs to, across awaits. */
 export const currentRun = new AsyncLocalStorage<Run>()
-/** Which run a rejected call belongs to. */
+/** Which run a failed call belongs to. */
 export const runOfError = new WeakMap<PolystepError, Run>()
-/** Rejected calls of open runs that nobody has handled. */
+/** Failures of calls of open runs that nobody has handled, by what was rejected with them. */
 export const unhandledCalls = new Map<Promise<unknown>, PolystepError>()
 
 /** One attempt of one handler. */
 export class Run {
-  readonly id: string
-  /** What it prints, until the line ends. */
-  readonly lines: OpenLines = {}
   /** The host has its answer; what user code still does no longer counts. */
   isAnswered = false
-  private isSettled = false
   /** A call failed. Node says at the end of a tick whether anybody took that, so the verdict is known in the next one. */
   private isInDoubt = false
   private callsOpen = 0
-  private failure: { readonly thrown: unknown } | null = null
-  private value: unknown = null
-  private controller: AbortController | null = null
+  /** What the handler gave, once it is done. */
+  private result: { readonly value: unknown } | null = null
+  private failure: PolystepError | null = null
+  private madeController: AbortController | null = null
 
   /** `ended` is called before the answer is sent. */
-  constructor(readonly requestId: number, readonly step: LoadedFile, readonly params: Members, private readonly peer: Peer,
-    private readonly ended: () => void) { this.id = params['run'] as string }
+  constructor(readonly id: string, private readonly requestId: number, readonly step: LoadedFile, readonly params: Members,
+    private readonly peer: Peer, private readonly ended: () => void) {}
 
   /** Fires when the host cancels the run; made when it is first asked for. */
-  get signal(): AbortSignal { return (this.controller ??= new AbortController()).signal }
+  get controller(): AbortController { return (this.madeController ??= new AbortController()) }
 
   /** Call the handler; what it gives becomes the answer. */
-  start(): void {
-    try {
-      const result = callThrough(this, this.params['input'], createContext(this), 0) as PromiseLike<unknown> | null | undefined
-      if (typeof result?.then !== 'function') this.settle(result)
-      else result.then((value) => { this.settle(value) }, (error: unknown) => { this.fail(error) })
-    } catch (error) {
-      this.fail(error)
-    }
+  async start(): Promise<void> {
+    try { this.settle(await callThrough(this, this.params['input'], createContext(this), 0)) } catch (error) { this.fail(error) }
   }
 
-  /** Call the host with what `write` adds to the params; what that throws is a rejection too, so that nobody can miss it. */
-  call(method: string, write: (params: Members) => void, result?: () => unknown): Promise<unknown> {
+  /**
+   * Call the host with what `given` gives; what that throws is a rejection too, so that nobody can miss it. `result` is what
+   * user code gets, if it is not the host's answer.
+   */
+  call(method: string, given: () => Members, result?: () => unknown): Promise<unknown> {
     this.callsOpen += 1
-    try {
-      const params = { run: this.id }
-      write(params)
-      return this.peer.call(method, params, (error, answer) => {
+    return new Promise((resolve, reject) => {
+      try {
+        this.peer.call(method, carryParams(this.id, given()), (error, answer) => {
+          this.callEnded(error)
+          if (error === null) resolve(result === undefined ? answer : result())
+          else reject(error)
+        })
+      } catch (thrown) {
+        const { name, message } = describeFailure(thrown)
+        const isOwn = thrown instanceof PolystepError
+        const error = isOwn ? thrown : PolystepError.own('invalid_value', `reading the value threw: ${name}: ${message}`)
+        error.message = `${method}: ${error.message}`
         this.callEnded(error)
-        return result === undefined ? answer : result()
-      })
-    } catch (thrown) {
-      const { name, message } = describeFailure(thrown)
-      const isOwn = thrown instanceof PolystepError
-      const error = isOwn ? thrown : PolystepError.own('invalid_value', `reading the value threw: ${name}: ${message}`)
-      error.message = `${method}: ${error.message}`
-      this.callEnded(error)
-      return Promise.reject(error)
-    }
+        reject(error)
+      }
+    })
   }
 
   /** Tell the host something; never fails. */
@@ -73,18 +66,16 @@ export class Run {
 
   /** End the run as failed, even when its handler hangs; the first failure counts. */
   fail(thrown: unknown): void {
-    this.failure ??= { thrown }
+    this.failure ??= asStepFailed(thrown)
     this.settle(null)
   }
 
   /** Answer at once and abort the signal: JavaScript cannot be stopped from outside. Source: PS-7.9. */
   cancel(reason: unknown): void {
-    const why = typeof reason === 'string' ? reason : 'no reason given'
-    const error = PolystepError.own('cancelled', `The run was cancelled: ${why}.`)
+    const error = PolystepError.own('cancelled', `The run was cancelled: ${isText(reason) ? reason : 'no reason given'}.`)
     this.end()
     this.peer.refuse(this.requestId, error)
-    const controller = (this.controller ??= new AbortController())
-    currentRun.run(this, () => { controller.abort(error) })
+    currentRun.run(this, () => { this.controller.abort(error) })
   }
 
   private callEnded(error: PolystepError | null): void {
@@ -93,20 +84,19 @@ export class Run {
       this.isInDoubt = true
       runOfError.set(error, this)
     }
-    if (this.isSettled) this.answerSoon()
+    this.answerSoon()
   }
 
   private settle(value: unknown): void {
-    if (this.isSettled) return
-    this.isSettled = true
-    this.value = value
+    this.result ??= { value }
     this.answerSoon()
   }
 
   /** Answer after all code that is ready now has run: it may start further calls. Source: PS-7.4. */
   private answerSoon(): void {
+    if (this.result === null || this.callsOpen > 0) return
     // A tick that is asked for by a microtask comes after all microtasks; one asked for by I/O comes before them.
-    if (this.callsOpen === 0) queueMicrotask(() => { process.nextTick(() => { this.answer() }) })
+    queueMicrotask(() => { process.nextTick(() => { this.answer() }) })
   }
 
   private answer(): void {
@@ -116,29 +106,30 @@ export class Run {
       setImmediate(() => { this.answer() })
       return
     }
-    const unhandled = this.end()
+    this.end()
     try {
-      if (this.failure !== null) throw asStepFailed(this.failure.thrown)
-      if (unhandled !== undefined) throw asStepFailed(unhandled, 'A call that the handler did not await failed: ')
-      this.answerValue()
+      if (this.failure !== null) throw this.failure
+      this.answerValue(this.result?.value)
     } catch (error) {
       this.peer.refuse(this.requestId, error instanceof PolystepError ? error : asStepFailed(error))
     }
   }
 
-  private answerValue(): void {
-    if (this.params['type'] === 'api') this.peer.answer(this.requestId, carry(this.value, 'result') ?? null)
+  private answerValue(value: unknown): void {
+    if (this.params['type'] === 'api') this.peer.answer(this.requestId, carry(value, 'result') ?? null)
     // Motia ignores what event and cron handlers return, so it must not fail them (PS-7.7).
-    else this.peer.answer(this.requestId, carryAsText(this.value) ?? null, null)
+    else this.peer.answer(this.requestId, carryAsText(value) ?? null, null)
   }
 
-  /** Nothing counts any more; returns a failed call that nobody took. */
-  private end(): PolystepError | undefined {
+  /** From here on nothing counts any more; a failed call that nobody took does. */
+  private end(): void {
     this.ended()
     this.isAnswered = true
-    const mine = [...unhandledCalls].filter(([, error]) => runOfError.get(error) === this)
-    for (const [promise] of mine) unhandledCalls.delete(promise)
-    return mine[0]?.[1]
+    for (const [promise, error] of unhandledCalls) {
+      if (runOfError.get(error) !== this) continue
+      unhandledCalls.delete(promise)
+      this.failure ??= asStepFailed(error, 'A call that the handler did not await failed: ')
+    }
   }
 }
 
