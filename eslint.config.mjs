@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint'
 export default defineConfig(
   { ignores: ['**/node_modules/**', '**/dist/**', '.venv/**', '.polystep/**'] },
   {
-    files: ['bridges/node/src/**/*.ts'],
+    files: ['bridges/node/src/**/*.ts', 'tests/contract/verdicts/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     languageOptions: {

@@ -11,6 +11,8 @@ from polystep.contracts.values import JSONObject
 
 _WHOLE: Final = "urn:polystep:schema"
 """Under which name a part of a schema finds the whole."""
+_NAMES_OF_PATTERNS: Final = frozenset(("iso-date-time", "iso-time", "iso-duration", "url"))
+"""Formats of our exports that a pattern beside them spells out: to people, the name says more than the pattern."""
 
 
 class SchemaValidator:
@@ -29,6 +31,7 @@ class SchemaValidator:
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
+        self._schema = schema
 
     @classmethod
     def of_part(cls, schema: JSONObject, pointer: str) -> SchemaValidator:
@@ -50,7 +53,7 @@ class SchemaValidator:
         try:
             if self._compiled.is_valid(value):
                 return []
-            return _ordered([_issue(error) for error in self._compiled.iter_errors(value)])
+            return _ordered([_issue(error, self._schema) for error in self._compiled.iter_errors(value)])
         except ValueError as error:
             # Bytes, and what else JSON cannot say: no schema describes them.
             return [Issue((), f"The value is not JSON: {error}", "type")]
@@ -73,7 +76,7 @@ def compile_schema(schema: JSONObject, where: str) -> SchemaValidator:
         raise LoadFailed(f"{where}: {error.message}") from error
 
 
-def _issue(error: Any) -> Issue:
+def _issue(error: Any, schema: JSONObject) -> Issue:
     keyword = error.kind.name
     path: tuple[str | int, ...] = tuple(error.instance_path)
     details = error.kind.as_dict()
@@ -81,7 +84,16 @@ def _issue(error: Any) -> Issue:
         return Issue((*path, details["property"]), "is required", keyword)
     if keyword == "format":
         return Issue(path, f"is not a valid {details['format']}", keyword)
-    return Issue(path, error.message, keyword)
+    named = _format_beside(schema, error.schema_path) if keyword == "pattern" else None
+    return Issue(path, error.message if named is None else f"is not a valid {named}", keyword)
+
+
+def _format_beside(schema: Any, path: list[Any]) -> str | None:
+    """What the text should be whose pattern `path` leads to, if its export has a name for it."""
+    for key in path[:-1]:
+        schema = schema[key] if isinstance(schema, list) else schema.get(key, {}) if isinstance(schema, dict) else {}
+    named = schema.get("format") if isinstance(schema, dict) else None
+    return named if named in _NAMES_OF_PATTERNS else None
 
 
 def _ordered(issues: list[Issue]) -> list[Issue]:

@@ -56,6 +56,19 @@ def test_a_missed_pattern_without_a_format_is_said() -> None:
     assert SchemaValidator({"pattern": "^a"}).issues("b") == [Issue((), '"b" does not match "^a"', "pattern")]
 
 
+def test_a_pattern_with_a_name_is_said_by_it() -> None:
+    time: JSONObject = {"type": "string", "format": "iso-time", "pattern": "^[0-9]"}
+    other: JSONObject = {"type": "string", "format": "starts_with", "pattern": "^a"}
+    validator = SchemaValidator(
+        {"$defs": {"T": time}, "properties": {"a": {"$ref": "#/$defs/T"}, "b": {"prefixItems": [time]}, "c": other}}
+    )
+    assert validator.issues({"a": "noon", "b": ["noon"], "c": "b"}) == [
+        Issue(("a",), "is not a valid iso-time", "pattern"),
+        Issue(("b", 0), "is not a valid iso-time", "pattern"),
+        Issue(("c",), '"b" does not match "^a"', "pattern"),
+    ]
+
+
 def test_bytes_are_an_issue_and_no_exception() -> None:
     validator = SchemaValidator({"type": "object", "properties": {"file": {"type": "string"}}})
     assert validator.issues(b"x") == [Issue((), "The value is not JSON: Unsupported type: 'bytes'", "type")]

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { isMap } from '../errors.ts'
 import type { Members } from '../errors.ts'
 import { describeZod3, isZod3 } from './zod3.ts'
+import { zod4Options } from './zod4.ts'
 
 type Convert = () => unknown
 
@@ -14,27 +15,11 @@ export type Checked = Readonly<{ value: unknown; issues?: undefined } | { issues
 export type Check = (value: unknown) => Checked | Promise<Checked>
 
 /** RFC 3339, as `format: date-time` takes it. */
-const ISO_TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
+const ISO_TIME = /^(\d{4}-\d\d-\d\d)[Tt](?!24)\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 const DIALECT = 'draft-2020-12'
+const ZOD_OPTIONS = zod4Options(DIALECT)
 /** By which schema objects say what they are. */
 const OWN_METHODS = ['toJSONSchema', 'toJsonSchema', 'toJSON']
-const ZOD_OPTIONS = {
-  io: 'input',
-  target: DIALECT,
-  // What JSON Schema cannot say is left to the handler.
-  unrepresentable: 'any',
-  override({ zodSchema, jsonSchema }: { zodSchema: ZodSchema; jsonSchema: Members }): void {
-    const { type, coerce, in: first } = zodSchema._zod.def
-    // Coercions and preprocessors take any type in; only what comes out has the type that Zod writes here.
-    if (coerce === true) delete jsonSchema['type']
-    else if (type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' })
-    if (type !== 'pipe' || first?._zod.def.type !== 'transform') return
-    for (const keyword of Object.keys(jsonSchema)) if (keyword !== 'description') Reflect.deleteProperty(jsonSchema, keyword)
-  },
-}
-
-interface ZodSchema { _zod: { def: { type: string; coerce?: boolean; in?: ZodSchema } } }
-
 /** Whether `value` is a schema object of a library, and not plain data. */
 export function isSchemaObject(value: unknown): boolean {
   return isMap(value) && ('_zod' in value || '~standard' in value || isZod3(value))
@@ -79,18 +64,35 @@ function settled(result: unknown, again?: Again, value?: unknown): Checked | Pro
 
 /** The value with dates where the issues miss them and ISO texts stand: JSON has no dates. */
 function withDates(value: unknown, issues: readonly unknown[]): unknown {
-  const missed = issues.filter((issue) => isMap(issue) && issue['expected'] === 'date').map((issue) => issueOf(issue).path)
-  const repaired = missed.reduce<unknown>(withDate, value)
+  const repaired = issues.flatMap(missedDates).reduce<unknown>(withDate, value)
   return repaired === value ? undefined : repaired
 }
 
+/** Where an issue misses a date, also in the branches of unions: Zod 4 gives paths from the union, Zod 3 from the root. */
+function missedDates(issue: unknown): (string | number)[][] {
+  if (!isMap(issue)) return []
+  const { path } = issueOf(issue)
+  if (issue['expected'] === 'date') return [path]
+  const { errors, unionErrors } = issue
+  const below = Array.isArray(errors) ? (errors as unknown[]).flat().flatMap(missedDates).map((inner) => [...path, ...inner]) : []
+  const old = Array.isArray(unionErrors) ? (unionErrors as { issues: unknown[] }[]).flatMap(({ issues }) => issues) : []
+  return [...below, ...old.flatMap(missedDates)]
+}
+
 function withDate(value: unknown, [key, ...below]: (string | number)[]): unknown {
-  if (key === undefined) return typeof value === 'string' && ISO_TIME.test(value) ? new Date(value) : value
+  if (key === undefined) return typeof value === 'string' ? dateOf(value) ?? value : value
   if (!Array.isArray(value) && !isMap(value)) return value
   const member = (value as Members)[key]
   const repaired = withDate(member, below)
   if (repaired === member) return value
   return Array.isArray(value) ? value.with(Number(key), repaired) : { ...value, [key]: repaired }
+}
+
+/** The moment that a text names. `new Date` alone would make 1 March of 30 February. */
+function dateOf(text: string): Date | undefined {
+  const day = ISO_TIME.exec(text)?.[1]
+  const midnight = new Date(`${day ?? ''}T00:00:00Z`)
+  return !Number.isNaN(midnight.getTime()) && midnight.toISOString().startsWith(`${day ?? ''}T`) ? new Date(text.toUpperCase()) : undefined
 }
 
 function issueOf(given: unknown): Issue {

@@ -2,19 +2,32 @@
 import { createRequire } from 'node:module'
 import { isMap } from '../errors.ts'
 import type { Members } from '../errors.ts'
+import { CHECKED, URL_AS_TYPED, hasFractionalStep } from './zod4.ts'
 
 type Convert = (schema: unknown, options: Members) => unknown
+interface Definition extends Members { typeName?: string; checks?: Check[]; value?: unknown }
+interface Check { kind: string; local?: boolean; version?: string }
+interface Converter { zodToJsonSchema: Convert; ignoreOverride: symbol }
 
 const OPTIONS: Members = {
-  target: 'jsonSchema2019-09',
   effectStrategy: 'input',
   pipeStrategy: 'input',
   // What is not declared is dropped by Zod, not refused.
   removeAdditionalStrategy: 'strict',
-  strictUnions: true,
+  applyRegexFlags: true,
   definitionPath: '$defs',
-  postProcess: (schema: unknown, def: { coerce?: boolean; typeName?: string }) => (isAnyInput(def) ? {} : schema),
+  postProcess: widened,
 }
+/** Keywords under which members have names of the user's choice. */
+const NAMED = new Set(['properties', 'patternProperties', '$defs'])
+/** Keywords under which there is data. */
+const DATA = new Set(['const', 'default', 'enum'])
+/** What JSON does not have: left out where it stands, the members of a tuple after it would move up. */
+const NOT_IN_JSON = new Set<unknown>(['ZodSymbol', 'ZodFunction', 'ZodVoid'])
+/** String checks that change the text: those after it do not see what came in. */
+const REWRITING = new Set(['trim', 'toLowerCase', 'toUpperCase'])
+/** Formats that Zod takes in forms that JSON Schema's do not have, as times without an offset. */
+const LOOSE_FORMATS: Record<string, string> = { time: 'iso-time', duration: 'iso-duration' }
 
 /** Whether `value` is a schema object of Zod 3. */
 export function isZod3(value: Members): boolean {
@@ -24,24 +37,75 @@ export function isZod3(value: Members): boolean {
 /** The JSON Schema (2020-12) of a Zod 3 schema, seen from the input side. */
 export function describeZod3(schema: unknown): unknown {
   // Loaded when it is needed: it brings a copy of Zod along.
-  const { zodToJsonSchema } = createRequire(import.meta.url)('zod-to-json-schema') as { zodToJsonSchema: Convert }
-  const described = modern(zodToJsonSchema(schema, OPTIONS))
-  return isMap(described) ? Object.fromEntries(Object.entries(described).filter(([key]) => key !== '$schema')) : described
+  const { zodToJsonSchema, ignoreOverride } = createRequire(import.meta.url)('zod-to-json-schema') as Converter
+  // An override, for no reference may point into what is left out.
+  const override = (def: Definition): unknown => (takesAnything(def) ? described(def) : ignoreOverride)
+  const written = modern(zodToJsonSchema(schema, { ...OPTIONS, override }))
+  return isMap(written) ? without(written, ['$schema']) : written
 }
 
-/** What takes any type in: only what comes out of a coercion or a preprocessor has the type that stands there. */
-function isAnyInput(def: Members): boolean {
-  const effect = def['effect']
-  return def['coerce'] === true || (def['typeName'] === 'ZodEffects' && isMap(effect) && effect['type'] === 'preprocess')
+function described({ description }: Definition): Members { return typeof description === 'string' ? { description } : {} }
+
+/** What takes any type in: only what comes out of a coercion, a preprocessor or `catch` has the type that stands there. */
+function takesAnything(def: Members): boolean {
+  const { coerce, typeName, effect, innerType, options } = def
+  if (coerce === true || typeName === 'ZodCatch' || NOT_IN_JSON.has(typeName)) return true
+  if (typeName === 'ZodEffects') return isMap(effect) && effect['type'] === 'preprocess'
+  if (typeName === 'ZodNullable') return takesAny(innerType)
+  return typeName === 'ZodUnion' && Array.isArray(options) && options.some(takesAny)
+}
+
+function takesAny(schema: unknown): boolean { return isMap(schema) && isMap(schema['_def']) && takesAnything(schema['_def']) }
+
+/** What is written, made no narrower than what Zod takes. */
+function widened(schema: unknown, { typeName, checks = [], value }: Definition): unknown {
+  if (typeName === 'ZodLiteral' && value === null) return { type: 'null' }
+  if (!isMap(schema)) return schema
+  if (hasFractionalStep(schema)) return without(schema, ['multipleOf'])
+  if (typeName !== 'ZodString') return schema
+  const first = checks.findIndex(({ kind }) => REWRITING.has(kind))
+  const rewritten = first !== -1 && checks.slice(first).some(({ kind }) => !REWRITING.has(kind))
+  // Both patterns stand there, as if an address had to be of both versions.
+  const doubled = checks.some(({ kind, version }) => kind === 'cidr' && version === undefined)
+  return loose(without(schema, rewritten ? CHECKED : doubled ? ['allOf'] : []), checks)
+}
+
+function without(schema: Members, keywords: readonly string[]): Members {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !keywords.includes(keyword)))
+}
+
+function loose(schema: Members, checks: readonly Check[]): Members {
+  const format = String(schema['format'])
+  if (format === 'uri') return { ...schema, ...URL_AS_TYPED }
+  const local = checks.some(({ kind, local }) => kind === 'datetime' && local === true)
+  const looser = local && format === 'date-time' ? 'iso-date-time' : LOOSE_FORMATS[format]
+  return looser === undefined ? schema : { ...schema, format: looser }
 }
 
 /** Tuples as 2020-12 says them: the members in `prefixItems`, what follows them in `items`. */
-function modern(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(modern)
+function modern(schema: unknown, named = false): unknown {
+  if (Array.isArray(schema)) return schema.map((each) => modern(each))
   if (!isMap(schema)) return schema
-  const entries = Object.entries(schema).map(([key, value]): [string, unknown] => {
-    if (key === 'items' && Array.isArray(value)) return ['prefixItems', modern(value)]
-    return [key === 'additionalItems' ? 'items' : key, modern(value)]
+  if (named) return Object.fromEntries(Object.entries(schema).map(([name, each]) => [name, modern(each)]))
+  const entries = Object.entries(schema).flatMap(([key, value]): [string, unknown][] => {
+    if (DATA.has(key)) return [[key, value]]
+    if (key === 'type' && Array.isArray(value)) return [[key, [...new Set(value)]]] // of a nullable null
+    if (key === '$ref') return [[key, modernPath(String(value))]]
+    if (key === 'items' && Array.isArray(value)) return value.length === 0 ? [] : [['prefixItems', modern(value)]]
+    return [[key === 'additionalItems' ? 'items' : key, modern(value, NAMED.has(key))]]
   })
   return Object.fromEntries(entries)
+}
+
+/** A reference to what `modern` has moved. */
+function modernPath(reference: string): string {
+  const parts = reference.split('/')
+  let named = false
+  return parts.map((part, index) => {
+    const keyword = !named
+    named = keyword && NAMED.has(part)
+    if (!keyword) return part
+    if (part === 'items' && /^\d+$/.test(parts[index + 1] ?? '')) return 'prefixItems'
+    return part === 'additionalItems' ? 'items' : part
+  }).join('/')
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import types
 import typing
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 Check = Callable[[Any], tuple[Any, list[dict[str, Any]]]]
 """From a value to what the type makes of it, and to issues `{path, message, code}`, of which a good value has none."""
@@ -18,9 +19,12 @@ def describe_type(value: Any) -> Any:
     Raises ImportError where it takes pydantic and there is none; what pydantic and user code raise passes through.
     """
     describing = getattr(value, "model_json_schema", None) or getattr(value, "json_schema", None)
-    if not callable(describing):
-        describing = _adapter(value).json_schema
-    return describing(mode="validation")
+    if callable(describing) and not _is_pydantic(value):
+        return describing(mode="validation")
+    from polystep_runner.adapters.pydantic_input import InputSchema  # it imports pydantic
+
+    described = describing if callable(describing) else _adapter(value).json_schema
+    return described(mode="validation", schema_generator=InputSchema)
 
 
 def check_of(value: Any) -> Check:
@@ -41,13 +45,22 @@ def check_of(value: Any) -> Check:
             first = error
         # What came in was JSON: strict models take texts for dates and lists for sets only when they are told so.
         try:
-            if callable(validate_json):
-                return validate_json(json.dumps(given)), []
-        except (ValueError, TypeError):
-            pass
-        return given, _issues(first)
+            text = json.dumps(given) if callable(validate_json) else None
+        except (TypeError, ValueError):
+            text = None
+        if text is None or not callable(validate_json):
+            return given, _issues(first)
+        try:
+            return validate_json(text), []
+        except ValueError as error:
+            return given, _issues(error)  # without the texts that are dates after all
 
     return check
+
+
+def _is_pydantic(value: Any) -> bool:
+    """Whether it is a model or a TypeAdapter, and no other thing that describes itself by the same method."""
+    return hasattr(value, "__pydantic_core_schema__") or hasattr(value, "core_schema")
 
 
 def _adapter(value: Any) -> Any:
@@ -70,6 +83,10 @@ def _readable(value: Any) -> Any:
         make: Any = typing_extensions.TypedDict
         return make(value.__name__, members)
     origin, arguments = typing.get_origin(value), typing.get_args(value)
+    if origin in (types.UnionType, typing.Union):
+        return typing.Union[tuple(map(_readable, arguments))]  # noqa: UP007 - made of what is found
+    if origin is Annotated:
+        return Annotated[(_readable(arguments[0]), *value.__metadata__)]
     if origin in (list, dict, tuple) and arguments:
         return origin[tuple(map(_readable, arguments))]
     return value
