@@ -25,7 +25,7 @@ LEVELS = {
     "ruby": ["core", "context"],
     "perl": ["core"],
 }
-LINES_MAX = {"bridges/node/src": 890, "bridges/python": 930, "bridges/ruby": 150, "protocol/examples/perl": 200}
+LINES_MAX = {"bridges/node/src": 980, "bridges/python": 930, "bridges/ruby": 150, "protocol/examples/perl": 200}
 """What it costs to add a language. Of the two full bridges, lines of code count: what their adapters know of other
 people's packages, comments and tests stand apart. Of the two small ones, every line counts."""
 

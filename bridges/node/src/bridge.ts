@@ -13,6 +13,8 @@ import { currentRun, Run, runOfError, unhandledCalls } from './run.ts'
 const PROTOCOL = '1.0'
 /** Of this package. */
 const VERSION = '0.1.0'
+/** What this runner can do that not every one can; PS-5.5. */
+const FEATURES = ['contracts', 'response.stream']
 /** Handlers at once. They share one thread, so more only adds memory. */
 const RUNS_MAX = 128
 /** From the answer of `shutdown` to the exit, also when the host does not read; PS-7.10. */
@@ -46,6 +48,8 @@ export class Bridge {
   private readonly drains: number[] = []
   private readonly exit = process.exit.bind(process)
   private project: string | null = null
+  /** Of both sides. */
+  private features: ReadonlySet<string> = new Set()
   /** Fails the file that is being imported; later it does nothing. */
   private failLoad = (_error: ExitCalled): void => undefined
 
@@ -88,9 +92,11 @@ export class Bridge {
     this.project = params['project'] as string
     this.peer.answer(id, {
       protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
-      runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: [],
+      runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
     })
     this.limit.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
+    const theirs = params['features'] as unknown[]
+    this.features = new Set(FEATURES.filter((feature) => theirs.includes(feature)))
     this.output.install()
     watchOutgoing(() => currentRun.getStore())
     installStandIn()
@@ -113,7 +119,7 @@ export class Bridge {
     if (step === undefined) throw invalid(`${file} is not loaded in this runner; send step.load first.`)
     if (!step.handler) throw invalid(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
     if (this.open.has(name)) throw invalid(`The run ${name} is open already.`)
-    const run = new Run(name, id, step, params, this.peer, () => {
+    const run = new Run(name, id, step, params, this.features, this.peer, () => {
       this.output.flush(run)
       this.open.delete(name)
       this.drain()

@@ -9,7 +9,7 @@ export type Members = Record<string, unknown>
 const OWN_ERRORS = {
   internal: [1, true], method_not_found: [2, false], invalid_params: [3, false], invalid_value: [4, false],
   frame_too_large: [5, false], protocol_mismatch: [6, false], runner_gone: [10, true], cancelled: [11, true],
-  load_failed: [20, false], step_failed: [21, true],
+  load_failed: [20, false], step_failed: [21, true], contract_broken: [25, false],
 } as const
 
 /** An error of the protocol: raised here, or received from the host. User code sees `name`, `message`, `code`, `data`. */

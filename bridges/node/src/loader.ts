@@ -3,15 +3,20 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeSchema, isSchemaObject } from './adapters/schema.ts'
 import { carry } from './codec.ts'
+import { type Checks, checksOf } from './contracts.ts'
 import { describeFailure, isMap, type Members, PolystepError } from './errors.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */
 export type UserFunction = (...given: unknown[]) => unknown
 
 /** A file that can be run. */
-export type LoadedFile = Readonly<{ file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[] }>
+export type LoadedFile = Readonly<{
+  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks
+}>
 /** A loaded file and what the host is told of it. */
-export type Loaded = Readonly<{ loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[] } }>
+export type Loaded = Readonly<{
+  loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[]; contracts: string[] }
+}>
 
 /** A problem that needs no stack and no place: its message says it all. */
 class LoadProblem extends Error {}
@@ -30,8 +35,10 @@ export async function loadFile(project: string, file: string): Promise<Loaded> {
     const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
     if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
     const warnings: string[] = []
-    const answer = { config: describeConfig(config, path, warnings), handler: handler !== undefined, warnings }
-    return { loaded: { file, handler: handler as UserFunction | undefined, middleware }, answer }
+    const checks = checksOf(config)
+    const contracts = Object.keys(checks)
+    const answer = { config: describeConfig(config, path, warnings), handler: handler !== undefined, warnings, contracts }
+    return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
   } catch (error) {
     throw asLoadFailed(error)
   }
@@ -66,8 +73,11 @@ function describeConfig(config: Members, path: string, warnings: string[]): unkn
     if (key === 'middleware') return Array.isArray(value) ? value.length : 0
     if (key === 'canAccess') return true
     if (['bodySchema', 'input', 'schema'].includes(key) || isSchemaObject(value)) return convert(value, `config.${key}`)
-    if (key !== 'responseSchema' || !isMap(value)) return value
-    return mapped(value, (status, schema) => convert(schema, `config.responseSchema.${status}`))
+    if (key === 'responseSchema' && isMap(value)) return mapped(value, (status, schema) => convert(schema, `config.${key}.${status}`))
+    if (!['queryParams', 'pathParams'].includes(key) || !Array.isArray(value)) return value
+    const parameter = (at: number) => (name: string, member: unknown): unknown =>
+      (name === 'schema' ? convert(member, `config.${key}.${at}.schema`) : member)
+    return value.map((each: unknown, at) => (isMap(each) ? mapped(each, parameter(at)) : each))
   }
   return carry(mapped(config, describe), 'config')
 }

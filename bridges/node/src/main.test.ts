@@ -575,7 +575,7 @@ void describe('the life of a runner process', () => {
     await assert.rejects(host.call('drain', {}), { name: 'invalid_params', message: '"hello" comes first, not "drain".' })
     assert.deepEqual(await host.hello({ protocol: '1.7', features: ['x'] }), {
       protocol: '1.0', runner: { name: 'polystep-node', version }, language: 'node', pid: host.child.pid,
-      runs_max: 128, frame_bytes_max: 16_777_216, features: [],
+      runs_max: 128, frame_bytes_max: 16_777_216, features: ['contracts', 'response.stream'],
     })
     host.end()
     assert.deepEqual(await host.exit(), [0, null])

@@ -2,9 +2,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { carry, carryAsText } from './codec.ts'
 import { carryParams, createContext } from './context.ts'
+import { checkedInput } from './contracts.ts'
 import { describeFailure, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
 import type { Peer } from './peer.ts'
+import { itemsOf, stream } from './responses.ts'
 
 /** The run that the current code belongs to, across awaits. */
 export const currentRun = new AsyncLocalStorage<Run>()
@@ -27,14 +29,31 @@ export class Run {
 
   /** `ended` is called before the answer is sent. */
   constructor(readonly id: string, private readonly requestId: number, readonly step: LoadedFile, readonly params: Members,
-    private readonly peer: Peer, private readonly ended: () => void) {}
+    private readonly features: ReadonlySet<string>, private readonly peer: Peer, private readonly ended: () => void) {}
 
   /** Fires when the host cancels the run; made when it is first asked for. */
   get controller(): AbortController { return (this.madeController ??= new AbortController()) }
 
   /** Call the handler; what it gives becomes the answer. */
   async start(): Promise<void> {
-    try { this.settle(await callThrough(this, this.params['input'], createContext(this), 0)) } catch (error) { this.fail(error) }
+    let { input } = this.params
+    try {
+      const isChecked = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
+      if (isChecked) input = await checkedInput(this.step.checks, this.params['type'], input)
+    } catch (error) {
+      // The contract's own verdict, and no failure of the handler, unless user code in a schema threw.
+      if (error instanceof PolystepError) this.failure = error
+      this.fail(error)
+      return
+    }
+    try {
+      const value = await callThrough(this, input, createContext(this), 0)
+      const items = this.params['type'] === 'api' && this.features.has('response.stream') ? itemsOf(value) : null
+      if (items !== null) await stream(this, value, items)
+      this.settle(items === null ? value : null)
+    } catch (error) {
+      this.fail(error)
+    }
   }
 
   /**

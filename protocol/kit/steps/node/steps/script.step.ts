@@ -84,6 +84,16 @@ function withNative(method: string, args: any, value: unknown): any {
   return { ...args, [method === 'state.set' ? 'value' : 'data']: value }
 }
 
+async function* itemsOf({ items, native, raises, says }: Operation): AsyncGenerator {
+  try {
+    yield* items
+    if (native !== undefined) yield natives[native]?.()
+    if (raises !== undefined) throw new Error(raises)
+  } finally {
+    if (says !== undefined) console.log('%s', says)
+  }
+}
+
 const OPERATIONS: Record<string, (this: Script, operation: Operation) => Outcome | Promise<Outcome>> = {
   return: ({ value }) => ({ result: value }),
   nothing: () => ({ result: undefined }),
@@ -91,6 +101,10 @@ const OPERATIONS: Record<string, (this: Script, operation: Operation) => Outcome
     return { result: this.give('input') }
   },
   native: ({ name }) => ({ result: natives[name]?.() }),
+  stream: (operation) => {
+    const { status, headers } = operation
+    return { result: { status, ...(headers === undefined ? {} : { headers }), body: itemsOf(operation) } }
+  },
   context({ member }) {
     return { value: this.give('context', member) }
   },
