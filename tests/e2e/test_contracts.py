@@ -35,8 +35,16 @@ async def ask(host: Running, path: str, status: int = 200, **options: Any) -> An
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_parameters_arrive_in_their_declared_types(host: Running, language: str) -> None:
     answer = await ask(host, f"/{language}/items/7?limit=5&tag=a&deep=true&free=1")
-    query = {"limit": 5, "tag": ["a"], "deep": True, "free": "1"}
-    assert answer == {"pathParams": {"id": 7}, "queryParams": query, "types": "number array boolean string number"}
+    query: dict[str, Any] = {"limit": 5, "tag": ["a"], "deep": True}
+    if language == "ts":  # Zod drops what it does not know
+        assert answer == {
+            "pathParams": {"id": 7},
+            "queryParams": query,
+            "types": "number array boolean undefined number",
+        }
+    else:
+        query |= {"free": "1"}
+        assert answer == {"pathParams": {"id": 7}, "queryParams": query, "types": "number array boolean string number"}
     answer = await ask(host, f"/{language}/items/7?limit=5&tag=1&tag=2")
     assert answer["queryParams"] == {"limit": 5, "tag": ["1", "2"]}
 

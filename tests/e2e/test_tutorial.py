@@ -132,9 +132,9 @@ async def test_a_malformed_ticket_is_refused_before_the_handler(tutorial: Path) 
             "traceId": answer["traceId"],
         }
         assert {(tuple(issue["path"]), issue["code"]) for issue in answer["issues"]} == {
-            (("subject",), "minLength"),
-            (("body",), "required"),
-            (("email",), "format"),
+            (("subject",), "too_small"),
+            (("body",), "invalid_type"),
+            (("email",), "invalid_format"),
         }
         assert not any("Ticket received" in line for line in host.lines)
         summary = (await host.api("traces"))["traces"][0]

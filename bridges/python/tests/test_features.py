@@ -96,6 +96,12 @@ async def test_an_event_becomes_what_its_input_declares(start: Any, declared: st
     assert await host.load_and_run("steps/a_step.py", given) == made
 
 
+async def test_a_model_answers_by_name_as_a_map_does(start: Any) -> None:
+    body = "return [input['subject'], input.get('subject'), input.get('no', 1), 'subject' in input, 'no' in input]"
+    host = await start(event("Ticket", body), hello={"features": FEATURES})
+    assert await host.load_and_run("steps/a_step.py", {"subject": "s"}) == ["s", "s", 1, True, False]
+
+
 async def test_without_the_feature_the_host_alone_judges(start: Any) -> None:
     host = await start(event("Point", "return input['x']"))
     assert await host.load_and_run("steps/a_step.py", {"x": "as it came"}) == "as it came"

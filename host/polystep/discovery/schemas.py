@@ -11,7 +11,7 @@ from polystep.contracts.values import JSONObject
 
 _WHOLE: Final = "urn:polystep:schema"
 """Under which name a part of a schema finds the whole."""
-_NAMES_OF_PATTERNS: Final = frozenset(("iso-date-time", "iso-time", "iso-duration", "url"))
+_NAMES_OF_PATTERNS: Final = frozenset(("email-address", "iso-date-time", "iso-time", "iso-duration", "url"))
 """Formats of our exports that a pattern beside them spells out: to people, the name says more than the pattern."""
 
 

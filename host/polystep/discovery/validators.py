@@ -54,7 +54,7 @@ class Validators:
         """
         match step.trigger:
             case HttpTrigger() as http:
-                self._add_http(step, http)
+                self._add_http(step.name, http)
             case EventTrigger(input_schema=dict() as schema):
                 self._inputs[step.name] = compile_schema(schema, "config.input")
             case _:
@@ -68,8 +68,7 @@ class Validators:
         """
         self._items[name] = compile_schema(schema, "config.schema")
 
-    def _add_http(self, step: StepSpec, http: HttpTrigger) -> None:
-        name = step.name
+    def _add_http(self, name: str, http: HttpTrigger) -> None:
         body = None if http.body_schema is None else compile_schema(http.body_schema, "config.bodySchema")
         parameters = {
             member: _compile_parameters(schema, f"config.{member}")
@@ -80,9 +79,7 @@ class Validators:
             status: compile_schema(schema, f"config.responseSchema.{status}")
             for status, schema in http.response_schema.items()
         }
-        # Where the step's own library checks the body, its verdict counts, and its words are the user's own. Parameters
-        # are read here first all the same: this makes numbers of their texts.
-        if body is not None and "bodySchema" not in step.contracts:
+        if body is not None:
             self._bodies[name] = body
         if parameters:
             self._parameters[name] = parameters

@@ -48,6 +48,7 @@ export function hasFractionalStep({ multipleOf }: Members): boolean {
 function loosenFormat(jsonSchema: Members): void {
   const { format } = jsonSchema
   if (format === 'uri') Object.assign(jsonSchema, URL_AS_TYPED)
+  if (format === 'email') jsonSchema['format'] = 'email-address' // also longer than mail servers take
   if (format === 'duration') jsonSchema['format'] = 'iso-duration' // with fractions
   if (format === 'hostname') drop(jsonSchema, ['format']) // with a dot at the end
   // Here it is the pattern that takes less: no IPv4 inside IPv6.

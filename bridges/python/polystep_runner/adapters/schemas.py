@@ -38,6 +38,8 @@ def check_of(value: Any) -> Check:
         adapter = _adapter(value)
         validate, validate_json = adapter.validate_python, adapter.validate_json
 
+    _let_models_answer_by_name()
+
     def check(given: Any) -> tuple[Any, list[dict[str, Any]]]:
         try:
             return validate(given), []
@@ -56,6 +58,27 @@ def check_of(value: Any) -> Check:
             return given, _issues(error)  # without the texts that are dates after all
 
     return check
+
+
+def _let_models_answer_by_name() -> None:
+    """`order["id"]` and `order.get("id")` beside `order.id`, so that steps read all they are given in one way."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is None or hasattr(pydantic.BaseModel, "__getitem__"):
+        return
+
+    def get(model: Any, name: str, default: Any = None) -> Any:
+        return getattr(model, name) if name in model else default
+
+    def __getitem__(model: Any, name: str) -> Any:
+        if name in model:
+            return getattr(model, name)
+        raise KeyError(name)
+
+    def __contains__(model: Any, name: str) -> bool:
+        return name in type(model).model_fields or name in (model.model_extra or ())
+
+    for method in (get, __getitem__, __contains__):
+        setattr(pydantic.BaseModel, method.__name__, method)
 
 
 def _is_pydantic(value: Any) -> bool:
