@@ -59,6 +59,13 @@ async def test_the_contract_of_the_readme_is_kept_as_it_says(tmp_path: Path) -> 
             assert {**answer, **({"traceId": "…"} if "traceId" in answer else {})} == json.loads(expected)
 
 
+async def test_the_streamed_answer_of_the_readme_is_one(tmp_path: Path) -> None:
+    async with Running(make_project(tmp_path, {"steps/count_step.py": block("python", '"name": "Count"')})) as host:
+        async with host.http.get("/count") as response:
+            assert response.headers["Content-Type"] == "text/event-stream"
+            assert await response.text() == "".join(f"event: number\ndata: {number}\n\n" for number in range(3))
+
+
 def test_the_settings_of_the_readme_are_all_the_settings_there_are(tmp_path: Path) -> None:
     example = block("toml", "[http]")
     (tmp_path / "polystep.toml").write_text(example, encoding="utf-8")

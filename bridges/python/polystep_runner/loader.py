@@ -59,9 +59,20 @@ class LoadedStep:
             return {str(status): self._member("schema", each, f"{where}.{status}") for status, each in value.items()}
         if key in _SCHEMAS and not isinstance(value, bool | list | Mapping | None):
             return self._schema(key, value, where)
+        if key in ("queryParams", "pathParams") and isinstance(value, list | tuple):
+            return [self._parameter(each, f"{where}.{number}") for number, each in enumerate(value)]
         if key in ("middleware", "canAccess") and value is not None:
             return len(self.functions) - 1 if key == "middleware" else True
         return None if callable(value) else plain(_without_functions(value), where)
+
+    def _parameter(self, value: Any, where: str) -> Any:
+        """An entry of a list of parameters, whose `schema` may be a type."""
+        if not isinstance(value, Mapping) or isinstance(value.get("schema"), bool | Mapping | None):
+            return plain(_without_functions(value), where)
+        return {
+            **plain(_without_functions(value), where),
+            "schema": self._schema("", value["schema"], f"{where}.schema"),
+        }
 
     def _schema(self, key: str, value: Any, where: str) -> Any:
         """JSON Schema of the input side of a type; None, with a warning, for what has none."""

@@ -60,6 +60,14 @@ async def test_a_body_becomes_the_model_that_the_config_declares(start: Any) -> 
     ]
 
 
+async def test_a_parameter_of_a_list_may_be_declared_by_a_type(start: Any) -> None:
+    fields = '"queryParams": [{"name": "limit", "schema": int}, {"name": "all"}], "pathParams": Point'
+    host = await start(api(fields, "return None"), hello={"features": FEATURES})
+    loaded = await host.load("steps/a_step.py")
+    assert loaded["config"]["queryParams"] == [{"name": "limit", "schema": {"type": "integer"}}, {"name": "all"}]
+    assert loaded["contracts"] == ["pathParams"]
+
+
 async def test_everything_that_breaks_a_contract_is_told_at_once_and_the_handler_is_not_called(
     start: Any, wire_error: Any
 ) -> None:

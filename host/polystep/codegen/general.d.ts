@@ -156,7 +156,17 @@
     headers: Record<string, string | string[]>
     pathParams: PathParams
     queryParams: QueryParams
+    /** As it came; bytes unless it is JSON, a form or text. */
     rawBody: string
+    /** Of a `multipart/form-data` body, on the disk until the handler has answered. */
+    files?: UploadedFile[]
+  }
+  export interface UploadedFile {
+    field: string
+    name: string
+    type: string
+    bytes: number
+    path: string
   }
   type AnyQuery = Record<string, string | string[]>
   /** A declared body has to be there. */

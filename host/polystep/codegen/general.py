@@ -126,6 +126,16 @@ class Stream(Protocol[_Item_contra, _Stored]):
         ...
 
 
+class UploadedFile(TypedDict):
+    """A file of an upload."""
+
+    field: str
+    name: str
+    type: str
+    bytes: int
+    path: str
+
+
 class Request(Protocol[_Body_co, _Path_co]):
     """An HTTP request: `req.body` and `req["body"]`, `req.path_params` and `req["pathParams"]`."""
 
@@ -162,6 +172,11 @@ class Request(Protocol[_Body_co, _Path_co]):
     @property
     def raw_body(self) -> str:
         """The body as text."""
+        ...
+
+    @property
+    def files(self) -> list[UploadedFile]:
+        """Of a `multipart/form-data` body, on the disk until the handler has answered; else empty."""
         ...
 
     @property
