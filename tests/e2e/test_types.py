@@ -305,7 +305,7 @@ ZOD_TYPES = """
       catchall: { a: string; [key: string]: number | string }
       coerced: unknown
       transformed: string
-      date?: unknown
+      date?: string
       literal: 'p' | 2 | true | null
       never?: never
       /** ends *\\/ here */

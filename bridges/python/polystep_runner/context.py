@@ -109,14 +109,21 @@ CURRENT_RUN: Final[ContextVar[Run | None]] = ContextVar("polystep_run", default=
 class Record(dict[str, Any]):
     """A map that answers `record["name"]`, `record.get("name")` and `record.name`; maps in it are records too."""
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            value = self[name]
-        except KeyError:
-            raise AttributeError(f"There is no {name!r}; there is {', '.join(self)}.") from None
+    def __getitem__(self, name: str) -> Any:
+        value = super().__getitem__(name)
         if type(value) is dict:
             value = self[name] = Record(value)
         return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value, or `default` when there is none."""
+        return self[name] if name in self else default
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"There is no {name!r}; there is {', '.join(self)}.") from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value

@@ -215,6 +215,7 @@ async def test_schemas_become_json_schema_and_functions_are_counted(start: Any) 
     host = await start({"steps/a_step.py": SCHEMAS})
     assert await host.load("steps/a_step.py") == {
         "handler": False,
+        "contracts": ["bodySchema", "input"],
         "config": {
             "type": "api",
             "name": "A",
