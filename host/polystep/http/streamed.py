@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from aiohttp import web
@@ -89,7 +89,8 @@ class StreamedAnswer:
             connection.on_lost = self._lost
         if "Content-Type" in self._answer.headers:
             async with self._writing:
-                await self._prepare("")
+                with self._reaching_the_client():
+                    await self._prepare("")
         if self._is_event_stream:
             self._keeping_alive = asyncio.create_task(self._keep_alive(), name="event stream comments")
 
@@ -107,13 +108,10 @@ class StreamedAnswer:
             if self._answer is None or self._ended:
                 raise InvalidParams("Start the answer before its first chunk, and write none after its end.")
             chunk, kind = self._encode(data)
-            await self._prepare(kind)
-            self._check_wanted()
-            try:
+            with self._reaching_the_client():
+                await self._prepare(kind)
+                self._check_wanted()
                 await self._answer.write(chunk)
-            except ConnectionError as lost:
-                self._lost()
-                raise RunCancelled(f"The answer was not sent to its end: {CLIENT_LEFT}.") from lost
             self._chunks += 1
             self._bytes += len(chunk)
 
@@ -121,9 +119,10 @@ class StreamedAnswer:
         """Send what ends a complete answer."""
         assert self._answer is not None
         async with self._writing:
-            await self._prepare("text/plain; charset=utf-8")
             self._finish()
-            await self._answer.write_eof()
+            with contextlib.suppress(ConnectionError):  # who leaves at the very end has all there was
+                await self._prepare("text/plain; charset=utf-8")
+                await self._answer.write_eof()
         return self._answer
 
     def abort(self) -> web.StreamResponse:
@@ -145,6 +144,14 @@ class StreamedAnswer:
         if not self._answer.prepared:
             self._answer.headers.setdefault("Content-Type", kind)
             await self._answer.prepare(self._request)
+
+    @contextlib.contextmanager
+    def _reaching_the_client(self) -> Iterator[None]:
+        try:
+            yield
+        except ConnectionError as lost:
+            self._lost()
+            raise RunCancelled(f"The answer was not sent to its end: {CLIENT_LEFT}.") from lost
 
     def _check_wanted(self) -> None:
         if self.client_left:

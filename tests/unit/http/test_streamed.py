@@ -170,6 +170,32 @@ async def test_a_client_that_leaves_ends_the_run() -> None:
             assert next_response.status == 200
 
 
+async def test_a_client_that_left_before_the_start_ends_the_run_too(caplog: pytest.LogCaptureFixture) -> None:
+    asked, left, refused = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def work(answer: AnswerStream) -> None:
+        asked.set()
+        await left.wait()
+        try:
+            await answer.start(200, SSE)
+        except (RunCancelled, asyncio.CancelledError):
+            refused.set()
+            raise
+
+    async with running(GET) as house, asyncio.timeout(10):
+        answering(house, work)
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        writer.write(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        await asked.wait()
+        writer.transport.abort()
+        assert await reader.read() == b""
+        for _ in range(20):
+            await asyncio.sleep(0)
+        left.set()
+        await refused.wait()
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 async def test_a_failure_after_the_start_cuts_the_answer_off() -> None:
     async def work(answer: AnswerStream) -> None:
         await answer.start(200, None)
