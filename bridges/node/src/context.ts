@@ -21,7 +21,8 @@ export function createContext(run: Run): object {
     // A method, as all functions here that are made for each run: tsx gives names to other functions, which is expensive.
     emit(event: unknown) {
       return run.call('emit', () => {
-        const { topic, data, messageGroupId } = isMap(event) ? event : {}
+        // `type` was the topic's name before Motia 0.1.
+        const { type, topic = type, data, messageGroupId } = isMap(event) ? event : {}
         if (topic !== '' && (typeof topic === 'string' || typeof topic === 'number')) {
           return { topic, data, ...ifGiven('message_group_id', messageGroupId) }
         }

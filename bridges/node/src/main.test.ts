@@ -203,6 +203,7 @@ const FILES: Record<string, string> = {
       got: await ctx.state.get('g', 'k'), old: await ctx.state.delete('g', 'k'), all: await ctx.state.getGroup('g'),
       cleared: (await ctx.state.clear('g')) === undefined,
       emitted: (await ctx.emit({ topic: 't', data: { at: new Date(0) }, messageGroupId: 'm' })) === undefined,
+      older: (await ctx.emit({ type: 'o', data: 1 })) === undefined,
       item: await ctx.streams.chat.set('g', 'i', { a: undefined, b: 1 }), one: await ctx.streams['chat'].get('g', 'i'),
       items: await ctx.streams.chat.getGroup('g'), gone: await ctx.streams.chat.delete('g', 'i'),
       sent: (await ctx.streams.chat.send({ groupId: 'g' }, { type: 'ping', data: 1 })) === undefined,
@@ -295,7 +296,7 @@ void describe('a runner process', () => {
     const all: Record<string, unknown> = { 'state.get': 1, 'state.get_group': [1], 'streams.set': { b: 1, id: 'i' }, 'streams.get_group': [], emit: 'x' }
     for (const [method, answer] of Object.entries(all)) host.answers[method] = () => answer
     assert.deepEqual(await host.run('steps/calls.step.ts', null, { run: 'R' }), {
-      same: true, got: 1, old: null, all: [1], cleared: true, emitted: true, item: { b: 1, id: 'i' }, one: null, items: [], gone: null, sent: true,
+      same: true, got: 1, old: null, all: [1], cleared: true, emitted: true, older: true, item: { b: 1, id: 'i' }, one: null, items: [], gone: null, sent: true,
     })
     const stream = { run: 'R', stream: 'chat', group: 'g' }
     assert.deepEqual(host.calls, [
@@ -305,6 +306,7 @@ void describe('a runner process', () => {
       ['state.get_group', { run: 'R', group: 'g' }],
       ['state.clear', { run: 'R', group: 'g' }],
       ['emit', { run: 'R', topic: 't', data: { at: '1970-01-01T00:00:00.000Z' }, message_group_id: 'm' }],
+      ['emit', { run: 'R', topic: 'o', data: 1 }],
       ['streams.set', { ...stream, id: 'i', data: { b: 1 } }],
       ['streams.get', { ...stream, id: 'i' }],
       ['streams.get_group', stream],

@@ -232,6 +232,7 @@ class Context:
     def emit(self, event: Mapping[str, Any] | None = None, /, **fields: Any) -> Call:
         """Emit `{"topic", "data", "messageGroupId"?}`, or the same as keywords. Starts at once, awaited or not."""
         given = {**(event or {}), **fields}
-        params = {"topic": given.get("topic"), "data": given.get("data")}
+        # `type` was the topic's name before Motia 0.1.
+        params = {"topic": given.get("topic", given.get("type")), "data": given.get("data")}
         group = given.get("messageGroupId", given.get("message_group_id"))
         return self._run.call("emit", params if group is None else {**params, "message_group_id": group})

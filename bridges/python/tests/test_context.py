@@ -42,6 +42,7 @@ seen = [
     await context.emit({"topic": "t", "data": {"a": 1}, "messageGroupId": "m"}),
     await context.emit(topic="t", data=None),
     await context.emit({"topic": "t"}, message_group_id="m"),
+    await context.emit({"type": "o", "data": 1}),
 ]
 return seen
 """)
@@ -51,7 +52,7 @@ return seen
     item = {"n": 1, "id": "i", "_createdAt": 1}
     assert result == [
         value, value, None, [value], [value], value, None,
-        item, {"n": 1}, [{"n": 1}], [{"n": 1}], {"n": 1}, None, None, None, None, None,
+        item, {"n": 1}, [{"n": 1}], [{"n": 1}], {"n": 1}, None, None, None, None, None, None,
     ]  # fmt: skip
     state = {"run": "r", "group": "g"}
     stream = {"run": "r", "stream": "live", "group": "g"}
@@ -74,6 +75,7 @@ return seen
         ("emit", {"run": "r", "topic": "t", "data": {"a": 1}, "message_group_id": "m"}),
         ("emit", {"run": "r", "topic": "t", "data": None}),
         ("emit", {"run": "r", "topic": "t", "data": None, "message_group_id": "m"}),
+        ("emit", {"run": "r", "topic": "o", "data": 1}),
     ]
 
 
