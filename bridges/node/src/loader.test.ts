@@ -99,7 +99,7 @@ for (const type of ['commonjs', 'module']) {
     void it('reads a step of the tutorial and its schemas', async () => {
       const { answer, loaded } = await load('steps/submit.step.ts')
       const { bodySchema, ...config } = answer.config as { bodySchema: { properties: { email: { format: string } }; required: string[] } }
-      assert.deepEqual([bodySchema.properties.email.format, bodySchema.required], ['email', ['subject', 'email']])
+      assert.deepEqual([bodySchema.properties.email.format, bodySchema.required], ['email-address', ['subject', 'email']])
       assert.deepEqual(config, {
         type: 'api', name: 'SubmitTicket', path: '/tickets', method: 'POST', emits: ['ticket.submitted'], flows: ['ticket-triage'],
         responseSchema: {
