@@ -314,6 +314,8 @@ ZOD_TYPES = """
 """
 ZOD_NAMED = """
     type ZooInput = { name: string; kids: Schemas.ZooInput[] }
+    type ZooInputMade = { name: string; kids: Schemas.ZooInputMade[] }
+    type ZooInputMade_2 = string | Schemas.ZooInputMade_2[]
     type ZooInput_2 = string | Schemas.ZooInput_2[]
 """
 
@@ -325,6 +327,99 @@ async def test_what_zod_says_is_what_the_types_say(tmp_path: Path) -> None:
     assert text.partition("interface Topics {")[2].startswith(ZOD_TYPES)
     assert text.partition("namespace Schemas {")[2].startswith(ZOD_NAMED)
     assert await tsc(project) == ""
+
+
+MADE = """
+import type { ApiRouteConfig, Handlers } from 'polystep'
+import { z } from 'zod'
+
+const bodySchema = z.object({
+  n: z.coerce.number(), level: z.string().default('low'), cut: z.string().transform(Number), at: z.date(),
+})
+export const config: ApiRouteConfig = {
+  type: 'api', name: 'Make', path: '/make/:id', method: 'POST', emits: ['made'], bodySchema,
+  queryParams: z.object({ limit: z.coerce.number().optional(), since: z.coerce.date() }),
+  pathParams: [{ name: 'id', schema: { type: 'integer' } }],
+}
+export const handler: Handlers['Make'] = async ({ body, queryParams, pathParams }, { emit }) => {
+  const parts: [number, string, number, number] = [body.n, body.level, body.at.getTime(), pathParams.id]
+  const query: [number | undefined, number] = [queryParams.limit, queryParams.since.getTime()]
+  const { cut }: { cut: number } = body as z.output<typeof bodySchema>
+  // What is sent is the input side: a text that becomes a date, and no level.
+  await emit({ topic: 'made', data: { at: '2026-01-01T00:00:00Z', n: '1' } })
+  // @ts-expect-error JSON has no dates
+  await emit({ topic: 'made', data: { at: new Date(), n: '1' } })
+  // @ts-expect-error a number by now
+  body.n.trim()
+  // @ts-expect-error nobody tells what comes of a transform
+  body.cut.toFixed()
+  // @ts-expect-error a date by now
+  body.at.trim()
+  // @ts-expect-error it may be missing
+  queryParams.limit.toFixed()
+  return { status: 200, body: { parts, query, cut } }
+}
+export const listen: Handlers['Listen'] = async (input) => {
+  const [at, n, level]: [Date, number, string] = [input.at, input.n, input.level]
+  // @ts-expect-error a date by now
+  input.at.trim()
+  // @ts-expect-error a text by now
+  const none: undefined = input.level
+  console.log(at, n, level, none)
+}
+export const top: Handlers['Top'] = async (input, { emit }) => {
+  await emit({ topic: 'top', data: 'a text' })
+  // @ts-expect-error nobody tells what comes of a transform
+  input.length
+}
+"""
+LISTEN = """
+import { z } from 'zod/v3'
+export const config = {
+  type: 'event', name: 'Listen', subscribes: ['made'], emits: [],
+  input: z.object({ at: z.date(), n: z.coerce.number(), level: z.string().default('low') }),
+}
+export const handler = async () => undefined
+"""
+TOP = """
+import { z } from 'zod'
+const input = z.string().transform(Number)
+export const config = { type: 'event', name: 'Top', subscribes: ['top'], emits: ['top'], input }
+export const handler = async () => undefined
+"""
+MODEL = """
+from polystep_types import ModelledContext, ModelledRequest
+from pydantic import BaseModel
+
+
+class Order(BaseModel):
+    id: int
+
+
+class Page(BaseModel):
+    limit: int = 10
+
+
+config = {"type": "api", "name": "Modelled", "path": "/m/:id", "method": "POST", "emits": [], "bodySchema": Order}
+config |= {"queryParams": Page}
+
+
+async def handler(req: ModelledRequest, context: ModelledContext) -> None:
+    order: Order = req.body
+    page: Page = req.query_params
+    context.logger.info("Order", {"id": order.id, "limit": page.limit, "path": req.path_params["id"]})
+    req.path_params["no"]  # wrong
+"""
+
+
+async def test_a_handler_is_typed_by_what_its_schemas_make(tmp_path: Path) -> None:
+    steps = {"make.step.ts": MADE, "listen.step.ts": LISTEN, "top.step.ts": TOP, "modelled_step.py": MODEL}
+    files = {f"steps/{name}": text for name, text in steps.items()}
+    project = make_project(tmp_path, {**files, "requirements.txt": "pydantic>=2\n"})
+    status, output = await generate(project)
+    assert status == 0, output
+    assert await tsc(project) == ""
+    assert await pyright(project) == {"modelled_step.py": [len(MODEL.splitlines())]}
 
 
 async def test_a_file_of_the_users_own_is_left_alone(tmp_path: Path) -> None:

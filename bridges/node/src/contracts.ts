@@ -1,5 +1,7 @@
 /** What goes into a handler, checked and made by the schema objects that its own config declares. Source: PS-7.11. */
-import { type Check, checkOf, type Issue } from './adapters/schema.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type Check, checkOf, describeMade, type Issue } from './adapters/schema.ts'
+import { carry } from './codec.ts'
 import { isMap, type Members, PolystepError } from './errors.ts'
 
 /** Member of the config → member of the request that it judges. */
@@ -12,6 +14,22 @@ export type Checks = Readonly<Record<string, Check>>
 export function checksOf(config: Members): Checks {
   const found = [...Object.keys(OF_REQUEST), 'input'].map((name) => [name, checkOf(config[name])] as const)
   return Object.fromEntries(found.filter((pair): pair is [string, Check] => pair[1] !== undefined))
+}
+
+/**
+ * By member of the config: JSON Schema of what its check makes, where that is not what goes in. `described` is the config as the
+ * host is told of it. Source: PS-6.4.
+ */
+export function madeBy(checks: Checks, config: Members, described: unknown, file: string): { made?: Members } {
+  const before = isMap(described) ? described : {}
+  const found = Object.keys(checks).map((name) => [name, carried(describeMade(config[name], file))] as const)
+  const made = found.filter(([name, schema]) => schema !== undefined && !isDeepStrictEqual(schema, before[name]))
+  return made.length === 0 ? {} : { made: Object.fromEntries(made) }
+}
+
+/** What cannot be carried is not told: no type is worth a step that does not load. */
+function carried(schema: unknown): unknown {
+  try { return carry(schema, 'made') } catch { return {} }
 }
 
 /** The input as the schemas make it. Throws `contract_broken` with every issue. */

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeSchema, isSchemaObject } from './adapters/schema.ts'
 import { carry } from './codec.ts'
-import { type Checks, checksOf } from './contracts.ts'
+import { type Checks, checksOf, madeBy } from './contracts.ts'
 import { describeFailure, isMap, type Members, PolystepError } from './errors.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */
@@ -15,7 +15,7 @@ export type LoadedFile = Readonly<{
 }>
 /** A loaded file and what the host is told of it. */
 export type Loaded = Readonly<{
-  loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[]; contracts: string[] }
+  loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[]; contracts: string[]; made?: Members }
 }>
 
 /** A problem that needs no stack and no place: its message says it all. */
@@ -37,7 +37,9 @@ export async function loadFile(project: string, file: string): Promise<Loaded> {
     const warnings: string[] = []
     const checks = checksOf(config)
     const contracts = Object.keys(checks)
-    const answer = { config: describeConfig(config, path, warnings), handler: handler !== undefined, warnings, contracts }
+    const described = describeConfig(config, path, warnings)
+    const told = { warnings, contracts, ...madeBy(checks, config, described, path) }
+    const answer = { config: described, handler: handler !== undefined, ...told }
     return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
   } catch (error) {
     throw asLoadFailed(error)

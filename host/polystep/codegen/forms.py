@@ -28,6 +28,14 @@ class Scalar:
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """A value as only one language has it, made by a step's own schema."""
+
+    type: Literal["Date"] | None
+    """`None` where nobody tells which: what comes out of a transform."""
+
+
+@dataclass(frozen=True, slots=True)
 class Constant:
     """One value. Its type belongs to it: in Python `1`, `1.0` and `True` are equal."""
 
@@ -93,12 +101,16 @@ class Reference:
     key: str
 
 
-Form: TypeAlias = Anything | Nothing | Scalar | Constant | ListOf | Places | Object | Choice | Both | Reference
+Form: TypeAlias = (
+    Anything | Nothing | Scalar | Instance | Constant | ListOf | Places | Object | Choice | Both | Reference
+)
 
 ANYTHING: Final = Anything()
 NOTHING: Final = Nothing()
 TEXT: Final = Scalar("string")
 NULL: Final = Scalar("null")
+DATE: Final = Instance("Date")
+UNTOLD: Final = Instance(None)
 
 Lookup = Callable[[str], Form]
 """What a reference stands for; `Anything` while that is not known yet."""

@@ -28,7 +28,11 @@
   export interface QueryParam {
     name: string
     description?: string
+    required?: boolean
+    schema?: StepSchemaInput
   }
+  /** A list, or the schema of an object. */
+  export type ParametersInput = readonly QueryParam[] | (StepSchemaInput & { length?: never })
 
   interface StepBase {
     name: string
@@ -45,7 +49,8 @@
     emits?: readonly Emit[]
     bodySchema?: StepSchemaInput | null
     responseSchema?: { [status: number]: StepSchemaInput } | null
-    queryParams?: readonly QueryParam[] | null
+    queryParams?: ParametersInput | null
+    pathParams?: ParametersInput | null
     middleware?: readonly ApiMiddleware<any, any, any>[]
   }
   export interface EventConfig extends StepBase {

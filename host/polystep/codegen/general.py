@@ -24,6 +24,7 @@ _Item_contra = TypeVar("_Item_contra", contravariant=True)
 _Stored = TypeVar("_Stored")
 _Body_co = TypeVar("_Body_co", covariant=True)
 _Path_co = TypeVar("_Path_co", covariant=True)
+_Query_co = TypeVar("_Query_co", covariant=True)
 
 
 class Call(Coroutine[Any, Any, _Value_co]):
@@ -136,7 +137,7 @@ class UploadedFile(TypedDict):
     path: str
 
 
-class Request(Protocol[_Body_co, _Path_co]):
+class Request(Protocol[_Body_co, _Path_co, _Query_co]):
     """An HTTP request: `req.body` and `req["body"]`, `req.path_params` and `req["pathParams"]`."""
 
     @property
@@ -160,12 +161,12 @@ class Request(Protocol[_Body_co, _Path_co]):
         ...
 
     @property
-    def query_params(self) -> Mapping[str, str | list[str]]:
+    def query_params(self) -> _Query_co:
         """What stands behind the question mark."""
         ...
 
     @property
-    def queryParams(self) -> Mapping[str, str | list[str]]:
+    def queryParams(self) -> _Query_co:
         """The same as `query_params`."""
         ...
 
@@ -191,7 +192,7 @@ class Request(Protocol[_Body_co, _Path_co]):
     @overload
     def __getitem__(self, key: Literal["pathParams"], /) -> _Path_co: ...
     @overload
-    def __getitem__(self, key: Literal["queryParams"], /) -> Mapping[str, str | list[str]]: ...
+    def __getitem__(self, key: Literal["queryParams"], /) -> _Query_co: ...
     @overload
     def __getitem__(self, key: Literal["rawBody"], /) -> str: ...
 
@@ -202,7 +203,7 @@ class Request(Protocol[_Body_co, _Path_co]):
     @overload
     def get(self, key: Literal["pathParams"], /) -> _Path_co: ...
     @overload
-    def get(self, key: Literal["queryParams"], /) -> Mapping[str, str | list[str]]: ...
+    def get(self, key: Literal["queryParams"], /) -> _Query_co: ...
     @overload
     def get(self, key: Literal["rawBody"], /) -> str: ...
 

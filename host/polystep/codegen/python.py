@@ -15,6 +15,7 @@ from polystep.codegen.forms import (
     Choice,
     Constant,
     Form,
+    Instance,
     ListOf,
     Nothing,
     Object,
@@ -73,7 +74,7 @@ class PythonTypes:
     def of(self, form: Form, parts: tuple[str, ...]) -> str:
         """A type as an annotation. What has no name yet is called by `parts`."""
         match self._known(form):
-            case (Anything() | Nothing() | Scalar() | Constant()) as plain:
+            case (Anything() | Nothing() | Scalar() | Instance() | Constant()) as plain:
                 return _plain(plain)
             case ListOf(item):
                 return f"list[{self.of(item, (*parts, 'item'))}]"
@@ -176,14 +177,14 @@ def is_shape(form: Form) -> TypeGuard[Object]:
     return isinstance(form, Object) and bool(form.properties) and all(each.name for each in form.properties)
 
 
-def _plain(form: Anything | Nothing | Scalar | Constant) -> str:
+def _plain(form: Anything | Nothing | Scalar | Instance | Constant) -> str:
     match form:
         case Scalar(type_):
             return _SCALARS[type_]
         case Constant(value, type_):
             return "float" if type_ == "number" else f"Literal[{value!r}]"
         case _:
-            return "Any" if isinstance(form, Anything) else "Never"
+            return "Never" if isinstance(form, Nothing) else "Any"
 
 
 def is_attribute(name: str) -> bool:

@@ -131,15 +131,19 @@ class _PythonFile:
 
     def _endpoint(self, name: str, endpoint: Endpoint, body: str) -> list[str]:
         path = "dict[str, str]"
-        if endpoint.path_params.properties:
+        if endpoint.path_params != Object():
             path = self._types.named(endpoint.path_params, name, "path", "params")
+        # A schema reads it: what it is, and what else may be in it, no one type in Python can say.
+        query = "Mapping[str, str | list[str]]" if endpoint.query_params is None else "Any"
+        if endpoint.made_body != endpoint.body:
+            body = self._types.of(endpoint.made_body, (name, "made", "body"))
         request, response = (self._names.new(name, kind) for kind in ("request", "response"))
         answers = [
             self._types.named(_answer(status, form), name, "response", str(status or "any"))
             for status, form in endpoint.responses or ((None, ANYTHING),)
         ]
         return [
-            f"{request}: TypeAlias = Request[{body}, {path}]",
+            f"{request}: TypeAlias = Request[{body}, {path}, {query}]",
             f"{response}: TypeAlias = {' | '.join(answers)}",
             "",
         ]

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from polystep.codegen.forms import (
     ANYTHING,
+    DATE,
     NOTHING,
     NULL,
     TEXT,
@@ -127,6 +128,8 @@ class _Reader:
 
     def _own(self, schema: dict[str, Any]) -> Form:
         """What the schema says itself, without what it combines."""
+        if schema.get("x-made") == "Date":
+            return DATE
         if "const" in schema:
             return constant(schema["const"])
         if isinstance(schema.get("enum"), list):

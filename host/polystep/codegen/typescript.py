@@ -13,6 +13,7 @@ from polystep.codegen.forms import (
     Choice,
     Constant,
     Form,
+    Instance,
     ListOf,
     Nothing,
     Object,
@@ -41,7 +42,7 @@ class TypeScriptTypes:
     def of(self, form: Form, indent: str = "") -> str:
         """A type; its further lines begin with `indent`."""
         match form:
-            case Anything() | Nothing() | Scalar() | Constant():
+            case Anything() | Nothing() | Scalar() | Instance() | Constant():
                 return _plain(form)
             case ListOf(item):
                 return f"{self._grouped(item, indent)}[]"
@@ -121,8 +122,10 @@ class TypeScriptTypes:
         return f"{every} | {_UNDEFINED}" if may_lack else every
 
 
-def _plain(form: Anything | Nothing | Scalar | Constant) -> str:
+def _plain(form: Anything | Nothing | Scalar | Instance | Constant) -> str:
     match form:
+        case Instance(class_name):
+            return class_name or "unknown"
         case Scalar(type_):
             return _SCALARS[type_]
         case Constant(value, type_):

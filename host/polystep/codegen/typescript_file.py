@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from polystep.codegen.forms import ANYTHING, Anything, Form
+from polystep.codegen.forms import ANYTHING, Anything, Form, Object
 from polystep.codegen.outline import Endpoint, Outline, StepOutline, Topic
 from polystep.codegen.typescript import TypeScriptTypes, comment, property_name, quoted
 
@@ -124,13 +124,16 @@ def _api_handler(endpoint: Endpoint, emitted: str, types: TypeScriptTypes, *, au
         f"ApiResponse<{'number' if status is None else status}, {_or(form, 'any', types)}>"
         for status, form in endpoint.responses
     ]
-    parts = [_or(endpoint.body, "Record<string, unknown>", types), " | ".join(responses) or "ApiResponse<number, any>"]
-    parts.append(emitted)
+    body = _or(endpoint.made_body, "Record<string, unknown>", types)
+    parts = [body, " | ".join(responses) or "ApiResponse<number, any>", emitted]
     # The package's own handler type does not tell parameters apart.
-    if not augments and (endpoint.path_params.properties or endpoint.query_names):
-        named = bool(endpoint.path_params.properties)
+    named = endpoint.path_params != Object()
+    query = endpoint.query_params
+    if not augments and (named or endpoint.query_names or query is not None):
         parts.append(types.of(endpoint.path_params, _MEMBER) if named else "Record<string, string>")
-        if endpoint.query_names:
+        if query is not None:
+            parts.append(types.of(query, _MEMBER))
+        elif endpoint.query_names:
             parts.append(_query(endpoint.query_names))
     return f"ApiRouteHandler<{', '.join(parts)}>"
 

@@ -118,6 +118,8 @@ class StepSpec:
     warnings: tuple[str, ...] = ()
     contracts: tuple[str, ...] = ()
     """As in `LoadedFile`."""
+    made: Mapping[str, JSONObject] = field(default_factory=dict)
+    """As in `LoadedFile`."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -151,6 +153,8 @@ class LoadedFile:
     warnings: tuple[str, ...] = ()
     contracts: tuple[str, ...] = ()
     """Members of the config by which its runner itself checks what goes into the handler (PS-7.11)."""
+    made: Mapping[str, JSONObject] = field(default_factory=dict)
+    """By such a member: JSON Schema of what the handler gets, where that is not what goes in (PS-6.4); for types."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ def read_step(loaded: LoadedFile) -> StepSpec:
         timeout_s=config.infrastructure.handler.timeout or RUN_TIMEOUT_S,
         warnings=(*_file_warnings(loaded), *notes, *_unknown_keys(config, "config"), *_without_effect(config)),
         contracts=loaded.contracts,
+        made=loaded.made,
     )
 
 

@@ -226,8 +226,10 @@ async def _load(process: RunnerProcess, source: SourceFile) -> JSONObject:
 def _loaded(source: SourceFile, answer: JSONObject) -> LoadedFile:
     config = answer["config"]
     assert isinstance(config, dict)
-    contracts = _texts(answer.get("contracts"))
-    return LoadedFile(source, config, bool(answer.get("handler")), _texts(answer.get("warnings")), contracts)
+    contracts, warnings, made = _texts(answer.get("contracts")), _texts(answer.get("warnings")), answer.get("made")
+    schemas = made.items() if isinstance(made, dict) else ()
+    told = {name: each for name, each in schemas if name in contracts and isinstance(each, dict)}
+    return LoadedFile(source, config, bool(answer.get("handler")), warnings, contracts, told)
 
 
 def _texts(value: JSONValue) -> tuple[str, ...]:

@@ -112,10 +112,12 @@ def test_what_was_declared_is_known_after_a_restart(tmp_path: Path) -> None:
         cron("C", "t"),
         StepSpec("N", "noop", source("steps/N"), None, virtual_subscribes=("v",)),
     ]
+    # What its handler gets is remembered as well.
+    specs.append(api("M", body=S, contracts=("bodySchema",), made={"bodySchema": {"x-made": "Date"}}))
     before = flow(*specs, stream("s", S))
     Declared(tmp_path).remember(before)
     assert Declared(tmp_path).before() == before
-    failures = tuple(LoadFailure(SourceFile(f"steps/{name}", "step", "typescript", "node"), "bad") for name in "EACN")
+    failures = tuple(LoadFailure(SourceFile(f"steps/{name}", "step", "typescript", "node"), "bad") for name in "EACNM")
     assert Declared(tmp_path).texts(Flow({}, before.streams, failures)) == Declared(tmp_path).texts(before)
 
 

@@ -149,7 +149,7 @@ class Runner:
                 send([1, id, error, None])
                 return
         config = told.get("config", {"name": file})
-        send([1, id, None, {"config": config, "handler": True, "warnings": told.get("warnings", [])}])
+        send([1, id, None, {"config": config, "handler": True, "warnings": [], **told.get("answer", {})}])
 
     def run(self, id: int, params: dict[str, Any]) -> None:
         told, run = params["input"], params["run"]

@@ -39,11 +39,26 @@ async def fault(running: Any) -> object:
 
 
 async def test_files_load_with_their_notes_and_a_broken_one_fails_alone(script: Script) -> None:
-    files = [script.file("a.script", warnings=["note"]), script.file("b.script", load="fail"), script.file("c.script")]
+    files = [
+        script.file("a.script", answer={"warnings": ["note"]}),
+        script.file("b.script", load="fail"),
+        script.file("c.script"),
+    ]
     async with pool_of(script) as pool:
         staged = await replace(pool, *files)
     assert [(each.source, each.warnings) for each in staged.loaded] == [(files[0], ("note",)), (files[2], ())]
     assert list(staged.failures) == [LoadFailure(files[1], "bad file")]
+
+
+async def test_what_handlers_get_is_told_of_what_the_runner_checks(script: Script) -> None:
+    made = {"input": {"type": "number"}, "bodySchema": {}, "pathParams": True}
+    files = [
+        script.file("a.script", answer={"contracts": ["input", "pathParams"], "made": made}),
+        script.file("b.script", answer={"contracts": ["input"], "made": 1}),
+    ]
+    async with pool_of(script) as pool:
+        staged = await replace(pool, *files)
+    assert [each.made for each in staged.loaded] == [{"input": {"type": "number"}}, {}]
 
 
 async def test_a_file_that_ends_or_hangs_its_process_is_left_out_and_the_others_load(

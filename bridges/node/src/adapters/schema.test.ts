@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { z as old } from 'zod/v3'
-import { checkOf, describeSchema } from './schema.ts'
+import { checkOf, describeMade, describeSchema } from './schema.ts'
 
 function exported(schema: unknown): Record<string, unknown> {
   const warnings: string[] = []
@@ -114,5 +114,42 @@ void describe('Zod 3 as 2020-12', () => {
 
   void it('keeps the place of what JSON does not have', () => {
     assert.deepEqual(exported(old.tuple([old.symbol(), old.string()]))['prefixItems'], [{}, { type: 'string' }])
+  })
+})
+
+void describe('what comes out of a schema', () => {
+  const made = (schema: unknown): Record<string, unknown> => describeMade(schema, import.meta.filename) as Record<string, unknown>
+  for (const [name, zod] of Object.entries({ 'Zod 4': z as unknown as typeof old, 'Zod 3': old })) {
+    void it(`${name}: coercions, defaults, preprocessors, pipes and dates have their type, transforms have none`, () => {
+      const { properties, required } = made(zod.object({
+        coerced: zod.coerce.number(), level: zod.string().default('low'), pipe: zod.string().transform(Number).pipe(zod.number()),
+        at: zod.date(), day: zod.coerce.date().nullable(), prepared: zod.preprocess((value) => value, zod.boolean()),
+        cut: zod.string().transform(Number), tags: zod.set(zod.string()), refined: zod.string().refine(() => true),
+        caught: zod.string().optional().catch('x'), maybe: zod.string().optional(),
+      }))
+      const types = Object.entries(properties as Record<string, Record<string, unknown>>).map(([key, each]) => [key, each['type']])
+      assert.deepEqual(Object.fromEntries(types), {
+        coerced: 'number', level: 'string', pipe: 'number', at: undefined, day: undefined, prepared: 'boolean', cut: undefined,
+        tags: undefined, refined: 'string', caught: 'string', maybe: 'string',
+      })
+      const { at, day, cut, tags } = properties as Record<string, unknown>
+      assert.deepEqual([at, cut, tags], [{ 'x-made': 'Date' }, {}, {}])
+      assert.deepEqual(day, { anyOf: [{ 'x-made': 'Date' }, { type: 'null' }] })
+      assert.deepEqual(required, ['coerced', 'level', 'pipe', 'at', 'day', 'prepared', 'cut', 'tags', 'refined'])
+    })
+
+    void it(`${name}: is what goes in where nothing is made of it`, () => {
+      const part = zod.object({ email: zod.string().email(), text: zod.string().trim().min(1), maybe: zod.string().optional() })
+      for (const same of [part, part.strict(), part.passthrough(), zod.array(part), part.refine(() => true)]) {
+        assert.deepEqual(made(same), describeSchema(same, import.meta.filename, 'config.input', []))
+      }
+    })
+  }
+
+  void it('is asked of a Standard Schema, and is anything where it refuses to say', () => {
+    const standard = (output: unknown) => ({ '~standard': { validate: (value: unknown) => ({ value }), jsonSchema: { output } } })
+    assert.deepEqual(made(standard(() => ({ type: 'number' }))), { type: 'number' })
+    assert.deepEqual(made(standard(() => { throw new Error('transforms have none') })), {})
+    assert.equal(made({ toJSONSchema: () => ({}) }), undefined)
   })
 })

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { isMap } from '../errors.ts'
 import type { Members } from '../errors.ts'
 import { describeZod3, isZod3 } from './zod3.ts'
-import { zod4Options } from './zod4.ts'
+import { type Side, zod4Options } from './zod4.ts'
 
 type Convert = () => unknown
 
@@ -17,7 +17,7 @@ export type Check = (value: unknown) => Checked | Promise<Checked>
 /** RFC 3339, as `format: date-time` takes it. */
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)[Tt](?!24)\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 const DIALECT = 'draft-2020-12'
-const ZOD_OPTIONS = zod4Options(DIALECT)
+const ZOD_OPTIONS = { input: zod4Options(DIALECT, 'input'), output: zod4Options(DIALECT, 'output') }
 /** By which schema objects say what they are. */
 const OWN_METHODS = ['toJSONSchema', 'toJsonSchema', 'toJSON']
 /** Whether `value` is a schema object of a library, and not plain data. */
@@ -34,11 +34,24 @@ export function isSchemaObject(value: unknown): boolean {
  */
 export function describeSchema(value: unknown, file: string, where: string, warnings: string[]): unknown {
   if (value === undefined || value === null || typeof value === 'boolean') return value
-  const convert = isMap(value) ? converterOf(value, file) : null
+  const convert = isMap(value) ? converterOf(value, file, 'input') ?? ownConverterOf(value) : null
   if (convert !== null) return convert()
   const rest = checkOf(value) === undefined ? 'it is not enforced' : 'only its own step enforces it, and no type or document shows it'
   warnings.push(`${where} cannot be turned into JSON Schema, so ${rest}. Use Zod or a JSON Schema object.`)
   return undefined
+}
+
+/**
+ * The JSON Schema of what a schema object makes of a value (PS-6.4): `{}` where that cannot be told, `undefined` where its
+ * library describes one side only.
+ */
+export function describeMade(value: unknown, file: string): unknown {
+  try {
+    return isMap(value) ? converterOf(value, file, 'output')?.() : undefined
+  } catch {
+    // The step can run all the same; its author hears of it as `unknown`.
+    return {}
+  }
 }
 
 /** The check that a schema object brings along: Standard Schema's, or that of an older Zod; plain JSON Schema has none. */
@@ -105,16 +118,19 @@ function issueOf(given: unknown): Issue {
   }
 }
 
-function converterOf(value: Members, file: string): Convert | null {
-  if ('_zod' in value) return methodOf(value, 'toJSONSchema', ZOD_OPTIONS) ?? projectZod(value, file)
-  if (isZod3(value)) return () => describeZod3(value)
+/** How libraries that tell what goes in from what comes out describe one of the two. */
+function converterOf(value: Members, file: string, side: Side): Convert | null {
+  if ('_zod' in value) return methodOf(value, 'toJSONSchema', ZOD_OPTIONS[side]) ?? projectZod(value, file, side)
+  if (isZod3(value)) return () => describeZod3(value, side)
   const { jsonSchema } = isMap(value['~standard']) ? (value['~standard'] as { jsonSchema?: unknown }) : {}
-  const own = isMap(jsonSchema) ? methodOf(jsonSchema, 'input', { target: DIALECT }) : null
-  return own ?? OWN_METHODS.map((name) => methodOf(value, name)).find((method) => method !== null) ?? plainOf(value)
+  return isMap(jsonSchema) ? methodOf(jsonSchema, side, { target: DIALECT }) : null
 }
 
-/** JSON Schema itself; a schema object of a library that cannot say what it is has none. */
-function plainOf(value: Members): Convert | null { return '~standard' in value ? null : () => value }
+/** By a method of the object's own, or JSON Schema itself; a schema object of a library that cannot say what it is has none. */
+function ownConverterOf(value: Members): Convert | null {
+  const own = OWN_METHODS.map((name) => methodOf(value, name)).find((method) => method !== null)
+  return own ?? ('~standard' in value ? null : () => value)
+}
 
 function methodOf(holder: Members, name: string, ...given: unknown[]): Convert | null {
   const method = methodGiven(holder, name)
@@ -126,12 +142,12 @@ function methodGiven(holder: Members, name: string): ((...given: unknown[]) => u
   return typeof method === 'function' ? (...given) => Reflect.apply(method, holder, given) as unknown : null
 }
 
-function projectZod(schema: Members, file: string): Convert {
+function projectZod(schema: Members, file: string, side: Side): Convert {
   const require = createRequire(file)
   for (const name of ['zod', 'zod/v4', 'zod/v4/core']) {
     try {
       const { toJSONSchema } = require(name) as { toJSONSchema?: (schema: unknown, options: unknown) => unknown }
-      if (toJSONSchema !== undefined) return () => toJSONSchema(schema, ZOD_OPTIONS)
+      if (toJSONSchema !== undefined) return () => toJSONSchema(schema, ZOD_OPTIONS[side])
     } catch {
       // Not in this version of zod: the next name, or the error below.
     }

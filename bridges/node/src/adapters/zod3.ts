@@ -2,21 +2,19 @@
 import { createRequire } from 'node:module'
 import { isMap } from '../errors.ts'
 import type { Members } from '../errors.ts'
-import { CHECKED, URL_AS_TYPED, hasFractionalStep } from './zod4.ts'
+import { CHECKED, MADE_DATE, type Side, URL_AS_TYPED, hasFractionalStep } from './zod4.ts'
 
 type Convert = (schema: unknown, options: Members) => unknown
-interface Definition extends Members { typeName?: string; checks?: Check[]; value?: unknown }
+interface Definition extends Members { typeName?: string; checks?: Check[]; value?: unknown; shape?: () => Members }
 interface Check { kind: string; local?: boolean; version?: string }
 interface Converter { zodToJsonSchema: Convert; ignoreOverride: symbol }
 
 const OPTIONS: Members = {
   effectStrategy: 'input',
-  pipeStrategy: 'input',
   // What is not declared is dropped by Zod, not refused.
   removeAdditionalStrategy: 'strict',
   applyRegexFlags: true,
   definitionPath: '$defs',
-  postProcess: widened,
 }
 /** Keywords under which members have names of the user's choice. */
 const NAMED = new Set(['properties', 'patternProperties', '$defs'])
@@ -24,6 +22,12 @@ const NAMED = new Set(['properties', 'patternProperties', '$defs'])
 const DATA = new Set(['const', 'default', 'enum'])
 /** What JSON does not have: left out where it stands, the members of a tuple after it would move up. */
 const NOT_IN_JSON = new Set<unknown>(['ZodSymbol', 'ZodFunction', 'ZodVoid'])
+/** What has no JSON Schema of its own on the output side: instances of classes, and what functions return. */
+const NOT_TOLD = new Set<unknown>([...NOT_IN_JSON, 'ZodSet', 'ZodMap', 'ZodBigInt', 'ZodPromise'])
+/** What may be `undefined` when it comes out. */
+const UNDEFINED = new Set<unknown>(['ZodOptional', 'ZodUndefined', 'ZodVoid', 'ZodAny', 'ZodUnknown'])
+/** What gives out what the schema inside it does. */
+const WRAPPERS = new Set<unknown>(['ZodNullable', 'ZodReadonly', 'ZodBranded', 'ZodCatch', 'ZodEffects', 'ZodPipeline'])
 /** String checks that change the text: those after it do not see what came in. */
 const REWRITING = new Set(['trim', 'toLowerCase', 'toUpperCase'])
 /** Formats that Zod takes in forms that JSON Schema's do not have, as times without an offset. */
@@ -34,17 +38,45 @@ export function isZod3(value: Members): boolean {
   return '_def' in value && typeof value['safeParse'] === 'function' && !('_zod' in value)
 }
 
-/** The JSON Schema (2020-12) of a Zod 3 schema, seen from the input side. */
-export function describeZod3(schema: unknown): unknown {
+/** The JSON Schema (2020-12) of a Zod 3 schema, seen from one side. */
+export function describeZod3(schema: unknown, side: Side): unknown {
   // Loaded when it is needed: it brings a copy of Zod along.
   const { zodToJsonSchema, ignoreOverride } = createRequire(import.meta.url)('zod-to-json-schema') as Converter
   // An override, for no reference may point into what is left out.
-  const override = (def: Definition): unknown => (takesAnything(def) ? described(def) : ignoreOverride)
-  const written = modern(zodToJsonSchema(schema, { ...OPTIONS, override }))
+  const instead = side === 'input' ? anythingTaken : untold
+  const override = (def: Definition): unknown => instead(def) ?? ignoreOverride
+  const postProcess = side === 'input' ? widened : asMade
+  const written = modern(zodToJsonSchema(schema, { ...OPTIONS, pipeStrategy: side, override, postProcess }))
   return isMap(written) ? without(written, ['$schema']) : written
 }
 
 function described({ description }: Definition): Members { return typeof description === 'string' ? { description } : {} }
+
+function anythingTaken(def: Definition): Members | undefined { return takesAnything(def) ? described(def) : undefined }
+
+/** What stands for a value that comes out as nothing that JSON Schema can say. */
+function untold(def: Definition): Members | undefined {
+  if (def.typeName === 'ZodDate') return { ...described(def), ...MADE_DATE }
+  const { effect, typeName } = def
+  const isTransform = typeName === 'ZodEffects' && isMap(effect) && effect['type'] === 'transform'
+  return isTransform || NOT_TOLD.has(typeName) ? described(def) : undefined
+}
+
+/** What is written of the output side: members that Zod fills in are there. */
+function asMade(schema: unknown, def: Definition): unknown {
+  const seen = widened(schema, def)
+  if (def.typeName !== 'ZodObject' || !isMap(seen)) return seen
+  const required = Object.entries(def.shape?.() ?? {}).filter(([, member]) => !maybeUndefined(member)).map(([name]) => name)
+  return required.length === 0 ? without(seen, ['required']) : { ...seen, required }
+}
+
+function maybeUndefined(schema: unknown): boolean {
+  const def = isMap(schema) ? schema['_def'] : undefined
+  if (!isMap(def)) return true
+  const { typeName, options, innerType, type, out, schema: inner } = def
+  if (typeName === 'ZodUnion') return Array.isArray(options) && options.some(maybeUndefined)
+  return UNDEFINED.has(typeName) || (WRAPPERS.has(typeName) && maybeUndefined(innerType ?? out ?? inner ?? type))
+}
 
 /** What takes any type in: only what comes out of a coercion, a preprocessor or `catch` has the type that stands there. */
 function takesAnything(def: Members): boolean {

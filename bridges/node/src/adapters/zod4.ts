@@ -1,10 +1,12 @@
-/** What Zod 4 writes as JSON Schema, made no narrower than what Zod takes: the host checks by it. */
+/** What Zod 4 writes as JSON Schema: of what goes in, no narrower than what Zod takes, for the host checks by it; and of what comes out. */
 import type { Members } from '../errors.ts'
 
+/** What goes into a schema, or what it makes of it. */
+export type Side = 'input' | 'output'
 interface ZodSchema { _zod: { def: Definition } }
 interface Definition extends CheckDefinition {
   type: string; coerce?: boolean; in?: ZodSchema; innerType?: ZodSchema; items?: ZodSchema[]; rest?: ZodSchema | null
-  shape?: Record<string, ZodSchema>
+  catchall?: ZodSchema; shape?: Record<string, ZodSchema>
   checks?: { _zod?: { def?: CheckDefinition } }[]
 }
 interface CheckDefinition { check?: string; pattern?: RegExp }
@@ -20,10 +22,21 @@ export const URL_AS_TYPED: Members = { format: 'url', pattern: '^\\s*[A-Za-z][A-
 /** Flags that change what a regular expression finds, and that JSON Schema has no place for. */
 const LOST_FLAGS = /[ims]/
 
+/** A date in what comes out: JSON has none, so the host is told the class. Source: PS-6.4. */
+export const MADE_DATE: Members = { 'x-made': 'Date' }
+
 /** The options of `toJSONSchema`; `target` is the dialect. */
-export function zod4Options(target: string): Members {
+export function zod4Options(target: string, io: Side): Members {
   // What JSON Schema cannot say is left to the check by Zod itself.
-  return { io: 'input', target, unrepresentable: 'any', override: widen }
+  return { io, target, unrepresentable: 'any', override: io === 'input' ? widen : asMade }
+}
+
+function asMade({ zodSchema, jsonSchema }: Written): void {
+  const { def } = zodSchema._zod
+  if (def.type === 'date') Object.assign(jsonSchema, MADE_DATE)
+  // That nothing else is left in an object is no difference worth telling.
+  if (def.type === 'object' && def.catchall === undefined) drop(jsonSchema, ['additionalProperties'])
+  leaveChecksToZod(def, jsonSchema)
 }
 
 function widen({ zodSchema, jsonSchema }: Written): void {
@@ -31,12 +44,17 @@ function widen({ zodSchema, jsonSchema }: Written): void {
   if (def.type === 'date' && def.coerce !== true) Object.assign(jsonSchema, { type: 'string', format: 'date-time' })
   if (def.coerce === true) drop(jsonSchema, ['type'])
   if (takesAnything(def)) drop(jsonSchema, Object.keys(jsonSchema).filter((keyword) => keyword !== 'description'))
+  leaveChecksToZod(def, jsonSchema)
+  requireLess(def, jsonSchema)
+}
+
+/** What a validator would judge otherwise than Zod. */
+function leaveChecksToZod(def: Definition, jsonSchema: Members): void {
   if (rewritesFirst(def)) drop(jsonSchema, CHECKED)
   if (losesFlags(def)) drop(jsonSchema, ['pattern', 'allOf'])
   loosenFormat(jsonSchema)
   if (Array.isArray(jsonSchema['prefixItems']) && jsonSchema['prefixItems'].length === 0) drop(jsonSchema, ['prefixItems'])
   if (hasFractionalStep(jsonSchema)) drop(jsonSchema, ['multipleOf'])
-  requireLess(def, jsonSchema)
 }
 
 /** Zod overlooks what floating point adds: 1.1 * 3 is a multiple of 0.1 to it, and not to the host. */
