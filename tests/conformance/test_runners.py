@@ -25,9 +25,10 @@ LEVELS = {
     "ruby": ["core", "context"],
     "perl": ["core"],
 }
-LINES_MAX = {"bridges/node/src": 980, "bridges/python": 930, "bridges/ruby": 150, "protocol/examples/perl": 200}
-"""What it costs to add a language. Of the two full bridges, lines of code count: what their adapters know of other
-people's packages, comments and tests stand apart. Of the two small ones, every line counts."""
+LINES_MAX = {"bridges/node/src": 925, "bridges/python": 895, "bridges/ruby": 150, "protocol/examples/perl": 200}
+"""What it costs to add a language. Of the two full bridges, lines of code count: comments, tests, what their adapters
+know of other people's packages and the optional features stand apart. Of the two small ones, every line counts."""
+_APART = {"tests", "adapters", "features"}
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -50,7 +51,7 @@ def test_it_passes_every_check_of_its_levels(name: str) -> None:
 @pytest.mark.parametrize("place", list(LINES_MAX))
 def test_a_bridge_stays_small(place: str) -> None:
     files = [path for path in (ROOT / place).rglob("*") if path.suffix in {".ts", ".py", ".rb", ".pl"}]
-    bridge = [path for path in files if not {"tests", "adapters"} & {*path.parts} and ".test" not in path.suffixes]
+    bridge = [path for path in files if not _APART & {*path.parts} and ".test" not in path.suffixes]
     lines = {path.name: lines_of(path) for path in bridge}
     assert lines
     assert sum(lines.values()) <= LINES_MAX[place], lines

@@ -76,7 +76,7 @@ function nameOf(error: Error): unknown {
 
 const BRIDGE_DIR = fileURLToPath(new URL('.', import.meta.url))
 /** Frames that say nothing to users: those of Node, of what compiles their code, and of this bridge (tests are no part of it). */
-const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}(adapters/)?\w+\.ts`
+const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}((adapters|features)/)?\w+\.ts`
 const FOREIGN = RegExp(String.raw`^\s+at .*(${PLACES})`)
 
 function stackOf(error: Error): string {

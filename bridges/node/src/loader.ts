@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeSchema, isSchemaObject } from './adapters/schema.ts'
 import { carry } from './codec.ts'
-import { type Checks, checksOf, madeBy } from './contracts.ts'
+import { type Checks, checksOf, madeBy } from './features/contracts.ts'
 import { describeFailure, isMap, type Members, PolystepError } from './errors.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */

@@ -2,11 +2,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { carry, carryAsText } from './codec.ts'
 import { carryParams, createContext } from './context.ts'
-import { checkedInput } from './contracts.ts'
+import { checkedInput } from './features/contracts.ts'
 import { describeFailure, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
 import type { Peer } from './peer.ts'
-import { itemsOf, stream } from './responses.ts'
+import { itemsOf, stream } from './features/responses.ts'
 
 /** The run that the current code belongs to, across awaits. */
 export const currentRun = new AsyncLocalStorage<Run>()

@@ -17,11 +17,11 @@ from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import lenient, plain
 from polystep_runner.context import CURRENT_RUN, Context, Record, Request, Run
-from polystep_runner.contracts import checked
 from polystep_runner.errors import PolystepError, failure_of, safe_text
+from polystep_runner.features.contracts import checked
+from polystep_runner.features.responses import is_streamed, stream
 from polystep_runner.loader import Function, LoadedStep, Loader
 from polystep_runner.output import Output
-from polystep_runner.responses import is_streamed, stream
 
 PROTOCOL: Final = "1.0"
 FEATURES: Final = ["contracts", "response.stream"]

@@ -1,6 +1,6 @@
 /** Answers whose body comes item by item: async iterables, web and Node streams, generators. Source: PS-8.11. */
-import { isMap } from './errors.ts'
-import type { Run } from './run.ts'
+import { isMap } from '../errors.ts'
+import type { Run } from '../run.ts'
 
 type Items = AsyncIterable<unknown> | Iterable<unknown>
 

@@ -1,8 +1,8 @@
 /** What goes into a handler, checked and made by the schema objects that its own config declares. Source: PS-7.11. */
 import { isDeepStrictEqual } from 'node:util'
-import { type Check, checkOf, describeMade, type Issue } from './adapters/schema.ts'
-import { carry } from './codec.ts'
-import { isMap, type Members, PolystepError } from './errors.ts'
+import { type Check, checkOf, describeMade, type Issue } from '../adapters/schema.ts'
+import { carry } from '../codec.ts'
+import { isMap, type Members, PolystepError } from '../errors.ts'
 
 /** Member of the config → member of the request that it judges. */
 const OF_REQUEST = { bodySchema: 'body', queryParams: 'queryParams', pathParams: 'pathParams' }
