@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import threading
 from typing import Any
 
 from polystep_runner.channel import Channel
@@ -14,27 +15,37 @@ _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "
 
 
 class _Lines(io.FileIO):
-    """In the place of a descriptor, cuts what each run writes into lines; a run's last line may lack its end."""
+    """In the place of a descriptor, cuts what each run writes into lines; a run's last line may lack its end.
+
+    `print` writes a line in pieces, so those of two threads of a run are kept apart.
+    """
 
     def __init__(self, descriptor: int, level: str, channel: Channel) -> None:
         super().__init__(descriptor, "w", closefd=False)
         self._level, self._channel = level, channel
-        self.partial: dict[Run | None, bytes] = {}
+        self._partial: dict[tuple[Run | None, int], bytes] = {}  # by run and thread
 
     def write(self, data: Any) -> int:
         run = CURRENT_RUN.get()
         run = None if run is not None and run.answered else run  # a task may outlive its run
+        source = run, threading.get_ident()
         with self._channel.lock:
-            *lines, rest = (self.partial.pop(run, b"") + bytes(data)).split(b"\n")
+            *lines, rest = (self._partial.pop(source, b"") + bytes(data)).split(b"\n")
             whole = len(rest) - len(rest) % TEXT_CHARS_MAX
             lines, rest = [*lines, rest[:whole]] if whole else lines, rest[whole:]
             if rest:
-                self.partial[run] = rest
+                self._partial[source] = rest
         for line in lines:
-            self.log(run, line)
+            self._log(run, line)
         return len(data)
 
-    def log(self, run: Run | None, line: bytes) -> None:
+    def finish(self, run: Run | None) -> None:
+        """Send the lines of a run that have no end."""
+        for source in list(self._partial):
+            if source[0] is run:
+                self._log(run, self._partial.pop(source))
+
+    def _log(self, run: Run | None, line: bytes) -> None:
         text = line.decode("utf-8", "replace").removesuffix("\r")
         for start in range(0, len(text) or 1, TEXT_CHARS_MAX):
             self._channel.log(run, self._level, text[start : start + TEXT_CHARS_MAX], {}, "output")
@@ -70,8 +81,7 @@ class Output(logging.Handler):
     def finish(self, run: Run | None) -> None:
         """Send the unfinished last lines of a run that ends."""
         for lines in self._lines:
-            if run in lines.partial:
-                lines.log(run, lines.partial.pop(run))
+            lines.finish(run)
 
     def give_back(self) -> None:
         """Give the real streams back."""
