@@ -41,9 +41,8 @@ class _Lines(io.FileIO):
 
     def finish(self, run: Run | None) -> None:
         """Send the lines of a run that have no end."""
-        for source in list(self._partial):
-            if source[0] is run:
-                self._log(run, self._partial.pop(source))
+        for source in [each for each in list(self._partial) if each[0] is run]:
+            self._log(run, self._partial.pop(source))
 
     def _log(self, run: Run | None, line: bytes) -> None:
         text = line.decode("utf-8", "replace").removesuffix("\r")
