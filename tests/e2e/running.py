@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+TUTORIAL = ROOT.parent / "shared" / "tutorial" / "steps"
 COMMAND = Path(sys.executable).with_name("polystep")
 READY_S = 60.0
 """Starting takes 2 s on an idle machine; the first Python environment of a run downloads a package."""
@@ -31,6 +34,16 @@ def make_project(folder: Path, files: Mapping[str, str]) -> Path:
     if not modules.exists():
         modules.symlink_to(ROOT / "node_modules", target_is_directory=True)
     return folder
+
+
+def make_tutorial(folder: Path) -> Path:
+    """A project of the tutorial's own files, unchanged; a checkout without them fails in CI and skips elsewhere."""
+    if not TUTORIAL.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"{TUTORIAL} is missing; CI must run the tutorial's own files")
+        pytest.skip("the tutorial's files are not beside this checkout")
+    shutil.copytree(TUTORIAL, folder / "steps")
+    return make_project(folder, {})
 
 
 class Running:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.model import ANSWER, serve_model
-from tests.e2e.running import ROOT, Running, make_project
+from tests.e2e.running import Running, make_tutorial
 
 pytestmark = pytest.mark.e2e
 
-TUTORIAL = ROOT.parent / "shared" / "tutorial" / "steps"
 TICKET = {
     "subject": "Cannot log in after password reset",
     "body": "I reset my password but the login page keeps rejecting it. This is blocking my work.",
@@ -25,12 +22,7 @@ TICKET = {
 
 @pytest.fixture
 def tutorial(tmp_path: Path) -> Path:
-    if not TUTORIAL.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"{TUTORIAL} is missing; CI must run the tutorial's own files")
-        pytest.skip("the tutorial's files are not beside this checkout")
-    shutil.copytree(TUTORIAL, tmp_path / "steps")
-    return make_project(tmp_path, {})
+    return make_tutorial(tmp_path)
 
 
 async def submit(host: Running) -> str:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import COMMAND, ROOT, Running, make_project
+from tests.e2e.running import COMMAND, ROOT, Running, make_project, make_tutorial
 
 pytestmark = pytest.mark.e2e
 
-TUTORIAL = ROOT.parent / "shared" / "tutorial" / "steps"
 BIN = ROOT / "node_modules" / ".bin"
 STRICT = {
     "strict": True,
@@ -150,12 +148,7 @@ async def pyright(project: Path) -> dict[str, list[int]]:
 
 @pytest.fixture
 def tutorial(tmp_path: Path) -> Path:
-    if not TUTORIAL.is_dir():
-        if os.environ.get("CI"):
-            pytest.fail(f"{TUTORIAL} is missing; CI must run the tutorial's own files")
-        pytest.skip("the tutorial's files are not beside this checkout")
-    shutil.copytree(TUTORIAL, tmp_path / "steps")
-    return make_project(tmp_path, {})
+    return make_tutorial(tmp_path)
 
 
 async def test_the_tutorial_passes_unchanged_and_wrong_uses_of_it_fail(tutorial: Path) -> None:

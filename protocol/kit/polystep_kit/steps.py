@@ -6,30 +6,19 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from polystep_kit.cases import Case
-from polystep_kit.manifest import FILE, ROLES, NoSteps, read_manifest
+from polystep_kit.manifest import FILE, ROLES, Manifest, NoSteps, read_manifest
 from polystep_kit.places import STEPS
 
 
 @dataclass(frozen=True, slots=True)
-class ConformanceSteps:
+class ConformanceSteps(Manifest):
     """`kit.json` and the files beside it."""
 
     folder: Path
-    language: str
-    levels: tuple[str, ...]
-    """What the language's runner is expected to reach."""
-    files: dict[str, str]
-    """By role, such as `script` → `steps/script_step.rb`."""
-    natives: frozenset[str]
-    """Native values that the script step can make."""
-    features: frozenset[str]
-    """What its runner can do that not every runner can (PS-5.5)."""
-    command: tuple[str, ...]
-    """How the shipped runner is started, where there is one."""
 
     def can(self, case: Case) -> bool:
         """Whether a check makes sense for this language and its runner."""
@@ -85,7 +74,7 @@ def steps_in(folder: Path) -> ConformanceSteps:
         NoSteps: There are none, or the manifest is not usable.
     """
     said = read_manifest(folder)
-    return ConformanceSteps(folder, said.language, said.levels, said.files, said.natives, said.features, said.command)
+    return ConformanceSteps(**{field.name: getattr(said, field.name) for field in fields(said)}, folder=folder)
 
 
 def steps_of(language: str) -> ConformanceSteps:
