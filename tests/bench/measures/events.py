@@ -1,0 +1,56 @@
+"""Event → handler → state write → ack, with a fixed number in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from tests.bench.stack import Stack
+from tests.bench.table import Row, row_of
+
+BUDGET_PER_S: Final = 5000
+BUDGET_P50_MS: Final = 5.0
+_RATE_GUESS_PER_S: Final = {1: 400, 16: 3000, 128: 4000}
+"""Only to choose how many events make a run of about the asked length."""
+
+
+async def measure_events(stack: Stack, seconds: float) -> list[Row]:
+    """Both languages, at 1, 16 and 128 in flight."""
+    rows = []
+    for language in ("ts", "py"):
+        await run_chains(stack, language, 16, 50)
+        for chains in (1, 16, 128):
+            length = max(round(_RATE_GUESS_PER_S[chains] * seconds / chains), 10)
+            meter = stack.meter()
+            seen = await run_chains(stack, language, chains, length)
+            usage = meter.read()
+            per_s = seen["done"] / (seen["wallMs"] / 1000)
+            asked = chains == 128
+            rows.append(
+                row_of(
+                    "event → state → ack",
+                    f"{language}, {chains} in flight",
+                    seen["done"],
+                    usage,
+                    wall_s=seen["wallMs"] / 1000,
+                    p50_ms=seen["p50Ms"],
+                    p99_ms=seen["p99Ms"],
+                    budget=f"{BUDGET_PER_S:,}/s, p50 ≤ {BUDGET_P50_MS:g} ms" if asked else "",
+                    is_met=per_s >= BUDGET_PER_S and seen["p50Ms"] <= BUDGET_P50_MS if asked else None,
+                )
+            )
+    return rows
+
+
+async def run_chains(stack: Stack, language: str, chains: int, length: int) -> dict[str, Any]:
+    """Run chains of events to their end.
+
+    Returns:
+        `{done, wallMs, p50Ms, p99Ms}`: links, and from the start of a handler to the start of the next one.
+    """
+    await stack.post(f"/{language}/chains", {"chains": chains, "length": length})
+    while True:
+        seen: dict[str, Any] = await stack.get(f"/{language}/report")
+        if seen["done"] >= seen["wanted"]:
+            return seen
+        await asyncio.sleep(0.1)

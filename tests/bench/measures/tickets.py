@@ -1,0 +1,69 @@
+"""The tutorial's pipeline without the model: from the first POST to the last keyword written."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+from tests.bench.load import send_load
+from tests.bench.peers import HandBuilt
+from tests.bench.stack import Stack
+from tests.bench.table import Row, row_of
+
+TICKET: Final = {
+    "subject": "Cannot log in after password reset",
+    "body": "I reset my password but the login page keeps rejecting it. This is blocking my work.",
+    "email": "user@example.com",
+}
+CLIENTS: Final = 32
+
+
+async def measure_tickets(stack: Stack, seconds: float) -> list[Row]:
+    """One flood of tickets, posted for so many seconds."""
+    await run_tickets(stack, 1)
+    meter = stack.meter()
+    done, wall_s, post_p50_ms = await run_tickets(stack, seconds)
+    usage = meter.read()
+    seen = await stack.get("/tickets/done?report=1")
+    return [
+        row_of(
+            "tickets",
+            "polystep, every write synced",
+            done,
+            usage,
+            wall_s=wall_s,
+            p50_ms=seen["p50Ms"],
+            p99_ms=seen["p99Ms"],
+            note=f"{done} tickets from {CLIENTS} clients; POST p50 {post_p50_ms:.1f} ms",
+        )
+    ]
+
+
+async def run_tickets(stack: Stack, seconds: float) -> tuple[int, float, float]:
+    """Returns how many went all the way, seconds from first POST to last keyword, and p50 of a POST in ms."""
+    await stack.get("/tickets/done?reset=1")
+    began_s = time.monotonic()
+    load = await send_load(f"{stack.url}/tickets", CLIENTS, for_s=seconds, method="POST", body=TICKET)
+    while True:
+        seen: dict[str, Any] = await stack.get("/tickets/done")
+        ended_s = time.monotonic()
+        if seen["done"] >= load.requests:
+            return seen["done"], ended_s - began_s, load.p50_ms
+        await asyncio.sleep(0.02)
+
+
+async def measure_hand_built(peer: HandBuilt, name: str, seconds: float) -> list[Row]:
+    """The same flood on the stack that a user would build by hand."""
+    for warm_up in (True, False):
+        before = await peer.done()
+        meter = peer.meter()
+        began_s = time.monotonic()
+        load = await send_load(
+            f"{peer.url}/tickets", CLIENTS, for_s=1 if warm_up else seconds, method="POST", body=TICKET
+        )
+        await peer.reach(before + load.requests)
+        wall_s = time.monotonic() - began_s
+    done = load.requests
+    note = f"{done} tickets from {CLIENTS} clients; POST p50 {load.p50_ms:.1f} ms"
+    return [row_of("tickets", name, done, meter.read(), wall_s=wall_s, note=note)]

@@ -1,0 +1,140 @@
+"""The system under test: `polystep` on a project of its own, in a folder that is removed afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+import aiohttp
+
+from tests.bench.usage import Meter, Roles, children_of
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PROJECT: Final = Path(__file__).parent / "project"
+READY_S: Final = 180.0
+
+
+class Stack:
+    """One running `polystep`, with a client for it and the ids of its processes."""
+
+    def __init__(self, folder: Path, verb: str = "start", *, source: Path | None = PROJECT) -> None:
+        """Prepare a project.
+
+        Args:
+            folder: Where; made when it is missing. An existing one is taken as it is.
+            verb: `start` or `dev`.
+            source: A project whose files are copied into a folder without steps.
+        """
+        self.folder = folder
+        self._verb = verb
+        self._process: asyncio.subprocess.Process | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._lines: deque[str] = deque(maxlen=400)
+        self.url = ""
+        self.ready_s = 0.0
+        """From the start of the command until it said that it is ready."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if source is not None and not (folder / "steps").exists():
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+        if not (folder / "node_modules").exists():
+            (folder / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
+
+    async def __aenter__(self) -> Self:
+        began_s = time.monotonic()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("POLYSTEP_")}
+        self._process = await asyncio.create_subprocess_exec(
+            *(
+                str(Path(sys.executable).with_name("polystep")),
+                self._verb,
+                "--project",
+                str(self.folder),
+                "--port",
+                "0",
+            ),
+            env=clean,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            limit=2**20,
+        )
+        ready = asyncio.Event()
+        self._reading = asyncio.create_task(self._read(self._process, ready))
+        try:
+            async with asyncio.timeout(READY_S):
+                await ready.wait()
+        except TimeoutError:
+            pass
+        self.ready_s = time.monotonic() - began_s
+        if not any("ready in" in line for line in self._lines):
+            raise RuntimeError("polystep did not become ready:\n" + "\n".join([*self._lines][-40:]))
+        self.url = json.loads((self.folder / ".polystep" / "host.json").read_text())["url"]
+        token = (self.folder / ".polystep" / "token").read_text()
+        timeout = aiohttp.ClientTimeout(total=600)
+        self._session = aiohttp.ClientSession(self.url, headers={"Authorization": f"Bearer {token}"}, timeout=timeout)
+        health = await self.get("/__polystep/health")
+        if health["failures"]:
+            raise RuntimeError("Steps of the benchmark do not load:\n" + "\n".join(self._lines))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._process is not None and self._reading is not None
+        if self._session is not None:
+            await self._session.close()
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        await self._process.wait()
+        await self._reading
+
+    def roles(self) -> Roles:
+        """The host, and its runners by language."""
+        assert self._process is not None
+        found: dict[str, list[int]] = {"host": [self._process.pid], "node": [], "python": []}
+        for pid, command in children_of(self._process.pid):
+            if "bridges/node" in command:
+                found["node"].append(pid)
+            elif "launch.py" in command or "polystep_runner" in command:
+                found["python"].append(pid)
+        return {role: pids for role, pids in found.items() if pids}
+
+    def meter(self) -> Meter:
+        """Measure what its processes use from now on."""
+        return Meter(self.roles)
+
+    async def get(self, path: str) -> Any:
+        """GET JSON from a step or the admin API."""
+        return await self._ask("GET", path, None)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Any:
+        """POST JSON to a step, get JSON."""
+        return await self._ask("POST", path, body)
+
+    def said(self, text: str) -> int:
+        """How many lines of its output hold a text."""
+        return sum(text in line for line in self._lines)
+
+    async def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
+        assert self._session is not None
+        async with self._session.request(method, path, json=body) as answer:
+            if answer.status != 200:
+                raise RuntimeError(f"{method} {path} answered {answer.status}: {await answer.text()}")
+            return await answer.json()
+
+    async def _read(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            text = line.decode(errors="replace").rstrip()
+            # The last ones say what went wrong; a log line per event must not fill the memory.
+            self._lines.append(text)
+            if "ready in" in text:
+                ready.set()
+        ready.set()

@@ -1,0 +1,77 @@
+"""Rows of results, shown as one table or as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One result. Absent figures have no meaning for what was measured."""
+
+    measure: str
+    case: str
+    per_s: float | None = None
+    """Units of work per second."""
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    cpu_us: Mapping[str, float] = field(default_factory=dict)
+    """Microseconds on a processor per unit, by role."""
+    rss_mib: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+    budget: str = ""
+    """What is asked at least, from the design."""
+    is_met: bool | None = None
+
+
+def row_of(measure: str, case: str, units: float, usage: Usage, wall_s: float | None = None, **others: object) -> Row:
+    """A row with a rate and costs per unit of work, for `units` done during `usage`."""
+    cpu_us = {role: spent_s / units * 1e6 for role, spent_s in usage.cpu_s.items() if spent_s > 0}
+    row = Row(measure, case, units / (wall_s or usage.wall_s), cpu_us=cpu_us, rss_mib=usage.rss_mib)
+    return dataclasses.replace(row, **others)  # type: ignore[arg-type]
+
+
+def to_json(rows: Iterable[Row], machine: Mapping[str, object]) -> str:
+    """`{machine, rows}`; figures that have no meaning are left out."""
+    plain = [
+        {key: value for key, value in dataclasses.asdict(row).items() if value not in (None, "", {})} for row in rows
+    ]
+    return json.dumps({"machine": machine, "rows": plain}, indent=2)
+
+
+def show(rows: Iterable[Row], console: Console) -> None:
+    """Print the table."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("measure")
+    table.add_column("case")
+    for name in ("per s", "p50 ms", "p99 ms"):
+        table.add_column(name, justify="right")
+    table.add_column("µs on CPU per unit")
+    table.add_column("MiB")
+    table.add_column("budget")
+    table.add_column("note", overflow="fold")
+    for row in rows:
+        mark = {True: "[green]met[/] ", False: "[red]missed[/] ", None: ""}[row.is_met]
+        table.add_row(
+            row.measure, row.case, _figure(row.per_s), _figure(row.p50_ms), _figure(row.p99_ms), _by_role(row.cpu_us),
+            _by_role(row.rss_mib), mark + row.budget, row.note,
+        )  # fmt: skip
+    console.print(table)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _by_role(figures: Mapping[str, float]) -> str:
+    return " ".join(f"{role} {value:.0f}" for role, value in figures.items())
