@@ -40,7 +40,7 @@ define NEED_NODE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test setup tools check lock clean FORCE
+.PHONY: help dev test bench setup tools wrk redis check lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -54,6 +54,9 @@ test: tools check  ## every check and every test
 	@$(BIN)/pytest -q
 	@echo "Node tests…"
 	@npm test --silent --workspaces --if-present
+
+bench: setup wrk redis  ## measure; ARGS="--only http events --seconds 3", ARGS=--help
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 setup: $(PY_STAMP) $(NODE_STAMP)  ## install the locked Python and Node packages
 	@:
@@ -73,13 +76,19 @@ fi; \
   echo "Install it (Debian, Ubuntu: apt-get install $(3); macOS: $(5))."; } >&2
 endef
 
-tools:  ## install the browser, Ruby and Perl for the tests, where that can be done
+tools: wrk  ## install the browser, Ruby, Perl and wrk for the tests, where that can be done
 	$(call TOOL,command -v chromium || command -v chromium-browser || command -v google-chrome,Chromium,chromium,the \
 	  status page,brew install --cask google-chrome$(comma) and put its program on PATH as google-chrome)
 	$(call TOOL,ruby -e "require 'msgpack'",Ruby with msgpack,ruby ruby-msgpack,Ruby \
 	  steps,brew install ruby && gem install msgpack)
 	$(call TOOL,perl -MJSON::PP -MTime::HiRes -e "use v5.36",Perl 5.36 with its modules,perl,foreign \
 	  runners,brew install perl)
+
+wrk:
+	$(call TOOL,command -v wrk,wrk,wrk,the benchmark,brew install wrk)
+
+redis:
+	$(call TOOL,command -v redis-server,Redis,redis-server,the hand-built stack,brew install redis)
 
 check: setup  ## format, lint, types and layers, nothing is changed
 	@echo "Python: format, lint, types, layers…"

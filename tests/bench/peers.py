@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -12,10 +13,18 @@ import sys
 from pathlib import Path
 from typing import Final, Self
 
+from tests.bench.stack import ROOT
 from tests.bench.usage import Meter, Roles
 
 START_S: Final = 60.0
 INSTALL_S: Final = 600.0
+
+
+def installed_at(sources: Path) -> Path:
+    """Where its packages stay installed from one run to the next, until its sources change; `make clean` removes it."""
+    files = sorted(path for path in sources.iterdir() if path.is_file())
+    digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
+    return ROOT / "node_modules" / ".cache" / f"hand-built-{digest}"
 
 
 class PeerMissing(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -20,47 +21,47 @@ from tests.bench.usage import Meter, Roles, children_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROJECT: Final = Path(__file__).parent / "project"
+COMMAND: Final = Path(sys.executable).with_name("polystep")
 READY_S: Final = 180.0
+STOP_S: Final = 30.0
 
 
 class Stack:
     """One running `polystep`, with a client for it and the ids of its processes."""
 
-    def __init__(self, folder: Path, verb: str = "start", *, source: Path | None = PROJECT) -> None:
+    def __init__(
+        self, folder: Path, verb: str = "start", *, source: Path | None = PROJECT, command: Path | None = None
+    ) -> None:
         """Prepare a project.
 
         Args:
             folder: Where; made when it is missing. An existing one is taken as it is.
             verb: `start` or `dev`.
             source: A project whose files are copied into a folder without steps.
+            command: Another `polystep` than this checkout's; its project does not get this checkout's Node packages.
         """
         self.folder = folder
         self._verb = verb
+        self._command = command or COMMAND
         self._process: asyncio.subprocess.Process | None = None
         self._session: aiohttp.ClientSession | None = None
         self._reading: asyncio.Task[None] | None = None
         self._lines: deque[str] = deque(maxlen=400)
         self.url = ""
+        self._ready_at_s = 0.0
         self.ready_s = 0.0
         """From the start of the command until it said that it is ready."""
         folder.mkdir(parents=True, exist_ok=True)
         if source is not None and not (folder / "steps").exists():
             shutil.copytree(source, folder, dirs_exist_ok=True)
-        if not (folder / "node_modules").exists():
+        if command is None and not (folder / "node_modules").exists():
             (folder / "node_modules").symlink_to(ROOT / "node_modules", target_is_directory=True)
 
     async def __aenter__(self) -> Self:
         began_s = time.monotonic()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("POLYSTEP_")}
         self._process = await asyncio.create_subprocess_exec(
-            *(
-                str(Path(sys.executable).with_name("polystep")),
-                self._verb,
-                "--project",
-                str(self.folder),
-                "--port",
-                "0",
-            ),
+            *(str(self._command), self._verb, "--project", str(self.folder), "--port", "0"),
             env=clean,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
@@ -70,12 +71,18 @@ class Stack:
         ready = asyncio.Event()
         self._reading = asyncio.create_task(self._read(self._process, ready))
         try:
+            await self._become_ready(ready)
+            self.ready_s = self._ready_at_s - began_s
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _become_ready(self, ready: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_S):
                 await ready.wait()
-        except TimeoutError:
-            pass
-        self.ready_s = time.monotonic() - began_s
-        if not any("ready in" in line for line in self._lines):
+        if not self._ready_at_s:
             raise RuntimeError("polystep did not become ready:\n" + "\n".join([*self._lines][-40:]))
         self.url = json.loads((self.folder / ".polystep" / "host.json").read_text())["url"]
         token = (self.folder / ".polystep" / "token").read_text()
@@ -84,7 +91,6 @@ class Stack:
         health = await self.get("/__polystep/health")
         if health["failures"]:
             raise RuntimeError("Steps of the benchmark do not load:\n" + "\n".join(self._lines))
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._process is not None and self._reading is not None
@@ -92,7 +98,13 @@ class Stack:
             await self._session.close()
         if self._process.returncode is None:
             self._process.send_signal(signal.SIGTERM)
-        await self._process.wait()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await self._process.wait()
+        except TimeoutError:
+            # It ends its runners itself; after this long it never will.
+            self._process.kill()
+            await self._process.wait()
         await self._reading
 
     def roles(self) -> Roles:
@@ -135,6 +147,7 @@ class Stack:
             text = line.decode(errors="replace").rstrip()
             # The last ones say what went wrong; a log line per event must not fill the memory.
             self._lines.append(text)
-            if "ready in" in text:
+            if not self._ready_at_s and "ready in" in text:
+                self._ready_at_s = time.monotonic()
                 ready.set()
         ready.set()

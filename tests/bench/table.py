@@ -6,11 +6,15 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.bench.usage import Usage
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +43,28 @@ def row_of(measure: str, case: str, units: float, usage: Usage, wall_s: float | 
     return dataclasses.replace(row, **others)  # type: ignore[arg-type]
 
 
-def to_json(rows: Iterable[Row], machine: Mapping[str, object]) -> str:
-    """`{machine, rows}`; figures that have no meaning are left out."""
+def to_json(
+    rows: Iterable[Row], machine: Mapping[str, str], remarks: Iterable[str] = (), failures: Mapping[str, str] = _NONE
+) -> str:
+    """`{machine, rows, remarks, failures}`; figures that have no meaning are left out, `failures` are by measure."""
     plain = [
         {key: value for key, value in dataclasses.asdict(row).items() if value not in (None, "", {})} for row in rows
     ]
-    return json.dumps({"machine": machine, "rows": plain}, indent=2)
+    whole = {"machine": dict(machine), "rows": plain, "remarks": list(remarks), "failures": dict(failures)}
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def in_one_line(row: Row) -> str:
+    """What matters of a row, for whoever waits."""
+    figures = {"/s": row.per_s, "ms p50": row.p50_ms, "ms p99": row.p99_ms}
+    shown = [f"{_figure(value)} {unit}".replace(" /", "/") for unit, value in figures.items() if value is not None]
+    return f"  {row.measure}, {row.case}: {', '.join([*shown, *([row.note] if row.note else [])])}"
 
 
 def show(rows: Iterable[Row], console: Console) -> None:
     """Print the table."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("measure")
+    table.add_column("measure", no_wrap=True)
     table.add_column("case")
     for name in ("per s", "p50 ms", "p99 ms"):
         table.add_column(name, justify="right")
@@ -58,10 +72,12 @@ def show(rows: Iterable[Row], console: Console) -> None:
     table.add_column("MiB")
     table.add_column("budget")
     table.add_column("note", overflow="fold")
+    shown = ""
     for row in rows:
+        measure, shown = "" if row.measure == shown else row.measure, row.measure
         mark = {True: "[green]met[/] ", False: "[red]missed[/] ", None: ""}[row.is_met]
         table.add_row(
-            row.measure, row.case, _figure(row.per_s), _figure(row.p50_ms), _figure(row.p99_ms), _by_role(row.cpu_us),
+            measure, row.case, _figure(row.per_s), _figure(row.p50_ms), _figure(row.p99_ms), _by_role(row.cpu_us),
             _by_role(row.rss_mib), mark + row.budget, row.note,
         )  # fmt: skip
     console.print(table)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Final
 
 from tests.bench.stack import Stack
+from tests.bench.suite import Suite
 from tests.bench.table import Row, row_of
 
 BUDGET_PER_S: Final = 5000
@@ -14,32 +15,33 @@ _RATE_GUESS_PER_S: Final = {1: 400, 16: 3000, 128: 4000}
 """Only to choose how many events make a run of about the asked length."""
 
 
-async def measure_events(stack: Stack, seconds: float) -> list[Row]:
+async def measure_events(suite: Suite) -> None:
     """Both languages, at 1, 16 and 128 in flight."""
-    rows = []
-    for language in ("ts", "py"):
-        await run_chains(stack, language, 16, 50)
-        for chains in (1, 16, 128):
-            length = max(round(_RATE_GUESS_PER_S[chains] * seconds / chains), 10)
-            meter = stack.meter()
-            seen = await run_chains(stack, language, chains, length)
-            usage = meter.read()
-            per_s = seen["done"] / (seen["wallMs"] / 1000)
-            asked = chains == 128
-            rows.append(
-                row_of(
-                    "event → state → ack",
-                    f"{language}, {chains} in flight",
-                    seen["done"],
-                    usage,
-                    wall_s=seen["wallMs"] / 1000,
-                    p50_ms=seen["p50Ms"],
-                    p99_ms=seen["p99Ms"],
-                    budget=f"{BUDGET_PER_S:,}/s, p50 ≤ {BUDGET_P50_MS:g} ms" if asked else "",
-                    is_met=per_s >= BUDGET_PER_S and seen["p50Ms"] <= BUDGET_P50_MS if asked else None,
-                )
-            )
-    return rows
+    async with suite.stack("events") as stack:
+        for language in ("ts", "py"):
+            await run_chains(stack, language, 16, 50)
+            for chains in suite.pick((1, 16, 128), (16,)):
+                length = max(round(_RATE_GUESS_PER_S[chains] * suite.seconds / chains), 10)
+                suite.add(await _one_case(stack, language, chains, length))
+
+
+async def _one_case(stack: Stack, language: str, chains: int, length: int) -> Row:
+    meter = stack.meter()
+    seen = await run_chains(stack, language, chains, length)
+    usage = meter.read()
+    per_s = seen["done"] / (seen["wallMs"] / 1000)
+    asked = chains == 128
+    return row_of(
+        "event → state → ack",
+        f"{language}, {chains} in flight",
+        seen["done"],
+        usage,
+        wall_s=seen["wallMs"] / 1000,
+        p50_ms=seen["p50Ms"],
+        p99_ms=seen["p99Ms"],
+        budget=f"{BUDGET_PER_S:,}/s, p50 ≤ {BUDGET_P50_MS:g} ms" if asked else "",
+        is_met=per_s >= BUDGET_PER_S and seen["p50Ms"] <= BUDGET_P50_MS if asked else None,
+    )
 
 
 async def run_chains(stack: Stack, language: str, chains: int, length: int) -> dict[str, Any]:

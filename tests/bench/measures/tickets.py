@@ -7,8 +7,9 @@ import time
 from typing import Any, Final
 
 from tests.bench.load import send_load
-from tests.bench.peers import HandBuilt
+from tests.bench.peers import HandBuilt, installed_at
 from tests.bench.stack import Stack
+from tests.bench.suite import Suite
 from tests.bench.table import Row, row_of
 
 TICKET: Final = {
@@ -19,25 +20,46 @@ TICKET: Final = {
 CLIENTS: Final = 32
 
 
-async def measure_tickets(stack: Stack, seconds: float) -> list[Row]:
-    """One flood of tickets, posted for so many seconds."""
+async def measure_tickets(suite: Suite) -> None:
+    """One flood of tickets, posted for so many seconds; then the same on the hand-built stack."""
+    async with suite.stack("tickets") as stack:
+        ours = await _polystep(stack, suite.seconds)
+    suite.add(ours)
+    if suite.peer is None:
+        suite.remark("tickets: the hand-built stack is left out; --peer PATH names its sources.")
+        return
+    for appendfsync in ("everysec", "always"):
+        async with HandBuilt(suite.peer, installed_at(suite.peer), appendfsync) as peer:
+            theirs = await _hand_built(peer, f"hand-built, appendfsync {appendfsync}", suite.seconds)
+        suite.add(theirs)
+        suite.remark(_ratio(ours, theirs))
+
+
+def _ratio(ours: Row, theirs: Row) -> str:
+    assert ours.per_s is not None and theirs.per_s is not None
+    cpu_us, their_cpu_us = sum(ours.cpu_us.values()), sum(theirs.cpu_us.values())
+    return (
+        f"tickets: polystep does {ours.per_s / theirs.per_s:.2f} times the tickets per second of {theirs.case}, "
+        f"in {cpu_us:,.0f} µs on processors per ticket against {their_cpu_us:,.0f}"
+    )
+
+
+async def _polystep(stack: Stack, seconds: float) -> Row:
     await run_tickets(stack, 1)
     meter = stack.meter()
     done, wall_s, post_p50_ms = await run_tickets(stack, seconds)
     usage = meter.read()
     seen = await stack.get("/tickets/done?report=1")
-    return [
-        row_of(
-            "tickets",
-            "polystep, every write synced",
-            done,
-            usage,
-            wall_s=wall_s,
-            p50_ms=seen["p50Ms"],
-            p99_ms=seen["p99Ms"],
-            note=f"{done} tickets from {CLIENTS} clients; POST p50 {post_p50_ms:.1f} ms",
-        )
-    ]
+    return row_of(
+        "tickets",
+        "polystep, every write synced",
+        done,
+        usage,
+        wall_s=wall_s,
+        p50_ms=seen["p50Ms"],
+        p99_ms=seen["p99Ms"],
+        note=f"{done} tickets from {CLIENTS} clients; POST p50 {post_p50_ms:.1f} ms",
+    )
 
 
 async def run_tickets(stack: Stack, seconds: float) -> tuple[int, float, float]:
@@ -53,17 +75,15 @@ async def run_tickets(stack: Stack, seconds: float) -> tuple[int, float, float]:
         await asyncio.sleep(0.02)
 
 
-async def measure_hand_built(peer: HandBuilt, name: str, seconds: float) -> list[Row]:
+async def _hand_built(peer: HandBuilt, name: str, seconds: float) -> Row:
     """The same flood on the stack that a user would build by hand."""
-    for warm_up in (True, False):
+    for length_s in (1, seconds):
         before = await peer.done()
         meter = peer.meter()
         began_s = time.monotonic()
-        load = await send_load(
-            f"{peer.url}/tickets", CLIENTS, for_s=1 if warm_up else seconds, method="POST", body=TICKET
-        )
+        load = await send_load(f"{peer.url}/tickets", CLIENTS, for_s=length_s, method="POST", body=TICKET)
         await peer.reach(before + load.requests)
         wall_s = time.monotonic() - began_s
     done = load.requests
     note = f"{done} tickets from {CLIENTS} clients; POST p50 {load.p50_ms:.1f} ms"
-    return [row_of("tickets", name, done, meter.read(), wall_s=wall_s, note=note)]
+    return row_of("tickets", name, done, meter.read(), wall_s=wall_s, note=note)
