@@ -17,7 +17,10 @@ from rich.console import Console
 
 from tests.bench.machine import describe_machine
 from tests.bench.measures.events import measure_events
+from tests.bench.measures.fanout import measure_fanout
 from tests.bench.measures.http import measure_http
+from tests.bench.measures.idle import measure_idle
+from tests.bench.measures.saving import measure_saving
 from tests.bench.measures.tickets import measure_tickets
 from tests.bench.stack import ROOT
 from tests.bench.suite import Measure, Suite
@@ -27,6 +30,9 @@ MEASURES: Final[dict[str, Measure]] = {
     "http": measure_http,
     "events": measure_events,
     "tickets": measure_tickets,
+    "fanout": measure_fanout,
+    "idle": measure_idle,
+    "saving": measure_saving,
 }
 """By the name that `--only` takes, in the order of the table. `README.md` beside this file describes each."""
 

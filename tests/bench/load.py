@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import tempfile
 from dataclasses import dataclass
 from typing import Any, Final
@@ -71,4 +72,4 @@ async def send_load(url: str, clients: int, *, for_s: float, method: str = "GET"
 def percentile(values: list[float], share: float) -> float:
     """The value below which this share of the values lies; nearest rank."""
     ranked = sorted(values)
-    return ranked[min(int(len(ranked) * share), len(ranked) - 1)]
+    return ranked[max(math.ceil(len(ranked) * share) - 1, 0)]
