@@ -16,11 +16,16 @@ import uvloop
 from rich.console import Console
 
 from tests.bench.machine import describe_machine
+from tests.bench.measures.backlog import measure_backlog
 from tests.bench.measures.events import measure_events
 from tests.bench.measures.fanout import measure_fanout
 from tests.bench.measures.http import measure_http
 from tests.bench.measures.idle import measure_idle
+from tests.bench.measures.installed import measure_installed
 from tests.bench.measures.saving import measure_saving
+from tests.bench.measures.soak import measure_soak
+from tests.bench.measures.starting import measure_starting
+from tests.bench.measures.state_size import measure_state_size
 from tests.bench.measures.tickets import measure_tickets
 from tests.bench.stack import ROOT
 from tests.bench.suite import Measure, Suite
@@ -32,7 +37,12 @@ MEASURES: Final[dict[str, Measure]] = {
     "tickets": measure_tickets,
     "fanout": measure_fanout,
     "idle": measure_idle,
+    "starting": measure_starting,
     "saving": measure_saving,
+    "backlog": measure_backlog,
+    "state_size": measure_state_size,
+    "soak": measure_soak,
+    "installed": measure_installed,
 }
 """By the name that `--only` takes, in the order of the table. `README.md` beside this file describes each."""
 
