@@ -54,7 +54,7 @@ FILE_COLUMNS: Final = 200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the measures that were asked for; returns 1 when one of them failed."""
-    asked = _parser().parse_args(arguments)
+    asked = _asked(arguments)
     folder = Path(tempfile.mkdtemp(prefix="polystep-bench-"))
     progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     machine = describe_machine(folder)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lambda line: progress.print(f"{time.monotonic() - began_s:5.0f} s  {line}"),
         seconds=asked.seconds or (QUICK_S if asked.quick else 5.0),
         is_quick=asked.quick,
-        peer=_peer(asked),
+        peer=asked.peer,
     )
     try:
         failures = uvloop.run(_measure(suite, asked.only or list(MEASURES), keep=asked.keep))
@@ -114,12 +114,16 @@ def _print(suite: Suite, machine: dict[str, str], failures: dict[str, str], *, t
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _peer(asked: argparse.Namespace) -> Path | None:
-    if asked.no_peer:
-        return None
-    if asked.peer is not None:
-        return Path(asked.peer)
-    return HAND_BUILT if HAND_BUILT.is_dir() else None
+def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.seconds is not None and asked.seconds < 1:
+        parser.error("--seconds is at least 1: wrk counts in whole seconds")
+    if asked.peer is not None and not asked.peer.is_dir():
+        parser.error(f"--peer {asked.peer} is no folder")
+    if asked.peer is None and not asked.no_peer and HAND_BUILT.is_dir():
+        asked.peer = HAND_BUILT
+    return asked
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,7 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", metavar="FILE", help="write the results there too; - for the standard output")
     parser.add_argument("--keep", action="store_true", help="leave the projects, to look at them")
     peer = parser.add_mutually_exclusive_group()
-    peer.add_argument("--peer", metavar="PATH", help="sources of the hand-built stack (../shared/bench/handbuilt)")
+    peer.add_argument(
+        "--peer", type=Path, metavar="PATH", help="sources of the hand-built stack (../shared/bench/handbuilt)"
+    )
     peer.add_argument("--no-peer", action="store_true", help="leave the hand-built stack out")
     return parser
 

@@ -61,7 +61,12 @@ async def send_load(url: str, clients: int, *, for_s: float, method: str = "GET"
             )
         except FileNotFoundError:
             raise LoadFailed("wrk is missing. Install it (Debian, Ubuntu: apt-get install wrk).") from None
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
     said = output.decode(errors="replace")
     found: dict[str, Any] = next((json.loads(line) for line in said.splitlines() if line.startswith("{")), {})
     if not found or found["bad"] or found["broken"]:

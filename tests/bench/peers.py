@@ -107,11 +107,6 @@ class HandBuilt:
             writer.close()
             await writer.wait_closed()
 
-    async def reach(self, count: int) -> None:
-        """Wait until so many tickets have gone all the way. Redis is asked: nothing else of that stack knows."""
-        while await self.done() < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-
     async def _install(self) -> None:
         if shutil.which("redis-server") is None:
             raise PeerMissing("redis-server is missing. Install it (Debian, Ubuntu: apt-get install redis-server).")

@@ -63,7 +63,3 @@ class Suite:
 
 Measure = Callable[[Suite], Awaitable[None]]
 """Adds its rows; what it started has ended when it returns or fails."""
-
-
-class CannotMeasure(Exception):
-    """The machine does not allow a measure; the text says what to do."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from tests.bench.usage import Usage
@@ -22,6 +23,7 @@ class Row:
     """One result. Absent figures have no meaning for what was measured."""
 
     measure: str
+    """Its name, as `--only` takes it."""
     case: str
     per_s: float | None = None
     """Units of work per second."""
@@ -54,6 +56,11 @@ def to_json(
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
+def of_clients(count: int) -> str:
+    """Their number, for the case of a row."""
+    return f"{count:,} client{'' if count == 1 else 's'}"
+
+
 def in_one_line(row: Row) -> str:
     """What matters of a row, for whoever waits."""
     figures = {"/s": row.per_s, "ms p50": row.p50_ms, "ms p99": row.p99_ms}
@@ -77,8 +84,8 @@ def show(rows: Iterable[Row], console: Console) -> None:
         measure, shown = "" if row.measure == shown else row.measure, row.measure
         mark = {True: "[green]met[/] ", False: "[red]missed[/] ", None: ""}[row.is_met]
         table.add_row(
-            measure, row.case, _figure(row.per_s), _figure(row.p50_ms), _figure(row.p99_ms), _by_role(row.cpu_us),
-            _by_role(row.rss_mib), mark + row.budget, row.note,
+            measure, escape(row.case), _figure(row.per_s), _figure(row.p50_ms), _figure(row.p99_ms),
+            _by_role(row.cpu_us), _by_role(row.rss_mib), mark + escape(row.budget), escape(row.note),
         )  # fmt: skip
     console.print(table)
 

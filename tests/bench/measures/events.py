@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
 
 from tests.bench.stack import Stack
 from tests.bench.suite import Suite
 from tests.bench.table import Row, row_of
+from tests.bench.waiting import reach
 
 BUDGET_PER_S: Final = 5000
 BUDGET_P50_MS: Final = 5.0
@@ -32,7 +32,7 @@ async def _one_case(stack: Stack, language: str, chains: int, length: int) -> Ro
     per_s = seen["done"] / (seen["wallMs"] / 1000)
     asked = chains == 128
     return row_of(
-        "event → state → ack",
+        "events",
         f"{language}, {chains} in flight",
         seen["done"],
         usage,
@@ -51,8 +51,11 @@ async def run_chains(stack: Stack, language: str, chains: int, length: int) -> d
         `{done, wallMs, p50Ms, p99Ms}`: links, and from the start of a handler to the start of the next one.
     """
     await stack.post(f"/{language}/chains", {"chains": chains, "length": length})
-    while True:
+
+    async def done() -> int:
         seen: dict[str, Any] = await stack.get(f"/{language}/report")
-        if seen["done"] >= seen["wanted"]:
-            return seen
-        await asyncio.sleep(0.1)
+        return int(seen["done"])
+
+    await reach(chains * length, "events", done)
+    report: dict[str, Any] = await stack.get(f"/{language}/report")
+    return report

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from tests.bench.load import percentile
 from tests.bench.stack import ROOT, Stack
-from tests.bench.suite import CannotMeasure, Suite
-from tests.bench.table import Row, row_of
+from tests.bench.suite import Suite
+from tests.bench.table import Row, of_clients, row_of
+from tests.bench.waiting import CannotMeasure
 
 FILES_BESIDE: Final = 250
 """Open files that a process needs beside one for each client."""
@@ -108,8 +109,8 @@ async def _one_crowd(stack: Stack, clients: Clients, count: int, seconds: float)
     wall_s = (seen["lastMs"] - sent["startedMs"]) / 1000
     clients_us = seen["cpuS"] / seen["frames"] * 1e6
     return row_of(
-        "fan-out",
-        f"{count:,} clients",
+        "fanout",
+        of_clients(count),
         seen["frames"],
         usage,
         wall_s=wall_s,

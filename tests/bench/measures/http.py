@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.bench.load import send_load
 from tests.bench.suite import Suite
-from tests.bench.table import row_of
+from tests.bench.table import of_clients, row_of
 
 BODY: Final = {"name": "Ada", "visits": 41}
 BUDGET_PER_S: Final = 3000
@@ -26,8 +26,8 @@ async def measure_http(suite: Suite) -> None:
                 asked = language == "ts" and clients == 32
                 suite.add(
                     row_of(
-                        "HTTP step",
-                        f"{language}, {clients} clients",
+                        "http",
+                        f"{language}, {of_clients(clients)}",
                         load.requests,
                         usage,
                         wall_s=load.wall_s,

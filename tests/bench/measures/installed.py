@@ -13,8 +13,9 @@ from typing import Final
 import uv
 
 from tests.bench.stack import ROOT, Stack
-from tests.bench.suite import CannotMeasure, Suite
+from tests.bench.suite import Suite
 from tests.bench.table import Row
+from tests.bench.waiting import CannotMeasure
 
 BUDGET_MB: Final = 150.0
 NOTHING_BUILT: Final = "nothing was compiled"
@@ -47,7 +48,7 @@ async def measure_installed(suite: Suite) -> None:
     largest = sorted((python | node).items(), key=lambda item: -item[1])[:SHOWN]
     suite.add(
         Row(
-            "install size",
+            "installed",
             f"{total_mb:.0f} MB",
             note=f"{', '.join(f'{name} {size / 1e6:.0f}' for name, size in largest)} MB are the largest; "
             f"{len(python) + len(node)} packages, {built}; first start in {first_start_s:.1f} s",

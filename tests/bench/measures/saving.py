@@ -37,7 +37,7 @@ async def _one_language(stack: Stack, language: str, saves: int) -> Row:
     del took_ms[0]
     p95_ms = percentile(took_ms, 0.95)
     return Row(
-        "save → live",
+        "saving",
         language,
         p50_ms=percentile(took_ms, 0.5),
         p99_ms=max(took_ms),

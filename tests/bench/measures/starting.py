@@ -80,7 +80,7 @@ def _write_steps(project: Path, count: int) -> None:
 
 async def _start(suite: Suite, name: str, case: str) -> Row:
     async with suite.stack(name, "dev") as stack:
-        return Row("dev start", case, p50_ms=stack.ready_s * 1000, rss_mib=stack.meter().read().rss_mib)
+        return Row("starting", case, p50_ms=stack.ready_s * 1000, rss_mib=stack.meter().read().rss_mib)
 
 
 def _median(rows: list[Row], *, is_asked: bool) -> Row:

@@ -27,7 +27,7 @@ async def measure_state_size(suite: Suite) -> None:
             seen = await run_chains(stack, "ts", CHAINS, length)
             suite.add(
                 row_of(
-                    "state size",
+                    "state_size",
                     f"{keys:,} keys",
                     seen["done"],
                     meter.read(),

@@ -19,6 +19,9 @@ def took(delay_ms):
 
 
 def report():
+    # Asked often while events run: what costs time is left to the end.
+    if len(seen["delays_ms"]) < seen["wanted"]:
+        return {"wanted": seen["wanted"], "done": len(seen["delays_ms"])}
     ranked = sorted(seen["delays_ms"])
 
     def at(share):
