@@ -20,7 +20,6 @@ from polystep.stores import (
     open_traces,
 )
 from polystep.testing import FakeClock
-from polystep.trace import Preview
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -55,7 +54,7 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeCloc
             SqliteStateStore(durable),
             SqliteStreamStore(durable),
             SqliteQueueStore(durable, clock),
-            SqliteTraceStore(traces, Preview({}).encode),
+            SqliteTraceStore(traces),
         )
     await traces.stop()
     await durable.stop()

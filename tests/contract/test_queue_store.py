@@ -1,7 +1,6 @@
 """What every queue store must do; see `QueueStore`. FIFO keys have a file of their own."""
 
 import asyncio
-from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -377,7 +376,7 @@ async def test_subscriptions_are_replaced_as_a_whole(queue: QueueStore) -> None:
 async def test_a_refused_delivery_is_a_dead_letter_beside_what_is_delivered(
     queue: QueueStore, clock: FakeClock
 ) -> None:
-    refused = replace(new("a", key="k", at_ms=9000), refused=FAILURE)
+    refused = new("a", key="k", at_ms=9000)._replace(refused=FAILURE)
     await queue.enqueue([refused, new("b", key="k"), new("c", step="other")])
     assert await queue.waiting() == [("other", 1), ("step", 1)]
     # It holds no place in its key: what follows is due at once.
@@ -393,10 +392,10 @@ async def test_a_refused_delivery_is_a_dead_letter_beside_what_is_delivered(
 async def test_refused_emits_are_stored_with_the_completion_or_not_at_all(queue: QueueStore) -> None:
     await queue.enqueue([new("a")])
     (a,) = await claim(queue)
-    emits = [replace(new("b"), refused=FAILURE), new("c")]
+    emits = [new("b")._replace(refused=FAILURE), new("c")]
     with pytest.raises(PolystepError):
         await queue.complete(a, [*emits, UNSTORABLE])
-    superseded = replace(a, token=a.token + 1)
+    superseded = a._replace(token=a.token + 1)
     assert not await queue.complete(superseded, emits)
     assert await queue.dead_letters(10) == []
     assert await queue.complete(a, emits)
@@ -405,7 +404,7 @@ async def test_refused_emits_are_stored_with_the_completion_or_not_at_all(queue:
 
 
 async def test_a_refused_delivery_can_be_replayed_and_its_first_start_is_attempt_1(queue: QueueStore) -> None:
-    await queue.enqueue([replace(new("a", key="k"), refused=FAILURE)])
+    await queue.enqueue([new("a", key="k")._replace(refused=FAILURE)])
     (letter,) = await queue.dead_letters(10)
     assert await queue.replay(letter.id, 1000) == letter
     (again,) = await claim(queue)

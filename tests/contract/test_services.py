@@ -47,7 +47,7 @@ def _database(ground: _Ground) -> Service:
 
 def _recorder(ground: _Ground) -> Service:
     preview = Preview({})
-    return TraceRecorder(SqliteTraceStore(ground.traces, preview.encode), ground.clock, preview)
+    return TraceRecorder(SqliteTraceStore(ground.traces), ground.clock, preview)
 
 
 def _bus(ground: _Ground) -> Service:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from polystep.contracts.ports import TraceStore
@@ -14,10 +15,15 @@ ERROR: JSONObject = {"name": "Error", "message": "no"}
 Record = tuple[object, ...]
 
 
+def text(payload: object) -> str | None:
+    """As a recorder hands payloads over."""
+    return None if payload is None else orjson.dumps(payload).decode()
+
+
 def run(
     run_id: str, trace_id: str = "t1", *, at_ms: int = 1000, step: str = "step", parent: str | None = None
 ) -> Record:
-    return ("run", run_id, trace_id, parent, step, "event", HTTP, at_ms)
+    return ("run", run_id, trace_id, parent, step, "event", text(HTTP), at_ms)
 
 
 def attempt(run_id: str, number: int, trace_id: str = "t1", *, at_ms: int = 1100) -> Record:
@@ -35,12 +41,12 @@ def end(
     error: JSONObject | None = None,
     result: JSONValue = None,
 ) -> Record:
-    return ("end", run_id, trace_id, number, at_ms, 99.5, status, run_status or status, error, result)
+    return ("end", run_id, trace_id, number, at_ms, 99.5, status, run_status or status, text(error), text(result))
 
 
 def log(message: str, *, time_ms: int = 1000, level: str = "info", step: str | None = None, trace_id: str | None = None,
         run_id: str | None = None, fields: JSONObject | None = None) -> Record:  # fmt: skip
-    return ("log", time_ms, level, message, fields, step, trace_id, run_id, "logger")
+    return ("log", time_ms, level, message, text(fields), step, trace_id, run_id, "logger")
 
 
 async def _whole(traces: TraceStore) -> dict[str, Any]:
@@ -59,7 +65,7 @@ async def test_a_whole_trace_is_read_back(traces: TraceStore) -> None:
         [
             run("r1", step="api"),
             attempt("r1", 1),
-            ("operation", "r1", 1, 1150, "state", {"operation": "set", "key": "k", "value": {"a": 1}}),
+            ("operation", "r1", 1, 1150, "state", text({"operation": "set", "key": "k", "value": {"a": 1}})),
             log("hello", step="api", trace_id="t1", run_id="r1", fields={"n": 1}),
             run("r2", parent="r1", at_ms=1160),
             end("r1", 1, "completed", result={"status": 200}),
@@ -226,7 +232,7 @@ async def test_pruning_keeps_the_newest_traces_with_all_that_belongs_to_them(tra
         trace_id, run_id = f"t{number}", f"r{number}"
         await traces.write(
             [run(run_id, trace_id), attempt(run_id, 1, trace_id),
-             ("operation", run_id, 1, 1150, "state", {"n": number}), log(f"l{number}"),
+             ("operation", run_id, 1, 1150, "state", text({"n": number})), log(f"l{number}"),
              end(run_id, 1, "completed", trace_id=trace_id)]
         )  # fmt: skip
     kept = await traces.trace("t5")
@@ -263,7 +269,7 @@ async def test_a_record_that_cannot_be_stored_costs_no_other(traces: TraceStore)
 STORY: list[Record] = [
     run("r1", step="api"),
     attempt("r1", 1, at_ms=1010),
-    ("operation", "r1", 1, 1015.5, "emit", {"topic": "t"}),
+    ("operation", "r1", 1, 1015.5, "emit", text({"topic": "t"})),
     run("r2", at_ms=1020, parent="r1"),
     end("r1", 1, "completed", at_ms=1030, result={"status": 200}),
     attempt("r2", 1, at_ms=1040),

@@ -12,6 +12,7 @@ from polystep.app.runs import OpenRun, OpenRuns
 from polystep.app.verdicts import item_broken
 from polystep.bus import Bus
 from polystep.contracts.errors import InvalidParams
+from polystep.contracts.futures import then
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
@@ -114,10 +115,10 @@ class Calls:
         self._record(run, "state", {"operation": "getGroup", "group": group})
         return self._state.get_group(group)
 
-    async def _state_clear(self, params: JSONObject) -> None:
+    def _state_clear(self, params: JSONObject) -> Awaitable[None]:
         run, group = self._runs.get(params.get("run")), _text(params, "group")
         self._record(run, "state", {"operation": "clear", "group": group})
-        await self._state.clear(group)
+        return then(self._state.clear(group), lambda _: None)
 
     def _streams_get(self, params: JSONObject) -> Awaitable[JSONObject | None]:
         run, stream, group, id_ = self._item(params)

@@ -5,7 +5,6 @@ When it does not keep up, lines are dropped and counted; the stored logs have th
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import re
@@ -35,25 +34,27 @@ class Console:
     def __init__(self, output: TextIO, *, colour: bool | None = None) -> None:
         self._output = output
         self._colour = (output.isatty() and "NO_COLOR" not in os.environ) if colour is None else colour
-        self._lines: queue.Queue[str | None] = queue.Queue(maxsize=LINES_MAX)
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        """At most `LINES_MAX`; a queue that checks that itself takes a lock of Python's own for every line."""
         self._dropped = 0
         self._dropped_told = 0
+        self._second = (0, "")
+        """The last one that was shown, and how."""
         self._thread = threading.Thread(target=self._write, name="console", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Write what waits, then end."""
         if self._thread.is_alive():
-            with contextlib.suppress(queue.Full):
-                # A terminal that stands still must not keep the host from ending.
-                self._lines.put(None, timeout=STOP_S)
+            self._lines.put(None)
+            # A terminal that stands still must not keep the host from ending.
             self._thread.join(timeout=STOP_S)
 
     def line(self, text: str = "") -> None:
         """Print a line as it is."""
-        try:
-            self._lines.put_nowait(text)
-        except queue.Full:
+        if self._lines.qsize() < LINES_MAX:
+            self._lines.put(text)
+        else:
             self._dropped += 1
 
     def info(self, text: str) -> None:
@@ -91,9 +92,11 @@ class Console:
         fields: JSONObject | None,
     ) -> None:
         """One log line of a step: `[13:05:10] 4bf92f35 [INFO] TriageTicket message {"a":1}`."""
-        at = time.strftime("%H:%M:%S", time.localtime(time_ms / 1000))
+        second = time_ms // 1000
+        if second != self._second[0]:
+            self._second = (second, time.strftime("%H:%M:%S", time.localtime(second)))
         parts = [
-            self._style(f"[{at}]", "bright_black"),
+            self._style(f"[{self._second[1]}]", "bright_black"),
             self._style((trace_id or "")[:8].ljust(8), "bright_black"),
             self._style(f"[{level.upper()}]", _COLOURS.get(level, "cyan")),
             self._style(step or "-", "bright_white"),

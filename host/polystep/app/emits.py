@@ -5,7 +5,6 @@ A subscriber that cannot take the event gets it as a dead letter at once; the ot
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -75,7 +74,7 @@ class Emits:
         when = " when this run completes" if run.buffers_emits else ""
         fields: JSONObject = {"topic": delivery.topic, "subscriber": delivery.step, "path": list(issues[0].path)}
         self._warn(run, f"{broken.message} It goes to the dead letters of {delivery.step}{when}.", fields)
-        return dataclasses.replace(delivery, refused=self._recorder.redacted(describe(broken)))
+        return delivery._replace(refused=self._recorder.redacted(describe(broken)))
 
 
 def _undeclared(step: StepSpec, topic: str) -> str:

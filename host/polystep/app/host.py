@@ -129,7 +129,7 @@ class Host:
         options, settings, clock = self._options, self._settings, SystemClock()
         durable = open_durable(self._folder.database, settings.storage.durability)
         traces_file = open_traces(self._folder.traces)
-        queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file, self._preview.encode)
+        queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file)
         recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools = self._pools

@@ -15,6 +15,7 @@ from polystep.bus.retry import Backoff
 from polystep.bus.routes import Routes
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import DeadLetter, Delivery, NewDelivery, Outcome
+from polystep.contracts.futures import then
 from polystep.contracts.ids import Ids
 from polystep.contracts.limits import LEASE_MS, RUNS_PER_RUNNER
 from polystep.contracts.ports import Clock, DeliveryObserver, DeliveryRunner, QueueStore
@@ -64,8 +65,8 @@ class Bus:
         self._timer_due_ms = 0
         self._unseen: set[str] = set()
         """Steps whose next due time the store is still to be asked for, once nothing else will wake them."""
-        self._storing: set[asyncio.Task[None]] = set()
-        """Attempts that have ended and whose outcome is with the store at this moment."""
+        self._storing: set[int] = set()
+        """Ids of deliveries whose attempt has ended and whose outcome is with the store at this moment."""
         self._ticking: set[str] = set()
         """Cron steps whose tick is with the store at this moment."""
         self._loops: list[asyncio.Task[None]] = []
@@ -97,9 +98,9 @@ class Bus:
             task.cancel()
         if self._claimed and grace_s > 0:
             await asyncio.wait(list(self._claimed), timeout=grace_s)
-        for task in self._claimed:
+        for task, delivery in self._claimed.items():
             # What is being stored ends by itself; cut off here, it would be stored without the trace hearing of it.
-            if task not in self._storing:
+            if delivery.id not in self._storing:
                 task.cancel()
         await asyncio.gather(*self._claimed, return_exceptions=True)
         # Leases are kept up until the last run has settled.
@@ -124,19 +125,13 @@ class Bus:
         """The deliveries that an event of this topic would make now; nothing is stored."""
         return self._routes.plan(topic, data, trace_id, parent_run_id, fifo_key, self._clock.now_ms())
 
-    async def publish(self, deliveries: Sequence[NewDelivery]) -> None:
+    def publish(self, deliveries: Sequence[NewDelivery]) -> asyncio.Future[None]:
         """Store deliveries; when this returns they are on disk. During a stop they wait for the next start.
 
         Raises:
             Overloaded: Too many writes wait.
         """
-        try:
-            await self._store.enqueue(deliveries)
-        except asyncio.CancelledError:
-            # The caller has left, but the write goes its way: what it stores must not wait for the next start.
-            self._published(deliveries)
-            raise
-        self._published(deliveries)
+        return then(self._store.enqueue(deliveries), lambda _: self._published(deliveries))
 
     async def publish_tick(self, step: str, data: bytes) -> NewDelivery | None:
         """Store a cron tick, the root of a new trace.
@@ -296,10 +291,8 @@ class Bus:
         await self._settle(delivery, outcome)
 
     async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
-        task = asyncio.current_task()
-        assert task is not None
         while True:
-            self._storing.add(task)
+            self._storing.add(delivery.id)
             try:
                 await self._store_outcome(delivery, outcome)
             except PolystepError as error:
@@ -310,7 +303,7 @@ class Bus:
             else:
                 return
             finally:
-                self._storing.discard(task)
+                self._storing.discard(delivery.id)
             await self._clock.sleep(SETTLE_PAUSE_S)
 
     async def _store_outcome(self, delivery: Delivery, outcome: Outcome) -> None:

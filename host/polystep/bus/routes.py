@@ -51,23 +51,19 @@ class Routes:
         now_ms: int,
     ) -> tuple[NewDelivery, ...]:
         """One delivery for each subscriber; none when nobody subscribes."""
-        names = self._subscribers.get(topic, ())
-        event_id = self._ids.run() if names else ""
-        return tuple(
-            NewDelivery(
-                event_id=event_id,
-                kind="event",
-                topic=topic,
-                step=name,
-                data=data,
-                trace_id=trace_id,
-                run_id=self._ids.run(),
-                parent_run_id=parent_run_id,
-                fifo_key=fifo_key if fifo_key is not None else (_ONE_KEY if self.policy(name).fifo else None),
-                run_at_ms=now_ms + round(self.policy(name).delay_s * 1000),
+        planned = []
+        event_id = self._ids.run()
+        for name in self._subscribers.get(topic, ()):
+            policy = self.policy(name)
+            key = _ONE_KEY if fifo_key is None and policy.fifo else fifo_key
+            run_at_ms = now_ms + round(policy.delay_s * 1000) if policy.delay_s else now_ms
+            run_id = self._ids.run()
+            planned.append(
+                NewDelivery(
+                    event_id, "event", topic, name, data, trace_id, run_id, parent_run_id, key, run_at_ms=run_at_ms
+                )
             )
-            for name in names
-        )
+        return tuple(planned)
 
     def _add(self, topic: str, name: str) -> None:
         names = self._subscribers.setdefault(topic, [])

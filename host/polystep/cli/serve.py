@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -18,6 +19,7 @@ from polystep.contracts.limits import STOP_GRACE_S
 from polystep.http import AddressUnavailable
 
 ENDED_AT_ONCE = 130
+COLLECT_AFTER_OBJECTS = 20_000
 
 
 class _ConsoleLog(logging.Handler):
@@ -79,6 +81,7 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
+            _spare_collections()
             _greet(console, host.url, options, settings, time.monotonic() - began_s)
             await waiting
             console.info(f"Stopping: running handlers get {STOP_GRACE_S:g} s. Ctrl-C again ends at once.")
@@ -91,6 +94,17 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
         await asyncio.gather(starting, waiting, return_exceptions=True)
         await host.stop()
     console.info("Stopped. Work that was not finished goes on at the next start.")
+
+
+def _spare_collections() -> None:
+    """Collect cycles seldom: references alone free nearly all that events and requests leave behind.
+
+    With Python's usual threshold, 700 objects, a busy host spends a tenth of its time looking for cycles among records
+    that wait for the disk. What has been loaded until now is never looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
 
 
 def _greet(console: Console, url: str, options: HostOptions, settings: Settings, took_s: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from polystep.contracts.values import JSONObject, JSONValue
 
@@ -11,8 +11,8 @@ DeliveryKind: TypeAlias = Literal["event", "cron"]
 ChangeType: TypeAlias = Literal["create", "update", "delete", "event"]
 
 
-@dataclass(frozen=True, slots=True)
-class NewDelivery:
+# Deliveries are made for every event, and named tuples cost a fifth of what frozen dataclasses do.
+class NewDelivery(NamedTuple):
     """One event for one subscribed step, not stored yet."""
 
     event_id: str
@@ -34,8 +34,7 @@ class NewDelivery:
     """The error of an event that its step cannot take: it is stored as a dead letter, and never attempted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A delivery that this host has claimed for one attempt."""
 
     id: int

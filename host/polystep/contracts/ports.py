@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
@@ -44,18 +45,18 @@ class StateStore(Protocol):
     """Key-value pairs in groups. A write that has returned is on disk. Values are opaque bytes.
 
     Groups and keys are any text, compared exactly: no group is a prefix or pattern of another.
-    Concurrent writes to one key are applied in the order they were called.
+    Writes are applied in the order of the calls, whichever of their futures is awaited first.
     """
 
     async def get(self, group: str, key: str) -> bytes | None:
         """The value, `None` when there is none."""
         ...
 
-    async def set(self, group: str, key: str, value: bytes) -> None:
+    def set(self, group: str, key: str, value: bytes) -> asyncio.Future[None]:
         """Write or replace."""
         ...
 
-    async def delete(self, group: str, key: str) -> bytes | None:
+    def delete(self, group: str, key: str) -> asyncio.Future[bytes | None]:
         """Remove in one step and return what was there."""
         ...
 
@@ -63,7 +64,7 @@ class StateStore(Protocol):
         """All pairs of a group, in the order of their keys."""
         ...
 
-    async def clear(self, group: str) -> int:
+    def clear(self, group: str) -> asyncio.Future[int]:
         """Remove a group; returns how many keys it had."""
         ...
 
@@ -79,11 +80,11 @@ class StreamStore(Protocol):
         """`(value, created_at_ms)` or `None`."""
         ...
 
-    async def set(self, stream: str, group: str, id: str, value: bytes, now_ms: int) -> tuple[bool, int]:
+    def set(self, stream: str, group: str, id: str, value: bytes, now_ms: int) -> asyncio.Future[tuple[bool, int]]:
         """Write or replace; returns `(created, created_at_ms)`: a replaced item keeps its time."""
         ...
 
-    async def delete(self, stream: str, group: str, id: str) -> tuple[bytes, int] | None:
+    def delete(self, stream: str, group: str, id: str) -> asyncio.Future[tuple[bytes, int] | None]:
         """Remove in one step and return what was there."""
         ...
 
@@ -100,7 +101,7 @@ class QueueStore(Protocol):
     change nothing and return False when it is not the current one: the attempt was superseded.
     """
 
-    async def enqueue(self, deliveries: Sequence[NewDelivery]) -> None:
+    def enqueue(self, deliveries: Sequence[NewDelivery]) -> asyncio.Future[None]:
         """Store all or none; those that are refused as dead letters, here and in `complete`."""
         ...
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from polystep.contracts.errors import InvalidParams, StreamNotFound
 from polystep.contracts.events import ChangeType, StreamChange
+from polystep.contracts.futures import ready, then
 from polystep.contracts.ports import Clock, StreamStore, StreamSubscriber
 from polystep.contracts.steps import StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
@@ -34,11 +37,11 @@ class Streams:
         found = await self._store.get(stream, group, id)
         return None if found is None else _handled(stream, group, id, *found)
 
-    async def set(self, stream: str, group: str, id: str, data: JSONValue) -> JSONObject | None:
+    def set(self, stream: str, group: str, id: str, data: JSONValue) -> asyncio.Future[JSONObject | None]:
         """Write or replace one item and announce it; no data writes nothing, as in Motia."""
         self._check(stream)
         if data is None:
-            return None
+            return ready(None)
         if not isinstance(data, dict):
             raise InvalidParams(
                 f'streams.{stream}.set("{group}", "{id}", …) takes an object, not {type(data).__name__}: '
@@ -46,19 +49,26 @@ class Streams:
             )
         plain = {key: value for key, value in data.items() if key not in ("__motia", "_createdAt")}
         packed = pack(plain)
-        created, created_at_ms = await self._store.set(stream, group, id, packed, self._clock.now_ms())
-        item = _item(id, plain, created_at_ms)
-        self._announce("create" if created else "update", stream, group, id, item)
-        return {**item, "__motia": _origin(stream, group, id)}
 
-    async def delete(self, stream: str, group: str, id: str) -> JSONObject | None:
+        def announce(stored: tuple[bool, int]) -> JSONObject | None:
+            created, created_at_ms = stored
+            item = _item(id, plain, created_at_ms)
+            self._announce("create" if created else "update", stream, group, id, item)
+            return {**item, "__motia": _origin(stream, group, id)}
+
+        return then(self._store.set(stream, group, id, packed, self._clock.now_ms()), announce)
+
+    def delete(self, stream: str, group: str, id: str) -> asyncio.Future[JSONObject | None]:
         """Remove one item and announce it; nothing is announced when there was none."""
         self._check(stream)
-        found = await self._store.delete(stream, group, id)
-        if found is None:
-            return None
-        self._announce("delete", stream, group, id, _visible(id, *found))
-        return _handled(stream, group, id, *found)
+
+        def announce(found: tuple[bytes, int] | None) -> JSONObject | None:
+            if found is None:
+                return None
+            self._announce("delete", stream, group, id, _visible(id, *found))
+            return _handled(stream, group, id, *found)
+
+        return then(self._store.delete(stream, group, id), announce)
 
     async def get_group(self, stream: str, group: str) -> list[JSONObject]:
         """The items of a group, oldest first."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 import orjson
@@ -23,8 +23,6 @@ _SECRET_KEY: Final = re.compile(
     r"api[_-]?key|authorization|cookie|private[_-]?key|credential|client[_-]?secret|session[_-]?id",
     re.IGNORECASE,
 )
-_SECRET_WORD: Final = re.compile(r"pass|secret|token|api|auth|cookie|private|credential|session", re.IGNORECASE)
-"""A text without any of these holds no key that `_SECRET_KEY` matches."""
 _PLAIN_ONLY: Final = (
     orjson.OPT_STRICT_INTEGER
     | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -34,8 +32,10 @@ _PLAIN_ONLY: Final = (
 _SECRET_VARIABLE: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 _SECRET_CHARS_MIN: Final = 8
 """Shorter values are too common as ordinary text to be cut out of everything."""
+_KEYS_KNOWN_MAX: Final = 10_000
 _ITEMS_MAX: Final = 100
 _DEPTH_MAX: Final = 12
+_CONTAINERS: Final = (dict, list, tuple)
 
 
 class Preview:
@@ -47,6 +47,8 @@ class Preview:
         self._secrets: list[str] = []
         self._escaped_secrets: list[str] = []
         """The same, as they look inside JSON text."""
+        self._plain_keys: set[str] = set()
+        """Keys that are no names of secrets: steps use few different ones, and the pattern costs more than all else."""
         self.learn(environment)
 
     def learn(self, environment: Mapping[str, str]) -> None:
@@ -97,12 +99,37 @@ class Preview:
             or text.count("[") + text.count("{") > _DEPTH_MAX
         ):
             return None
-        if _SECRET_WORD.search(text) or any(secret in text for secret in self._escaped_secrets):
-            return None
-        return text
+        for secret in self._escaped_secrets:
+            if secret in text:
+                return None
+        return text if self._has_plain_keys(payload) else None
+
+    def _has_plain_keys(self, value: object) -> bool:
+        """Whether no key, at any depth, is the name of a secret."""
+        members: Iterable[object] = ()
+        if type(value) is dict:
+            if not self._plain_keys.issuperset(value) and any(map(self._is_secret_key, value)):
+                return False
+            members = value.values()
+        elif isinstance(value, (list, tuple)):
+            members = value
+        for each in members:
+            if type(each) in _CONTAINERS and not self._has_plain_keys(each):
+                return False
+        return True
+
+    def _is_secret_key(self, key: str) -> bool:
+        if key in self._plain_keys:
+            return False
+        if _SECRET_KEY.search(key):
+            return True
+        if len(self._plain_keys) >= _KEYS_KNOWN_MAX:
+            self._plain_keys.clear()
+        self._plain_keys.add(key)
+        return False
 
     def _member(self, key: str, value: object) -> object:
-        kept = self._clean(value, 0) if not _SECRET_KEY.search(key) else REDACTED
+        kept = REDACTED if self._is_secret_key(key) else self._clean(value, 0)
         encoded = orjson.dumps(kept)
         if len(encoded) > self._bytes_max:
             return {"$cut": encoded[: self._bytes_max].decode(errors="ignore"), "bytes": len(encoded)}
@@ -131,7 +158,7 @@ class Preview:
             members: dict[str, object] = {}
             for key, member in itertools.islice(value.items(), _ITEMS_MAX):
                 name = self._key(key)
-                members[name] = REDACTED if _SECRET_KEY.search(name) else self._clean(member, depth + 1)
+                members[name] = REDACTED if self._is_secret_key(name) else self._clean(member, depth + 1)
             return _with_rest(members, len(value))
         if isinstance(value, (list, tuple)):
             cleaned = [self._clean(member, depth + 1) for member in value[:_ITEMS_MAX]]

@@ -1,7 +1,9 @@
 """Gathers trace records in memory and writes them in batches.
 
-Recording costs the caller one tuple and one append. A batch goes out every `FLUSH_S` seconds, and before anything is
-read, so readers see all that has happened. When the disk does not keep up the oldest records are dropped and counted.
+Payloads become text where they are recorded. A thread that did so for a whole batch would hold the interpreter's lock
+for milliseconds, again and again, and every request beside it would wait. A batch goes out every `FLUSH_S` seconds, and
+before anything is read, so readers see all that has happened. When the disk does not keep up the oldest records are
+dropped and counted.
 """
 
 from __future__ import annotations
@@ -67,7 +69,8 @@ class TraceRecorder:
         trigger: JSONObject,
     ) -> None:
         """A run exists from now on; `trigger` says what started it, under a `kind`."""
-        self._add(("run", run_id, trace_id, parent_run_id, step, type_, trigger, self._clock.now_ms()))
+        kept = self._preview.encode(trigger)
+        self._add(("run", run_id, trace_id, parent_run_id, step, type_, kept, self._clock.now_ms()))
 
     def attempt_started(self, run_id: str, trace_id: str, attempt: int) -> None:
         """A handler is about to be called."""
@@ -87,12 +90,14 @@ class TraceRecorder:
     ) -> None:
         """A handler returned or failed; `run_status` is `waiting` when another attempt follows."""
         ended_ms = self._clock.now_ms()
-        self._add(("end", run_id, trace_id, attempt, ended_ms, duration_ms, status, run_status, error, result))
+        failure = None if error is None else self._preview.encode(error)
+        kept = None if result is None else self._preview.encode(result)
+        self._add(("end", run_id, trace_id, attempt, ended_ms, duration_ms, status, run_status, failure, kept))
 
     def operation(self, run_id: str, attempt: int, number: int, type_: str, data: JSONObject) -> None:
         """One effect of a run; `number` counts them within the attempt, those over the bound are not stored."""
         if number <= OPERATIONS_PER_ATTEMPT_MAX:
-            self._add(("operation", run_id, attempt, self._clock.now_ms(), type_, data))
+            self._add(("operation", run_id, attempt, self._clock.now_ms(), type_, self._preview.encode(data)))
 
     def log(
         self,
@@ -109,7 +114,8 @@ class TraceRecorder:
         """Store a log line; returns the message as it is kept: redacted and cut."""
         kept = self._preview.text(message)[:LOG_LINE_CHARS_MAX]
         at_ms = self._clock.now_ms() if time_ms is None else time_ms
-        self._add(("log", at_ms, level, kept, fields, step, trace_id, run_id, source))
+        shown = self._preview.encode(fields) if fields else None
+        self._add(("log", at_ms, level, kept, shown, step, trace_id, run_id, source))
         return kept
 
     def redacted(self, fields: JSONObject) -> JSONObject:

@@ -121,7 +121,7 @@ async def house(folder: Path, *steps: StepSpec) -> AsyncIterator[House]:
     clock = FakeClock()
     durable, traces_file = open_durable(folder / "d.db", "process"), open_traces(folder / "t.db")
     preview = Preview({})
-    queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file, preview.encode)
+    queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file)
     recorder, runs, output = TraceRecorder(traces, clock, preview), OpenRuns(), io.StringIO()
     console = Console(output)
     state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)

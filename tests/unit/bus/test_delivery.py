@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -31,7 +30,7 @@ async def test_every_subscriber_gets_an_event_once(house: House) -> None:
 async def test_a_refused_delivery_is_told_and_never_started(house: House) -> None:
     await house.begin(event_step("a", "made"), event_step("b", "made"))
     planned = house.bus.plan("made", b"x", trace_id="t", parent_run_id=None)
-    refused = [replace(each, refused={"message": "no"}) if each.step == "a" else each for each in planned]
+    refused = [each._replace(refused={"message": "no"}) if each.step == "a" else each for each in planned]
     await house.bus.publish(refused)
     await house.observer.ends_count(1)
     await house.quiet()

@@ -319,13 +319,13 @@ def _refusing(house: House, monkeypatch: pytest.MonkeyPatch, method: str, times:
     working: Callable[..., Any] = getattr(house.store, method)
     left = times
 
-    async def refuse(*arguments: Any, **named: Any) -> Any:
+    def refuse(*arguments: Any, **named: Any) -> Any:
         nonlocal left
         if left > 0:
             left -= 1
             refused.set()
             raise Overloaded("Too many writes wait.") if left % 2 else PolystepError("The disk is full.")
-        return await working(*arguments, **named)
+        return working(*arguments, **named)
 
     monkeypatch.setattr(house.store, method, refuse)
     return refused

@@ -6,6 +6,7 @@ finishes the head makes the next one ready. So the cost of a claim does not grow
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
@@ -14,6 +15,7 @@ import apsw
 import orjson
 
 from polystep.contracts.events import DeadLetter, Delivery, DeliveryKind, NewDelivery
+from polystep.contracts.futures import ready
 from polystep.contracts.ports import Clock
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
@@ -54,11 +56,12 @@ class SqliteQueueStore:
         self._database = database
         self._clock = clock
 
-    async def enqueue(self, deliveries: Sequence[NewDelivery]) -> None:
+    def enqueue(self, deliveries: Sequence[NewDelivery]) -> asyncio.Future[None]:
         """Store all or none."""
-        if deliveries:
-            now_ms = self._clock.now_ms()
-            await self._database.write(lambda connection: _insert(connection, deliveries, now_ms))
+        if not deliveries:
+            return ready(None)
+        now_ms = self._clock.now_ms()
+        return self._database.write(lambda connection: _insert(connection, deliveries, now_ms))
 
     async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
         """Take due deliveries of each step, oldest first."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -79,7 +78,3 @@ def open_durable(path: Path, durability: str = "full") -> Database:
 def open_traces(path: Path) -> Database:
     """The file of traces and logs: written in batches, may lose the last of them at a power cut."""
     return Database(path, TRACES, durability="process")
-
-
-Encode = Callable[[object], str]
-"""Turns a trace payload into JSON text, redacted and cut; runs in the writer thread."""

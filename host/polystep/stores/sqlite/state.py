@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import apsw
@@ -20,15 +21,15 @@ class SqliteStateStore:
         rows = self._database.read("SELECT value FROM state WHERE grp = ? AND key = ?", (group, key))
         return cast("bytes", rows[0][0]) if rows else None
 
-    async def set(self, group: str, key: str, value: bytes) -> None:
+    def set(self, group: str, key: str, value: bytes) -> asyncio.Future[None]:
         """Write one value."""
 
         def job(connection: apsw.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (group, key, value))
 
-        await self._database.write(job)
+        return self._database.write(job)
 
-    async def delete(self, group: str, key: str) -> bytes | None:
+    def delete(self, group: str, key: str) -> asyncio.Future[bytes | None]:
         """Remove one value."""
 
         def job(connection: apsw.Connection) -> bytes | None:
@@ -37,21 +38,21 @@ class SqliteStateStore:
             ).fetchall()
             return cast("bytes", rows[0][0]) if rows else None
 
-        return await self._database.write(job)
+        return self._database.write(job)
 
     async def items(self, group: str) -> list[tuple[str, bytes]]:
         """Read a group."""
         rows = await self._database.scan("SELECT key, value FROM state WHERE grp = ? ORDER BY key", (group,))
         return cast("list[tuple[str, bytes]]", rows)
 
-    async def clear(self, group: str) -> int:
+    def clear(self, group: str) -> asyncio.Future[int]:
         """Remove a group."""
 
         def job(connection: apsw.Connection) -> int:
             connection.execute("DELETE FROM state WHERE grp = ?", (group,))
             return connection.changes()
 
-        return await self._database.write(job)
+        return self._database.write(job)
 
     async def groups(self) -> list[tuple[str, int]]:
         """Count the keys of every group."""

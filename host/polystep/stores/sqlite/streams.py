@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 import apsw
@@ -23,7 +24,7 @@ class SqliteStreamStore:
         )
         return cast("tuple[bytes, int]", rows[0]) if rows else None
 
-    async def set(self, stream: str, group: str, id: str, value: bytes, now_ms: int) -> tuple[bool, int]:
+    def set(self, stream: str, group: str, id: str, value: bytes, now_ms: int) -> asyncio.Future[tuple[bool, int]]:
         """Write one item; the time of creation stays."""
 
         def job(connection: apsw.Connection) -> tuple[bool, int]:
@@ -36,9 +37,9 @@ class SqliteStreamStore:
             connection.execute("INSERT INTO stream_items VALUES (?, ?, ?, ?, ?)", (stream, group, id, value, now_ms))
             return True, now_ms
 
-        return await self._database.write(job)
+        return self._database.write(job)
 
-    async def delete(self, stream: str, group: str, id: str) -> tuple[bytes, int] | None:
+    def delete(self, stream: str, group: str, id: str) -> asyncio.Future[tuple[bytes, int] | None]:
         """Remove one item."""
 
         def job(connection: apsw.Connection) -> tuple[bytes, int] | None:
@@ -48,7 +49,7 @@ class SqliteStreamStore:
             ).fetchall()
             return cast("tuple[bytes, int]", rows[0]) if rows else None
 
-        return await self._database.write(job)
+        return self._database.write(job)
 
     async def items(self, stream: str, group: str) -> list[tuple[str, bytes, int]]:
         """Read a group, oldest first."""

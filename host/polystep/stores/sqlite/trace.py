@@ -10,7 +10,6 @@ import orjson
 
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
-from polystep.stores.sqlite.schema import Encode
 from polystep.stores.sqlite.trace_batch import REFRESH, TraceBatch
 
 PRUNE_ROWS_MAX: Final = 5000
@@ -23,15 +22,14 @@ _LOG = "id, time_ms, level, message, fields, step, trace_id, run_id, source"
 class SqliteTraceStore:
     """Implements `TraceStore`. Records are the tuples that `TraceRecorder` makes."""
 
-    def __init__(self, database: Database, encode: Encode) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._encode = encode
 
     async def write(self, records: Sequence[tuple[object, ...]]) -> None:
         """Apply records in order, then bring the summaries of the traces they touch up to date."""
 
         def job(connection: apsw.Connection) -> None:
-            batch = TraceBatch(self._encode)
+            batch = TraceBatch()
             batch.add(records)
             batch.write(connection)
 

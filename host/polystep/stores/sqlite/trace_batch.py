@@ -14,8 +14,6 @@ from typing import Any, Final, cast
 import apsw
 import orjson
 
-from polystep.stores.sqlite.schema import Encode
-
 _logger = logging.getLogger("polystep.stores")
 
 _TRACES: Final = """
@@ -74,8 +72,7 @@ _STATUS, _ENDED, _RESULT = 2, 4, 7
 class TraceBatch:
     """Gathers records, in the order they happened, into rows of each table."""
 
-    def __init__(self, encode: Encode) -> None:
-        self._encode = encode
+    def __init__(self) -> None:
         self._traces: dict[str, None] = {}
         self._runs: list[list[Any]] = []
         self._later: list[list[Any]] = []
@@ -115,10 +112,10 @@ class TraceBatch:
                 connection.execute(sql, (_json(rows),))
 
     def _add_run(
-        self, run_id: str, trace_id: str, parent: str | None, step: str, type_: str, trigger: object, queued_ms: int
+        self, run_id: str, trace_id: str, parent: str | None, step: str, type_: str, trigger: str, queued_ms: int
     ) -> None:
         self._traces[trace_id] = None
-        self._runs.append([run_id, trace_id, parent, step, type_, self._encode(trigger), queued_ms])
+        self._runs.append([run_id, trace_id, parent, step, type_, trigger, queued_ms])
         if run_id in self._states:
             # A replay within the batch: the run waits again, and keeps the time of its first start.
             self._states[run_id] = ["waiting", self._states[run_id][1], None, None]
@@ -144,12 +141,11 @@ class TraceBatch:
         duration_ms: float,
         status: str,
         run_status: str,
-        error: object,
-        result: object,
+        error: str | None,
+        result: str | None,
     ) -> None:
         self._traces[trace_id] = None
-        failure = None if error is None else self._encode(error)
-        end = [ended_ms, duration_ms, failure, None if result is None else self._encode(result)]
+        end = [ended_ms, duration_ms, error, result]
         row = self._started.get((run_id, attempt))
         if row is None:
             self._ended.append([run_id, attempt, status, None, *end])
@@ -157,24 +153,23 @@ class TraceBatch:
             row[_STATUS], row[_ENDED : _RESULT + 1] = status, end
         known = self._states.get(run_id)
         started_ms = known[1] if known else None
-        self._states[run_id] = [run_status, started_ms, None if run_status == "waiting" else ended_ms, failure]
+        self._states[run_id] = [run_status, started_ms, None if run_status == "waiting" else ended_ms, error]
 
-    def _add_operation(self, run_id: str, attempt: int, at_ms: float, type_: str, data: object) -> None:
-        self._operations.append([run_id, attempt, at_ms, type_, self._encode(data)])
+    def _add_operation(self, run_id: str, attempt: int, at_ms: float, type_: str, data: str) -> None:
+        self._operations.append([run_id, attempt, at_ms, type_, data])
 
     def _add_log(
         self,
         time_ms: int,
         level: str,
         message: str,
-        fields: object,
+        fields: str | None,
         step: str | None,
         trace_id: str | None,
         run_id: str | None,
         source: str,
     ) -> None:
-        kept = self._encode(fields) if fields else None
-        self._logs.append([time_ms, level, message, kept, step, trace_id, run_id, source])
+        self._logs.append([time_ms, level, message, fields, step, trace_id, run_id, source])
 
 
 def _json(rows: Sequence[object]) -> str:
