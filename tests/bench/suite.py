@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tests.bench.pulse import Pulse
 from tests.bench.stack import PROJECT, Stack
 from tests.bench.table import Row, in_one_line
 
@@ -19,6 +21,7 @@ class Suite:
         self,
         folder: Path,
         progress: Callable[[str], None],
+        pulse: Pulse,
         *,
         seconds: float = 5.0,
         is_quick: bool = False,
@@ -29,6 +32,7 @@ class Suite:
         Args:
             folder: Where projects are made, each in a folder of its own.
             progress: Shows one line to whoever waits.
+            pulse: Asked at each row whether the machine stood still.
             seconds: How long one case of a throughput measure is loaded.
             is_quick: Everything tiny: shows that the measures work, and nothing else.
             peer: Sources of the hand-built stack; `None` leaves it out.
@@ -38,9 +42,11 @@ class Suite:
         self.is_quick = is_quick
         self.peer = peer
         self.progress = progress
+        self._pulse = pulse
         self.rows: list[Row] = []
         self.remarks: list[str] = []
         """Sentences below the table."""
+        self.stood_still_s = 0.0
 
     def pick(self, full: T, quick: T) -> T:
         """The size for this run."""
@@ -52,6 +58,12 @@ class Suite:
 
     def add(self, row: Row) -> None:
         """Keep one result, and show it to whoever waits."""
+        gaps_s = self._pulse.take()
+        if gaps_s:
+            # Perhaps it was between two cases; that cannot be told apart here, and a doubtful row is soon repeated.
+            note = f"THE MACHINE STOOD STILL for {sum(gaps_s):.1f} s"
+            row = dataclasses.replace(row, is_met=None, note=f"{note}; {row.note}" if row.note else note)
+            self.stood_still_s += sum(gaps_s)
         self.rows.append(row)
         self.progress(in_one_line(row))
 
