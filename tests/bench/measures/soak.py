@@ -99,5 +99,6 @@ def _compare(what: str, rows: Sequence[Row]) -> str:
     return (
         f"soak: {what}, last quarter against first: rate {change(lambda row: row.per_s or 0)}, "
         f"p50 {change(lambda row: row.p50_ms or 0)}, p99 {change(lambda row: row.p99_ms or 0)}, "
+        f"processor time of the host {change(lambda row: row.cpu_us['host'])}, "
         f"memory {', '.join(f'{role} {mib:+.0f} MiB' for role, mib in grown.items())}"
     )
