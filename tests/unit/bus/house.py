@@ -164,7 +164,7 @@ class House:
                 answered = self.database.commits
                 await self.clock.settle()
                 # What its answers set off would wait for the disk now, or have been there in between.
-                if self.database._waiting == 0 and self.database.commits == answered:
+                if self.database.waiting == 0 and self.database.commits == answered:
                     return
 
     async def advance(self, delay_s: float) -> None:

@@ -133,7 +133,7 @@ class SqliteQueueStore:
             )
             return connection.changes()
 
-        return await self._database.write(job)
+        return await self._database.sweep(job)
 
     async def next_due_ms(self, steps: Sequence[str], owner: str) -> int | None:
         """Look at the head of each step's queue and at the earliest lease."""
@@ -173,7 +173,7 @@ class SqliteQueueStore:
                     buried.append((step, connection.changes()))
             return buried
 
-        return await self._database.write(job)
+        return await self._database.sweep(job)
 
     async def dead_letters(self, limit: int, before_id: int | None = None) -> list[DeadLetter]:
         """Read the newest."""
