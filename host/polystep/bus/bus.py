@@ -43,6 +43,7 @@ class Bus:
         clock: Clock,
         runner: DeliveryRunner,
         observer: DeliveryObserver,
+        ids: Ids,
         *,
         owner: str,
         backoff: Backoff | None = None,
@@ -53,7 +54,7 @@ class Bus:
         self._observer = observer
         self._owner = owner
         self._backoff = backoff or Backoff()
-        self._ids = Ids()
+        self._ids = ids
         self._routes = Routes(Flow(), self._ids)
         self._wake = asyncio.Event()
         self._hot: dict[str, None] = {}
