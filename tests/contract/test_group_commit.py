@@ -10,8 +10,8 @@ import pytest
 
 from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.stores import Database
-from polystep.stores.sqlite import database as database_module
-from polystep.stores.sqlite.database import GROUP_MAX
+from polystep.stores.sqlite import writer as writer_module
+from polystep.stores.sqlite.writer import GROUP_MAX
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY) STRICT"
 
@@ -43,7 +43,7 @@ class Gate:
         self._opened = threading.Event()
         self._reached = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.passed = database.write(self._hold)
+        self.passed = database.sweep(self._hold)
 
     async def reached(self) -> None:
         async with asyncio.timeout(5):
@@ -125,7 +125,7 @@ async def test_a_full_disk_is_said_and_work_goes_on_when_there_is_space(database
 
 
 async def test_a_write_beyond_the_bound_is_refused_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "WRITES_WAITING_MAX", 3)
+    monkeypatch.setattr(writer_module, "WRITES_WAITING_MAX", 3)
     gate = Gate(database)
     await gate.reached()
     writes = [insert(database, number) for number in range(2)]
@@ -201,7 +201,7 @@ async def test_a_read_that_fails_is_an_error_of_ours(database: Database) -> None
 async def test_a_group_waits_once_for_a_file_that_another_process_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 300)
+    monkeypatch.setattr(writer_module, "BUSY_TIMEOUT_MS", 300)
     database = Database(tmp_path / "held.db", SCHEMA, durability="none")
     await database.start()
     gate = Gate(database)

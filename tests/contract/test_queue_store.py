@@ -83,7 +83,7 @@ async def test_no_delivery_is_claimed_twice_by_claims_at_once(queue: QueueStore)
 async def test_completion_removes_the_delivery_and_stores_its_emits_in_order(queue: QueueStore) -> None:
     await queue.enqueue([new("a")])
     (a,) = await claim(queue)
-    assert await queue.complete(a, [new("b"), new("c"), new("d", step="other")])
+    assert await queue.complete(a, [new("b"), new("c"), new("d", step="other")]) is not None
     assert await queue.waiting() == [("other", 1), ("step", 2)]
     assert names(await claim(queue)) == ["b", "c"]
 
@@ -95,7 +95,7 @@ async def test_completion_and_emits_fail_together(queue: QueueStore) -> None:
         await queue.complete(a, [new("b"), UNSTORABLE])
     assert await queue.waiting() == [("step", 2)]
     # It is still running under its token: the same completion, mended, goes through.
-    assert await queue.complete(a, [new("b")])
+    assert await queue.complete(a, [new("b")]) is not None
     assert names(await claim(queue)) == ["next", "b"]
 
 
@@ -214,7 +214,7 @@ class TestFencing:
         assert await queue.dead_letters(10) == []
 
     async def test_completion_is_refused_with_its_emits(self, queue: QueueStore, stale: Delivery) -> None:
-        assert not await queue.complete(stale, [new("b", step="other")])
+        assert await queue.complete(stale, [new("b", step="other")]) is None
         await self._nothing_changed(queue)
 
     async def test_retry_is_refused(self, queue: QueueStore, stale: Delivery) -> None:
@@ -239,21 +239,21 @@ class TestFencing:
 async def test_an_answer_after_completion_is_refused(queue: QueueStore) -> None:
     await queue.enqueue([new("a")])
     (a,) = await claim(queue)
-    assert await queue.complete(a, [])
+    assert await queue.complete(a, []) is not None
     answers = [
         await queue.complete(a, [new("b")]),
         await queue.retry(a, 0, FAILURE),
         await queue.release(a, crashed=False),
         await queue.bury(a, FAILURE, 0),
     ]
-    assert (answers, await queue.waiting(), await queue.dead_letters(1)) == ([False] * 4, [], [])
+    assert (answers, await queue.waiting(), await queue.dead_letters(1)) == ([None, False, False, False], [], [])
 
 
 async def test_an_answer_between_two_attempts_is_refused(queue: QueueStore) -> None:
     await queue.enqueue([new("a")])
     (a,) = await claim(queue)
     await queue.retry(a, 5000, FAILURE)
-    assert not await queue.complete(a, [new("b")])
+    assert await queue.complete(a, [new("b")]) is None
     assert names(await claim(queue, now_ms=5000)) == ["a"]
 
 
@@ -263,7 +263,7 @@ async def test_the_expired_lease_of_another_owner_is_taken_over(queue: QueueStor
     assert await claim(queue, owner="live", now_ms=1000 + LEASE_MS - 1) == []
     (taken,) = await claim(queue, owner="live", now_ms=1000 + LEASE_MS)
     assert (taken.id, taken.token, taken.attempt) == (lost.id, lost.token + 1, 2)
-    assert [await queue.complete(lost, []), await queue.complete(taken, [])] == [False, True]
+    assert [await queue.complete(each, []) for each in (lost, taken)] == [None, []]
 
 
 async def test_a_renewed_lease_is_not_taken_over(queue: QueueStore) -> None:
@@ -278,7 +278,7 @@ async def test_an_owner_never_takes_over_its_own_lease(queue: QueueStore) -> Non
     await queue.enqueue([new("a")])
     (mine,) = await claim(queue, owner="host", now_ms=1000)
     assert await claim(queue, owner="host", now_ms=10**12) == []
-    assert await queue.complete(mine, [])
+    assert await queue.complete(mine, []) is not None
 
 
 async def test_renewing_nothing_is_fine(queue: QueueStore) -> None:
@@ -295,7 +295,7 @@ async def test_recovery_makes_due_what_this_owner_had_running(queue: QueueStore)
         (b"a", 2, 0, 0),
         (b"b", 2, 0, 0),
     ]
-    assert not await queue.complete(mine[0], [])
+    assert await queue.complete(mine[0], []) is None
 
 
 async def test_the_next_due_time_is_that_of_the_earliest_ready_delivery(queue: QueueStore) -> None:
@@ -396,9 +396,9 @@ async def test_refused_emits_are_stored_with_the_completion_or_not_at_all(queue:
     with pytest.raises(PolystepError):
         await queue.complete(a, [*emits, UNSTORABLE])
     superseded = a._replace(token=a.token + 1)
-    assert not await queue.complete(superseded, emits)
+    assert await queue.complete(superseded, emits) is None
     assert await queue.dead_letters(10) == []
-    assert await queue.complete(a, emits)
+    assert await queue.complete(a, emits) is not None
     assert [letter.data for letter in await queue.dead_letters(10)] == [b"b"]
     assert names(await claim(queue)) == ["c"]
 

@@ -13,6 +13,7 @@ import pytest
 
 from polystep.bus import Bus
 from polystep.contracts.events import Delivery, Outcome
+from polystep.contracts.ids import Ids
 from polystep.contracts.ports import Service
 from polystep.contracts.steps import CronTrigger, Flow, StepSpec
 from polystep.schedule import Timetable
@@ -52,7 +53,7 @@ def _recorder(ground: _Ground) -> Service:
 
 def _bus(ground: _Ground) -> Service:
     queue = SqliteQueueStore(ground.durable, ground.clock)
-    bus = Bus(queue, ground.clock, _NoRunner(), Observer(ground.clock), owner="host")
+    bus = Bus(queue, ground.clock, _NoRunner(), Observer(ground.clock), Ids(), owner="host")
     bus.replace(Flow())
     return bus
 

@@ -46,6 +46,7 @@ class Execution:
         recorder: TraceRecorder,
         console: Console,
         clock: Clock,
+        ids: Ids,
         *,
         dev: bool = False,
     ) -> None:
@@ -56,7 +57,7 @@ class Execution:
         self._console = console
         self._clock = clock
         self._responses = Responses(validators, recorder, console, dev=dev)
-        self._ids = Ids()
+        self._ids = ids
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""
 

@@ -27,6 +27,7 @@ from polystep.app.watcher import Watcher
 from polystep.bus import Bus
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed, PolystepError
+from polystep.contracts.ids import Ids
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.http import HttpServer, HttpSettings, StandInServer, is_loopback
 from polystep.runners import RunnerCalls, RunnerPool, child_environment
@@ -133,10 +134,11 @@ class Host:
         recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools = self._pools
+        ids = Ids()
         execution = Execution(
-            runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, dev=options.dev
+            runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, ids, dev=options.dev
         )
-        bus = Bus(queue, clock, execution, execution, owner=OWNER)
+        bus = Bus(queue, clock, execution, execution, ids, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
         types = DeclarationWriter(options.project, settings.runners, self._console)
         project = LiveProject(

@@ -1,7 +1,8 @@
 """The event bus: stores deliveries, claims what is due, runs it, and settles how it ended.
 
-One loop claims; every claimed delivery is one task, bounded per step and in all. The loop sleeps until something is
-published, something settles, or the next retry is due; it never polls.
+An event whose step has a free place is claimed in the transaction that stores it, so it starts after one commit. What
+finds no place waits in the store, and one loop claims it. Every claimed delivery is one task, bounded per step and in
+all. The loop sleeps until something is published, something settles, or the next retry is due; it never polls.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final
 from polystep.bus.retry import Backoff
 from polystep.bus.routes import Routes
 from polystep.contracts.errors import PolystepError
-from polystep.contracts.events import DeadLetter, Delivery, NewDelivery, Outcome
+from polystep.contracts.events import Claim, DeadLetter, Delivery, NewDelivery, Outcome
 from polystep.contracts.futures import then
 from polystep.contracts.ids import Ids
 from polystep.contracts.limits import LEASE_MS, RUNS_PER_RUNNER
@@ -42,6 +43,7 @@ class Bus:
         clock: Clock,
         runner: DeliveryRunner,
         observer: DeliveryObserver,
+        ids: Ids,
         *,
         owner: str,
         backoff: Backoff | None = None,
@@ -52,7 +54,7 @@ class Bus:
         self._observer = observer
         self._owner = owner
         self._backoff = backoff or Backoff()
-        self._ids = Ids()
+        self._ids = ids
         self._routes = Routes(Flow(), self._ids)
         self._wake = asyncio.Event()
         self._hot: dict[str, None] = {}
@@ -60,7 +62,12 @@ class Bus:
         self._backlogged: dict[str, None] = {}
         """Steps whose last claim was cut by a limit, so there may be more; who was served last stands at the end."""
         self._running: dict[str, int] = {}
+        """Places taken by step, by handlers and by events that will start when they are stored."""
+        self._taken = 0
+        """Places taken in all."""
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
+        self._placed: set[int] = set()
+        """Ids of claimed deliveries that have their place: their handlers have not ended."""
         self._timer: asyncio.Task[None] | None = None
         self._timer_due_ms = 0
         self._unseen: set[str] = set()
@@ -131,7 +138,20 @@ class Bus:
         Raises:
             Overloaded: Too many writes wait.
         """
-        return then(self._store.enqueue(deliveries), lambda _: self._published(deliveries))
+        claim = self._reserve(deliveries)
+        try:
+            stored = self._store.enqueue(deliveries, claim)
+        except PolystepError:
+            self._give_back(deliveries, claim)
+            raise
+
+        def unless_stored(done: asyncio.Future[list[Delivery]]) -> None:
+            if done.exception() is not None:
+                self._give_back(deliveries, claim)
+
+        if claim is not None:
+            stored.add_done_callback(unless_stored)
+        return then(stored, lambda claimed: self._published(deliveries, claimed))
 
     async def publish_tick(self, step: str, data: bytes) -> NewDelivery | None:
         """Store a cron tick, the root of a new trace.
@@ -169,22 +189,60 @@ class Bus:
                 letter.run_id,
                 None,
             )
-            self._published([again])
+            self._published([again], [])
         return letter
 
-    def _published(self, deliveries: Sequence[NewDelivery]) -> None:
+    def _reserve(self, deliveries: Sequence[NewDelivery]) -> Claim | None:
+        """Take places for what can start as soon as it is stored.
+
+        Nothing can while something else waits for a place, or it would be overtaken for good.
+        """
+        if not deliveries or not self._loops or self._stopping or self._hot or self._backlogged:
+            return None
+        now_ms = self._clock.now_ms()
+        indexes = []
+        for index, new in enumerate(deliveries):
+            if new.refused is None and new.fifo_key is None and new.run_at_ms <= now_ms and self._has_place(new.step):
+                self._take_place(new.step)
+                indexes.append(index)
+        return Claim(frozenset(indexes), self._owner, now_ms + LEASE_MS) if indexes else None
+
+    def _give_back(self, deliveries: Sequence[NewDelivery], claim: Claim | None) -> None:
+        for index in claim.indexes if claim is not None else ():
+            self._leave_place(deliveries[index].step)
+
+    def _has_place(self, step: str) -> bool:
+        if self._taken >= RUNNING_MAX or self._routes.step(step) is None:
+            return False
+        return self._running.get(step, 0) < self._routes.policy(step).concurrency
+
+    def _take_place(self, step: str) -> None:
+        self._taken += 1
+        self._running[step] = self._running.get(step, 0) + 1
+
+    def _leave_place(self, step: str) -> None:
+        self._taken -= 1
+        self._running[step] -= 1
+
+    def _published(self, deliveries: Sequence[NewDelivery], claimed: Sequence[Delivery]) -> None:
         if not deliveries:
             return
-        now_ms = self._clock.now_ms()
-        for delivery in deliveries:
-            if delivery.refused is not None:
-                continue
-            if delivery.run_at_ms > now_ms:
-                self._due_at(delivery.run_at_ms)
-            else:
-                self._hot[delivery.step] = None
-        self._wake.set()
         self._observer.enqueued(deliveries)
+        # Without a loop, this is a stop: the next start finds them.
+        for delivery in claimed if self._loops else ():
+            self._begin(delivery)
+        if len(claimed) == len(deliveries):
+            return
+        now_ms = self._clock.now_ms()
+        begun = {delivery.run_id for delivery in claimed}
+        for new in deliveries:
+            if new.refused is not None or new.run_id in begun:
+                continue
+            if new.run_at_ms > now_ms:
+                self._due_at(new.run_at_ms)
+            else:
+                self._hot[new.step] = None
+        self._wake.set()
 
     def _heat_all(self) -> None:
         self._hot.update(dict.fromkeys(self._routes.steps))
@@ -234,7 +292,7 @@ class Bus:
 
     def _wants(self) -> dict[str, int]:
         """What to ask the store for; steps for which this round has no room left stay hot, in their order."""
-        room = free = RUNNING_MAX - len(self._claimed)
+        room = free = RUNNING_MAX - self._taken
         wants: dict[str, int] = {}
         for name in list(self._hot):
             if room > 0 and free <= 0:
@@ -254,24 +312,38 @@ class Bus:
         counts = dict.fromkeys(wants, 0)
         for delivery in claimed:
             counts[delivery.step] += 1
-            self._running[delivery.step] = self._running.get(delivery.step, 0) + 1
-            task = asyncio.create_task(self._attempt(delivery), name=f"run {delivery.step}")
-            self._claimed[task] = delivery
-            task.add_done_callback(self._finished)
+            self._take_place(delivery.step)
+            self._begin(delivery)
         for name, count in counts.items():
             self._backlogged.pop(name, None)
             if count == wants[name]:
                 self._backlogged[name] = None
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        delivery = self._claimed.pop(task)
-        self._running[delivery.step] -= 1
+    def _begin(self, delivery: Delivery) -> None:
+        """Attempt a claimed delivery, in a place that was taken for it."""
+        self._placed.add(delivery.id)
+        task = asyncio.create_task(self._attempt(delivery), name=f"run {delivery.step}")
+        self._claimed[task] = delivery
+        task.add_done_callback(self._finished)
+
+    def _handled(self, delivery: Delivery) -> None:
+        if delivery.id not in self._placed:
+            return
+        self._placed.discard(delivery.id)
+        self._leave_place(delivery.step)
         # Room has come free: for every step that was cut short, not only this one, since the overall bound is shared.
         # They come before what has just become hot, or a busy step would keep the others out for good.
-        if delivery.fifo_key is not None:
-            self._hot[delivery.step] = None
-        self._hot = {**self._backlogged, **self._hot}
+        if self._backlogged:
+            self._hot = {**self._backlogged, **self._hot}
         if self._hot:
+            self._wake.set()
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        delivery = self._claimed.pop(task)
+        self._handled(delivery)  # when it was cancelled before it began
+        if delivery.fifo_key is not None:
+            # The next one of its key has become ready.
+            self._hot[delivery.step] = None
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A delivery of %s could not be settled", delivery.step, exc_info=error)
@@ -288,6 +360,8 @@ class Bus:
         except Exception as error:  # noqa: BLE001 - a runner that breaks its promise must not strand the delivery
             _log.exception("Running a delivery of %s failed in the host itself", delivery.step)
             outcome = Outcome("failed", error={"name": type(error).__name__, "message": str(error)})
+        # The handler is done: its place is free for what it has emitted.
+        self._handled(delivery)
         await self._settle(delivery, outcome)
 
     async def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -310,9 +384,7 @@ class Bus:
         retry_at_ms: int | None = None
         buried = False
         if outcome.status == "completed":
-            mine = await self._store.complete(delivery, outcome.emits)
-            if mine:
-                self._published(outcome.emits)
+            mine = await self._complete(delivery, outcome.emits)
         elif outcome.status == "failed":
             error = outcome.error or _NO_ERROR
             failures = delivery.failures + 1
@@ -332,6 +404,19 @@ class Bus:
             self._observer.settled(delivery, outcome, retry_at_ms, buried)
         else:
             self._observer.superseded(delivery)
+
+    async def _complete(self, delivery: Delivery, emits: Sequence[NewDelivery]) -> bool:
+        claim = self._reserve(emits)
+        claimed: list[Delivery] | None = None
+        try:
+            claimed = await self._store.complete(delivery, emits, claim)
+        finally:
+            if claimed is None:
+                self._give_back(emits, claim)
+        if claimed is None:
+            return False
+        self._published(emits, claimed)
+        return True
 
     async def _lease_loop(self) -> None:
         while True:

@@ -58,6 +58,14 @@ class Delivery(NamedTuple):
     enqueued_at_ms: int
 
 
+class Claim(NamedTuple):
+    """Which of several new deliveries are claimed for a first attempt in the transaction that stores them."""
+
+    indexes: frozenset[int]
+    owner: str
+    lease_until_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one attempt ended."""

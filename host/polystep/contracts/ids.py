@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import os
 import random
+import time
+from typing import Final
+
+_COUNT_BITS: Final = 20
+"""Of a run id: a million ids a second."""
+_TAG_BITS: Final = 12
+"""Of a run id, drawn by each process: what was made before a kill and after the restart, in one second, differs."""
 
 
 class Ids:
-    """Makes ids in the sizes of W3C trace context.
+    """Makes ids in the sizes of W3C trace context. Their order is that of time, to the second.
 
-    Seeded once from the system's randomness: asking the system each time took 6 % of a busy host.
+    So rows of new traces and runs lie at the end of what is stored, and cost the same however much there is: with
+    random ids, each batch touches pages all over the file (40 % dearer after 100 MB). A process has one of these.
     """
 
     def __init__(self) -> None:
+        # Seeded once from the system's randomness: asking the system each time took 6 % of a busy host.
         self._random = random.Random(os.urandom(32))
+        self._tag = self._random.getrandbits(_TAG_BITS) << _COUNT_BITS
+        self._count = self._random.getrandbits(_COUNT_BITS)
 
     def run(self) -> str:
-        """16 hex digits, never all zero."""
-        return f"{self._random.getrandbits(64) or 1:016x}"
+        """16 hex digits, never all zero: the second, the process, and a count."""
+        self._count = (self._count + 1) & ((1 << _COUNT_BITS) - 1)
+        return f"{int(time.time()) << 32 | self._tag | self._count:016x}"
 
     def trace(self) -> str:
-        """32 hex digits, never all zero."""
-        return f"{self._random.getrandbits(128) or 1:032x}"
+        """32 hex digits, never all zero: the second, and 96 random bits."""
+        return f"{int(time.time()) << 96 | self._random.getrandbits(96):032x}"

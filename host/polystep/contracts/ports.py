@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from polystep.contracts.errors import Issue
-from polystep.contracts.events import DeadLetter, Delivery, NewDelivery, Outcome, StreamChange
+from polystep.contracts.events import Claim, DeadLetter, Delivery, NewDelivery, Outcome, StreamChange
 from polystep.contracts.steps import CronTrigger, Flow, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 
@@ -97,12 +97,16 @@ class QueueStore(Protocol):
     """Durable deliveries. Every method is one transaction; what it returned about is on disk.
 
     A delivery is `ready` (from its `run_at_ms` on), `blocked` (an earlier one with its step and FIFO key is not
-    finished), or `running` under a lease with a token that grows with every claim. Methods that take a token
-    change nothing and return False when it is not the current one: the attempt was superseded.
+    finished), or `running` under a lease with a token that grows with every claim. Methods that take a claimed
+    delivery change nothing and return False, or `None`, when its token is not the current one: the attempt was
+    superseded.
     """
 
-    def enqueue(self, deliveries: Sequence[NewDelivery]) -> asyncio.Future[None]:
-        """Store all or none; those that are refused as dead letters, here and in `complete`."""
+    def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[list[Delivery]]:
+        """Store all or none; those that are refused as dead letters, here and in `complete`.
+
+        Returns those that were claimed. Of these, the ones that wait for an earlier one of their key are only stored.
+        """
         ...
 
     async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
@@ -112,8 +116,13 @@ class QueueStore(Protocol):
         """
         ...
 
-    async def complete(self, delivery: Delivery, emits: Sequence[NewDelivery]) -> bool:
-        """Remove the delivery and store its emits, together or not at all."""
+    async def complete(
+        self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None
+    ) -> list[Delivery] | None:
+        """Remove the delivery and store its emits, together or not at all.
+
+        Returns those of its emits that were claimed; `None` when the attempt was superseded.
+        """
         ...
 
     async def retry(self, delivery: Delivery, run_at_ms: int, error: JSONObject) -> bool:

@@ -13,6 +13,7 @@ from polystep.app.calls import Calls
 from polystep.app.runs import OpenRun, OpenRuns
 from polystep.bus import Bus
 from polystep.contracts.events import Delivery, Outcome
+from polystep.contracts.ids import Ids
 from polystep.contracts.steps import EventTrigger, Flow, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
@@ -126,7 +127,7 @@ async def house(folder: Path, *steps: StepSpec) -> AsyncIterator[House]:
     console = Console(output)
     state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
     nobody = NoRunner()
-    bus = Bus(queue, clock, nobody, nobody, owner="test")
+    bus = Bus(queue, clock, nobody, nobody, Ids(), owner="test")
     bus.replace(Flow({step.name: step for step in steps}))
     source = SourceFile("steps/s.stream.ts", "stream", "typescript", "node")
     streams.replace({"s": StreamSpec("s", source)})

@@ -22,6 +22,7 @@ from polystep.contracts.errors import (
     StepFailed,
 )
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.ids import Ids
 from polystep.contracts.steps import HttpTrigger, SourceFile, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator, Validators
@@ -75,7 +76,13 @@ def pool(house: House) -> Pool:
 def execution(house: House, pool: Pool) -> Execution:
     validators = Validators({}, {"E": SchemaValidator({"type": "object", "required": ["n"]})}, {})
     return Execution(
-        house.runs, lambda _: cast("RunnerPool", pool), lambda: validators, house.recorder, house.console, house.clock
+        house.runs,
+        lambda _: cast("RunnerPool", pool),
+        lambda: validators,
+        house.recorder,
+        house.console,
+        house.clock,
+        Ids(),
     )
 
 

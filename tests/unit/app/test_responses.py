@@ -11,6 +11,7 @@ import pytest
 from polystep.app.execution import Execution
 from polystep.app.responses import Responses
 from polystep.app.verdicts import ResponseBroken
+from polystep.contracts.ids import Ids
 from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import Validators, compile_validators
@@ -158,6 +159,7 @@ async def test_a_broken_answer_fails_its_run_with_path_and_reason(house: House) 
         house.recorder,
         house.console,
         house.clock,
+        Ids(),
         dev=True,
     )
     with pytest.raises(ResponseBroken) as broken:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from polystep.bus import Backoff, Bus
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.ids import Ids
 from polystep.contracts.steps import CronTrigger, EventTrigger, Flow, QueuePolicy, SourceFile, StepSpec
 from polystep.stores import Database, SqliteQueueStore, open_durable
 from polystep.testing import FakeClock
@@ -141,7 +142,7 @@ class House:
 
     def new_bus(self, owner: str = "host") -> Bus:
         backoff = Backoff(random=random.Random(1))
-        return Bus(self.store, self.clock, self.runner, self.observer, owner=owner, backoff=backoff)
+        return Bus(self.store, self.clock, self.runner, self.observer, Ids(), owner=owner, backoff=backoff)
 
     async def begin(self, *steps: StepSpec, kept: Iterable[tuple[str, str]] = ()) -> None:
         self.bus.replace(flow(*steps), kept)
@@ -164,7 +165,7 @@ class House:
                 answered = self.database.commits
                 await self.clock.settle()
                 # What its answers set off would wait for the disk now, or have been there in between.
-                if self.database._waiting == 0 and self.database.commits == answered:
+                if self.database.waiting == 0 and self.database.commits == answered:
                     return
 
     async def advance(self, delay_s: float) -> None:

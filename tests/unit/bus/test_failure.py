@@ -172,7 +172,7 @@ class TestStop:
         storing, go_on = asyncio.Event(), asyncio.Event()
         complete = house.store.complete
 
-        async def slowly(*arguments: Any) -> bool:
+        async def slowly(*arguments: Any) -> list[Delivery] | None:
             storing.set()
             await go_on.wait()
             return await complete(*arguments)

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import apsw
 import orjson
 
-from polystep.contracts.events import DeadLetter, Delivery, DeliveryKind, NewDelivery
+from polystep.contracts.events import Claim, DeadLetter, Delivery, DeliveryKind, NewDelivery
 from polystep.contracts.futures import ready
 from polystep.contracts.ports import Clock
 from polystep.contracts.values import JSONObject
@@ -25,6 +25,7 @@ BLOCKED: Final = 1
 RUNNING: Final = 2
 
 _MINE = f"id = ? AND token = ? AND status = {RUNNING}"
+_DELETE_MINE = f"DELETE FROM deliveries WHERE {_MINE}"
 _COLUMNS = (
     "id, token, kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, failures, "
     "crashes, enqueued_at_ms"
@@ -37,7 +38,8 @@ WHERE id IN (
 _EXPIRED = f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND lease_until_ms <= ? AND owner <> ?"
 _INSERT = """
 INSERT INTO deliveries (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, status,
-  run_at_ms, enqueued_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+  run_at_ms, enqueued_at_ms, owner, lease_until_ms, token, attempt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _BURY = """
 INSERT INTO dead_letters (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempts, error,
   enqueued_at_ms, died_at_ms)
@@ -56,12 +58,12 @@ class SqliteQueueStore:
         self._database = database
         self._clock = clock
 
-    def enqueue(self, deliveries: Sequence[NewDelivery]) -> asyncio.Future[None]:
+    def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[list[Delivery]]:
         """Store all or none."""
         if not deliveries:
-            return ready(None)
+            return ready([])
         now_ms = self._clock.now_ms()
-        return self._database.write(lambda connection: _insert(connection, deliveries, now_ms))
+        return self._database.write(lambda connection: _insert(connection, deliveries, now_ms, claim))
 
     async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
         """Take due deliveries of each step, oldest first."""
@@ -77,17 +79,18 @@ class SqliteQueueStore:
 
         return await self._database.write(job)
 
-    async def complete(self, delivery: Delivery, emits: Sequence[NewDelivery]) -> bool:
+    async def complete(
+        self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None
+    ) -> list[Delivery] | None:
         """Remove the delivery and store what it emitted, in one transaction."""
         now_ms = self._clock.now_ms()
 
-        def job(connection: apsw.Connection) -> bool:
-            connection.execute(f"DELETE FROM deliveries WHERE {_MINE}", (delivery.id, delivery.token))
+        def job(connection: apsw.Connection) -> list[Delivery] | None:
+            connection.execute(_DELETE_MINE, (delivery.id, delivery.token))
             if not connection.changes():
-                return False
+                return None
             _unblock(connection, delivery.step, delivery.fifo_key)
-            _insert(connection, emits, now_ms)
-            return True
+            return _insert(connection, emits, now_ms, claim)
 
         return await self._database.write(job)
 
@@ -109,7 +112,7 @@ class SqliteQueueStore:
             connection.execute(_BURY + _MINE, (_json(error), now_ms, *mine))
             if not connection.changes():
                 return False
-            connection.execute(f"DELETE FROM deliveries WHERE {_MINE}", mine)
+            connection.execute(_DELETE_MINE, mine)
             _unblock(connection, delivery.step, delivery.fifo_key)
             return True
 
@@ -133,7 +136,7 @@ class SqliteQueueStore:
             )
             return connection.changes()
 
-        return await self._database.write(job)
+        return await self._database.sweep(job)
 
     async def next_due_ms(self, steps: Sequence[str], owner: str) -> int | None:
         """Look at the head of each step's queue and at the earliest lease."""
@@ -173,7 +176,7 @@ class SqliteQueueStore:
                     buried.append((step, connection.changes()))
             return buried
 
-        return await self._database.write(job)
+        return await self._database.sweep(job)
 
     async def dead_letters(self, limit: int, before_id: int | None = None) -> list[DeadLetter]:
         """Read the newest."""
@@ -199,7 +202,7 @@ class SqliteQueueStore:
                 letter.event_id, letter.kind, letter.topic, letter.step, letter.data, letter.trace_id, letter.run_id,
                 parent_run_id, fifo_key, now_ms,
             )  # fmt: skip
-            _insert(connection, [again], now_ms, attempt=letter.attempts)
+            _insert(connection, [again], now_ms, None, letter.attempts)
             return letter
 
         return await self._database.write(job)
@@ -235,8 +238,20 @@ class SqliteQueueStore:
         return cast("int | None", rows[0][0])
 
 
-def _insert(connection: apsw.Connection, deliveries: Sequence[NewDelivery], now_ms: int, attempt: int = 0) -> None:
-    for new in deliveries:
+def _insert(
+    connection: apsw.Connection, deliveries: Sequence[NewDelivery], now_ms: int, claim: Claim | None, attempt: int = 0
+) -> list[Delivery]:
+    """Store deliveries, and return those that are claimed as well.
+
+    Args:
+        connection: In a transaction.
+        deliveries: What to store.
+        now_ms: When they are stored.
+        claim: Which of them are claimed at once.
+        attempt: Attempts so far. A replayed one keeps counting them: each has its own place in the trace.
+    """
+    claimed: list[Delivery] = []
+    for index, new in enumerate(deliveries):
         if new.refused is not None:
             connection.execute(
                 _REFUSE,
@@ -244,20 +259,25 @@ def _insert(connection: apsw.Connection, deliveries: Sequence[NewDelivery], now_
                  new.fifo_key, _json(new.refused), now_ms, now_ms),
             )  # fmt: skip
             continue
-        status = BLOCKED if _key_is_taken(connection, new) else READY
+        status, owner, lease_until_ms, token = READY, None, None, 0
+        if new.fifo_key is not None and _key_is_taken(connection, new):
+            status = BLOCKED
+        elif claim is not None and index in claim.indexes:
+            status, owner, lease_until_ms, token = RUNNING, claim.owner, claim.lease_until_ms, 1
         connection.execute(
             _INSERT,
             (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
-             new.fifo_key, status, new.run_at_ms, now_ms),
+             new.fifo_key, status, new.run_at_ms, now_ms, owner, lease_until_ms, token, attempt + token),
         )  # fmt: skip
-        if attempt:
-            # A replayed delivery keeps counting its attempts, so that each one has its own place in the trace.
-            connection.execute("UPDATE deliveries SET attempt = ? WHERE id = last_insert_rowid()", (attempt,))
+        if token:
+            claimed.append(
+                Delivery(connection.last_insert_rowid(), token, new.kind, new.event_id, new.topic, new.step, new.data,
+                         new.trace_id, new.run_id, new.parent_run_id, new.fifo_key, attempt + token, 0, 0, now_ms)
+            )  # fmt: skip
+    return claimed
 
 
 def _key_is_taken(connection: apsw.Connection, new: NewDelivery) -> bool:
-    if new.fifo_key is None:
-        return False
     sql = "SELECT 1 FROM deliveries WHERE step = ? AND fifo_key = ? LIMIT 1"
     return bool(connection.execute(sql, (new.step, new.fifo_key)).fetchall())
 

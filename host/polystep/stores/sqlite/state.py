@@ -52,7 +52,7 @@ class SqliteStateStore:
             connection.execute("DELETE FROM state WHERE grp = ?", (group,))
             return connection.changes()
 
-        return self._database.write(job)
+        return self._database.sweep(job)
 
     async def groups(self) -> list[tuple[str, int]]:
         """Count the keys of every group."""

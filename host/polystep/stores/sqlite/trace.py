@@ -33,7 +33,7 @@ class SqliteTraceStore:
             batch.add(records)
             batch.write(connection)
 
-        await self._database.write(job)
+        await self._database.sweep(job)
 
     async def traces(self, limit: int, before: int | None = None, status: str | None = None) -> list[JSONObject]:
         """Summaries, newest first; `cursor` of the last one is the next call's `before`."""
@@ -96,7 +96,7 @@ class SqliteTraceStore:
                 touched.update(cast("str", row[0]) for row in rows)
             connection.execute(REFRESH, (orjson.dumps(list(touched)).decode(),))
 
-        await self._database.write(job)
+        await self._database.sweep(job)
 
     async def prune(self, traces_max: int, logs_max: int, older_than_ms: int) -> None:
         """Remove the oldest traces with all that belongs to them, and the oldest logs."""
@@ -119,7 +119,7 @@ class SqliteTraceStore:
                 (older_than_ms, logs_max, PRUNE_ROWS_MAX),
             )
 
-        await self._database.write(job)
+        await self._database.sweep(job)
 
     async def _run(self, row: tuple[Any, ...], logs: list[JSONObject]) -> JSONObject:
         run_id, parent, step, type_, trigger, status, queued_ms, started_ms, ended_ms, error = row

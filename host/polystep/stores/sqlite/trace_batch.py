@@ -1,12 +1,13 @@
 """A batch of trace records, folded and written with one statement a table.
 
-Each statement takes all its rows as one JSON text. A statement per row would let go of the interpreter's lock and wait
-for it again thousands of times a second; beside a busy event loop that wait, not SQLite, decides how many records can
-be kept (measured: 970 requests/s lost most of their records that way, and none this way).
+A statement for each row would let go of the interpreter's lock and wait for it again thousands of times a second;
+beside a busy event loop that wait, not SQLite, decides how many records can be kept (measured: 970 requests/s lost most
+of their records that way, and none this way). New rows are bound as values, changes of old ones as one JSON text.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, cast
@@ -16,24 +17,25 @@ import orjson
 
 _logger = logging.getLogger("polystep.stores")
 
-_TRACES: Final = """
-INSERT OR IGNORE INTO traces (trace_id, name, type, status, started_ms)
-SELECT value ->> 1, value ->> 3, value ->> 4, 'running', value ->> 6 FROM json_each(?)"""
-# A replay runs under the same id: its run waits again.
-_RUNS: Final = """
-INSERT INTO runs (run_id, trace_id, parent_run_id, step, type, trigger, queued_ms, status)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, 'waiting'
-FROM json_each(?) WHERE true
-ON CONFLICT (run_id) DO UPDATE SET status = 'waiting', ended_ms = NULL, error = NULL"""
+_ROWS_MAX: Final = 1000
+"""Rows of one statement: SQLite takes 32,766 values, and a run has 11."""
+_TRACES: Final = "INSERT OR IGNORE INTO traces (trace_id, name, type, status, started_ms) VALUES "
+_RUNS: Final = (
+    "INSERT INTO runs (run_id, trace_id, parent_run_id, step, type, trigger, queued_ms, status, started_ms, ended_ms, "
+    "error) VALUES "
+)
+# A replay runs under the same id, and keeps the time of its first start.
+_AGAIN: Final = """ ON CONFLICT (run_id) DO UPDATE SET status = excluded.status, ended_ms = excluded.ended_ms,
+error = excluded.error, started_ms = coalesce(runs.started_ms, excluded.started_ms)"""
 # What is still open when a later attempt starts was cut short by the end of its process.
 _OVERTAKEN: Final = """
 UPDATE attempts SET status = 'interrupted', ended_ms = later.started_ms
 FROM (SELECT value ->> 0 AS run_id, value ->> 1 AS attempt, value ->> 3 AS started_ms FROM json_each(?)) AS later
 WHERE attempts.run_id = later.run_id AND attempts.attempt < later.attempt AND attempts.status = 'running'"""
-_ATTEMPTS: Final = """
-INSERT OR REPLACE INTO attempts (run_id, attempt, status, started_ms, ended_ms, duration_ms, error, result)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-FROM json_each(?)"""
+_ATTEMPTS: Final = (
+    "INSERT OR REPLACE INTO attempts (run_id, attempt, status, started_ms, ended_ms, duration_ms, error, result) "
+    "VALUES "
+)
 _ENDS: Final = """
 UPDATE attempts SET status = done.status, ended_ms = done.ended_ms, duration_ms = done.duration_ms, error = done.error,
   result = done.result
@@ -46,13 +48,8 @@ UPDATE runs SET status = latest.status, started_ms = coalesce(runs.started_ms, l
 FROM (SELECT value ->> 0 AS run_id, value ->> 1 AS status, value ->> 2 AS started_ms, value ->> 3 AS ended_ms,
   value ->> 4 AS error FROM json_each(?)) AS latest
 WHERE runs.run_id = latest.run_id"""
-_OPERATIONS: Final = """
-INSERT INTO operations (run_id, attempt, at_ms, type, data)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)"""
-_LOGS: Final = """
-INSERT INTO logs (time_ms, level, message, fields, step, trace_id, run_id, source)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-FROM json_each(?)"""
+_OPERATIONS: Final = "INSERT INTO operations (run_id, attempt, at_ms, type, data) VALUES "
+_LOGS: Final = "INSERT INTO logs (time_ms, level, message, fields, step, trace_id, run_id, source) VALUES "
 REFRESH: Final = """
 UPDATE traces SET (runs, status, ended_ms) = (
   SELECT count(*),
@@ -65,6 +62,7 @@ UPDATE traces SET (runs, status, ended_ms) = (
 ) WHERE trace_id IN (SELECT value FROM json_each(?))"""
 """Brings the summaries of these traces, a JSON array of ids, up to date."""
 
+_WAITING: Final = ("waiting", None, None, None)
 _STATUS, _ENDED, _RESULT = 2, 4, 7
 """Columns of an attempt's row."""
 
@@ -74,6 +72,8 @@ class TraceBatch:
 
     def __init__(self) -> None:
         self._traces: dict[str, None] = {}
+        self._first_runs: dict[str, list[Any]] = {}
+        """By trace: what a new one is named after."""
         self._runs: list[list[Any]] = []
         self._later: list[list[Any]] = []
         self._started: dict[tuple[str, int], list[Any]] = {}
@@ -96,25 +96,23 @@ class TraceBatch:
 
     def write(self, connection: apsw.Connection) -> None:
         """Write all rows; the caller has opened the transaction."""
-        attempts = list(self._started.values())
-        for sql, rows in (
-            (_TRACES, self._runs),
-            (_RUNS, self._runs),
-            (_OVERTAKEN, self._later),
-            (_ATTEMPTS, attempts),
-            (_ENDS, self._ended),
-            (_STATES, [[run_id, *state] for run_id, state in self._states.items()]),
-            (_OPERATIONS, self._operations),
-            (_LOGS, self._logs),
-            (REFRESH, list(self._traces)),
-        ):
-            if rows:
-                connection.execute(sql, (_json(rows),))
+        _insert(connection, _TRACES, list(self._first_runs.values()))
+        _insert(connection, _RUNS, [[*run, *self._states.get(run[0], _WAITING)] for run in self._runs], _AGAIN)
+        _update(connection, _OVERTAKEN, self._later)
+        _insert(connection, _ATTEMPTS, list(self._started.values()))
+        _update(connection, _ENDS, self._ended)
+        new = {run[0] for run in self._runs}
+        changed = [[run_id, *state] for run_id, state in self._states.items() if run_id not in new]
+        _update(connection, _STATES, changed)
+        _insert(connection, _OPERATIONS, self._operations)
+        _insert(connection, _LOGS, self._logs)
+        _update(connection, REFRESH, list(self._traces))
 
     def _add_run(
         self, run_id: str, trace_id: str, parent: str | None, step: str, type_: str, trigger: str, queued_ms: int
     ) -> None:
         self._traces[trace_id] = None
+        self._first_runs.setdefault(trace_id, [trace_id, step, type_, "running", queued_ms])
         self._runs.append([run_id, trace_id, parent, step, type_, trigger, queued_ms])
         if run_id in self._states:
             # A replay within the batch: the run waits again, and keeps the time of its first start.
@@ -172,18 +170,23 @@ class TraceBatch:
         self._logs.append([time_ms, level, message, fields, step, trace_id, run_id, source])
 
 
-def _json(rows: Sequence[object]) -> str:
-    """JSON text of rows. One that JSON cannot carry, such as an integer over 64 bits, must not cost its neighbours."""
-    try:
-        return orjson.dumps(rows).decode()
-    except TypeError:
-        return orjson.dumps([row for row in rows if _fits(row)]).decode()
+def _insert(connection: apsw.Connection, sql: str, rows: Sequence[list[Any]], ending: str = "") -> None:
+    for first in range(0, len(rows), _ROWS_MAX):
+        some = rows[first : first + _ROWS_MAX]
+        row = f"({','.join('?' * len(some[0]))})"
+        try:
+            # Not cached: each number of rows is another statement, and parsing it costs less than a row.
+            whole = f"{sql}{','.join([row] * len(some))}{ending}"
+            connection.execute(whole, list(itertools.chain.from_iterable(some)), can_cache=False)
+        except (UnicodeError, OverflowError) as error:
+            # What SQLite cannot carry, such as an integer over 64 bits, must not cost its neighbours.
+            if len(some) == 1:
+                _logger.warning("A trace record cannot be stored: %s", error)
+                continue
+            for each in some:
+                _insert(connection, sql, [each], ending)
 
 
-def _fits(row: object) -> bool:
-    try:
-        orjson.dumps(row)
-    except TypeError as error:
-        _logger.warning("A trace record cannot be stored: %s", error)
-        return False
-    return True
+def _update(connection: apsw.Connection, sql: str, rows: Sequence[object]) -> None:
+    if rows:
+        connection.execute(sql, (orjson.dumps(rows).decode(),))
