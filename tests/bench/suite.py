@@ -46,7 +46,6 @@ class Suite:
         self.rows: list[Row] = []
         self.remarks: list[str] = []
         """Sentences below the table."""
-        self.stood_still_s = 0.0
 
     def pick(self, full: T, quick: T) -> T:
         """The size for this run."""
@@ -56,16 +55,22 @@ class Suite:
         """A `polystep` on a project of this name; a name that was used before has its project again."""
         return Stack(self.folder / name, verb, source=source)
 
-    def add(self, row: Row) -> None:
-        """Keep one result, and show it to whoever waits."""
+    def add(self, row: Row) -> Row:
+        """Keep one result, and show it to whoever waits; returns it as it is kept."""
         gaps_s = self._pulse.take()
         if gaps_s:
             # Perhaps it was between two cases; that cannot be told apart here, and a doubtful row is soon repeated.
             note = f"THE MACHINE STOOD STILL for {sum(gaps_s):.1f} s"
-            row = dataclasses.replace(row, is_met=None, note=f"{note}; {row.note}" if row.note else note)
-            self.stood_still_s += sum(gaps_s)
+            note = f"{note}; {row.note}" if row.note else note
+            row = dataclasses.replace(row, is_met=None, note=note, stood_still_s=sum(gaps_s))
         self.rows.append(row)
         self.progress(in_one_line(row))
+        return row
+
+    @property
+    def stood_still_s(self) -> float:
+        """How long the machine did nothing during all rows."""
+        return sum(row.stood_still_s or 0.0 for row in self.rows)
 
     def remark(self, text: str) -> None:
         """Keep one sentence."""

@@ -29,17 +29,15 @@ async def measure_soak(suite: Suite) -> None:
         await run_chains(stack, "ts", CHAINS, 20)
         rows: list[Row] = []
         for part in range(1, PARTS + 1):
-            rows.append(await _events(stack, f"events, {part * events // PARTS:,}", events // PARTS))
-            suite.add(rows[-1])
+            case = f"events, {part * events // PARTS:,}"
+            rows.append(suite.add(await _events(stack, case, events // PARTS)))
         suite.remark(_compare("events", rows))
         done, rows = 0, []
         while done < requests:
             sent, row = await _requests(stack, done, suite.pick(BURST_S, 1.0))
             done += sent
-            rows.append(row)
-            suite.add(row)
-        if len(rows) > 1:
-            suite.remark(_compare("requests", rows))
+            rows.append(suite.add(row))
+        suite.remark(_compare("requests", rows))
 
 
 async def _events(stack: Stack, case: str, count: int) -> Row:
@@ -86,8 +84,11 @@ def _mib(folder: Path, pattern: str) -> float:
     return sum(path.stat().st_size for path in folder.glob(pattern)) / 2**20
 
 
-def _compare(what: str, rows: Sequence[Row]) -> str:
-    """The last quarter against the first."""
+def _compare(what: str, all_rows: Sequence[Row]) -> str:
+    """The last quarter against the first, of those that mean anything."""
+    rows = [row for row in all_rows if row.stood_still_s is None]
+    if len(rows) < 2:
+        return f"soak: {what}: too few rows to compare"
     size = max(len(rows) // 4, 1)
     first, last = rows[:size], rows[-size:]
 

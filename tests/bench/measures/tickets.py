@@ -23,19 +23,19 @@ CLIENTS: Final = 32
 async def measure_tickets(suite: Suite) -> None:
     """One flood of tickets, posted for so many seconds; then the same on the hand-built stack."""
     async with suite.stack("tickets") as stack:
-        ours = await _polystep(stack, suite.seconds)
-    suite.add(ours)
+        ours = suite.add(await _polystep(stack, suite.seconds))
     if suite.peer is None:
         suite.remark("tickets: the hand-built stack is left out; --peer PATH names its sources.")
         return
     for appendfsync in ("everysec", "always"):
         async with HandBuilt(suite.peer, installed_at(suite.peer), appendfsync) as peer:
-            theirs = await _hand_built(peer, f"hand-built, appendfsync {appendfsync}", suite.seconds)
-        suite.add(theirs)
+            theirs = suite.add(await _hand_built(peer, f"hand-built, appendfsync {appendfsync}", suite.seconds))
         suite.remark(_ratio(ours, theirs))
 
 
 def _ratio(ours: Row, theirs: Row) -> str:
+    if ours.stood_still_s or theirs.stood_still_s:
+        return f"tickets: not compared with {theirs.case}: the machine stood still"
     assert ours.per_s is not None and theirs.per_s is not None
     cpu_us, their_cpu_us = sum(ours.cpu_us.values()), sum(theirs.cpu_us.values())
     return (
