@@ -182,9 +182,8 @@ class Calls:
         kept = self._recorder.log(
             level, message, fields=fields, step=step, trace_id=trace_id, run_id=run_id, source=source, time_ms=at_ms
         )
-        shown_fields = self._recorder.redacted(fields) if fields else None
         shown = step if step is not None else source
-        self._console.log(level, kept, time_ms=at_ms, step=shown, trace_id=trace_id, fields=shown_fields)
+        self._console.log(level, kept.message, time_ms=at_ms, step=shown, trace_id=trace_id, fields=kept.fields)
 
     def _warn(self, run: OpenRun, message: str, fields: JSONObject) -> None:
         self._keep_log("error", message, fields, run, "host", None)

@@ -13,10 +13,8 @@ import time
 from typing import Final, TextIO
 
 import click
-import orjson
 
 from polystep.contracts.steps import SourceFile, StepSpec, StreamSpec
-from polystep.contracts.values import JSONObject
 
 LINES_MAX: Final = 10_000
 STOP_S: Final = 2.0
@@ -89,9 +87,9 @@ class Console:
         time_ms: int,
         step: str | None,
         trace_id: str | None,
-        fields: JSONObject | None,
+        fields: str | None,
     ) -> None:
-        """One log line of a step: `[13:05:10] 4bf92f35 [INFO] TriageTicket message {"a":1}`."""
+        """One log line of a step: `[13:05:10] 4bf92f35 [INFO] TriageTicket message {"a":1}`; `fields` are JSON."""
         second = time_ms // 1000
         if second != self._second[0]:
             self._second = (second, time.strftime("%H:%M:%S", time.localtime(second)))
@@ -102,8 +100,9 @@ class Console:
             self._style(step or "-", "bright_white"),
             _plain(message),
         ]
-        if fields:
-            parts.append(self._style(_plain(_fields(fields)), "bright_black"))
+        if fields is not None:
+            shown = fields if len(fields) <= _FIELDS_CHARS_MAX else fields[:_FIELDS_CHARS_MAX] + "…"
+            parts.append(self._style(_plain(shown), "bright_black"))
         self.line(" ".join(parts))
 
     def _style(self, text: str, colour: str) -> str:
@@ -135,14 +134,9 @@ class Console:
 
 def _plain(text: str) -> str:
     """A text that steps or their clients wrote, without what a terminal would obey."""
-    return _CONTROL.sub("", text)
+    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def _encodable(text: str, encoding: str | None) -> str:
     """A terminal that is not UTF-8 gets question marks, not silence."""
     return text.encode(encoding or "utf-8", "replace").decode(encoding or "utf-8")
-
-
-def _fields(fields: JSONObject) -> str:
-    text = orjson.dumps(fields, default=repr).decode()
-    return text if len(text) <= _FIELDS_CHARS_MAX else text[:_FIELDS_CHARS_MAX] + "…"

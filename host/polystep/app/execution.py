@@ -127,7 +127,7 @@ class Execution:
 
     def answer_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
         """Tell the user that a handler's answer could not be sent."""
-        kept = self._recorder.log("error", message, step=step.name, trace_id=trace_id, source="host")
+        kept, _ = self._recorder.log("error", message, step=step.name, trace_id=trace_id, source="host")
         self._console.error(f"{step.name}: its answer cannot be sent", f"{kept}\nTrace {trace_id}")
 
     async def run_delivery(self, delivery: Delivery, step: StepSpec) -> Outcome:
@@ -248,7 +248,7 @@ class Execution:
         fields: JSONObject = {"attempt": run.attempt}
         if isinstance(stack, str):
             fields["stack"] = stack
-        message = self._recorder.log(
+        message, _ = self._recorder.log(
             "error",
             f"{name}: {reason}",
             fields=fields,

@@ -75,7 +75,7 @@ class Responses:
             self._warn(step, message, trace_id, run_id)
 
     def _warn(self, step: StepSpec, message: str, trace_id: str, run_id: str) -> None:
-        kept = self._recorder.log("warn", message, step=step.name, trace_id=trace_id, run_id=run_id, source="host")
+        kept, _ = self._recorder.log("warn", message, step=step.name, trace_id=trace_id, run_id=run_id, source="host")
         self._console.warning(f"{kept} Trace {trace_id}")
 
 

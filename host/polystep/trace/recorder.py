@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.limits import (
@@ -31,6 +31,14 @@ PRUNE_EVERY_S: Final = 60.0
 KEPT_DAYS: Final = 7
 
 _log = logging.getLogger("polystep.trace")
+
+
+class KeptLine(NamedTuple):
+    """A log line, redacted and cut."""
+
+    message: str
+    fields: str | None
+    """JSON."""
 
 
 class TraceRecorder:
@@ -110,13 +118,13 @@ class TraceRecorder:
         run_id: str | None = None,
         source: str = "logger",
         time_ms: int | None = None,
-    ) -> str:
-        """Store a log line; returns the message as it is kept: redacted and cut."""
+    ) -> KeptLine:
+        """Store a log line; returns what is kept of it, for showing it."""
         kept = self._preview.text(message)[:LOG_LINE_CHARS_MAX]
         at_ms = self._clock.now_ms() if time_ms is None else time_ms
         shown = self._preview.encode(fields) if fields else None
         self._add(("log", at_ms, level, kept, shown, step, trace_id, run_id, source))
-        return kept
+        return KeptLine(kept, shown)
 
     def redacted(self, fields: JSONObject) -> JSONObject:
         """The same fields without secrets: what is shown or kept elsewhere must say no more than the traces."""

@@ -26,6 +26,8 @@ from polystep.contracts.values import JSONObject, JSONValue
 from polystep.wire.codec import message_head, pack_message, unpack_message
 from polystep.wire.frames import FrameReader, Oversize, frame
 
+_SEND_AT_ONCE: Final = 16
+"""Messages that leave before the turn of the loop ends, so that the other side begins while this one goes on."""
 REQUEST: Final = 0
 RESPONSE: Final = 1
 NOTIFICATION: Final = 2
@@ -295,6 +297,8 @@ class Peer:
         if not self._outgoing:
             asyncio.get_running_loop().call_soon(self._flush)
         self._outgoing.append(message)
+        if len(self._outgoing) >= _SEND_AT_ONCE:
+            self._flush()
 
     def _flush(self) -> None:
         if self._outgoing and self._writer is not None:

@@ -46,7 +46,7 @@ def test_every_kind_of_line_has_its_mark() -> None:
     console.step("CREATED", STEP)
     console.step("REMOVED", StreamSpec("s", SOURCE))
     console.failure(SOURCE, "why")
-    console.log("info", "said", time_ms=TIME_MS, step="A", trace_id="4bf92f3577b34da6", fields={"n": 1})
+    console.log("info", "said", time_ms=TIME_MS, step="A", trace_id="4bf92f3577b34da6", fields='{"n":1}')
     console.log("warn", "said", time_ms=TIME_MS, step=None, trace_id=None, fields=None)
     at = time.strftime("%H:%M:%S", time.localtime(TIME_MS / 1000))
     assert shown(console, output) == [
@@ -95,13 +95,13 @@ def test_what_a_terminal_would_obey_is_taken_out_of_logs_and_errors_but_colours_
     assert shown(console, output) == [f"✖ [ERROR] {clean}", f"  │ {clean}"]
 
 
-def test_long_fields_are_cut_and_odd_ones_shown() -> None:
+def test_long_fields_are_cut() -> None:
     output = io.StringIO()
     console = Console(output)
-    console.log("info", "m", time_ms=TIME_MS, step="A", trace_id=None, fields={"a": b"x", "b": "y" * 1000})
+    console.log("info", "m", time_ms=TIME_MS, step="A", trace_id=None, fields=f'{{"a":"{"y" * 1000}"}}')
     (line,) = shown(console, output)
     assert line.endswith("…")
-    assert line[line.index("{") :].startswith('{"a":"b\'x\'",')
+    assert line[line.index("{") :].startswith('{"a":"yyy')
     assert len(line[line.index("{") :]) == 401
 
 

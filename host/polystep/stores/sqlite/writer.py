@@ -31,6 +31,9 @@ Job = Callable[[apsw.Connection], T]
 GROUP_MAX: Final = 512
 """Jobs in one transaction: at 64 the fsync is already a small share; 512 bounds what one commit can delay."""
 
+GROUP_SOON: Final = 16
+"""Jobs that begin a group before the turn of the loop ends: the disk works while the loop goes on."""
+
 BUSY_TIMEOUT_MS: Final = 5000
 """How long to wait for another process that writes the file."""
 
@@ -60,6 +63,8 @@ class Writer:
         """Jobs whose commit is still to come."""
         self._busy = False
         """A group is on its way, or about to be."""
+        self._committing = False
+        """A group is with the thread."""
         self._idle: asyncio.Future[None] | None = None
         self._groups: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
         self.commits = 0
@@ -85,6 +90,8 @@ class Writer:
         if not self._busy:
             self._busy = True
             self._loop.call_soon(self._start_group)
+        elif not self._committing and len(self._asked) >= GROUP_SOON:
+            self._start_group()
         return waiter
 
     async def stop(self) -> None:
@@ -96,6 +103,8 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _start_group(self) -> None:
+        if self._committing:
+            return
         count = min(len(self._asked), GROUP_MAX)
         if count == 0:
             self._busy = False
@@ -109,6 +118,7 @@ class Writer:
                 group.results = self._run(group.asked)
             except Exception:  # noqa: BLE001 - the thread finds out whose fault it was
                 group.results = None
+        self._committing = True
         self._groups.put(group)
 
     def _run(self, group: list[_Asked]) -> list[object]:
@@ -181,6 +191,7 @@ class Writer:
             else:
                 waiter.set_result(result)
         self.waiting -= len(group)
+        self._committing = False
         # After those who have just been answered: what they write now shares the next commit.
         self._loop.call_soon(self._start_group)
 
