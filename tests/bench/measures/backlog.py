@@ -15,7 +15,7 @@ from tests.bench.table import Row, row_of
 LENGTHS: Final = (1_000, 10_000, 100_000, 1_000_000)
 WARM_UP_S: Final = 1.0
 CHAINS: Final = 16
-_RATE_GUESS_PER_S: Final = 3000
+_RATE_GUESS_PER_S: Final = 5000
 
 
 async def measure_backlog(suite: Suite) -> None:

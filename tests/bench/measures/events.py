@@ -11,7 +11,9 @@ from tests.bench.waiting import reach
 
 BUDGET_PER_S: Final = 5000
 BUDGET_P50_MS: Final = 5.0
-_RATE_GUESS_PER_S: Final = {1: 400, 16: 3000, 128: 4000}
+OFFERED_PER_S: Final = BUDGET_PER_S
+"""128 in flight at this rate wait 26 ms (Little's law): the delay asked for is that of a host below its limit."""
+_RATE_GUESS_PER_S: Final = {1: 800, 16: 5000, 128: 8000}
 """Only to choose how many events make a run of about the asked length."""
 
 
@@ -23,6 +25,7 @@ async def measure_events(suite: Suite) -> None:
             for chains in suite.pick((1, 16, 128), (16,)):
                 length = max(round(_RATE_GUESS_PER_S[chains] * suite.seconds / chains), 10)
                 suite.add(await _one_case(stack, language, chains, length))
+        suite.add(await _offered(stack, suite.pick(OFFERED_PER_S, 500), suite.seconds))
 
 
 async def _one_case(stack: Stack, language: str, chains: int, length: int) -> Row:
@@ -39,8 +42,27 @@ async def _one_case(stack: Stack, language: str, chains: int, length: int) -> Ro
         wall_s=seen["wallMs"] / 1000,
         p50_ms=seen["p50Ms"],
         p99_ms=seen["p99Ms"],
-        budget=f"{BUDGET_PER_S:,}/s, p50 ≤ {BUDGET_P50_MS:g} ms" if asked else "",
-        is_met=per_s >= BUDGET_PER_S and seen["p50Ms"] <= BUDGET_P50_MS if asked else None,
+        budget=f"{BUDGET_PER_S:,}/s" if asked else "",
+        is_met=per_s >= BUDGET_PER_S if asked else None,
+    )
+
+
+async def _offered(stack: Stack, per_s: int, seconds: float) -> Row:
+    """Emits at a steady rate, whatever becomes of the events: the delay at that rate, not at the greatest one."""
+    meter = stack.meter()
+    await stack.post("/ts/offer", {"perSecond": per_s, "seconds": seconds})
+    seen = await _report(stack, "ts", round(per_s * seconds))
+    return row_of(
+        "events",
+        f"ts, {per_s:,}/s offered",
+        seen["done"],
+        meter.read(),
+        wall_s=seen["wallMs"] / 1000,
+        p50_ms=seen["p50Ms"],
+        p99_ms=seen["p99Ms"],
+        note="from the emit to the start of the handler",
+        budget=f"p50 ≤ {BUDGET_P50_MS:g} ms",
+        is_met=seen["p50Ms"] <= BUDGET_P50_MS,
     )
 
 
@@ -51,11 +73,16 @@ async def run_chains(stack: Stack, language: str, chains: int, length: int) -> d
         `{done, wallMs, p50Ms, p99Ms}`: links, and from the start of a handler to the start of the next one.
     """
     await stack.post(f"/{language}/chains", {"chains": chains, "length": length})
+    return await _report(stack, language, chains * length)
+
+
+async def _report(stack: Stack, language: str, wanted: int) -> dict[str, Any]:
+    """Wait for so many events; returns what was seen of them."""
 
     async def done() -> int:
         seen: dict[str, Any] = await stack.get(f"/{language}/report")
         return int(seen["done"])
 
-    await reach(chains * length, "events", done)
+    await reach(wanted, "events", done)
     report: dict[str, Any] = await stack.get(f"/{language}/report")
     return report

@@ -12,7 +12,7 @@ from tests.bench.table import row_of
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 CHAINS: Final = 16
 VALUE: Final = {"left": 0, "at": 0.5, "note": "A value of usual size"}
-_RATE_GUESS_PER_S: Final = 3000
+_RATE_GUESS_PER_S: Final = 5000
 
 
 async def measure_state_size(suite: Suite) -> None:
