@@ -144,9 +144,16 @@ class Writer:
             self._connection.execute("ROLLBACK")
 
     def _commit_groups(self) -> None:
-        while (group := self._groups.get()) is not None:
-            outcome = self._committed(group)
-            self._loop.call_soon_threadsafe(self._answer, group.asked, outcome)
+        while self._commit_next():
+            pass
+
+    def _commit_next(self) -> bool:
+        # A function of its own: while the thread waits for the next group it must not hold on to this one.
+        group = self._groups.get()
+        if group is None:
+            return False
+        self._loop.call_soon_threadsafe(self._answer, group.asked, self._committed(group))
+        return True
 
     def _committed(self, group: _Group) -> list[object]:
         """The result of each job, or its `PolystepError`."""
