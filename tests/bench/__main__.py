@@ -27,7 +27,6 @@ from tests.bench.measures.soak import measure_soak
 from tests.bench.measures.starting import measure_starting
 from tests.bench.measures.state_size import measure_state_size
 from tests.bench.measures.tickets import measure_tickets
-from tests.bench.pulse import Pulse
 from tests.bench.stack import ROOT
 from tests.bench.suite import Measure, Suite
 from tests.bench.table import show, to_json
@@ -60,29 +59,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     progress = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     machine = describe_machine(folder)
     began_s = time.monotonic()
-    with Pulse() as pulse:
-        suite = Suite(
-            folder,
-            lambda line: progress.print(f"{time.monotonic() - began_s:5.0f} s  {line}"),
-            pulse,
-            seconds=asked.seconds or (QUICK_S if asked.quick else 5.0),
-            is_quick=asked.quick,
-            peer=asked.peer,
-        )
-        try:
-            failures = uvloop.run(_measure(suite, asked.only or list(MEASURES), keep=asked.keep))
-        except KeyboardInterrupt:
-            failures = {"interrupted": "what was found until then is above"}
-        finally:
-            if asked.keep:
-                progress.print(f"The projects are in {folder}")
-            else:
-                shutil.rmtree(folder, ignore_errors=True)
-    if suite.stood_still_s:
-        suite.remarks.append(
-            f"The machine stood still for {suite.stood_still_s:.1f} s in all, as a paused virtual machine does. Rows "
-            "that say so mean nothing: repeat them with --only."
-        )
+    suite = Suite(
+        folder,
+        lambda line: progress.print(f"{time.monotonic() - began_s:5.0f} s  {line}"),
+        seconds=asked.seconds or (QUICK_S if asked.quick else 5.0),
+        is_quick=asked.quick,
+        peer=asked.peer,
+    )
+    try:
+        failures = uvloop.run(_measure(suite, asked.only or list(MEASURES), keep=asked.keep))
+    except KeyboardInterrupt:
+        failures = {"interrupted": "what was found until then is above"}
+    finally:
+        if asked.keep:
+            progress.print(f"The projects are in {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     _print(suite, machine, failures, to_stderr=asked.json == "-")
     if asked.json is not None:
         text = to_json(suite.rows, machine, suite.remarks, failures)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from tests.bench.pulse import Pulse
 from tests.bench.stack import PROJECT, Stack
 from tests.bench.table import Row, in_one_line
 
@@ -21,7 +19,6 @@ class Suite:
         self,
         folder: Path,
         progress: Callable[[str], None],
-        pulse: Pulse,
         *,
         seconds: float = 5.0,
         is_quick: bool = False,
@@ -32,7 +29,6 @@ class Suite:
         Args:
             folder: Where projects are made, each in a folder of its own.
             progress: Shows one line to whoever waits.
-            pulse: Asked at each row whether the machine stood still.
             seconds: How long one case of a throughput measure is loaded.
             is_quick: Everything tiny: shows that the measures work, and nothing else.
             peer: Sources of the hand-built stack; `None` leaves it out.
@@ -42,7 +38,6 @@ class Suite:
         self.is_quick = is_quick
         self.peer = peer
         self.progress = progress
-        self._pulse = pulse
         self.rows: list[Row] = []
         self.remarks: list[str] = []
         """Sentences below the table."""
@@ -56,21 +51,10 @@ class Suite:
         return Stack(self.folder / name, verb, source=source)
 
     def add(self, row: Row) -> Row:
-        """Keep one result, and show it to whoever waits; returns it as it is kept."""
-        gaps_s = self._pulse.take()
-        if gaps_s:
-            # Perhaps it was between two cases; that cannot be told apart here, and a doubtful row is soon repeated.
-            note = f"THE MACHINE STOOD STILL for {sum(gaps_s):.1f} s"
-            note = f"{note}; {row.note}" if row.note else note
-            row = dataclasses.replace(row, is_met=None, note=note, stood_still_s=sum(gaps_s))
+        """Keep one result, and show it to whoever waits."""
         self.rows.append(row)
         self.progress(in_one_line(row))
         return row
-
-    @property
-    def stood_still_s(self) -> float:
-        """How long the machine did nothing during all rows."""
-        return sum(row.stood_still_s or 0.0 for row in self.rows)
 
     def remark(self, text: str) -> None:
         """Keep one sentence."""

@@ -36,8 +36,6 @@ class Row:
     budget: str = ""
     """What is asked at least, from the design."""
     is_met: bool | None = None
-    stood_still_s: float | None = None
-    """How long the machine did nothing at all meanwhile: with any, the figures mean nothing."""
 
 
 def row_of(measure: str, case: str, units: float, usage: Usage, wall_s: float | None = None, **others: object) -> Row:

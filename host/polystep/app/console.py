@@ -12,8 +12,6 @@ import threading
 import time
 from typing import Final, TextIO
 
-import click
-
 from polystep.contracts.steps import SourceFile, StepSpec, StreamSpec
 
 LINES_MAX: Final = 10_000
@@ -21,6 +19,10 @@ STOP_S: Final = 2.0
 """What a slow terminal gets at the end to show what waits."""
 _FIELDS_CHARS_MAX: Final = 400
 _COLOURS: Final = {"debug": "bright_black", "info": "cyan", "warn": "yellow", "error": "red"}
+_CODES: Final = {
+    "red": 31, "green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "bright_black": 90, "bright_white": 97
+}  # fmt: skip
+"""Of ANSI terminals, by colour."""
 _CONTROL: Final = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 """What moves a cursor, sets a title or rings: all but newlines, tabs and colours."""
 _TYPES: Final = {"api": "API", "event": "Event", "cron": "Cron", "noop": "Noop"}
@@ -106,7 +108,7 @@ class Console:
         self.line(" ".join(parts))
 
     def _style(self, text: str, colour: str) -> str:
-        return click.style(text, fg=colour) if self._colour else text
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colour else text
 
     def _write(self) -> None:
         running = True

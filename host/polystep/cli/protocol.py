@@ -13,7 +13,6 @@ import typer
 from polystep.app import SHIPPED, shipped_command
 from polystep.contracts.errors import PolystepError
 from polystep_kit.steps import known_languages
-from polystep_kit.verdict import Wanted, perform
 
 protocol = typer.Typer(help="The protocol that runners speak: check one that you write, or one of ours.")
 
@@ -59,6 +58,9 @@ def check(
 
     polystep protocol check -- ruby my_runner.rb
     """
+    # Here and not above: `polystep dev` needs nothing of the kit, which takes a fifth of a second to import.
+    from polystep_kit.verdict import Wanted, perform
+
     with tempfile.TemporaryDirectory(prefix="polystep-kit-") as folder:
         status = perform(
             Wanted(

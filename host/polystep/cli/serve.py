@@ -81,8 +81,8 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            _spare_collections()
             _greet(console, host.url, options, settings, time.monotonic() - began_s)
+            _spare_collections()
             await waiting
             console.info(f"Stopping: running handlers get {STOP_GRACE_S:g} s. Ctrl-C again ends at once.")
         else:

@@ -26,8 +26,6 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Final
 
-from croniter import CroniterBadDateError, croniter
-
 from polystep.contracts.errors import LoadFailed
 from polystep.schedule.fields import ALIASES, FIELDS
 from polystep.schedule.zones import (
@@ -120,6 +118,9 @@ class CronExpression:
         return None
 
     def _next_wall(self, passed_s: int) -> int | None:
+        # Here and not above: most starts have no cron step to wait for its import.
+        from croniter import CroniterBadDateError, croniter
+
         search = croniter(
             self._plain,
             float(passed_s),

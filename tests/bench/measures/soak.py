@@ -84,11 +84,8 @@ def _mib(folder: Path, pattern: str) -> float:
     return sum(path.stat().st_size for path in folder.glob(pattern)) / 2**20
 
 
-def _compare(what: str, all_rows: Sequence[Row]) -> str:
-    """The last quarter against the first, of those that mean anything."""
-    rows = [row for row in all_rows if row.stood_still_s is None]
-    if len(rows) < 2:
-        return f"soak: {what}: too few rows to compare"
+def _compare(what: str, rows: Sequence[Row]) -> str:
+    """The last quarter against the first."""
     size = max(len(rows) // 4, 1)
     first, last = rows[:size], rows[-size:]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from tests.bench.load import percentile
-from tests.bench.pulse import Pulse
-from tests.bench.suite import Suite
 from tests.bench.table import Row, row_of, show, to_json
 from tests.bench.usage import Usage
 from tests.bench.waiting import CannotMeasure, reach
@@ -46,35 +43,6 @@ def test_the_table_names_a_measure_once() -> None:
     show([Row("http", "ts", per_s=1234.4), Row("http", "py", note="[kept] as it is")], Console(file=text, width=160))
     assert text.getvalue().count("http") == 1
     assert "1,234" in text.getvalue() and "[kept] as it is" in text.getvalue()
-
-
-def test_a_row_during_a_standstill_says_so(tmp_path: Path) -> None:
-    class Stopped(Pulse):
-        def __init__(self) -> None:
-            super().__init__()
-            self.noted_s = [19.3]
-
-        def take(self) -> list[float]:
-            noted_s, self.noted_s = self.noted_s, []
-            return noted_s
-
-    shown: list[str] = []
-    suite = Suite(tmp_path, shown.append, Stopped())
-    suite.add(Row("http", "ts", note="first", is_met=False))
-    suite.add(Row("http", "py", is_met=True))
-    assert [(row.note, row.is_met) for row in suite.rows] == [
-        ("THE MACHINE STOOD STILL for 19.3 s; first", None),
-        ("", True),
-    ]
-    assert "19.3 s" in shown[0]
-    assert suite.stood_still_s == 19.3
-
-
-def test_a_pulse_that_misses_its_beat_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.bench.pulse.GAP_S", -1.0)
-    with Pulse() as pulse:
-        while not pulse.take():
-            pass
 
 
 async def test_work_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
