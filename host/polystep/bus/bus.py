@@ -195,14 +195,19 @@ class Bus:
     def _reserve(self, deliveries: Sequence[NewDelivery]) -> Claim | None:
         """Take places for what can start as soon as it is stored.
 
-        Nothing can while something else waits for a place, or it would be overtaken for good.
+        Nothing can while another step waits for the shared room, or it would be overtaken for good; nor can a step
+        overtake its own backlog. One that waits for nothing but its own limit is in nobody's way.
         """
-        if not deliveries or not self._loops or self._stopping or self._hot or self._backlogged:
+        if not deliveries or not self._loops or self._stopping:
+            return None
+        waiting = {**self._backlogged, **self._hot}
+        if any(map(self._is_below_limit, waiting)):
             return None
         now_ms = self._clock.now_ms()
         indexes = []
         for index, new in enumerate(deliveries):
-            if new.refused is None and new.fifo_key is None and new.run_at_ms <= now_ms and self._has_place(new.step):
+            starts = new.refused is None and new.fifo_key is None and new.run_at_ms <= now_ms
+            if starts and new.step not in waiting and self._has_place(new.step):
                 self._take_place(new.step)
                 indexes.append(index)
         return Claim(frozenset(indexes), self._owner, now_ms + LEASE_MS) if indexes else None
@@ -212,8 +217,9 @@ class Bus:
             self._leave_place(deliveries[index].step)
 
     def _has_place(self, step: str) -> bool:
-        if self._taken >= RUNNING_MAX or self._routes.step(step) is None:
-            return False
+        return self._taken < RUNNING_MAX and self._routes.step(step) is not None and self._is_below_limit(step)
+
+    def _is_below_limit(self, step: str) -> bool:
         return self._running.get(step, 0) < self._routes.policy(step).concurrency
 
     def _take_place(self, step: str) -> None:
@@ -333,8 +339,9 @@ class Bus:
         self._leave_place(delivery.step)
         # Room has come free: for every step that was cut short, not only this one, since the overall bound is shared.
         # They come before what has just become hot, or a busy step would keep the others out for good.
-        if self._backlogged:
-            self._hot = {**self._backlogged, **self._hot}
+        able = dict.fromkeys(filter(self._is_below_limit, self._backlogged))
+        if able:
+            self._hot = {**able, **self._hot}
         if self._hot:
             self._wake.set()
 

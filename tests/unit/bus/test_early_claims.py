@@ -1,0 +1,144 @@
+"""Events of steps with free places start after the one commit that stores them, and overtake nobody."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.steps import QueuePolicy
+from tests.unit.bus.house import House, event_step, gate
+
+ONE = QueuePolicy(concurrency=1)
+
+
+async def test_an_event_starts_after_one_commit(house: House) -> None:
+    opened, house.runner.handlers["a"] = gate()
+    await house.begin(event_step("a"))
+    await house.quiet()
+    before = house.database.commits
+    await house.publish("a", "x")
+    await house.runner.started_count(1)
+    assert house.database.commits - before == 1
+    opened.set()
+
+
+async def test_what_a_step_emits_starts_after_the_commit_of_its_completion(house: House) -> None:
+    opened, house.runner.handlers["b"] = gate()
+
+    async def emit(_: Delivery) -> Outcome:
+        return Outcome("completed", emits=house.bus.plan("b", b"y", trace_id="t", parent_run_id=None))
+
+    house.runner.handlers["a"] = emit
+    await house.begin(event_step("a"), event_step("b"))
+    await house.quiet()
+    before = house.database.commits
+    await house.publish("a", "x")
+    await house.runner.started_count(2)
+    assert house.database.commits - before == 2
+    opened.set()
+
+
+async def test_a_step_that_emits_to_itself_hands_its_place_on(house: House) -> None:
+    async def again(delivery: Delivery) -> Outcome:
+        left = int(delivery.data) - 1
+        return Outcome("completed", emits=plan(str(left)) if left else ())
+
+    def plan(data: str) -> tuple[NewDelivery, ...]:
+        return house.bus.plan("a", data.encode(), trace_id="t", parent_run_id=None)
+
+    house.runner.handlers["a"] = again
+    await house.begin(event_step("a", queue=ONE))
+    await house.quiet()
+    before = house.database.commits
+    await house.publish("a", "10")
+    await house.observer.ends_count(10)
+    assert house.database.commits - before == 11
+    assert house.runner.most["a"] == 1
+
+
+async def test_a_step_does_not_overtake_its_own_backlog(house: House) -> None:
+    go = asyncio.Semaphore(0)
+
+    async def wait(_: Delivery) -> Outcome:
+        await go.acquire()
+        return Outcome("completed")
+
+    house.runner.handlers["a"] = wait
+    await house.begin(event_step("a", queue=ONE))
+    for data in "01234":
+        await house.publish("a", data)
+        await house.quiet()
+    for turn in range(5):
+        go.release()
+        await house.observer.ends_count(turn + 1)
+        await house.publish("a", f"late {turn}")
+    for _ in range(5):
+        go.release()
+    await house.observer.ends_count(10)
+    assert [each.data.decode() for each in house.runner.started] == [*"01234", *(f"late {turn}" for turn in range(5))]
+
+
+async def test_a_step_at_its_own_limit_is_in_nobodys_way(house: House) -> None:
+    opened, house.runner.handlers["slow"] = gate()
+    await house.begin(event_step("slow", queue=ONE), event_step("quick"))
+    await house.publish("slow", *map(str, range(20)))
+    await house.runner.started_count(1)
+    await house.quiet()
+    before = house.database.commits
+    await house.publish("quick", "x")
+    await house.runner.started_count(2)
+    assert house.database.commits - before == 1
+    opened.set()
+    await house.observer.ends_count(21)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_an_event_that_could_not_be_stored_gives_its_place_back(
+    house: House, monkeypatch: pytest.MonkeyPatch, is_late: bool
+) -> None:
+    def refuse(*_: object) -> asyncio.Future[list[Delivery]]:
+        if not is_late:
+            raise PolystepError("The disk is full.")
+        refused: asyncio.Future[list[Delivery]] = asyncio.get_running_loop().create_future()
+        refused.set_exception(PolystepError("The disk is full."))
+        return refused
+
+    await house.begin(event_step("a", queue=ONE))
+    await house.quiet()
+    with monkeypatch.context() as patched:
+        patched.setattr(house.store, "enqueue", refuse)
+        for _ in range(3):
+            with pytest.raises(PolystepError, match="disk is full"):
+                await house.publish("a", "lost")
+    await house.publish("a", "x")
+    await house.observer.ends_count(1)
+    assert house.observer.results == [("x", 1, "completed")]
+
+
+async def test_a_superseded_completion_gives_the_places_of_its_emits_back(house: House) -> None:
+    async def lose(delivery: Delivery) -> Outcome:
+        await house.store.release(delivery, crashed=False)
+        return Outcome("completed", emits=house.bus.plan("b", b"never", trace_id="t", parent_run_id=None))
+
+    house.runner.handlers["a"] = lose
+    await house.begin(event_step("a"), event_step("b", queue=ONE))
+    await house.publish("a", "x")
+    await house.observer.ends_count(1)
+    await house.publish("b", "y")
+    await house.observer.ends_count(2)
+    assert [(each.data, each.attempt) for each in house.observer.refused] == [(b"x", 1)]
+    assert ("y", 1, "completed") in house.observer.results
+
+
+async def test_nothing_is_claimed_early_during_a_stop(house: House) -> None:
+    await house.begin(event_step("a"))
+    await house.quiet()
+    await house.bus.stop()
+    await house.publish("a", "x")
+    assert await house.store.waiting() == [("a", 1)]
+    await house.bus.start()
+    await house.observer.ends_count(1)
+    assert house.observer.results == [("x", 1, "completed")]
