@@ -236,7 +236,7 @@ async def test_pruning_keeps_the_newest_traces_with_all_that_belongs_to_them(tra
              end(run_id, 1, "completed", trace_id=trace_id)]
         )  # fmt: skip
     kept = await traces.trace("t5")
-    await traces.prune(2, 3, 0)
+    assert not await traces.prune(2, 100, 3, 0)
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t5", "t4"]
     assert [await traces.trace("t3"), await traces.trace("t5")] == [None, kept]
     assert [row["message"] for row in await traces.logs(10)] == ["l5", "l4", "l3"]
@@ -249,15 +249,62 @@ async def test_pruning_removes_what_is_too_old(traces: TraceStore) -> None:
             [run(f"r{number}", trace_id, at_ms=at_ms), end(f"r{number}", 1, "completed", trace_id=trace_id),
              log(f"l{number}", time_ms=at_ms)]
         )  # fmt: skip
-    await traces.prune(100, 100, 2000)
+    assert not await traces.prune(100, 100, 100, 2000)
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t2", "t1"]
     assert [row["message"] for row in await traces.logs(10)] == ["l2", "l1"]
 
 
 async def test_pruning_leaves_what_still_runs(traces: TraceStore) -> None:
     await traces.write([run("r0", "t0"), run("r1", "t1"), end("r1", 1, "completed", trace_id="t1"), run("r2", "t2")])
-    await traces.prune(0, 100, 10**12)
+    assert not await traces.prune(0, 100, 100, 10**12)
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t2", "t0"]
+
+
+async def test_pruning_goes_by_portions_and_says_when_there_is_more(traces: TraceStore) -> None:
+    records: list[Record] = []
+    for number in range(2500):
+        trace_id, run_id = f"t{number:04}", f"r{number:04}"
+        records += [run(run_id, trace_id), end(run_id, 1, "completed", trace_id=trace_id)]
+    await traces.write(records)
+    portions = 1
+    while await traces.prune(10, 100, 100, 0):
+        portions += 1
+    assert portions > 1
+    assert [trace["traceId"] for trace in await traces.traces(100)] == [f"t{n:04}" for n in range(2499, 2489, -1)]
+
+
+async def test_pruning_keeps_the_last_runs_of_a_long_trace(traces: TraceStore) -> None:
+    records: list[Record] = [run("open")]
+    for number in range(50):
+        run_id = f"r{number:02}"
+        records += [run(run_id), attempt(run_id, 1), ("operation", run_id, 1, 1150, "state", text({"n": number})),
+                    end(run_id, 1, "completed")]  # fmt: skip
+    await traces.write(records)
+    assert not await traces.prune(100, 10, 100, 0)
+    whole = await _whole(traces)
+    assert [each["runId"] for each in whole["runs"]] == ["open", *(f"r{number}" for number in range(41, 50))]
+    assert len(whole["runs"][1]["operations"]) == 1
+    assert (whole["status"], whole["runCount"]) == ("running", 51)
+    await traces.write([end("open", 1, "completed"), attempt("r00", 2), end("r00", 2, "failed")])
+    # What becomes of a run that was removed counts no more.
+    assert [(each["status"], each["runCount"]) for each in await traces.traces(10)] == [("completed", 51)]
+
+
+async def test_a_summary_follows_its_runs_from_batch_to_batch(traces: TraceStore) -> None:
+    outcomes = ["completed", "failed", "rejected", "interrupted"]
+    ended = {name: end(name, 1, name, at_ms=2000 + number) for number, name in enumerate(outcomes)}
+    seen = []
+    for batch in (
+        [run(name) for name in outcomes],
+        [attempt("completed", 1), ended["completed"], ended["rejected"]],
+        [ended["failed"], ended["interrupted"]],
+        [run("failed"), run("interrupted")],
+        [end("failed", 2, "completed", at_ms=3000), end("interrupted", 2, "completed", at_ms=3001)],
+    ):
+        await traces.write(batch)
+        seen.append((await _summary(traces))[0])
+    assert seen == ["running", "running", "failed", "running", "rejected"]
+    assert await _summary(traces) == ("rejected", 4, 1000, 3001, 2001)
 
 
 async def test_a_record_that_cannot_be_stored_costs_no_other(traces: TraceStore) -> None:

@@ -49,6 +49,9 @@ TRACE_RECORDS_MAX: Final = 50_000
 TRACES_KEPT_MAX: Final = 20_000
 """Traces kept on disk before the oldest are removed."""
 
+RUNS_PER_TRACE_MAX: Final = 10_000
+"""Runs kept of one trace, such as of a step whose events lead to itself for ever; the first ones go first."""
+
 LOGS_KEPT_MAX: Final = 200_000
 """Log lines kept on disk before the oldest are removed."""
 

@@ -18,6 +18,7 @@ from polystep.contracts.limits import (
     LOG_LINE_CHARS_MAX,
     LOGS_KEPT_MAX,
     OPERATIONS_PER_ATTEMPT_MAX,
+    RUNS_PER_TRACE_MAX,
     TRACE_RECORDS_MAX,
     TRACES_KEPT_MAX,
 )
@@ -27,7 +28,8 @@ from polystep.trace.preview import Preview
 
 FLUSH_S: Final = 0.1
 BATCH_MAX: Final = 5000
-PRUNE_EVERY_S: Final = 60.0
+PRUNE_EVERY_S: Final = 5.0
+"""A host at 6,000 requests/s makes 30,000 traces meanwhile: what is stored stays within twice what is kept."""
 KEPT_DAYS: Final = 7
 
 _log = logging.getLogger("polystep.trace")
@@ -157,7 +159,8 @@ class TraceRecorder:
     async def _prune(self) -> None:
         oldest_ms = self._clock.now_ms() - KEPT_DAYS * 86_400_000
         try:
-            await self._store.prune(TRACES_KEPT_MAX, LOGS_KEPT_MAX, oldest_ms)
+            while await self._store.prune(TRACES_KEPT_MAX, RUNS_PER_TRACE_MAX, LOGS_KEPT_MAX, oldest_ms):
+                await self.flush()
         except PolystepError as error:
             _log.warning("Old traces could not be removed, trying again later: %s", error.message)
 

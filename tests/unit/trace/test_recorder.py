@@ -20,7 +20,9 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[tuple[object, ...]]] = []
-        self.pruned: list[tuple[int, int, int]] = []
+        self.pruned: list[tuple[int, int, int, int]] = []
+        self.portions = 0
+        """How often there is more to prune."""
         self.failing = False
         self.gate: asyncio.Event | None = None
 
@@ -31,10 +33,12 @@ class Store:
             raise PolystepError("The disk is full.")
         self.batches.append(list(records))
 
-    async def prune(self, traces_max: int, logs_max: int, older_than_ms: int) -> None:
-        self.pruned.append((traces_max, logs_max, older_than_ms))
+    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int) -> bool:
+        self.pruned.append((traces_max, runs_max, logs_max, older_than_ms))
         if self.failing:
             raise PolystepError("The disk is full.")
+        self.portions -= 1
+        return self.portions >= 0
 
     @property
     def messages(self) -> list[list[object]]:
@@ -170,19 +174,26 @@ async def test_a_stop_writes_the_rest_and_nothing_after_it(
     assert store.messages == [["last words"]]
 
 
-async def test_old_traces_are_pruned_every_minute_also_after_a_prune_that_failed(
+async def test_old_traces_are_pruned_every_few_seconds_also_after_a_prune_that_failed(
     recorder: TraceRecorder, store: Store, clock: FakeClock
 ) -> None:
     await recorder.start()
     store.failing = True
-    await clock.advance(61)
+    await clock.advance(5.1)
     store.failing = False
     recorder.log("info", "still writing")
-    await clock.advance(61)
+    await clock.advance(5.1)
     week_ms = 7 * 86_400_000
-    assert [(traces, logs) for traces, logs, _ in store.pruned] == [(20_000, 200_000)] * 2
-    assert [round((oldest_ms + week_ms - 1_000_000_000_000) / 1000) for _, _, oldest_ms in store.pruned] == [60, 120]
+    assert [bounds[:3] for bounds in store.pruned] == [(20_000, 10_000, 200_000)] * 2
+    assert [round((bounds[3] + week_ms - 1_000_000_000_000) / 1000) for bounds in store.pruned] == [5, 10]
     assert store.messages == [["still writing"]]
+
+
+async def test_it_prunes_for_as_long_as_there_is_more(recorder: TraceRecorder, store: Store, clock: FakeClock) -> None:
+    await recorder.start()
+    store.portions = 3
+    await clock.advance(5.1)
+    assert len(store.pruned) == 4
 
 
 async def test_logs_are_redacted_and_cut_and_come_back_as_they_are_kept(recorder: TraceRecorder, store: Store) -> None:

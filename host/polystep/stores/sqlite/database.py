@@ -7,6 +7,7 @@ the WAL-reset corruption bug (3.7.0 to 3.51.2; the apsw wheels carry a fixed SQL
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,7 +25,7 @@ _SYNCHRONOUS: Final = {"full": "FULL", "process": "NORMAL", "none": "OFF"}
 class Database:
     """Owns the connections to one file, and its writer."""
 
-    def __init__(self, path: Path, schema: str, *, durability: str = "full") -> None:
+    def __init__(self, path: Path, schema: str, *, durability: str = "full", upgrades: Sequence[str] = ()) -> None:
         """Prepare; nothing is opened before `start`.
 
         Args:
@@ -32,9 +33,12 @@ class Database:
             schema: Statements that create what is missing; run at every start.
             durability: `full` syncs every commit to disk; `process` survives a killed process but may lose the last
                 commits at a power cut; `none` is for data that may be lost.
+            upgrades: What has changed in the schema, oldest first: statements for files from before. `user_version`
+                counts those that a file has.
         """
         self._path = path
         self._schema = schema
+        self._upgrades = upgrades
         self._synchronous = _SYNCHRONOUS[durability]
         self._writer: Writer | None = None
         self._connections: list[apsw.Connection] = []
@@ -63,7 +67,7 @@ class Database:
             return
         try:
             writing = self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
-            writing.execute(self._schema)
+            self._bring_up_to_date(writing)
             self._reader = self._open(apsw.SQLITE_OPEN_READONLY)
             self._scanner = self._open(apsw.SQLITE_OPEN_READONLY)
         except apsw.Error as error:
@@ -115,6 +119,15 @@ class Database:
         if self._scans is None or self._scanner is None:
             raise self._not_open()
         return await asyncio.get_running_loop().run_in_executor(self._scans, _rows, self._scanner, sql, bindings)
+
+    def _bring_up_to_date(self, connection: apsw.Connection) -> None:
+        ((version,),) = connection.execute("PRAGMA user_version")
+        is_new = not list(connection.execute("SELECT 1 FROM sqlite_master LIMIT 1"))
+        with connection:
+            for upgrade in () if is_new else self._upgrades[version:]:
+                connection.execute(upgrade)
+            connection.execute(self._schema)
+            connection.execute(f"PRAGMA user_version = {max(version, len(self._upgrades))}")
 
     def _open_writer(self) -> Writer:
         if self._writer is None:

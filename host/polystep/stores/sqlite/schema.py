@@ -43,7 +43,9 @@ CREATE TABLE IF NOT EXISTS subscriptions (
 TRACES: Final = """
 CREATE TABLE IF NOT EXISTS traces (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, trace_id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, type TEXT NOT NULL,
-  status TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER, runs INTEGER NOT NULL DEFAULT 0
+  status TEXT NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER, runs INTEGER NOT NULL DEFAULT 0,
+  -- How many of its runs are so. Counted as they change: a trace may have a million runs.
+  open INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS traces_started ON traces (started_ms);
 CREATE TABLE IF NOT EXISTS runs (
@@ -70,6 +72,25 @@ CREATE INDEX IF NOT EXISTS logs_trace ON logs (trace_id) WHERE trace_id IS NOT N
 """
 
 
+RECOUNT: Final = """
+UPDATE traces SET (runs, open, failed, rejected, ended_ms, status) = (
+  SELECT count(*), coalesce(sum(status IN ('waiting', 'running')), 0),
+    coalesce(sum(status IN ('failed', 'interrupted')), 0), coalesce(sum(status = 'rejected'), 0), max(ended_ms),
+    CASE WHEN sum(status IN ('waiting', 'running')) > 0 THEN 'running'
+         WHEN sum(status IN ('failed', 'interrupted')) > 0 THEN 'failed'
+         WHEN sum(status = 'rejected') > 0 THEN 'rejected'
+         ELSE 'completed' END
+  FROM runs WHERE runs.trace_id = traces.trace_id)"""
+"""Counts the runs of traces again, at the cost of reading all of them."""
+
+_COUNTED: Final = f"""
+ALTER TABLE traces ADD COLUMN open INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE traces ADD COLUMN failed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE traces ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;
+{RECOUNT};
+"""
+
+
 def open_durable(path: Path, durability: str = "full") -> Database:
     """The file of deliveries, state and streams."""
     return Database(path, DURABLE, durability=durability)
@@ -77,4 +98,4 @@ def open_durable(path: Path, durability: str = "full") -> Database:
 
 def open_traces(path: Path) -> Database:
     """The file of traces and logs: written in batches, may lose the last of them at a power cut."""
-    return Database(path, TRACES, durability="process")
+    return Database(path, TRACES, durability="process", upgrades=[_COUNTED])

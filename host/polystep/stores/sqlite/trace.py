@@ -10,12 +10,23 @@ import orjson
 
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
-from polystep.stores.sqlite.trace_batch import REFRESH, TraceBatch
+from polystep.stores.sqlite.schema import RECOUNT
+from polystep.stores.sqlite.trace_batch import TraceBatch
 
+PRUNE_TRACES_MAX: Final = 1000
 PRUNE_ROWS_MAX: Final = 5000
-"""Rows removed in one go, so that a prune never holds the writer for long."""
+"""What is removed in one go, so that a prune never holds the writer for long."""
 
-_SUMMARY = "seq, trace_id, name, type, status, started_ms, ended_ms, runs"
+_LISTED = "(SELECT value FROM json_each(?))"
+_TOO_OLD = """
+SELECT trace_id FROM traces WHERE status <> 'running' AND seq <= (SELECT max(seq) FROM traces) - ?
+UNION SELECT trace_id FROM traces WHERE status <> 'running' AND started_ms < ? LIMIT ?"""
+_LONG = "SELECT trace_id, (SELECT count(*) FROM runs WHERE runs.trace_id = traces.trace_id) FROM traces WHERE runs > ?"
+_ITS_FIRST = (
+    "SELECT run_id FROM runs WHERE trace_id = ? AND status NOT IN ('waiting', 'running') ORDER BY rowid LIMIT ?"
+)
+
+_SUMMARY = "seq, trace_id, name, type, status, started_ms, CASE WHEN open = 0 THEN ended_ms END, runs"
 _LOG = "id, time_ms, level, message, fields, step, trace_id, run_id, source"
 
 
@@ -94,32 +105,27 @@ class SqliteTraceStore:
                     (now_ms, run_id),
                 )
                 touched.update(cast("str", row[0]) for row in rows)
-            connection.execute(REFRESH, (orjson.dumps(list(touched)).decode(),))
+            connection.execute(f"{RECOUNT} WHERE trace_id IN {_LISTED}", (_json(list(touched)),))
 
         await self._database.sweep(job)
 
-    async def prune(self, traces_max: int, logs_max: int, older_than_ms: int) -> None:
-        """Remove the oldest traces with all that belongs to them, and the oldest logs."""
+    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int) -> bool:
+        """Remove the oldest traces with all that belongs to them, the first runs of long ones, and the oldest logs."""
 
-        def job(connection: apsw.Connection) -> None:
-            doomed = connection.execute(
-                "SELECT trace_id FROM traces WHERE status <> 'running' AND (started_ms < ? OR seq <= "
-                "(SELECT max(seq) FROM traces) - ?) ORDER BY seq LIMIT ?",
-                (older_than_ms, traces_max, PRUNE_ROWS_MAX),
-            ).fetchall()
-            for (trace_id,) in doomed:
-                runs = "(SELECT run_id FROM runs WHERE trace_id = ?)"
-                connection.execute(f"DELETE FROM operations WHERE run_id IN {runs}", (trace_id,))
-                connection.execute(f"DELETE FROM attempts WHERE run_id IN {runs}", (trace_id,))
-                connection.execute("DELETE FROM runs WHERE trace_id = ?", (trace_id,))
-                connection.execute("DELETE FROM traces WHERE trace_id = ?", (trace_id,))
-            connection.execute(
-                "DELETE FROM logs WHERE id IN (SELECT id FROM logs WHERE time_ms < ? OR id <= "
-                "(SELECT max(id) FROM logs) - ? ORDER BY id LIMIT ?)",
-                (older_than_ms, logs_max, PRUNE_ROWS_MAX),
-            )
+        def job(connection: apsw.Connection) -> bool:
+            doomed = [row[0] for row in connection.execute(_TOO_OLD, (traces_max, older_than_ms, PRUNE_TRACES_MAX))]
+            if doomed:
+                _remove_runs(connection, f"SELECT run_id FROM runs WHERE trace_id IN {_LISTED}", (_json(doomed),))
+                connection.execute(f"DELETE FROM traces WHERE trace_id IN {_LISTED}", (_json(doomed),))
+            left = PRUNE_ROWS_MAX
+            for trace_id, count in connection.execute(_LONG, (runs_max,)).fetchall():
+                surplus = min(cast("int", count) - runs_max, left)
+                if surplus > 0:
+                    _remove_runs(connection, _ITS_FIRST, (trace_id, surplus))
+                    left -= surplus
+            return len(doomed) == PRUNE_TRACES_MAX or left == 0 or _prune_logs(connection, logs_max, older_than_ms)
 
-        await self._database.sweep(job)
+        return await self._database.sweep(job)
 
     async def _run(self, row: tuple[Any, ...], logs: list[JSONObject]) -> JSONObject:
         run_id, parent, step, type_, trigger, status, queued_ms, started_ms, ended_ms, error = row
@@ -147,6 +153,27 @@ class SqliteTraceStore:
             ],
             "logs": [log for log in logs if log["runId"] == run_id],
         }  # fmt: skip
+
+
+def _remove_runs(connection: apsw.Connection, ids: str, bindings: tuple[object, ...]) -> None:
+    """Remove the runs that a query names, with all that belongs to them."""
+    runs = _json([row[0] for row in connection.execute(ids, bindings)])
+    for table in ("operations", "attempts", "runs"):
+        connection.execute(f"DELETE FROM {table} WHERE run_id IN {_LISTED}", (runs,))
+
+
+def _prune_logs(connection: apsw.Connection, logs_max: int, older_than_ms: int) -> bool:
+    """Remove some of the oldest lines; whether there are more of them."""
+    oldest = "id < (SELECT min(id) FROM logs) + ?"
+    surplus = f"id <= (SELECT max(id) FROM logs) - ? AND {oldest}"
+    connection.execute(f"DELETE FROM logs WHERE {surplus}", (logs_max, PRUNE_ROWS_MAX))
+    removed = connection.changes()
+    connection.execute(f"DELETE FROM logs WHERE time_ms < ? AND {oldest}", (older_than_ms, PRUNE_ROWS_MAX))
+    return max(removed, connection.changes()) == PRUNE_ROWS_MAX
+
+
+def _json(ids: list[str]) -> str:
+    return orjson.dumps(ids).decode()
 
 
 def _loads(text: str | None) -> Any:

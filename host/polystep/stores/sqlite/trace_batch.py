@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Final, cast
 
 import apsw
@@ -50,18 +50,22 @@ FROM (SELECT value ->> 0 AS run_id, value ->> 1 AS status, value ->> 2 AS starte
 WHERE runs.run_id = latest.run_id"""
 _OPERATIONS: Final = "INSERT INTO operations (run_id, attempt, at_ms, type, data) VALUES "
 _LOGS: Final = "INSERT INTO logs (time_ms, level, message, fields, step, trace_id, run_id, source) VALUES "
-REFRESH: Final = """
-UPDATE traces SET (runs, status, ended_ms) = (
-  SELECT count(*),
-    CASE WHEN sum(status IN ('waiting', 'running')) > 0 THEN 'running'
-         WHEN sum(status IN ('failed', 'interrupted')) > 0 THEN 'failed'
-         WHEN sum(status = 'rejected') > 0 THEN 'rejected'
-         ELSE 'completed' END,
-    CASE WHEN sum(status IN ('waiting', 'running')) > 0 THEN NULL ELSE max(ended_ms) END
-  FROM runs WHERE runs.trace_id = traces.trace_id
-) WHERE trace_id IN (SELECT value FROM json_each(?))"""
-"""Brings the summaries of these traces, a JSON array of ids, up to date."""
+_BEFORE: Final = "SELECT run_id, status FROM runs WHERE run_id IN (SELECT value FROM json_each(?))"
+_SUMMARIES: Final = """
+UPDATE traces SET runs = traces.runs + more.runs, open = traces.open + more.open,
+  failed = traces.failed + more.failed, rejected = traces.rejected + more.rejected,
+  ended_ms = max(coalesce(traces.ended_ms, 0), more.ended_ms),
+  status = CASE WHEN traces.open + more.open > 0 THEN 'running'
+                WHEN traces.failed + more.failed > 0 THEN 'failed'
+                WHEN traces.rejected + more.rejected > 0 THEN 'rejected'
+                ELSE 'completed' END
+FROM (SELECT value ->> 0 AS trace_id, value ->> 1 AS runs, value ->> 2 AS open, value ->> 3 AS failed,
+  value ->> 4 AS rejected, value ->> 5 AS ended_ms FROM json_each(?)) AS more
+WHERE traces.trace_id = more.trace_id"""
 
+_RUNS_OF_TRACE, _ENDED_OF_TRACE = 0, 4
+_COUNTED_AS: Final = {"waiting": 1, "running": 1, "failed": 2, "interrupted": 2, "rejected": 3}
+"""Where a status counts in what is added to a trace: `[runs, open, failed, rejected, ended_ms]`."""
 _WAITING: Final = ("waiting", None, None, None)
 _STATUS, _ENDED, _RESULT = 2, 4, 7
 """Columns of an attempt's row."""
@@ -71,7 +75,8 @@ class TraceBatch:
     """Gathers records, in the order they happened, into rows of each table."""
 
     def __init__(self) -> None:
-        self._traces: dict[str, None] = {}
+        self._traces: dict[str, str] = {}
+        """The trace of each run that changes."""
         self._first_runs: dict[str, list[Any]] = {}
         """By trace: what a new one is named after."""
         self._runs: list[list[Any]] = []
@@ -96,6 +101,7 @@ class TraceBatch:
 
     def write(self, connection: apsw.Connection) -> None:
         """Write all rows; the caller has opened the transaction."""
+        before: dict[str, str] = dict(connection.execute(_BEFORE, (orjson.dumps(list(self._traces)).decode(),)))
         _insert(connection, _TRACES, list(self._first_runs.values()))
         _insert(connection, _RUNS, [[*run, *self._states.get(run[0], _WAITING)] for run in self._runs], _AGAIN)
         _update(connection, _OVERTAKEN, self._later)
@@ -106,12 +112,34 @@ class TraceBatch:
         _update(connection, _STATES, changed)
         _insert(connection, _OPERATIONS, self._operations)
         _insert(connection, _LOGS, self._logs)
-        _update(connection, REFRESH, list(self._traces))
+        _update(connection, _SUMMARIES, self._summaries(before, new))
+
+    def _summaries(self, before: Mapping[str, str], new: Set[str]) -> list[list[Any]]:
+        """What to add to the counts of each trace.
+
+        Args:
+            before: Status of the runs that were stored already.
+            new: Ids of runs whose rows have been written now.
+        """
+        totals: dict[str, list[int]] = {}
+        for run_id, trace_id in self._traces.items():
+            if run_id not in new and run_id not in before:
+                continue  # its row has been removed, or was dropped when the disk did not keep up
+            status, _, ended_ms, _ = self._states.get(run_id, _WAITING)
+            total = totals.setdefault(trace_id, [0, 0, 0, 0, 0])
+            if run_id not in before:
+                total[_RUNS_OF_TRACE] += 1
+            elif before[run_id] in _COUNTED_AS:
+                total[_COUNTED_AS[before[run_id]]] -= 1
+            if status in _COUNTED_AS:
+                total[_COUNTED_AS[status]] += 1
+            total[_ENDED_OF_TRACE] = max(total[_ENDED_OF_TRACE], ended_ms or 0)
+        return [[trace_id, *total] for trace_id, total in totals.items()]
 
     def _add_run(
         self, run_id: str, trace_id: str, parent: str | None, step: str, type_: str, trigger: str, queued_ms: int
     ) -> None:
-        self._traces[trace_id] = None
+        self._traces[run_id] = trace_id
         self._first_runs.setdefault(trace_id, [trace_id, step, type_, "running", queued_ms])
         self._runs.append([run_id, trace_id, parent, step, type_, trigger, queued_ms])
         if run_id in self._states:
@@ -119,7 +147,7 @@ class TraceBatch:
             self._states[run_id] = ["waiting", self._states[run_id][1], None, None]
 
     def _add_attempt(self, run_id: str, trace_id: str, attempt: int, started_ms: int) -> None:
-        self._traces[trace_id] = None
+        self._traces[run_id] = trace_id
         row = [run_id, attempt, "running", started_ms, None, None, None, None]
         earlier = self._started.get((run_id, attempt - 1))
         if earlier is not None and earlier[_STATUS] == "running":
@@ -142,7 +170,7 @@ class TraceBatch:
         error: str | None,
         result: str | None,
     ) -> None:
-        self._traces[trace_id] = None
+        self._traces[run_id] = trace_id
         end = [ended_ms, duration_ms, error, result]
         row = self._started.get((run_id, attempt))
         if row is None:
