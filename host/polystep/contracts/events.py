@@ -66,8 +66,7 @@ class Claim(NamedTuple):
     lease_until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How one attempt ended."""
 
     status: Literal["completed", "failed", "suspect", "released"]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
@@ -97,8 +95,17 @@ class StepRoutes:
         found = table.match(request.method, path)
         if found is None:
             return self._unclaimed(request, table, path)
-        async with self._body(request) as body:
-            return await self._answer_step(found, self._step_request(request, found, query, body), trace_id, streamed)
+        content_type = request.headers.get("Content-Type", "")
+        if request.body_exists and is_upload(content_type):
+            # What it brings to the disk is removed when the handler is done with it.
+            async with read_upload(request, self._settings) as body:
+                return await self._answer_step(
+                    found, self._step_request(request, found, query, body), trace_id, streamed
+                )
+        body = NO_BODY
+        if request.body_exists:
+            body = parse_body(content_type, await read_body(request, self._settings), present=True)
+        return await self._answer_step(found, self._step_request(request, found, query, body), trace_id, streamed)
 
     async def _answer_step(
         self, found: Match, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
@@ -137,18 +144,6 @@ class StepRoutes:
             raise _failure(error) from error
         finally:
             self._running -= 1
-
-    @asynccontextmanager
-    async def _body(self, request: web.BaseRequest) -> AsyncIterator[Body]:
-        """Read the body; what it brought to the disk is removed when the handler is done with it."""
-        content_type = request.headers.get("Content-Type", "")
-        if not request.body_exists:
-            yield NO_BODY
-        elif is_upload(content_type):
-            async with read_upload(request, self._settings) as body:
-                yield body
-        else:
-            yield parse_body(content_type, await read_body(request, self._settings), present=True)
 
     def _step_request(self, request: web.BaseRequest, found: Match, query: str, body: Body) -> JSONObject:
         step_request: JSONObject = {
