@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import apsw
@@ -11,7 +11,7 @@ import pytest
 from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.stores import Database
 from polystep.stores.sqlite import writer as writer_module
-from polystep.stores.sqlite.writer import GROUP_MAX
+from polystep.stores.sqlite.writer import GROUP_MAX, GROUP_SOON
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY) STRICT"
 
@@ -65,6 +65,29 @@ async def test_writes_that_wait_together_share_a_commit(database: Database) -> N
     gate.open()
     await asyncio.gather(gate.passed, *writes)
     assert (database.commits - before, numbers(database)) == (2, list(range(GROUP_MAX)))
+
+
+async def test_writes_run_on_the_loop_and_sweeps_in_a_thread(database: Database) -> None:
+    def thread(_: apsw.Connection) -> int:
+        return threading.get_ident()
+
+    here = threading.get_ident()
+    assert await database.write(thread) == here
+    assert await database.sweep(thread) != here
+    # A group runs in one place.
+    assert here not in await asyncio.gather(database.write(thread), database.sweep(thread), database.write(thread))
+
+
+async def test_many_writes_of_one_turn_begin_before_it_ends(database: Database) -> None:
+    ran: list[int] = []
+
+    def note(number: int) -> Callable[[apsw.Connection], None]:
+        return lambda _: ran.append(number)
+
+    writes = [database.write(note(number)) for number in range(GROUP_SOON + 5)]
+    assert ran == list(range(GROUP_SOON))
+    await asyncio.gather(*writes)
+    assert ran == list(range(GROUP_SOON + 5))
 
 
 async def test_a_group_is_bounded(database: Database) -> None:
