@@ -187,8 +187,11 @@ class Generation:
                 _log.error("Starting the runner again failed, trying again: %s", error)
 
     def _free(self) -> RunnerProcess | None:
-        usable = [each for each in self._processes if each.usable and each.places_taken < each.runs_max]
-        return min(usable, key=lambda each: each.places_taken, default=None)
+        least: RunnerProcess | None = None
+        for each in self._processes:
+            if each.usable and each.places_taken < each.runs_max:
+                least = each if least is None or each.places_taken < least.places_taken else least
+        return least
 
     def _serve(self) -> None:
         """Give free places to those who wait, in the order they came."""
