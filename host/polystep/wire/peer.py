@@ -26,7 +26,7 @@ from polystep.contracts.values import JSONObject, JSONValue
 from polystep.wire.codec import message_head, pack_message, unpack_message
 from polystep.wire.frames import FrameReader, Oversize, frame
 
-_SEND_AT_ONCE: Final = 16
+_SEND_AT_ONCE: Final = 48
 """Messages that leave before the turn of the loop ends, so that the other side begins while this one goes on."""
 REQUEST: Final = 0
 RESPONSE: Final = 1
