@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from polystep.bus.places import Places
 from polystep.bus.retry import Backoff
 from polystep.bus.routes import Routes
 from polystep.contracts.errors import PolystepError
@@ -57,14 +58,7 @@ class Bus:
         self._ids = ids
         self._routes = Routes(Flow(), self._ids)
         self._wake = asyncio.Event()
-        self._hot: dict[str, None] = {}
-        """Steps that may have something due, in the order in which they became so."""
-        self._backlogged: dict[str, None] = {}
-        """Steps whose last claim was cut by a limit, so there may be more; who was served last stands at the end."""
-        self._running: dict[str, int] = {}
-        """Places taken by step, by handlers and by events that will start when they are stored."""
-        self._taken = 0
-        """Places taken in all."""
+        self._places = Places(RUNNING_MAX, lambda name: self._routes.limit(name))
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
         self._placed: set[int] = set()
         """Ids of claimed deliveries that have their place: their handlers have not ended."""
@@ -193,22 +187,14 @@ class Bus:
         return letter
 
     def _reserve(self, deliveries: Sequence[NewDelivery]) -> Claim | None:
-        """Take places for what can start as soon as it is stored.
-
-        Nothing can while another step waits for the shared room, or it would be overtaken for good; nor can a step
-        overtake its own backlog. One that waits for nothing but its own limit is in nobody's way.
-        """
+        """Take places for what can start as soon as it is stored."""
         if not deliveries or not self._loops or self._stopping:
-            return None
-        waiting = {**self._backlogged, **self._hot}
-        if any(map(self._is_below_limit, waiting)):
             return None
         now_ms = self._clock.now_ms()
         indexes = []
         for index, new in enumerate(deliveries):
             starts = new.refused is None and new.fifo_key is None and new.run_at_ms <= now_ms
-            if starts and new.step not in waiting and self._has_place(new.step):
-                self._take_place(new.step)
+            if starts and self._places.take_early(new.step):
                 indexes.append(index)
         return Claim(frozenset(indexes), self._owner, now_ms + LEASE_MS) if indexes else None
 
@@ -216,19 +202,10 @@ class Bus:
         for index in claim.indexes if claim is not None else ():
             self._leave_place(deliveries[index].step)
 
-    def _has_place(self, step: str) -> bool:
-        return self._taken < RUNNING_MAX and self._routes.step(step) is not None and self._is_below_limit(step)
-
-    def _is_below_limit(self, step: str) -> bool:
-        return self._running.get(step, 0) < self._routes.policy(step).concurrency
-
-    def _take_place(self, step: str) -> None:
-        self._taken += 1
-        self._running[step] = self._running.get(step, 0) + 1
-
     def _leave_place(self, step: str) -> None:
-        self._taken -= 1
-        self._running[step] -= 1
+        self._places.leave(step)
+        if self._places.is_hot:
+            self._wake.set()
 
     def _published(self, deliveries: Sequence[NewDelivery], claimed: Sequence[Delivery]) -> None:
         if not deliveries:
@@ -247,11 +224,11 @@ class Bus:
             if new.run_at_ms > now_ms:
                 self._due_at(new.run_at_ms)
             else:
-                self._hot[new.step] = None
+                self._places.heat([new.step], 1)
         self._wake.set()
 
     def _heat_all(self) -> None:
-        self._hot.update(dict.fromkeys(self._routes.steps))
+        self._places.heat(self._routes.steps)
         self._unseen.update(self._routes.steps)
         self._wake.set()
 
@@ -281,49 +258,26 @@ class Bus:
                 self._heat_all()
 
     async def _claim_due(self) -> None:
-        wants = self._wants()
+        wants = self._places.ask()
         if wants:
-            self._take(wants, await self._store.claim(wants, self._owner, self._clock.now_ms(), LEASE_MS))
-        if self._hot:
+            claimed: list[Delivery] = []
+            try:
+                claimed = await self._store.claim(wants, self._owner, self._clock.now_ms(), LEASE_MS)
+            finally:
+                self._places.answer(wants, claimed)
+            for delivery in claimed:
+                self._begin(delivery)
+        if self._places.is_hot:
             # The steps asked for in this round had taken all the room; those after them get theirs now.
             self._wake.set()
         # A step with more to claim is asked for when it has been drained.
-        drained = [name for name in self._unseen if name not in self._hot and name not in self._backlogged]
+        drained = [name for name in self._unseen if not self._places.is_waiting(name)]
         if drained:
             self._unseen.difference_update(drained)
             loaded = [name for name in drained if self._routes.step(name) is not None]
             due_ms = await self._store.next_due_ms(loaded, self._owner)
             if due_ms is not None:
                 self._due_at(due_ms)
-
-    def _wants(self) -> dict[str, int]:
-        """What to ask the store for; steps for which this round has no room left stay hot, in their order."""
-        room = free = RUNNING_MAX - self._taken
-        wants: dict[str, int] = {}
-        for name in list(self._hot):
-            if room > 0 and free <= 0:
-                break
-            del self._hot[name]
-            if self._routes.step(name) is None:
-                continue
-            count = min(free, self._routes.policy(name).concurrency - self._running.get(name, 0))
-            if count <= 0:
-                self._backlogged.setdefault(name)
-                continue
-            wants[name] = count
-            free -= count
-        return wants
-
-    def _take(self, wants: dict[str, int], claimed: list[Delivery]) -> None:
-        counts = dict.fromkeys(wants, 0)
-        for delivery in claimed:
-            counts[delivery.step] += 1
-            self._take_place(delivery.step)
-            self._begin(delivery)
-        for name, count in counts.items():
-            self._backlogged.pop(name, None)
-            if count == wants[name]:
-                self._backlogged[name] = None
 
     def _begin(self, delivery: Delivery) -> None:
         """Attempt a claimed delivery, in a place that was taken for it."""
@@ -333,24 +287,16 @@ class Bus:
         task.add_done_callback(self._finished)
 
     def _handled(self, delivery: Delivery) -> None:
-        if delivery.id not in self._placed:
-            return
-        self._placed.discard(delivery.id)
-        self._leave_place(delivery.step)
-        # Room has come free: for every step that was cut short, not only this one, since the overall bound is shared.
-        # They come before what has just become hot, or a busy step would keep the others out for good.
-        able = dict.fromkeys(filter(self._is_below_limit, self._backlogged))
-        if able:
-            self._hot = {**able, **self._hot}
-        if self._hot:
-            self._wake.set()
+        if delivery.id in self._placed:
+            self._placed.discard(delivery.id)
+            self._leave_place(delivery.step)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         delivery = self._claimed.pop(task)
         self._handled(delivery)  # when it was cancelled before it began
         if delivery.fifo_key is not None:
             # The next one of its key has become ready.
-            self._hot[delivery.step] = None
+            self._places.heat([delivery.step])
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A delivery of %s could not be settled", delivery.step, exc_info=error)
@@ -405,7 +351,7 @@ class Bus:
         else:
             mine = await self._store.release(delivery, crashed=outcome.status == "suspect")
             retry_at_ms = self._clock.now_ms()
-            self._hot[delivery.step] = None
+            self._places.heat([delivery.step])
             self._wake.set()
         if mine:
             self._observer.settled(delivery, outcome, retry_at_ms, buried)

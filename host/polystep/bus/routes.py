@@ -41,6 +41,11 @@ class Routes:
         step = self.steps.get(name)
         return step.queue if step is not None else QueuePolicy()
 
+    def limit(self, name: str) -> int:
+        """How many deliveries of this step run at once; none of one that is not loaded."""
+        step = self.steps.get(name)
+        return 0 if step is None else step.queue.concurrency
+
     def plan(
         self,
         topic: str,

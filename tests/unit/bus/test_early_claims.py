@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from polystep.bus.bus import RUNNING_MAX
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
 from polystep.contracts.steps import QueuePolicy
-from tests.unit.bus.house import House, event_step, gate
+from tests.unit.bus.house import House, event_step, flow, gate
 
 ONE = QueuePolicy(concurrency=1)
 
@@ -142,3 +144,43 @@ async def test_nothing_is_claimed_early_during_a_stop(house: House) -> None:
     await house.bus.start()
     await house.observer.ends_count(1)
     assert house.observer.results == [("x", 1, "completed")]
+
+
+async def test_a_claim_on_its_way_has_its_places(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    claim = house.store.claim
+
+    async def slowly(*arguments: Any) -> list[Delivery]:
+        asked.set()
+        await go_on.wait()
+        return await claim(*arguments)
+
+    opened, house.runner.handlers["a"] = gate()
+    house.bus.replace(flow(event_step("a", queue=ONE)))
+    await house.publish("a", "first")
+    monkeypatch.setattr(house.store, "claim", slowly)
+    await house.bus.start()
+    await asked.wait()
+    await house.publish("a", "second")
+    go_on.set()
+    await house.runner.started_count(1)
+    await house.quiet()
+    opened.set()
+    await house.observer.ends_count(2)
+    assert [each.data for each in house.runner.started] == [b"first", b"second"]
+    assert house.runner.most["a"] == 1
+
+
+async def test_the_second_half_of_the_room_is_for_those_that_wait(house: House) -> None:
+    opened, wait = gate()
+    house.runner.handlers = {"a": wait, "b": wait, "c": wait}
+    await house.begin(event_step("a"), event_step("b"), event_step("c"))
+    for name in "ab":
+        await house.publish(name, *map(str, range(RUNNING_MAX)))
+    await house.runner.started_count(RUNNING_MAX)
+    await house.publish("c", "patient")
+    await house.quiet()
+    assert house.runner.running["all"] == RUNNING_MAX
+    opened.set()
+    await house.observer.ends_count(2 * RUNNING_MAX + 1)
+    assert house.runner.most["all"] == RUNNING_MAX
