@@ -91,13 +91,16 @@ class Console:
         trace_id: str | None,
         fields: str | None,
     ) -> None:
-        """One log line of a step: `[13:05:10] 4bf92f35 [INFO] TriageTicket message {"a":1}`; `fields` are JSON."""
+        """One log line of a step: `[13:05:10] 77b34da6 [INFO] TriageTicket message {"a":1}`; `fields` are JSON.
+
+        Of the trace id the end is shown: its beginning is the time, which many traces share.
+        """
         second = time_ms // 1000
         if second != self._second[0]:
             self._second = (second, time.strftime("%H:%M:%S", time.localtime(second)))
         parts = [
             self._style(f"[{self._second[1]}]", "bright_black"),
-            self._style((trace_id or "")[:8].ljust(8), "bright_black"),
+            self._style((trace_id or "")[-8:].ljust(8), "bright_black"),
             self._style(f"[{level.upper()}]", _COLOURS.get(level, "cyan")),
             self._style(step or "-", "bright_white"),
             _plain(message),

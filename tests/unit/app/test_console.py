@@ -60,7 +60,7 @@ def test_every_kind_of_line_has_its_mark() -> None:
         "➜ [REMOVED] Stream steps/a.step.ts removed",
         "✖ [ERROR] steps/a.step.ts",
         "  │ why",
-        f'[{at}] 4bf92f35 [INFO] A said {{"n":1}}',
+        f'[{at}] 77b34da6 [INFO] A said {{"n":1}}',
         f"[{at}]          [WARN] - said",
     ]
 
