@@ -211,9 +211,11 @@ class Bus:
         if not deliveries:
             return
         self._observer.enqueued(deliveries)
-        # Without a loop, this is a stop: the next start finds them.
-        for delivery in claimed if self._loops else ():
-            self._begin(delivery)
+        for delivery in claimed:
+            if self._loops:
+                self._begin(delivery)
+            else:  # a stop: the next start finds it
+                self._places.leave(delivery.step)
         if len(claimed) == len(deliveries):
             return
         now_ms = self._clock.now_ms()
