@@ -105,12 +105,12 @@ export class Bridge {
 
   private 'step.load'(id: number, params: Members): void {
     const file = params['file'] as string
-    const exited = new Promise<never>((_resolve, reject) => { this.failLoad = (error) => { reject(asLoadFailed(error)) } })
+    const exited = new Promise<never>((_resolve, reject) => { this.failLoad = reject })
     const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => { this.output.flush() })
     loaded.then(({ loaded, answer }) => {
       this.files.set(file, loaded)
       this.peer.answer(id, answer)
-    }, (error: unknown) => { this.peer.refuse(id, error as PolystepError) })
+    }, (error: unknown) => { this.peer.refuse(id, asLoadFailed(error)) })
   }
 
   private 'step.run'(id: number, params: Members): void {

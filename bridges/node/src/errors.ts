@@ -41,8 +41,8 @@ export class PolystepError extends Error {
   }
 }
 
-/** A problem with a file that needs no stack and no place: its message says it all. */
-export class LoadProblem extends Error {}
+/** A problem with a file whose message says it all. */
+export class LoadProblem extends Error { override readonly stack = '' }
 
 /** Whether `value` is a string. */
 export const isText = (value: unknown): value is string => typeof value === 'string'

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pack, unpack } from './codec.ts'
-import { PolystepError } from './errors.ts'
-import { loadFile } from './loader.ts'
+import type { PolystepError } from './errors.ts'
+import { asLoadFailed, loadFile } from './loader.ts'
 import type { Loaded } from './loader.ts'
 import { installStandIn } from './adapters/standin.ts'
 
@@ -90,8 +90,7 @@ for (const type of ['commonjs', 'module']) {
       return { loaded, answer: read }
     }
     async function failure(file: string): Promise<PolystepError> {
-      const error: unknown = await load(file).then(() => undefined, (thrown: unknown) => thrown)
-      assert.ok(error instanceof PolystepError)
+      const error = await load(file).then(() => assert.fail('it loaded'), asLoadFailed)
       assert.deepEqual([error.code, error.name], [20, 'load_failed'])
       return error
     }

@@ -18,36 +18,30 @@ export type Loaded = Readonly<{
   loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[]; contracts: string[]; made?: Members }
 }>
 
-/** Import `file`, relative to `project`. Throws `load_failed` with what was raised, which the host words. Source: PS-6.3. */
+/** Import `file`, relative to `project`; throws what the file raised, or a `LoadProblem`. */
 export async function loadFile(project: string, file: string): Promise<Loaded> {
-  try {
-    const path = resolve(project, file)
-    const module: unknown = await import(pathToFileURL(path).href)
-    const config = exported(module, 'config')
-    const handler = exported(module, 'handler')
-    if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
-    if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
-    if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
-    const middleware = config['middleware'] ?? []
-    const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
-    if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
-    const warnings: string[] = []
-    const checks = checksOf(config)
-    const contracts = Object.keys(checks)
-    const described = carry(describeConfig(config, path, warnings), 'config')
-    const told = { warnings, contracts, ...madeBy(checks, config, described, path) }
-    const answer = { config: described, handler: handler !== undefined, ...told }
-    return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
-  } catch (error) {
-    throw asLoadFailed(error)
-  }
+  const path = resolve(project, file)
+  const module: unknown = await import(pathToFileURL(path).href)
+  const config = exported(module, 'config')
+  const handler = exported(module, 'handler')
+  if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
+  if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
+  if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
+  const middleware = config['middleware'] ?? []
+  const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
+  if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
+  const warnings: string[] = []
+  const checks = checksOf(config)
+  const described = carry(describeConfig(config, path, warnings), 'config')
+  const made = madeBy(checks, config, described, path)
+  const answer = { config: described, handler: handler !== undefined, warnings, contracts: Object.keys(checks), ...made }
+  return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
 }
 
-/** What a file that did not load is answered with. */
+/** What a file that did not load is answered with; the host words it. Source: PS-6.3. */
 export function asLoadFailed(thrown: unknown): PolystepError {
-  const { name, message, stack } = describeFailure(thrown)
-  const data = { name, message, stack: thrown instanceof LoadProblem ? '' : stack }
-  return PolystepError.own('load_failed', `${name}: ${message}`, data)
+  const failure = describeFailure(thrown)
+  return PolystepError.own('load_failed', `${failure.name}: ${failure.message}`, failure)
 }
 
 const isFunction = (value: unknown): value is UserFunction => typeof value === 'function'
