@@ -36,22 +36,19 @@ export class Run {
 
   /** Call the handler; what it gives becomes the answer. */
   async start(): Promise<void> {
+    const { type } = this.params
     let { input } = this.params
+    let isChecking = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
     try {
-      const isChecked = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
-      if (isChecked) input = await checkedInput(this.step.checks, this.params['type'], input)
-    } catch (error) {
-      // The contract's own verdict, and no failure of the handler, unless user code in a schema threw.
-      if (error instanceof PolystepError) this.failure = error
-      this.fail(error)
-      return
-    }
-    try {
+      if (isChecking) input = await checkedInput(this.step.checks, type, input)
+      isChecking = false
       const value = await callThrough(this, input, createContext(this), 0)
-      const items = this.params['type'] === 'api' && this.features.has('response.stream') ? itemsOf(value) : null
+      const items = type === 'api' && this.features.has('response.stream') ? itemsOf(value) : null
       if (items !== null) await stream(this, value, items)
       this.settle(items === null ? value : null)
     } catch (error) {
+      // The contract's own verdict, and no failure of the handler, unless user code in a schema threw.
+      if (isChecking && error instanceof PolystepError) this.failure = error
       this.fail(error)
     }
   }
@@ -166,11 +163,10 @@ function callThrough(run: Run, input: unknown, context: object, index: number): 
   const layer = middleware[index]
   if (layer === undefined) return run.params['type'] === 'cron' ? handler?.(context) : handler?.(input, context)
   let isCalled = false
-  const next = (): unknown => {
+  // A promise also over a handler that is not async, so that `next().then` and `catch` work.
+  return layer(input, context, async () => {
     if (isCalled) throw new Error(`next() was called twice in middleware ${index + 1} of ${file}; call it once.`)
     isCalled = true
-    return callThrough(run, input, context, index + 1)
-  }
-  // A promise also over a handler that is not async, so that `next().then` and `catch` work.
-  return layer(input, context, () => new Promise((resolve) => { resolve(next()) }))
+    return await callThrough(run, input, context, index + 1)
+  })
 }
