@@ -7,7 +7,7 @@ import { describeFailure, isMap, isText, type Members, PolystepError, shown } fr
 import { asLoadFailed, type LoadedFile, loadFile } from './loader.ts'
 import { LINE_CHARS_MAX, Output } from './output.ts'
 import { Peer } from './peer.ts'
-import { currentRun, Run, runOfError, unhandledCalls } from './run.ts'
+import { currentRun, Run, runOfError } from './run.ts'
 
 /** The protocol that this side speaks; PS-5.2. */
 const PROTOCOL = '1.0'
@@ -153,10 +153,10 @@ export class Bridge {
     })
     process.on('unhandledRejection', (reason, promise) => {
       const run = runOfError.get(reason as PolystepError)
-      if (run?.isAnswered === false) unhandledCalls.set(promise, reason as PolystepError)
+      if (run?.isAnswered === false) run.unhandled.set(promise, reason as PolystepError)
       else this.report('Unhandled rejection', reason)
     })
-    process.on('rejectionHandled', (promise) => unhandledCalls.delete(promise))
+    process.on('rejectionHandled', (promise) => { for (const run of this.open.values()) run.unhandled.delete(promise) })
     // Ctrl-C reaches the whole terminal group; the host decides when its runners stop.
     process.on('SIGINT', () => undefined)
   }

@@ -12,13 +12,13 @@ import { itemsOf, stream } from './features/responses.ts'
 export const currentRun = new AsyncLocalStorage<Run>()
 /** Which run a failed call belongs to. */
 export const runOfError = new WeakMap<PolystepError, Run>()
-/** Failures of calls of open runs that nobody has handled, by what was rejected with them. */
-export const unhandledCalls = new Map<Promise<unknown>, PolystepError>()
 
 /** One attempt of one handler. */
 export class Run {
   /** The host has its answer; what user code still does no longer counts. */
   isAnswered = false
+  /** Failures of its calls that nobody has handled, by what was rejected with them. */
+  readonly unhandled = new Map<Promise<unknown>, PolystepError>()
   /** A call failed. Node says at the end of a tick whether anybody took that, so the verdict is known in the next one. */
   private isInDoubt = false
   private callsOpen = 0
@@ -141,11 +141,8 @@ export class Run {
   private end(): void {
     this.ended()
     this.isAnswered = true
-    for (const [promise, error] of unhandledCalls) {
-      if (runOfError.get(error) !== this) continue
-      unhandledCalls.delete(promise)
-      this.failure ??= asStepFailed(error, 'A call that the handler did not await failed: ')
-    }
+    const [unhandled] = this.unhandled.values()
+    if (unhandled !== undefined) this.failure ??= asStepFailed(unhandled, 'A call that the handler did not await failed: ')
   }
 }
 
