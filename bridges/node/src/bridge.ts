@@ -5,7 +5,7 @@ import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
 import { describeFailure, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
 import { asLoadFailed, type LoadedFile, loadFile } from './loader.ts'
-import { LINE_CHARS_MAX, Output } from './output.ts'
+import { Output } from './output.ts'
 import { Peer } from './peer.ts'
 import { currentRun, Run, runOfError } from './run.ts'
 
@@ -177,7 +177,7 @@ export class Bridge {
     const error = describeFailure(thrown)
     const run = currentRun.getStore()
     const where = run === undefined ? '' : ` in ${run.step.file}`
-    const message = `${what}${where}: ${error.name}: ${error.message}`.slice(0, LINE_CHARS_MAX).toWellFormed()
+    const message = shown(`${what}${where}: ${error.name}: ${error.message}`)
     this.peer.notify('log', { run: run?.id, level: 'error', message, fields: { error }, time_ms: Date.now(), source: 'output' })
   }
 }

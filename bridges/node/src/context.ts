@@ -2,7 +2,6 @@
 import { inspect } from 'node:util'
 import { carry, carryAsText } from './codec.ts'
 import { isMap, type Members, PolystepError, shown } from './errors.ts'
-import { LINE_CHARS_MAX } from './output.ts'
 import type { Run } from './run.ts'
 
 /** Severity of a log line. */
@@ -122,8 +121,7 @@ class RunLogger {
   addListener(listener: LogListener): void { this.#listeners.push(listener) }
 
   #write(level: Level, given: unknown, rest: readonly unknown[]): void {
-    const line = given instanceof Error ? `${given.name}: ${given.message}` : shown(given, LINE_CHARS_MAX + 1)
-    const message = line.length > LINE_CHARS_MAX ? `${line.slice(0, LINE_CHARS_MAX - 1)}…` : line
+    const message = shown(given instanceof Error ? `${given.name}: ${given.message}` : given)
     this.#run.notify('log', { level, message, fields: fieldsOf(rest), time_ms: Date.now(), source: 'logger' })
     for (const listener of this.#listeners) listener(level, message, rest[0])
   }

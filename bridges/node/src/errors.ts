@@ -5,6 +5,9 @@ import { inspect } from 'node:util'
 /** A map with text keys: what travels as parameters, and what a config is. */
 export type Members = Record<string, unknown>
 
+/** A log line is cut here, as the host cuts it. */
+export const LINE_CHARS_MAX = 16_384
+
 /** What this side raises: number and whether a retry can help, by name; PS-9.2. */
 const OWN_ERRORS = {
   internal: [1, true], method_not_found: [2, false], invalid_params: [3, false], invalid_value: [4, false],
@@ -51,11 +54,11 @@ export const isText = (value: unknown): value is string => typeof value === 'str
 export const isMap = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 
-/** Whatever there is as well-formed text, cut; never throws. */
-export function shown(value: unknown, charsMax = 16_384): string {
+/** Whatever there is as well-formed text, cut with a mark, at the length of a log line if no other; never throws. */
+export function shown(value: unknown, charsMax = LINE_CHARS_MAX): string {
   try {
     const text = typeof value === 'string' ? value : inspect(value, { depth: 3, breakLength: Infinity })
-    return text.slice(0, charsMax).toWellFormed()
+    return (text.length > charsMax ? `${text.slice(0, charsMax - 1)}…` : text).toWellFormed()
   } catch {
     return '[cannot be shown]'
   }
@@ -67,7 +70,7 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
     try { return shown(thrown instanceof Error ? ofError(thrown) : other, charsMax) } catch { return '' }
   }
   const name = part(1000, typeof thrown, nameOf)
-  return { name, message: part(16_384, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
+  return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
 }
 
 /** Most packages give their errors a class and no name of their own: then the class says more than "Error". */

@@ -2,13 +2,12 @@
 import { Console } from 'node:console'
 import { StringDecoder } from 'node:string_decoder'
 import type { Level } from './context.ts'
-import type { Members } from './errors.ts'
+import { LINE_CHARS_MAX, type Members } from './errors.ts'
 import { currentRun, type Run } from './run.ts'
 
-/** A log line is cut here, as the host cuts it. */
-export const LINE_CHARS_MAX = 16_384
 /** Console methods with a level other than their stream's (stdout: info, stderr: error). */
 const LEVELS = [['debug', 'debug'], ['warn', 'warn'], ['trace', 'debug']] as const
+
 /** A line that is being printed; what is too long of it is counted, not kept. */
 class OpenLine {
   private text = ''
