@@ -32,10 +32,10 @@ export class PolystepError extends Error {
   /** The error of a response, if there is one; what is no such map becomes `internal`. Source: PS-9.5. */
   static fromWire(payload: unknown): PolystepError | null {
     if (payload === null) return null
-    const { code, name, message, retryable, data } = isMap(payload) ? payload : {}
+    const { code = 1, name = 'internal', message = '', retryable, data } = isMap(payload) ? payload : { code: null }
     const isError = typeof code === 'number' && typeof name === 'string' && typeof message === 'string'
     if (!isError) return PolystepError.own('internal', `The host sent a malformed error: ${shown(payload)}`)
-    return new PolystepError(name, message, code, retryable === true, isMap(data) ? data : {})
+    return new PolystepError(name, message, code, retryable !== false, isMap(data) ? data : {})
   }
 
   /** Shape: `{code, name, message, retryable, data}`. */
