@@ -23,17 +23,15 @@ const LEAVE_MS = 1000
 /** What `process.exit` throws instead of ending everyone's process. */
 class ExitCalled extends Error {}
 
-const CHECKS = { text: isText, integer: Number.isSafeInteger, array: Array.isArray, map: isMap }
+const KINDS = { text: isText, integer: Number.isSafeInteger, array: Array.isArray, map: isMap }
 /** What the host may ask for, each a method of `Bridge`, and what the parameters have to be; PS-4.2. */
 const REQUESTS = {
-  hello: [['host', 'map'], ['project', 'text'], ['frame_bytes_max', 'integer'], ['features', 'array']],
-  'step.load': [['file', 'text'], ['kind', 'text']],
-  'step.run': [
-    ['run', 'text'], ['file', 'text'], ['step', 'text'], ['type', 'text'], ['trace_id', 'text'], ['attempt', 'integer'],
-  ],
-  drain: [],
-  shutdown: [],
-} satisfies Record<string, [name: string, kind: keyof typeof CHECKS][]>
+  hello: { host: 'map', project: 'text', frame_bytes_max: 'integer', features: 'array' },
+  'step.load': { file: 'text', kind: 'text' },
+  'step.run': { run: 'text', file: 'text', step: 'text', type: 'text', trace_id: 'text', attempt: 'integer' },
+  drain: {},
+  shutdown: {},
+} satisfies Record<string, Record<string, keyof typeof KINDS>>
 
 const isRequest = (method: string): method is keyof typeof REQUESTS => Object.hasOwn(REQUESTS, method)
 
@@ -64,8 +62,8 @@ export class Bridge {
     if (method === 'hello') requireVersion(params['protocol'])
     else if (this.project === null) throw invalid(`"hello" comes first, not "${method}".`)
     if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
-    for (const [name, kind] of REQUESTS[method]) {
-      if (!CHECKS[kind](params[name])) throw invalid(`${method} needs "${name}", of type ${kind}.`)
+    for (const [name, kind] of Object.entries(REQUESTS[method])) {
+      if (!KINDS[kind](params[name])) throw invalid(`${method} needs "${name}", of type ${kind}.`)
     }
     this[method](id, params)
   }
