@@ -51,10 +51,9 @@ export class Output {
     const quick = new Console({ write: stdout } as NodeJS.WritableStream, { write: stderr } as NodeJS.WritableStream, false)
     Object.assign(console, quick)
     for (const [name, level] of LEVELS) {
-      const print = quick[name].bind(quick)
       Object.assign(console, { [name]: (...given: unknown[]) => {
         this.level = level
-        try { print(...given) } finally { this.level = null }
+        try { quick[name](...given) } finally { this.level = null }
       } })
     }
     Object.assign(process.stdout, { write: stdout })
@@ -73,8 +72,7 @@ export class Output {
       const level = this.level ?? streamLevel
       const lines = this.open.get(run) ?? {}
       this.open.set(run, lines)
-      const about = { run: run?.id, level, source: 'output' }
-      lines[level] ??= new OpenLine((message) => { this.send({ ...about, message, time_ms: Date.now() }) })
+      lines[level] ??= new OpenLine((message) => { this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' }) })
       lines[level].write(typeof encoding === 'string' ? Buffer.from(chunk as string, encoding as BufferEncoding) : chunk)
       // Nobody will flush a run that has its answer.
       if (run?.isAnswered === true) this.flush(run)
