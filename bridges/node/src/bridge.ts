@@ -3,7 +3,7 @@ import { writeSync } from 'node:fs'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
-import { describeFailure, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
+import { describeFailure, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
 import { asLoadFailed, type LoadedFile, loadFile } from './loader.ts'
 import { Output } from './output.ts'
 import { Peer } from './peer.ts'
@@ -40,7 +40,7 @@ export class Bridge {
   /** Agreed in `hello`; PS-3.2. */
   readonly limit = { frameBytesMax: FRAME_BYTES_MAX }
   readonly peer: Peer
-  private readonly output: Output
+  private readonly output = new Output((line) => { this.peer.notify('log', line) })
   private readonly files = new Map<string, LoadedFile>()
   private readonly open = new Map<string, Run>()
   private readonly drains: number[] = []
@@ -54,16 +54,15 @@ export class Bridge {
   /** `onHello` is called after the first answer, which nothing may delay. */
   constructor(private readonly writer: FrameWriter, private readonly onHello: () => void) {
     this.peer = new Peer(this.limit, writer, this)
-    this.output = new Output((line) => { this.peer.notify('log', line) })
     this.guardProcess()
   }
 
   request(id: number, method: string, params: Members): void {
     if (method === 'hello') requireVersion(params['protocol'])
-    else if (this.project === null) throw invalid(`"hello" comes first, not "${method}".`)
+    else if (this.project === null) throw invalidParams(`"hello" comes first, not "${method}".`)
     if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
     for (const [name, kind] of Object.entries(REQUESTS[method])) {
-      if (!KINDS[kind](params[name])) throw invalid(`${method} needs "${name}", of type ${kind}.`)
+      if (!KINDS[kind](params[name])) throw invalidParams(`${method} needs "${name}", of type ${kind}.`)
     }
     this[method](id, params)
   }
@@ -80,13 +79,12 @@ export class Bridge {
 
   /** End the process now. Source: PS-2.5. */
   leave(status: number): void {
-    this.peer.close(PolystepError.own('runner_gone', 'The host closed the channel.'))
     // When an 'exit' listener of user code throws: Node does not call them a second time.
     try { this.exit(status) } catch { this.exit(status) }
   }
 
   private hello(id: number, params: Members): void {
-    if (this.project !== null) throw invalid('"hello" was answered already.')
+    if (this.project !== null) throw invalidParams('"hello" was answered already.')
     this.project = params['project'] as string
     this.peer.answer(id, {
       protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
@@ -114,9 +112,9 @@ export class Bridge {
   private 'step.run'(id: number, params: Members): void {
     const [name, file] = [params['run'] as string, params['file'] as string]
     const step = this.files.get(file)
-    if (step === undefined) throw invalid(`${file} is not loaded in this runner; send step.load first.`)
-    if (!step.handler) throw invalid(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
-    if (this.open.has(name)) throw invalid(`The run ${name} is open already.`)
+    if (step === undefined) throw invalidParams(`${file} is not loaded in this runner; send step.load first.`)
+    if (!step.handler) throw invalidParams(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
+    if (this.open.has(name)) throw invalidParams(`The run ${name} is open already.`)
     const run = new Run(name, id, step, params, this.features, this.peer, () => {
       this.output.flush(run)
       this.open.delete(name)
@@ -188,5 +186,3 @@ function requireVersion(theirs: unknown): void {
   const message = `The host speaks protocol ${shown(theirs, 100)}, this Node runner ${PROTOCOL}. ${update}`
   throw PolystepError.own('protocol_mismatch', message, { protocol: PROTOCOL })
 }
-
-const invalid = (message: string): PolystepError => PolystepError.own('invalid_params', message)

@@ -1,7 +1,7 @@
 /** What a handler is given as its context: emit, state, streams, logger. Source: PS-8, Motia 0.17. */
 import { inspect } from 'node:util'
 import { carry, carryAsText } from './codec.ts'
-import { isMap, type Members, PolystepError, shown } from './errors.ts'
+import { invalidParams, isMap, type Members, shown } from './errors.ts'
 import type { Run } from './run.ts'
 
 /** Severity of a log line. */
@@ -25,7 +25,7 @@ export function createContext(run: Run): object {
         if (topic !== '' && (typeof topic === 'string' || typeof topic === 'number')) {
           return { topic, data, ...ifGiven('message_group_id', messageGroupId) }
         }
-        throw invalid(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}`)
+        throw invalidParams(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}.`)
       }, nothing)
     },
     streams: new Proxy(new RunStreams(run), RunStreams.byName), attempt, get signal() { return run.controller.signal },
@@ -91,7 +91,7 @@ export function carryParams(run: string, given: Members): Members {
   for (const name of Object.keys(given)) {
     const value = given[name]
     const isLost = name === 'value' && value === undefined
-    if (isLost) throw invalid('the value must not be undefined; use null, or state.delete(group, key)')
+    if (isLost) throw invalidParams('the value must not be undefined; use null, or state.delete(group, key).')
     params[name] = TEXTS.has(name) ? text(value, name) : (carry(value, name) ?? null)
   }
   return params
@@ -101,11 +101,10 @@ export function carryParams(run: string, given: Members): Members {
 function text(value: unknown, name: string): unknown {
   if (typeof value === 'string') return carry(value, name)
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
-  throw invalid(`${name} must be a string, not ${shown(value)}`)
+  throw invalidParams(`${name} must be a string, not ${shown(value)}.`)
 }
 
 const ifGiven = (name: string, value: unknown): Members => (value === undefined || value === null ? {} : { [name]: value })
-const invalid = (message: string): PolystepError => PolystepError.own('invalid_params', `${message}.`)
 
 /** Structured log lines of a run; they are sent without waiting and never fail the handler. Source: PS-8.7. */
 class RunLogger {

@@ -47,6 +47,9 @@ export class PolystepError extends Error {
 /** A problem with a file whose message says it all. */
 export class LoadProblem extends Error { override readonly stack = '' }
 
+/** An error in what a call was given. */
+export const invalidParams = (message: string): PolystepError => PolystepError.own('invalid_params', message)
+
 /** Whether `value` is a string. */
 export const isText = (value: unknown): value is string => typeof value === 'string'
 

@@ -141,8 +141,7 @@ export class Run {
   private end(): void {
     this.ended()
     this.isAnswered = true
-    const [unhandled] = this.unhandled.values()
-    if (unhandled !== undefined) this.failure ??= asStepFailed(unhandled, 'A call that the handler did not await failed: ')
+    for (const error of this.unhandled.values()) this.failure ??= asStepFailed(error, 'A call that the handler did not await failed: ')
   }
 }
 
