@@ -91,8 +91,7 @@ export class Bridge {
       runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
     })
     this.limit.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
-    const theirs = params['features'] as unknown[]
-    this.features = new Set(FEATURES.filter((feature) => theirs.includes(feature)))
+    this.features = new Set(FEATURES.filter((feature) => (params['features'] as unknown[]).includes(feature)))
     this.output.install()
     watchOutgoing(() => currentRun.getStore())
     installStandIn()

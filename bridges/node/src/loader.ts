@@ -13,10 +13,8 @@ export type UserFunction = (...given: unknown[]) => unknown
 export type LoadedFile = Readonly<{
   file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks
 }>
-/** A loaded file and what the host is told of it. */
-export type Loaded = Readonly<{
-  loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[]; contracts: string[]; made?: Members }
-}>
+/** A loaded file, and the answer of `step.load`. */
+export type Loaded = Readonly<{ loaded: LoadedFile; answer: Members }>
 
 /** Import `file`, relative to `project`; throws what the file raised, or a `LoadProblem`. */
 export async function loadFile(project: string, file: string): Promise<Loaded> {
