@@ -6,7 +6,7 @@ import { checkedInput } from './features/contracts.ts'
 import { describeFailure, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
 import type { Peer } from './peer.ts'
-import { itemsOf, stream } from './features/responses.ts'
+import { streamed } from './features/responses.ts'
 
 /** The run that the current code belongs to, across awaits. */
 export const currentRun = new AsyncLocalStorage<Run>()
@@ -22,7 +22,7 @@ export class Run {
   /** A call failed. Node says at the end of a tick whether anybody took that, so the verdict is known in the next one. */
   private isInDoubt = false
   private callsOpen = 0
-  /** What the handler gave, once it is done. */
+  /** What the handler gave, carried, once it is done. */
   private result: { readonly value: unknown } | null = null
   private failure: PolystepError | null = null
   private madeController: AbortController | null = null
@@ -38,17 +38,20 @@ export class Run {
   async start(): Promise<void> {
     const { type } = this.params
     let { input } = this.params
-    let isChecking = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
+    // What is thrown now is a verdict on what goes in or comes out, and no failure of the handler.
+    let isVerdict = true
     try {
-      if (isChecking) input = await checkedInput(this.step.checks, type, input)
-      isChecking = false
-      const value = await callThrough(this, input, createContext(this), 0)
-      const items = type === 'api' && this.features.has('response.stream') ? itemsOf(value) : null
-      if (items !== null) await stream(this, value, items)
-      this.settle(items === null ? value : null)
+      const isChecked = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
+      if (isChecked) input = await checkedInput(this.step.checks, type, input)
+      isVerdict = false
+      let value = await callThrough(this, input, createContext(this), 0)
+      if (type === 'api' && this.features.has('response.stream')) value = await streamed(this, value)
+      isVerdict = true
+      // Motia ignores what event and cron handlers return, so it must not fail them (PS-7.7).
+      this.settle(type === 'api' ? carry(value, 'result') : carryAsText(value))
     } catch (error) {
-      // The contract's own verdict, and no failure of the handler, unless user code in a schema threw.
-      if (isChecking && error instanceof PolystepError) this.failure = error
+      // Unless user code in a schema or a value threw.
+      if (isVerdict && error instanceof PolystepError) this.failure ??= error
       this.fail(error)
     }
   }
@@ -123,18 +126,9 @@ export class Run {
       return
     }
     this.end()
-    try {
-      if (this.failure !== null) throw this.failure
-      this.answerValue(this.result?.value)
-    } catch (error) {
-      this.peer.refuse(this.requestId, error instanceof PolystepError ? error : asStepFailed(error))
-    }
-  }
-
-  private answerValue(value: unknown): void {
-    if (this.params['type'] === 'api') this.peer.answer(this.requestId, carry(value, 'result') ?? null)
-    // Motia ignores what event and cron handlers return, so it must not fail them (PS-7.7).
-    else this.peer.answer(this.requestId, carryAsText(value) ?? null, null)
+    const instead = this.params['type'] === 'api' ? undefined : null
+    if (this.failure !== null) this.peer.refuse(this.requestId, this.failure)
+    else this.peer.answer(this.requestId, this.result?.value ?? null, instead)
   }
 
   /** From here on nothing counts any more; a failed call that nobody took does. */
