@@ -13,11 +13,9 @@ export type UserFunction = (...given: unknown[]) => unknown
 export type LoadedFile = Readonly<{
   file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks
 }>
-/** A loaded file, and the answer of `step.load`. */
-export type Loaded = Readonly<{ loaded: LoadedFile; answer: Members }>
 
-/** Import `file`, relative to `project`; throws what the file raised, or a `LoadProblem`. */
-export async function loadFile(project: string, file: string): Promise<Loaded> {
+/** Import `file`, relative to `project`, and make the answer of its `step.load`; throws what the file raised, or a `LoadProblem`. */
+export async function loadFile(project: string, file: string): Promise<{ loaded: LoadedFile; answer: Members }> {
   const path = resolve(project, file)
   const module: unknown = await import(pathToFileURL(path).href)
   const config = exported(module, 'config')

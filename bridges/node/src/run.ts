@@ -126,9 +126,8 @@ export class Run {
       return
     }
     this.end()
-    const instead = this.params['type'] === 'api' ? undefined : null
     if (this.failure !== null) this.peer.refuse(this.requestId, this.failure)
-    else this.peer.answer(this.requestId, this.result?.value ?? null, instead)
+    else this.peer.answer(this.requestId, this.result?.value ?? null, this.params['type'] === 'api' ? undefined : null)
   }
 
   /** From here on nothing counts any more; a failed call that nobody took does. */
