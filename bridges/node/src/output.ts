@@ -5,9 +5,6 @@ import type { Level } from './context.ts'
 import { LINE_CHARS_MAX, type Members } from './errors.ts'
 import { currentRun, type Run } from './run.ts'
 
-/** Console methods with a level other than their stream's (stdout: info, stderr: error). */
-const LEVELS = [['debug', 'debug'], ['warn', 'warn'], ['trace', 'debug']] as const
-
 /** A line that is being printed; what is too long of it is counted, not kept. */
 class OpenLine {
   private text = ''
@@ -50,7 +47,8 @@ export class Output {
     // Straight to us: the console's own way through a stream costs several times as much.
     const quick = new Console({ write: stdout } as NodeJS.WritableStream, { write: stderr } as NodeJS.WritableStream, false)
     Object.assign(console, quick)
-    for (const [name, level] of LEVELS) {
+    // The methods with a level other than their stream's.
+    for (const [name, level] of [['debug', 'debug'], ['warn', 'warn'], ['trace', 'debug']] as const) {
       Object.assign(console, { [name]: (...given: unknown[]) => {
         this.level = level
         try { quick[name](...given) } finally { this.level = null }
