@@ -28,7 +28,7 @@ export function createContext(run: Run): object {
         throw invalidParams(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}.`)
       }, nothing)
     },
-    streams: new Proxy(new RunStreams(run), RunStreams.byName), attempt, get signal() { return run.controller.signal },
+    streams: new Proxy({}, new StreamsByName(run)), attempt, get signal() { return run.controller.signal },
   }
 }
 
@@ -66,21 +66,18 @@ function streamOf(run: Run, stream: string): object {
   }
 }
 
-/** The streams of a run by name; handlers have it behind a proxy. */
-class RunStreams {
-  readonly #run: Run
-
-  constructor(run: Run) { this.#run = run }
+/** The streams of a run by name, for a proxy. */
+class StreamsByName implements ProxyHandler<object> {
+  constructor(private readonly run: Run) {}
 
   /** Any name is a stream; the host says when there is none. What the language itself asks for is none. */
-  static readonly byName: ProxyHandler<RunStreams> = {
-    get(streams, name) {
-      const isStream = this.has?.(streams, name) === true && !(name in streams)
-      return isStream ? streamOf(streams.#run, String(name)) : (Reflect.get(streams, name) as unknown)
-    },
-    has: (_streams, name) => typeof name === 'string' && name !== 'then' && name !== 'toJSON',
-    set: () => false,
+  get(plain: object, name: string | symbol): unknown {
+    const isStream = this.has(plain, name) && !(name in plain)
+    return isStream ? streamOf(this.run, String(name)) : (Reflect.get(plain, name) as unknown)
   }
+
+  has(_plain: object, name: string | symbol): boolean { return typeof name === 'string' && name !== 'then' && name !== 'toJSON' }
+  set(): boolean { return false }
 }
 
 const nothing = (): undefined => undefined

@@ -316,7 +316,7 @@ void describe('a runner process', () => {
   })
 
   void it('lets streams be awaited, printed and packed without becoming something else', async () => {
-    assert.deepEqual(await host.run('steps/proxy.step.ts', null), [true, 'undefined', '[object Object]', 'RunStreams {}', '{"s":{}}'])
+    assert.deepEqual(await host.run('steps/proxy.step.ts', null), [true, 'undefined', '[object Object]', '{}', '{"s":{}}'])
   })
 
   void it('answers a throw with name, message, the frames of the step, and the cause', async () => {
