@@ -3,11 +3,11 @@ import { writeSync } from 'node:fs'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
-import { describeFailure, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
+import { describeFailure, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
 import { asLoadFailed, type LoadedFile, loadFile } from './loader.ts'
-import { LINE_CHARS_MAX, Output } from './output.ts'
+import { Output } from './output.ts'
 import { Peer } from './peer.ts'
-import { currentRun, Run, runOfError, unhandledCalls } from './run.ts'
+import { currentRun, Run, runOfError } from './run.ts'
 
 /** The protocol that this side speaks; PS-5.2. */
 const PROTOCOL = '1.0'
@@ -23,17 +23,17 @@ const LEAVE_MS = 1000
 /** What `process.exit` throws instead of ending everyone's process. */
 class ExitCalled extends Error {}
 
-const CHECKS = { text: isText, integer: Number.isSafeInteger, array: Array.isArray, map: isMap }
+const KINDS = { text: isText, integer: Number.isSafeInteger, array: Array.isArray, map: isMap }
+/** As a list, which is quicker to go through. */
+const needs = (parameters: Record<string, keyof typeof KINDS>) => Object.entries(parameters)
 /** What the host may ask for, each a method of `Bridge`, and what the parameters have to be; PS-4.2. */
 const REQUESTS = {
-  hello: [['host', 'map'], ['project', 'text'], ['frame_bytes_max', 'integer'], ['features', 'array']],
-  'step.load': [['file', 'text'], ['kind', 'text']],
-  'step.run': [
-    ['run', 'text'], ['file', 'text'], ['step', 'text'], ['type', 'text'], ['trace_id', 'text'], ['attempt', 'integer'],
-  ],
-  drain: [],
-  shutdown: [],
-} satisfies Record<string, [name: string, kind: keyof typeof CHECKS][]>
+  hello: needs({ host: 'map', project: 'text', frame_bytes_max: 'integer', features: 'array' }),
+  'step.load': needs({ file: 'text', kind: 'text' }),
+  'step.run': needs({ run: 'text', file: 'text', step: 'text', type: 'text', trace_id: 'text', attempt: 'integer' }),
+  drain: needs({}),
+  shutdown: needs({}),
+}
 
 const isRequest = (method: string): method is keyof typeof REQUESTS => Object.hasOwn(REQUESTS, method)
 
@@ -42,7 +42,7 @@ export class Bridge {
   /** Agreed in `hello`; PS-3.2. */
   readonly limit = { frameBytesMax: FRAME_BYTES_MAX }
   readonly peer: Peer
-  private readonly output: Output
+  private readonly output = new Output((line) => { this.peer.notify('log', line) })
   private readonly files = new Map<string, LoadedFile>()
   private readonly open = new Map<string, Run>()
   private readonly drains: number[] = []
@@ -56,16 +56,15 @@ export class Bridge {
   /** `onHello` is called after the first answer, which nothing may delay. */
   constructor(private readonly writer: FrameWriter, private readonly onHello: () => void) {
     this.peer = new Peer(this.limit, writer, this)
-    this.output = new Output((line) => { this.peer.notify('log', line) })
     this.guardProcess()
   }
 
   request(id: number, method: string, params: Members): void {
+    if ((method === 'hello') !== (this.project === null)) throw invalidParams('"hello" comes first, and there is only one.')
     if (method === 'hello') requireVersion(params['protocol'])
-    else if (this.project === null) throw invalid(`"hello" comes first, not "${method}".`)
     if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
     for (const [name, kind] of REQUESTS[method]) {
-      if (!CHECKS[kind](params[name])) throw invalid(`${method} needs "${name}", of type ${kind}.`)
+      if (!KINDS[kind](params[name])) throw invalidParams(`${method} needs "${name}", of type ${kind}.`)
     }
     this[method](id, params)
   }
@@ -82,21 +81,18 @@ export class Bridge {
 
   /** End the process now. Source: PS-2.5. */
   leave(status: number): void {
-    this.peer.close(PolystepError.own('runner_gone', 'The host closed the channel.'))
     // When an 'exit' listener of user code throws: Node does not call them a second time.
     try { this.exit(status) } catch { this.exit(status) }
   }
 
   private hello(id: number, params: Members): void {
-    if (this.project !== null) throw invalid('"hello" was answered already.')
     this.project = params['project'] as string
     this.peer.answer(id, {
       protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
       runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
     })
     this.limit.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
-    const theirs = params['features'] as unknown[]
-    this.features = new Set(FEATURES.filter((feature) => theirs.includes(feature)))
+    this.features = new Set(FEATURES.filter((feature) => (params['features'] as unknown[]).includes(feature)))
     this.output.install()
     watchOutgoing(() => currentRun.getStore())
     installStandIn()
@@ -105,20 +101,20 @@ export class Bridge {
 
   private 'step.load'(id: number, params: Members): void {
     const file = params['file'] as string
-    const exited = new Promise<never>((_resolve, reject) => { this.failLoad = (error) => { reject(asLoadFailed(error)) } })
+    const exited = new Promise<never>((_resolve, reject) => { this.failLoad = reject })
     const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => { this.output.flush() })
     loaded.then(({ loaded, answer }) => {
       this.files.set(file, loaded)
       this.peer.answer(id, answer)
-    }, (error: unknown) => { this.peer.refuse(id, error as PolystepError) })
+    }, (error: unknown) => { this.peer.refuse(id, asLoadFailed(error)) })
   }
 
   private 'step.run'(id: number, params: Members): void {
     const [name, file] = [params['run'] as string, params['file'] as string]
     const step = this.files.get(file)
-    if (step === undefined) throw invalid(`${file} is not loaded in this runner; send step.load first.`)
-    if (!step.handler) throw invalid(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
-    if (this.open.has(name)) throw invalid(`The run ${name} is open already.`)
+    if (step === undefined) throw invalidParams(`${file} is not loaded in this runner; send step.load first.`)
+    if (!step.handler) throw invalidParams(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
+    if (this.open.has(name)) throw invalidParams(`The run ${name} is open already.`)
     const run = new Run(name, id, step, params, this.features, this.peer, () => {
       this.output.flush(run)
       this.open.delete(name)
@@ -153,10 +149,10 @@ export class Bridge {
     })
     process.on('unhandledRejection', (reason, promise) => {
       const run = runOfError.get(reason as PolystepError)
-      if (run?.isAnswered === false) unhandledCalls.set(promise, reason as PolystepError)
+      if (run?.isAnswered === false) run.unhandled.set(promise, reason as PolystepError)
       else this.report('Unhandled rejection', reason)
     })
-    process.on('rejectionHandled', (promise) => unhandledCalls.delete(promise))
+    process.on('rejectionHandled', (promise) => { for (const run of this.open.values()) run.unhandled.delete(promise) })
     // Ctrl-C reaches the whole terminal group; the host decides when its runners stop.
     process.on('SIGINT', () => undefined)
   }
@@ -177,7 +173,7 @@ export class Bridge {
     const error = describeFailure(thrown)
     const run = currentRun.getStore()
     const where = run === undefined ? '' : ` in ${run.step.file}`
-    const message = `${what}${where}: ${error.name}: ${error.message}`.slice(0, LINE_CHARS_MAX).toWellFormed()
+    const message = shown(`${what}${where}: ${error.name}: ${error.message}`)
     this.peer.notify('log', { run: run?.id, level: 'error', message, fields: { error }, time_ms: Date.now(), source: 'output' })
   }
 }
@@ -190,5 +186,3 @@ function requireVersion(theirs: unknown): void {
   const message = `The host speaks protocol ${shown(theirs, 100)}, this Node runner ${PROTOCOL}. ${update}`
   throw PolystepError.own('protocol_mismatch', message, { protocol: PROTOCOL })
 }
-
-const invalid = (message: string): PolystepError => PolystepError.own('invalid_params', message)

@@ -198,14 +198,14 @@ void describe('reading', () => {
     })
   }
 
-  const heads: [hex: string, head: unknown][] = [
-    ['9400cd0100a178', { size: 4, kind: 0, id: 256 }],
-    ['dc0004cc01d20000000780', { size: 4, kind: 1, id: 7 }],
-    ['dd00000004d300000000000000010580', { size: 4, kind: 1, id: 5 }],
-    ['9302d9ff6162', { size: 3, kind: 2, id: undefined }],
-    ['9400', { size: 4, kind: 0, id: undefined }],
-    ['94', { size: 4, kind: undefined, id: undefined }],
-    ['81c001', { size: -15, kind: null, id: 1 }],
+  const heads: [hex: string, head: unknown[]][] = [
+    ['9400cd0100a178', [4, 0, 256]],
+    ['dc0004cc01d20000000780', [4, 1, 7]],
+    ['dd00000004d300000000000000010580', [4, 1, 5]],
+    ['9302d9ff6162', [3, 2]],
+    ['9400', [4, 0]],
+    ['94', [4]],
+    ['81c001', [-15, null, 1]],
   ]
   for (const [hex, head] of heads) {
     void it(`reads how ${hex} begins`, () => {

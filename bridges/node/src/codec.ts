@@ -167,8 +167,8 @@ export function unpack(bytes: Buffer, hasProto = false): unknown {
 /** Arrays whose size stands behind their first byte, and in how many bytes; of the others it is part of the first. */
 const ARRAY_SIZE_BYTES: Partial<Record<number, number>> = { 0xdc: 2, 0xdd: 4 }
 
-/** How a message begins: the size of its array, its kind, its id; what cannot be read is undefined. Source: PS-4.5. */
-export function readHead(bytes: Buffer): { size: unknown; kind: unknown; id: unknown } {
+/** How a message begins: the size of its array, its kind, its id, as far as they can be read. Source: PS-4.5. */
+export function readHead(bytes: Buffer): unknown[] {
   const sizeBytes = ARRAY_SIZE_BYTES[bytes[0] ?? 0] ?? 0
   const head: unknown[] = []
   try {
@@ -177,6 +177,5 @@ export function readHead(bytes: Buffer): { size: unknown; kind: unknown; id: unk
       if (head.push(member) === 3) break
     }
   } catch {}
-  const [size, kind, id] = head
-  return { size, kind, id }
+  return head
 }

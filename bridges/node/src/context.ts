@@ -1,8 +1,7 @@
 /** What a handler is given as its context: emit, state, streams, logger. Source: PS-8, Motia 0.17. */
 import { inspect } from 'node:util'
 import { carry, carryAsText } from './codec.ts'
-import { isMap, type Members, PolystepError, shown } from './errors.ts'
-import { LINE_CHARS_MAX } from './output.ts'
+import { invalidParams, isMap, type Members, shown } from './errors.ts'
 import type { Run } from './run.ts'
 
 /** Severity of a log line. */
@@ -26,10 +25,10 @@ export function createContext(run: Run): object {
         if (topic !== '' && (typeof topic === 'string' || typeof topic === 'number')) {
           return { topic, data, ...ifGiven('message_group_id', messageGroupId) }
         }
-        throw invalid(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}`)
+        throw invalidParams(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}.`)
       }, nothing)
     },
-    streams: new Proxy(new RunStreams(run), RunStreams.byName), attempt, get signal() { return run.controller.signal },
+    streams: new Proxy({}, new StreamsByName(run)), attempt, get signal() { return run.controller.signal },
   }
 }
 
@@ -67,21 +66,18 @@ function streamOf(run: Run, stream: string): object {
   }
 }
 
-/** The streams of a run by name; handlers have it behind a proxy. */
-class RunStreams {
-  readonly #run: Run
-
-  constructor(run: Run) { this.#run = run }
+/** The streams of a run by name, for a proxy. */
+class StreamsByName implements ProxyHandler<object> {
+  constructor(private readonly run: Run) {}
 
   /** Any name is a stream; the host says when there is none. What the language itself asks for is none. */
-  static readonly byName: ProxyHandler<RunStreams> = {
-    get(streams, name) {
-      const isStream = this.has?.(streams, name) === true && !(name in streams)
-      return isStream ? streamOf(streams.#run, String(name)) : (Reflect.get(streams, name) as unknown)
-    },
-    has: (_streams, name) => typeof name === 'string' && name !== 'then' && name !== 'toJSON',
-    set: () => false,
+  get(plain: object, name: string | symbol): unknown {
+    const isStream = this.has(plain, name) && !(name in plain)
+    return isStream ? streamOf(this.run, String(name)) : (Reflect.get(plain, name) as unknown)
   }
+
+  has(_plain: object, name: string | symbol): boolean { return typeof name === 'string' && name !== 'then' && name !== 'toJSON' }
+  set(): boolean { return false }
 }
 
 const nothing = (): undefined => undefined
@@ -92,7 +88,7 @@ export function carryParams(run: string, given: Members): Members {
   for (const name of Object.keys(given)) {
     const value = given[name]
     const isLost = name === 'value' && value === undefined
-    if (isLost) throw invalid('the value must not be undefined; use null, or state.delete(group, key)')
+    if (isLost) throw invalidParams('the value must not be undefined; use null, or state.delete(group, key).')
     params[name] = TEXTS.has(name) ? text(value, name) : (carry(value, name) ?? null)
   }
   return params
@@ -102,11 +98,10 @@ export function carryParams(run: string, given: Members): Members {
 function text(value: unknown, name: string): unknown {
   if (typeof value === 'string') return carry(value, name)
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
-  throw invalid(`${name} must be a string, not ${shown(value)}`)
+  throw invalidParams(`${name} must be a string, not ${shown(value)}.`)
 }
 
 const ifGiven = (name: string, value: unknown): Members => (value === undefined || value === null ? {} : { [name]: value })
-const invalid = (message: string): PolystepError => PolystepError.own('invalid_params', `${message}.`)
 
 /** Structured log lines of a run; they are sent without waiting and never fail the handler. Source: PS-8.7. */
 class RunLogger {
@@ -122,8 +117,7 @@ class RunLogger {
   addListener(listener: LogListener): void { this.#listeners.push(listener) }
 
   #write(level: Level, given: unknown, rest: readonly unknown[]): void {
-    const line = given instanceof Error ? `${given.name}: ${given.message}` : shown(given, LINE_CHARS_MAX + 1)
-    const message = line.length > LINE_CHARS_MAX ? `${line.slice(0, LINE_CHARS_MAX - 1)}…` : line
+    const message = shown(given instanceof Error ? `${given.name}: ${given.message}` : given)
     this.#run.notify('log', { level, message, fields: fieldsOf(rest), time_ms: Date.now(), source: 'logger' })
     for (const listener of this.#listeners) listener(level, message, rest[0])
   }

@@ -5,6 +5,9 @@ import { inspect } from 'node:util'
 /** A map with text keys: what travels as parameters, and what a config is. */
 export type Members = Record<string, unknown>
 
+/** A log line is cut here, as the host cuts it. */
+export const LINE_CHARS_MAX = 16_384
+
 /** What this side raises: number and whether a retry can help, by name; PS-9.2. */
 const OWN_ERRORS = {
   internal: [1, true], method_not_found: [2, false], invalid_params: [3, false], invalid_value: [4, false],
@@ -29,10 +32,10 @@ export class PolystepError extends Error {
   /** The error of a response, if there is one; what is no such map becomes `internal`. Source: PS-9.5. */
   static fromWire(payload: unknown): PolystepError | null {
     if (payload === null) return null
-    const { code, name, message, retryable, data } = isMap(payload) ? payload : {}
+    const { code = 1, name = 'internal', message = '', retryable, data } = isMap(payload) ? payload : { code: null }
     const isError = typeof code === 'number' && typeof name === 'string' && typeof message === 'string'
     if (!isError) return PolystepError.own('internal', `The host sent a malformed error: ${shown(payload)}`)
-    return new PolystepError(name, message, code, retryable === true, isMap(data) ? data : {})
+    return new PolystepError(name, message, code, retryable !== false, isMap(data) ? data : {})
   }
 
   /** Shape: `{code, name, message, retryable, data}`. */
@@ -41,6 +44,12 @@ export class PolystepError extends Error {
   }
 }
 
+/** A problem with a file whose message says it all. */
+export class LoadProblem extends Error { override readonly stack = '' }
+
+/** An error in what a call was given. */
+export const invalidParams = (message: string): PolystepError => PolystepError.own('invalid_params', message)
+
 /** Whether `value` is a string. */
 export const isText = (value: unknown): value is string => typeof value === 'string'
 
@@ -48,11 +57,11 @@ export const isText = (value: unknown): value is string => typeof value === 'str
 export const isMap = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 
-/** Whatever there is as well-formed text, cut; never throws. */
-export function shown(value: unknown, charsMax = 16_384): string {
+/** Whatever there is as well-formed text, cut with a mark, at the length of a log line if no other; never throws. */
+export function shown(value: unknown, charsMax = LINE_CHARS_MAX): string {
   try {
     const text = typeof value === 'string' ? value : inspect(value, { depth: 3, breakLength: Infinity })
-    return text.slice(0, charsMax).toWellFormed()
+    return (text.length > charsMax ? `${text.slice(0, charsMax - 1)}…` : text).toWellFormed()
   } catch {
     return '[cannot be shown]'
   }
@@ -64,7 +73,7 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
     try { return shown(thrown instanceof Error ? ofError(thrown) : other, charsMax) } catch { return '' }
   }
   const name = part(1000, typeof thrown, nameOf)
-  return { name, message: part(16_384, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
+  return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
 }
 
 /** Most packages give their errors a class and no name of their own: then the class says more than "Error". */

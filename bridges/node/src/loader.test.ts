@@ -5,12 +5,14 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pack, unpack } from './codec.ts'
-import { PolystepError } from './errors.ts'
-import { loadFile } from './loader.ts'
-import type { Loaded } from './loader.ts'
+import type { PolystepError } from './errors.ts'
+import { asLoadFailed, loadFile } from './loader.ts'
+import type { LoadedFile } from './loader.ts'
 import { installStandIn } from './adapters/standin.ts'
 
 const ROOT_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url))
+
+interface Answer { config: unknown; handler: boolean; warnings: string[]; contracts: string[]; made?: unknown }
 
 /** The first step of Motia's tutorial, as its users write it. */
 const SUBMIT = `
@@ -84,14 +86,13 @@ for (const type of ['commonjs', 'module']) {
     after(() => { rmSync(project, { recursive: true }) })
 
     /** The answer as the host reads it: without absent members. */
-    async function load(file: string): Promise<Loaded> {
+    async function load(file: string): Promise<{ loaded: LoadedFile; answer: Answer }> {
       const { loaded, answer } = await loadFile(project, file)
-      const [read] = unpack(Buffer.from(pack([answer]))) as [Loaded['answer']]
+      const [read] = unpack(Buffer.from(pack([answer]))) as [Answer]
       return { loaded, answer: read }
     }
     async function failure(file: string): Promise<PolystepError> {
-      const error: unknown = await load(file).then(() => undefined, (thrown: unknown) => thrown)
-      assert.ok(error instanceof PolystepError)
+      const error = await load(file).then(() => assert.fail('it loaded'), asLoadFailed)
       assert.deepEqual([error.code, error.name], [20, 'load_failed'])
       return error
     }
@@ -182,7 +183,7 @@ void describe('the stand-in for motia', () => {
     writeFileSync(join(project, 'node_modules/motia/package.json'), '{"type":"module","exports":"./index.js"}')
     writeFileSync(join(project, 'node_modules/motia/index.js'), `export const config = () => ({ name: 'real' })`)
     writeFileSync(join(project, 'a.step.js'), `import { config as wrap } from 'motia'; export const config = wrap()`)
-    assert.deepEqual((await loadFile(project, 'a.step.js')).answer.config, { name: 'real' })
+    assert.deepEqual((await loadFile(project, 'a.step.js')).answer['config'], { name: 'real' })
     rmSync(project, { recursive: true })
   })
 })

@@ -1,10 +1,10 @@
 /** Step and stream files: import, find config and handler, describe the config to the host. Source: PS-6. */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { describeSchema, isSchemaObject } from './adapters/schema.ts'
+import { describeConfig } from './adapters/config.ts'
 import { carry } from './codec.ts'
 import { type Checks, checksOf, madeBy } from './features/contracts.ts'
-import { describeFailure, isMap, type Members, PolystepError } from './errors.ts'
+import { describeFailure, isMap, LoadProblem, type Members, PolystepError } from './errors.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */
 export type UserFunction = (...given: unknown[]) => unknown
@@ -13,44 +13,31 @@ export type UserFunction = (...given: unknown[]) => unknown
 export type LoadedFile = Readonly<{
   file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks
 }>
-/** A loaded file and what the host is told of it. */
-export type Loaded = Readonly<{
-  loaded: LoadedFile; answer: { config: unknown; handler: boolean; warnings: string[]; contracts: string[]; made?: Members }
-}>
 
-/** A problem that needs no stack and no place: its message says it all. */
-class LoadProblem extends Error {}
-
-/** Import `file`, relative to `project`. Throws `load_failed` with what was raised, which the host words. Source: PS-6.3. */
-export async function loadFile(project: string, file: string): Promise<Loaded> {
-  try {
-    const path = resolve(project, file)
-    const module: unknown = await import(pathToFileURL(path).href)
-    const config = exported(module, 'config')
-    const handler = exported(module, 'handler')
-    if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
-    if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
-    if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
-    const middleware = config['middleware'] ?? []
-    const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
-    if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
-    const warnings: string[] = []
-    const checks = checksOf(config)
-    const contracts = Object.keys(checks)
-    const described = describeConfig(config, path, warnings)
-    const told = { warnings, contracts, ...madeBy(checks, config, described, path) }
-    const answer = { config: described, handler: handler !== undefined, ...told }
-    return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
-  } catch (error) {
-    throw asLoadFailed(error)
-  }
+/** Import `file`, relative to `project`, and make the answer of its `step.load`; throws what the file raised, or a `LoadProblem`. */
+export async function loadFile(project: string, file: string): Promise<{ loaded: LoadedFile; answer: Members }> {
+  const path = resolve(project, file)
+  const module: unknown = await import(pathToFileURL(path).href)
+  const config = exported(module, 'config')
+  const handler = exported(module, 'handler')
+  if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
+  if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
+  if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
+  const middleware = config['middleware'] ?? []
+  const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
+  if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
+  const warnings: string[] = []
+  const checks = checksOf(config)
+  const described = carry(describeConfig(config, path, warnings), 'config')
+  const made = madeBy(checks, config, described, path)
+  const answer = { config: described, handler: handler !== undefined, warnings, contracts: Object.keys(checks), ...made }
+  return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
 }
 
-/** What a file that did not load is answered with. */
+/** What a file that did not load is answered with; the host words it. Source: PS-6.3. */
 export function asLoadFailed(thrown: unknown): PolystepError {
-  const { name, message, stack } = describeFailure(thrown)
-  const data = { name, message, stack: thrown instanceof LoadProblem ? '' : stack }
-  return PolystepError.own('load_failed', `${name}: ${message}`, data)
+  const failure = describeFailure(thrown)
+  return PolystepError.own('load_failed', `${failure.name}: ${failure.message}`, failure)
 }
 
 const isFunction = (value: unknown): value is UserFunction => typeof value === 'function'
@@ -61,28 +48,3 @@ function exported(holder: unknown, name: string, levels = 3): unknown {
   if (levels === 0 || !isMap(holder)) return undefined
   return holder[name] === undefined ? exported(holder['default'], name, levels - 1) : holder[name]
 }
-
-/** The config as a value: schemas as JSON Schema, functions by their number. Source: PS-6.2. */
-function describeConfig(config: Members, path: string, warnings: string[]): unknown {
-  const convert = (schema: unknown, where: string): unknown => {
-    try {
-      return describeSchema(schema, path, where, warnings)
-    } catch (error) {
-      throw new LoadProblem(`${where} cannot be turned into JSON Schema: ${describeFailure(error).message}.`)
-    }
-  }
-  const describe = (key: string, value: unknown): unknown => {
-    if (key === 'middleware') return Array.isArray(value) ? value.length : 0
-    if (key === 'canAccess') return true
-    if (['bodySchema', 'input', 'schema'].includes(key) || isSchemaObject(value)) return convert(value, `config.${key}`)
-    if (key === 'responseSchema' && isMap(value)) return mapped(value, (status, schema) => convert(schema, `config.${key}.${status}`))
-    if (!['queryParams', 'pathParams'].includes(key) || !Array.isArray(value)) return value
-    const parameter = (at: number) => (name: string, member: unknown): unknown =>
-      (name === 'schema' ? convert(member, `config.${key}.${at}.schema`) : member)
-    return value.map((each: unknown, at) => (isMap(each) ? mapped(each, parameter(at)) : each))
-  }
-  return carry(mapped(config, describe), 'config')
-}
-
-const mapped = (members: Members, change: (key: string, value: unknown) => unknown): Members =>
-  Object.fromEntries(Object.entries(members).map(([key, value]) => [key, change(key, value)]))

@@ -316,7 +316,7 @@ void describe('a runner process', () => {
   })
 
   void it('lets streams be awaited, printed and packed without becoming something else', async () => {
-    assert.deepEqual(await host.run('steps/proxy.step.ts', null), [true, 'undefined', '[object Object]', 'RunStreams {}', '{"s":{}}'])
+    assert.deepEqual(await host.run('steps/proxy.step.ts', null), [true, 'undefined', '[object Object]', '{}', '{"s":{}}'])
   })
 
   void it('answers a throw with name, message, the frames of the step, and the cause', async () => {
@@ -574,11 +574,12 @@ void describe('the life of a runner process', () => {
   void it('answers hello first, refuses other requests before it, and names itself', async () => {
     const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
     const host = start()
-    await assert.rejects(host.call('drain', {}), { name: 'invalid_params', message: '"hello" comes first, not "drain".' })
+    await assert.rejects(host.call('drain', {}), { name: 'invalid_params', message: '"hello" comes first, and there is only one.' })
     assert.deepEqual(await host.hello({ protocol: '1.7', features: ['x'] }), {
       protocol: '1.0', runner: { name: 'polystep-node', version }, language: 'node', pid: host.child.pid,
       runs_max: 128, frame_bytes_max: 16_777_216, features: ['contracts', 'response.stream'],
     })
+    await assert.rejects(host.hello({ protocol: '2.0' }), { name: 'invalid_params' })
     host.end()
     assert.deepEqual(await host.exit(), [0, null])
   })

@@ -2,13 +2,9 @@
 import { Console } from 'node:console'
 import { StringDecoder } from 'node:string_decoder'
 import type { Level } from './context.ts'
-import type { Members } from './errors.ts'
+import { LINE_CHARS_MAX, type Members } from './errors.ts'
 import { currentRun, type Run } from './run.ts'
 
-/** A log line is cut here, as the host cuts it. */
-export const LINE_CHARS_MAX = 16_384
-/** Console methods with a level other than their stream's (stdout: info, stderr: error). */
-const LEVELS = [['debug', 'debug'], ['warn', 'warn'], ['trace', 'debug']] as const
 /** A line that is being printed; what is too long of it is counted, not kept. */
 class OpenLine {
   private text = ''
@@ -51,11 +47,11 @@ export class Output {
     // Straight to us: the console's own way through a stream costs several times as much.
     const quick = new Console({ write: stdout } as NodeJS.WritableStream, { write: stderr } as NodeJS.WritableStream, false)
     Object.assign(console, quick)
-    for (const [name, level] of LEVELS) {
-      const print = quick[name].bind(quick)
+    // The methods with a level other than their stream's.
+    for (const [name, level] of [['debug', 'debug'], ['warn', 'warn'], ['trace', 'debug']] as const) {
       Object.assign(console, { [name]: (...given: unknown[]) => {
         this.level = level
-        try { print(...given) } finally { this.level = null }
+        try { quick[name](...given) } finally { this.level = null }
       } })
     }
     Object.assign(process.stdout, { write: stdout })
@@ -74,8 +70,7 @@ export class Output {
       const level = this.level ?? streamLevel
       const lines = this.open.get(run) ?? {}
       this.open.set(run, lines)
-      const about = { run: run?.id, level, source: 'output' }
-      lines[level] ??= new OpenLine((message) => { this.send({ ...about, message, time_ms: Date.now() }) })
+      lines[level] ??= new OpenLine((message) => { this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' }) })
       lines[level].write(typeof encoding === 'string' ? Buffer.from(chunk as string, encoding as BufferEncoding) : chunk)
       // Nobody will flush a run that has its answer.
       if (run?.isAnswered === true) this.flush(run)

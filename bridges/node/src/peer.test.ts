@@ -145,6 +145,9 @@ void describe('Peer', () => {
     const called = call('state.get', {})
     peer.frame(bytes([1, 4, { code: 999, name: 'new', message: 'new', retryable: true, data: {} }, null]))
     await assert.rejects(called, { name: 'new', code: 999, retryable: true })
+    const bare = call('state.get', {})
+    peer.frame(bytes([1, 5, {}, null]))
+    await assert.rejects(bare, { name: 'internal', code: 1, message: '', retryable: true })
   })
 
   const notifications: [name: string, body: Buffer][] = [

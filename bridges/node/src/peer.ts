@@ -92,7 +92,7 @@ export class Peer {
   /** Fail what a frame belongs to, by how it begins. Source: PS-4.5. */
   private unusable(bytes: Buffer, thrown: unknown): void {
     const error = thrown instanceof PolystepError ? thrown : PolystepError.own('internal', describeFailure(thrown).message)
-    const { size, kind, id } = readHead(bytes)
+    const [size, kind, id] = readHead(bytes)
     if (size === 4 && kind === 0 && isInteger(id)) this.refuse(id, error)
     else if (size === 4 && kind === 1 && isInteger(id)) this.end(id, error)
     else if (size !== 3 || kind !== 2) this.broken(`a frame is not a request, a response or a notification. ${error.message}`)

@@ -6,23 +6,23 @@ import { checkedInput } from './features/contracts.ts'
 import { describeFailure, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
 import type { Peer } from './peer.ts'
-import { itemsOf, stream } from './features/responses.ts'
+import { streamed } from './features/responses.ts'
 
 /** The run that the current code belongs to, across awaits. */
 export const currentRun = new AsyncLocalStorage<Run>()
 /** Which run a failed call belongs to. */
 export const runOfError = new WeakMap<PolystepError, Run>()
-/** Failures of calls of open runs that nobody has handled, by what was rejected with them. */
-export const unhandledCalls = new Map<Promise<unknown>, PolystepError>()
 
 /** One attempt of one handler. */
 export class Run {
   /** The host has its answer; what user code still does no longer counts. */
   isAnswered = false
+  /** Failures of its calls that nobody has handled, by what was rejected with them. */
+  readonly unhandled = new Map<Promise<unknown>, PolystepError>()
   /** A call failed. Node says at the end of a tick whether anybody took that, so the verdict is known in the next one. */
   private isInDoubt = false
   private callsOpen = 0
-  /** What the handler gave, once it is done. */
+  /** What the handler gave, carried, once it is done. */
   private result: { readonly value: unknown } | null = null
   private failure: PolystepError | null = null
   private madeController: AbortController | null = null
@@ -36,22 +36,22 @@ export class Run {
 
   /** Call the handler; what it gives becomes the answer. */
   async start(): Promise<void> {
+    const { type } = this.params
     let { input } = this.params
+    // What is thrown now is a verdict on what goes in or comes out, and no failure of the handler.
+    let isVerdict = true
     try {
       const isChecked = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
-      if (isChecked) input = await checkedInput(this.step.checks, this.params['type'], input)
+      if (isChecked) input = await checkedInput(this.step.checks, type, input)
+      isVerdict = false
+      let value = await callThrough(this, input, createContext(this), 0)
+      if (type === 'api' && this.features.has('response.stream')) value = await streamed(this, value)
+      isVerdict = true
+      // Motia ignores what event and cron handlers return, so it must not fail them (PS-7.7).
+      this.settle(type === 'api' ? carry(value, 'result') : carryAsText(value))
     } catch (error) {
-      // The contract's own verdict, and no failure of the handler, unless user code in a schema threw.
-      if (error instanceof PolystepError) this.failure = error
-      this.fail(error)
-      return
-    }
-    try {
-      const value = await callThrough(this, input, createContext(this), 0)
-      const items = this.params['type'] === 'api' && this.features.has('response.stream') ? itemsOf(value) : null
-      if (items !== null) await stream(this, value, items)
-      this.settle(items === null ? value : null)
-    } catch (error) {
+      // Unless user code in a schema or a value threw.
+      if (isVerdict && error instanceof PolystepError) this.failure ??= error
       this.fail(error)
     }
   }
@@ -126,29 +126,15 @@ export class Run {
       return
     }
     this.end()
-    try {
-      if (this.failure !== null) throw this.failure
-      this.answerValue(this.result?.value)
-    } catch (error) {
-      this.peer.refuse(this.requestId, error instanceof PolystepError ? error : asStepFailed(error))
-    }
-  }
-
-  private answerValue(value: unknown): void {
-    if (this.params['type'] === 'api') this.peer.answer(this.requestId, carry(value, 'result') ?? null)
-    // Motia ignores what event and cron handlers return, so it must not fail them (PS-7.7).
-    else this.peer.answer(this.requestId, carryAsText(value) ?? null, null)
+    if (this.failure !== null) this.peer.refuse(this.requestId, this.failure)
+    else this.peer.answer(this.requestId, this.result?.value ?? null, this.params['type'] === 'api' ? undefined : null)
   }
 
   /** From here on nothing counts any more; a failed call that nobody took does. */
   private end(): void {
     this.ended()
     this.isAnswered = true
-    for (const [promise, error] of unhandledCalls) {
-      if (runOfError.get(error) !== this) continue
-      unhandledCalls.delete(promise)
-      this.failure ??= asStepFailed(error, 'A call that the handler did not await failed: ')
-    }
+    for (const error of this.unhandled.values()) this.failure ??= asStepFailed(error, 'A call that the handler did not await failed: ')
   }
 }
 
@@ -166,11 +152,10 @@ function callThrough(run: Run, input: unknown, context: object, index: number): 
   const layer = middleware[index]
   if (layer === undefined) return run.params['type'] === 'cron' ? handler?.(context) : handler?.(input, context)
   let isCalled = false
-  const next = (): unknown => {
+  // A promise also over a handler that is not async, so that `next().then` and `catch` work.
+  return layer(input, context, async () => {
     if (isCalled) throw new Error(`next() was called twice in middleware ${index + 1} of ${file}; call it once.`)
     isCalled = true
-    return callThrough(run, input, context, index + 1)
-  }
-  // A promise also over a handler that is not async, so that `next().then` and `catch` work.
-  return layer(input, context, () => new Promise((resolve) => { resolve(next()) }))
+    return await callThrough(run, input, context, index + 1)
+  })
 }

@@ -3,20 +3,16 @@
 import importlib
 import inspect
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any
 
-from polystep_runner.adapters.schemas import Check, check_of, describe_type
+from polystep_runner.adapters.configs import Config
 from polystep_runner.codec import plain
-from polystep_runner.errors import PolystepError, failure_of, safe_text
-
-CHECKED: Final = frozenset({"bodySchema", "queryParams", "pathParams", "input"})
-_SCHEMAS: Final = CHECKED | {"schema"}
+from polystep_runner.errors import PolystepError, failure_of
 
 
 class Function:
@@ -41,52 +37,9 @@ class LoadedStep:
         config, handler = getattr(module, "config", None), getattr(module, "handler", None)
         if config is None:
             raise PolystepError("load_failed", f'{file} has no config: add config = {{"type": …, "name": …}}.')
-        if not isinstance(config, Mapping):
-            config = {name: value for name, value in vars(config).items() if not name.startswith("_")}
-        middleware = config.get("middleware") or ()
-        middleware = middleware if isinstance(middleware, list | tuple) else [middleware]
+        self.config = Config(config, plain)
         self.has_handler = callable(handler)
-        self.functions = [*(Function(each, 3) for each in middleware), Function(handler, 2)]
-        self.checks: dict[str, Check] = {}
-        """By member of the config: those that are types, which judge values and make some of their own (PS-7.11)."""
-        self.warnings: list[str] = []
-        members = {str(key): self._member(str(key), value, f"config.{key}") for key, value in config.items()}
-        self.config = {key: value for key, value in members.items() if value is not None}
-
-    def _member(self, key: str, value: Any, where: str) -> Any:
-        """A member of the config as a plain value; None leaves it out (PS-6.2)."""
-        if key == "responseSchema" and isinstance(value, Mapping):
-            return {str(status): self._member("schema", each, f"{where}.{status}") for status, each in value.items()}
-        if key in _SCHEMAS and not isinstance(value, bool | list | Mapping | None):
-            return self._schema(key, value, where)
-        if key in ("queryParams", "pathParams") and isinstance(value, list | tuple):
-            return [self._parameter(each, f"{where}.{number}") for number, each in enumerate(value)]
-        if key in ("middleware", "canAccess") and value is not None:
-            return len(self.functions) - 1 if key == "middleware" else True
-        return None if callable(value) else plain(_without_functions(value), where)
-
-    def _parameter(self, value: Any, where: str) -> Any:
-        """An entry of a list of parameters, whose `schema` may be a type."""
-        if not isinstance(value, Mapping) or isinstance(value.get("schema"), bool | Mapping | None):
-            return plain(_without_functions(value), where)
-        return {
-            **plain(_without_functions(value), where),
-            "schema": self._schema("", value["schema"], f"{where}.schema"),
-        }
-
-    def _schema(self, key: str, value: Any, where: str) -> Any:
-        """JSON Schema of the input side of a type; None, with a warning, for what has none."""
-        try:
-            described = plain(describe_type(value), where)
-            if key in CHECKED:
-                self.checks[key] = check_of(value)
-            return described
-        except ImportError:
-            why = "is a Python type, which takes pydantic: add it to requirements.txt, or use a dict."
-        except Exception as error:  # noqa: BLE001 - of pydantic and of user code; one schema must not cost the step
-            why = f"was left out, it has no JSON Schema: {safe_text(error)}"
-        self.warnings.append(f"{where} {why}")
-        return None
+        self.functions = [*(Function(each, 3) for each in self.config.middleware), Function(handler, 2)]
 
 
 class Loader:
@@ -168,11 +121,3 @@ def _home(module: ModuleType | None) -> str:
     """The folder that a top-level module was found in."""
     places = list(getattr(module, "__path__", None) or [getattr(module, "__file__", None)])
     return str(places[0]).rpartition("/")[0]
-
-
-def _without_functions(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _without_functions(item) for key, item in value.items() if not callable(item)}
-    if isinstance(value, list | tuple):
-        return [_without_functions(item) for item in value if not callable(item)]
-    return value

@@ -107,9 +107,9 @@ class Runner:
             step = self._steps[params["file"]] = self._loader.load(params["file"])
         finally:
             self.output.finish(None)
-        warnings = {"warnings": step.warnings} if step.warnings else {}
-        contracts = {"contracts": [*step.checks]} if step.checks else {}
-        self._channel.answer(id, {"config": step.config, "handler": step.has_handler, **contracts, **warnings})
+        answer = {"config": step.config.members, "handler": step.has_handler}
+        more = {"contracts": [*step.config.checks], "warnings": step.config.warnings}
+        self._channel.answer(id, answer | {name: texts for name, texts in more.items() if texts})
 
     def _run(self, id: int, params: dict[str, Any]) -> None:
         _require(params, run=str, file=str, step=str, type=str, trace_id=str, attempt=int)
@@ -144,7 +144,7 @@ class Runner:
         value, result, error = run.params.get("input"), None, None
         is_ours = True  # what is raised now
         try:
-            value = checked(step.checks, run.type, value) if "contracts" in self._features else value
+            value = checked(step.config.checks, run.type, value) if "contracts" in self._features else value
             is_ours = False
             result = await self._call(step.functions, run, Context(run), value)
             if run.type == "api" and "response.stream" in self._features and is_streamed(result):
