@@ -138,7 +138,7 @@ async def test_what_a_handler_prints_belongs_to_its_step_and_trace(
         message: (level, step, trace_id) for message, level in levels.items()
     }
     for message, level in levels.items():
-        await live.host.line(f"{trace_id[:8]} [{level.upper()}] {step} {message}")
+        await live.host.line(f"{trace_id[-8:]} [{level.upper()}] {step} {message}")
     # A trace has its own output too.
     trace = await live.host.api(f"traces/{trace_id}")
     assert set(levels) <= {log["message"] for log in trace["runs"][0]["logs"]}
