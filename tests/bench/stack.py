@@ -132,10 +132,6 @@ class Stack:
         """POST JSON to a step, get JSON."""
         return await self._ask("POST", path, body)
 
-    def said(self, text: str) -> int:
-        """How many lines of its output hold a text."""
-        return sum(text in line for line in self._lines)
-
     async def _ask(self, method: str, path: str, body: Mapping[str, object] | None) -> Any:
         assert self._session is not None
         async with self._session.request(method, path, json=body) as answer:

@@ -17,7 +17,8 @@ class Ids:
     """Makes ids in the sizes of W3C trace context. Their order is that of time, to the second.
 
     So rows of new traces and runs lie at the end of what is stored, and cost the same however much there is: with
-    random ids, each batch touches pages all over the file (40 % dearer after 100 MB). A process has one of these.
+    random ids, each batch touches pages all over the file (40 % dearer at 60 MB). One of these makes
+    all run ids of a process: two would draw their tags and could meet.
     """
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Final
 
 from tests.bench.load import percentile
-from tests.bench.measures.events import run_chains
+from tests.bench.measures.events import row_of_events, run_chains
 from tests.bench.prefilled import fill_queue
 from tests.bench.stack import Stack
 from tests.bench.suite import Suite
@@ -56,13 +56,10 @@ async def _other(stack: Stack, length: int, seconds: float) -> Row:
     await run_chains(stack, "ts", CHAINS, 50)
     meter = stack.meter()
     seen = await run_chains(stack, "ts", CHAINS, max(round(_RATE_GUESS_PER_S * seconds / CHAINS), 10))
-    return row_of(
+    return row_of_events(
         "backlog",
         f"{length:,} wait for another step",
-        seen["done"],
+        seen,
         meter.read(),
-        wall_s=seen["wallMs"] / 1000,
-        p50_ms=seen["p50Ms"],
-        p99_ms=seen["p99Ms"],
         note=f"chains, {CHAINS} in flight; started in {stack.ready_s:.1f} s",
     )

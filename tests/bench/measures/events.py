@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from tests.bench.stack import Stack
 from tests.bench.suite import Suite
 from tests.bench.table import Row, row_of
+from tests.bench.usage import Usage
 from tests.bench.waiting import reach
 
 BUDGET_PER_S: Final = 5000
@@ -34,14 +36,11 @@ async def _one_case(stack: Stack, language: str, chains: int, length: int) -> Ro
     usage = meter.read()
     per_s = seen["done"] / (seen["wallMs"] / 1000)
     asked = chains == 128
-    return row_of(
+    return row_of_events(
         "events",
         f"{language}, {chains} in flight",
-        seen["done"],
+        seen,
         usage,
-        wall_s=seen["wallMs"] / 1000,
-        p50_ms=seen["p50Ms"],
-        p99_ms=seen["p99Ms"],
         budget=f"{BUDGET_PER_S:,}/s" if asked else "",
         is_met=per_s >= BUDGET_PER_S if asked else None,
     )
@@ -52,14 +51,11 @@ async def _offered(stack: Stack, per_s: int, seconds: float) -> Row:
     meter = stack.meter()
     await stack.post("/ts/offer", {"perSecond": per_s, "seconds": seconds})
     seen = await _report(stack, "ts", round(per_s * seconds))
-    return row_of(
+    return row_of_events(
         "events",
         f"ts, {per_s:,}/s offered",
-        seen["done"],
+        seen,
         meter.read(),
-        wall_s=seen["wallMs"] / 1000,
-        p50_ms=seen["p50Ms"],
-        p99_ms=seen["p99Ms"],
         note="from the emit to the start of the handler",
         budget=f"p50 ≤ {BUDGET_P50_MS:g} ms",
         is_met=seen["p50Ms"] <= BUDGET_P50_MS,
@@ -74,6 +70,12 @@ async def run_chains(stack: Stack, language: str, chains: int, length: int) -> d
     """
     await stack.post(f"/{language}/chains", {"chains": chains, "length": length})
     return await _report(stack, language, chains * length)
+
+
+def row_of_events(measure: str, case: str, seen: Mapping[str, Any], usage: Usage, **others: object) -> Row:
+    """A row of what `run_chains` returned."""
+    wall_s, p50_ms, p99_ms = seen["wallMs"] / 1000, seen["p50Ms"], seen["p99Ms"]
+    return row_of(measure, case, seen["done"], usage, wall_s, p50_ms=p50_ms, p99_ms=p99_ms, **others)
 
 
 async def _report(stack: Stack, language: str, wanted: int) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.bench.load import send_load
+from tests.bench.load import Load, send_load
 from tests.bench.suite import Suite
-from tests.bench.table import of_clients, row_of
+from tests.bench.table import Row, of_clients, row_of
+from tests.bench.usage import Usage
 
 BODY: Final = {"name": "Ada", "visits": 41}
 BUDGET_PER_S: Final = 3000
@@ -25,15 +26,17 @@ async def measure_http(suite: Suite) -> None:
                 usage = meter.read()
                 asked = language == "ts" and clients == 32
                 suite.add(
-                    row_of(
+                    row_of_load(
                         "http",
                         f"{language}, {of_clients(clients)}",
-                        load.requests,
+                        load,
                         usage,
-                        wall_s=load.wall_s,
-                        p50_ms=load.p50_ms,
-                        p99_ms=load.p99_ms,
                         budget=f"{BUDGET_PER_S:,}/s" if asked else "",
                         is_met=load.per_s >= BUDGET_PER_S if asked else None,
                     )
                 )
+
+
+def row_of_load(measure: str, case: str, load: Load, usage: Usage, **others: object) -> Row:
+    """A row of what `send_load` returned."""
+    return row_of(measure, case, load.requests, usage, load.wall_s, p50_ms=load.p50_ms, p99_ms=load.p99_ms, **others)

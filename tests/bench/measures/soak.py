@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench.load import send_load
-from tests.bench.measures.events import run_chains
-from tests.bench.measures.http import BODY
+from tests.bench.measures.events import row_of_events, run_chains
+from tests.bench.measures.http import BODY, row_of_load
 from tests.bench.stack import Stack
 from tests.bench.suite import Suite
-from tests.bench.table import Row, row_of
+from tests.bench.table import Row
 
 EVENTS: Final = 200_000
 PARTS: Final = 8
@@ -43,16 +43,7 @@ async def measure_soak(suite: Suite) -> None:
 async def _events(stack: Stack, case: str, count: int) -> Row:
     meter = stack.meter()
     seen = await run_chains(stack, "ts", CHAINS, count // CHAINS)
-    return row_of(
-        "soak",
-        case,
-        seen["done"],
-        meter.read(),
-        wall_s=seen["wallMs"] / 1000,
-        p50_ms=seen["p50Ms"],
-        p99_ms=seen["p99Ms"],
-        note=_on_disk(stack),
-    )
+    return row_of_events("soak", case, seen, meter.read(), note=_on_disk(stack))
 
 
 async def _requests(stack: Stack, done: int, for_s: float) -> tuple[int, Row]:
@@ -60,17 +51,8 @@ async def _requests(stack: Stack, done: int, for_s: float) -> tuple[int, Row]:
     meter = stack.meter()
     load = await send_load(f"{stack.url}/ts/greet", CLIENTS, for_s=for_s, method="POST", body=BODY)
     usage = meter.read()
-    row = row_of(
-        "soak",
-        f"requests, {done + load.requests:,}",
-        load.requests,
-        usage,
-        wall_s=load.wall_s,
-        p50_ms=load.p50_ms,
-        p99_ms=load.p99_ms,
-        note=_on_disk(stack),
-    )
-    return load.requests, row
+    case = f"requests, {done + load.requests:,}"
+    return load.requests, row_of_load("soak", case, load, usage, note=_on_disk(stack))
 
 
 def _on_disk(stack: Stack) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.bench.measures.events import run_chains
+from tests.bench.measures.events import row_of_events, run_chains
 from tests.bench.prefilled import fill_state
 from tests.bench.suite import Suite
-from tests.bench.table import row_of
 
 SIZES: Final = (1_000, 10_000, 100_000, 1_000_000)
 CHAINS: Final = 16
@@ -26,14 +25,11 @@ async def measure_state_size(suite: Suite) -> None:
             length = max(round(_RATE_GUESS_PER_S * suite.seconds / CHAINS), 10)
             seen = await run_chains(stack, "ts", CHAINS, length)
             suite.add(
-                row_of(
+                row_of_events(
                     "state_size",
                     f"{keys:,} keys",
-                    seen["done"],
+                    seen,
                     meter.read(),
-                    wall_s=seen["wallMs"] / 1000,
-                    p50_ms=seen["p50Ms"],
-                    p99_ms=seen["p99Ms"],
                     note=f"chains, {CHAINS} in flight; started in {stack.ready_s:.1f} s",
                 )
             )

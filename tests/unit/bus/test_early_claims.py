@@ -16,14 +16,19 @@ from tests.unit.bus.house import House, event_step, flow, gate
 ONE = QueuePolicy(concurrency=1)
 
 
+async def commits_until_started(house: House, topic: str, count: int) -> int:
+    """How many commits an event takes until so many runs have been started in all."""
+    await house.quiet()
+    before = house.database.commits
+    await house.publish(topic, "x")
+    await house.runner.started_count(count)
+    return house.database.commits - before
+
+
 async def test_an_event_starts_after_one_commit(house: House) -> None:
     opened, house.runner.handlers["a"] = gate()
     await house.begin(event_step("a"))
-    await house.quiet()
-    before = house.database.commits
-    await house.publish("a", "x")
-    await house.runner.started_count(1)
-    assert house.database.commits - before == 1
+    assert await commits_until_started(house, "a", 1) == 1
     opened.set()
 
 
@@ -35,11 +40,7 @@ async def test_what_a_step_emits_starts_after_the_commit_of_its_completion(house
 
     house.runner.handlers["a"] = emit
     await house.begin(event_step("a"), event_step("b"))
-    await house.quiet()
-    before = house.database.commits
-    await house.publish("a", "x")
-    await house.runner.started_count(2)
-    assert house.database.commits - before == 2
+    assert await commits_until_started(house, "a", 2) == 2
     opened.set()
 
 
@@ -88,11 +89,7 @@ async def test_a_step_at_its_own_limit_is_in_nobodys_way(house: House) -> None:
     await house.begin(event_step("slow", queue=ONE), event_step("quick"))
     await house.publish("slow", *map(str, range(20)))
     await house.runner.started_count(1)
-    await house.quiet()
-    before = house.database.commits
-    await house.publish("quick", "x")
-    await house.runner.started_count(2)
-    assert house.database.commits - before == 1
+    assert await commits_until_started(house, "quick", 2) == 1
     opened.set()
     await house.observer.ends_count(21)
 

@@ -5,7 +5,8 @@ group, not per job: the busier the host, the more jobs share one.
 
 The statements run where they are asked for, on the event loop; only the commit, which waits for the disk, runs in a
 thread. A thread that ran the statements as well would let go of the interpreter's lock at each of them, and wait for it
-again beside a busy loop: of the 4.6 ms that a group of 50 jobs took that way, 3.5 were such waits.
+again beside a busy loop: a group of 50 jobs took 4.6 ms that way for 0.8 ms of work, and a host did 1,100 tickets a
+second instead of 1,200.
 """
 
 from __future__ import annotations
