@@ -74,7 +74,7 @@ module Polystep
     def cancel(why) = finish(Polystep.reply(request, Polystep.failure("cancelled", why))) && threads.list.each(&:kill)
     def execute(handler)
       value = params[:type] == "cron" ? handler.call(self) : handler.call(params[:input], self)
-      finish(Polystep.reply(request) { Polystep.carry(value, "result", lax: params[:type] != "api") })
+      finish(Polystep.reply(request) { Polystep.carry(value, "result") if params[:type] == "api" })
     rescue Exception => e then finish(Polystep.reply(request, Polystep.failed("step_failed", e))) # `exit` too
     end
     def text(name, value) = TEXT[value] ? value.to_s : raise(Polystep.failure("invalid_params", "#{name} is no text"))

@@ -97,7 +97,7 @@ class FakeHost {
 
   run(file: string, input: unknown, more: Members = {}): Promise<unknown> {
     const run = `run-${this.idLast + 1}`
-    return this.call('step.run', { run, file, step: 'S', type: 'event', input, trace_id: 'trace', traceparent: '', attempt: 1, timeout_ms: 1000, flows: ['f'], ...more })
+    return this.call('step.run', { run, file, step: 'S', type: 'api', input, trace_id: 'trace', traceparent: '', attempt: 1, timeout_ms: 1000, flows: ['f'], ...more })
   }
 
   async fails(file: string, input: unknown, more: Members = {}): Promise<WireError> {
@@ -253,7 +253,7 @@ const FILES: Record<string, string> = {
   'steps/void.step.ts': step(`await null`),
   'steps/none.step.ts': `export const config = { type: 'noop', name: 'N' }`,
   'steps/sync.step.ts': `export const config = { type: 'api', name: 'S' }; export const handler = (req: any) => ({ status: 200, body: req.body })`,
-  'steps/cron.step.ts': `export const config = { type: 'cron', name: 'C', cron: '* * * * *' }; export const handler = async (ctx: any) => ctx.traceId`,
+  'steps/cron.step.ts': `export const config = { type: 'cron', name: 'C', cron: '* * * * *' }; export const handler = async (ctx: any) => ctx.emit({ topic: ctx.traceId })`,
   'steps/layers.step.ts': `
 const layer = (name: string) => async (req: any, ctx: any, next: any) => { req.path.push(name); const answer = await next(); return { ...answer, body: [...answer.body, name] } }
 const guard = async (req: any, ctx: any, next: any) => { if (req.twice) { await next(); return next() } return req.stop ? { status: 401, body: ['stopped'] } : next() }
@@ -375,7 +375,7 @@ void describe('a runner process', () => {
       const error = await host.fails('steps/exit.step.ts', input)
       assert.equal(error.name, 'step_failed')
       assert.ok(error.message.startsWith(`${message} was called in a handler`), error.message)
-      assert.equal(await host.run('steps/cron.step.ts', null, { type: 'cron' }), 'trace')
+      assert.equal(await host.run('steps/void.step.ts', null), null)
     })
   }
 
@@ -440,16 +440,15 @@ void describe('a runner process', () => {
     assert.deepEqual(number['fields'], { data: 5 })
   })
 
-  void it('answers odd values of event handlers as text, and refuses those of api handlers by path', async () => {
-    assert.deepEqual(await host.run('steps/odd.step.ts', null), { map: "Map(1) { 'a' => 1 }", count: '1n' })
-    const error = await host.fails('steps/odd.step.ts', null, { type: 'api' })
+  void it('refuses odd values of api handlers by path', async () => {
+    const error = await host.fails('steps/odd.step.ts', null)
     assert.deepEqual([error.name, error.data], ['invalid_value', { type: 'Map', path: 'result.map' }])
   })
 
   void it('refuses an answer above the frame limit by name and goes on', async () => {
-    const error = await host.fails('steps/too-large.step.ts', 17 * 1024 * 1024, { type: 'api' })
+    const error = await host.fails('steps/too-large.step.ts', 17 * 1024 * 1024)
     assert.equal(error.name, 'frame_too_large')
-    const large = (await host.run('steps/too-large.step.ts', 8 * 1024 * 1024, { type: 'api' })) as { body: string }
+    const large = (await host.run('steps/too-large.step.ts', 8 * 1024 * 1024)) as { body: string }
     assert.equal(large.body.length, 8 * 1024 * 1024)
   })
 
@@ -458,7 +457,7 @@ void describe('a runner process', () => {
     const head = Buffer.alloc(4)
     head.writeUInt32BE(body.length)
     host.raw(Buffer.concat([head, body]))
-    assert.equal(await host.run('steps/cron.step.ts', null, { type: 'cron' }), 'trace')
+    assert.deepEqual(await host.run('steps/void.step.ts', null), null)
   })
 
   void it('reports outgoing HTTP calls without query and credentials', async () => {
@@ -483,16 +482,16 @@ void describe('a runner process', () => {
   })
 
   void it('calls middleware from the outside in, each with its own next', async () => {
-    const api = { type: 'api' }
-    assert.deepEqual(await host.run('steps/layers.step.ts', { path: [] }, api), { status: 200, body: ['outer', 'inner', 'inner', 'outer'] })
-    assert.deepEqual(await host.run('steps/layers.step.ts', { path: [], stop: true }, api), { status: 401, body: ['stopped', 'outer'] })
-    const error = await host.fails('steps/layers.step.ts', { path: [], twice: true }, api)
+    assert.deepEqual(await host.run('steps/layers.step.ts', { path: [] }), { status: 200, body: ['outer', 'inner', 'inner', 'outer'] })
+    assert.deepEqual(await host.run('steps/layers.step.ts', { path: [], stop: true }), { status: 401, body: ['stopped', 'outer'] })
+    const error = await host.fails('steps/layers.step.ts', { path: [], twice: true })
     assert.equal(error.message, 'next() was called twice in middleware 2 of steps/layers.step.ts; call it once.')
   })
 
   void it('takes handlers that are not async, and cron handlers with the context only', async () => {
-    assert.deepEqual(await host.run('steps/sync.step.ts', { body: Buffer.from('b') }, { type: 'api' }), { status: 200, body: Buffer.from('b') })
-    assert.equal(await host.run('steps/cron.step.ts', null, { type: 'cron' }), 'trace')
+    assert.deepEqual(await host.run('steps/sync.step.ts', { body: Buffer.from('b') }), { status: 200, body: Buffer.from('b') })
+    await host.run('steps/cron.step.ts', null, { type: 'cron', trace_id: 'alone' })
+    assert.deepEqual(host.calls.map(([method, { topic }]) => [method, topic]), [['emit', 'alone']])
   })
 
   void it('says what is missing: the handler, the load, the method', async () => {
@@ -519,9 +518,9 @@ void describe('a runner process', () => {
   })
 
   void it('does not fail a run whose value has no meaning, however large or odd', async () => {
-    assert.equal(await host.run('steps/too-large.step.ts', 17 * 1024 * 1024), null)
-    assert.equal(await host.run('steps/void.step.ts', null), null)
-    assert.equal(await host.run('steps/void.step.ts', null, { type: 'api' }), null)
+    for (const type of ['event', 'cron']) {
+      for (const file of ['odd', 'void', 'too-large']) assert.equal(await host.run(`steps/${file}.step.ts`, 17 * 1024 * 1024, { type }), null)
+    }
   })
 
   void it('sends text for numbers, and refuses other keys', async () => {
@@ -659,8 +658,8 @@ void describe('the life of a runner process', () => {
     const host = start({ 'steps/a.step.ts': step('return "x".repeat(input)') })
     await host.hello({ frame_bytes_max: 2000 })
     await host.load('steps/a.step.ts')
-    assert.equal(await host.run('steps/a.step.ts', 100, { type: 'api' }), 'x'.repeat(100))
-    assert.equal((await host.fails('steps/a.step.ts', 3000, { type: 'api' })).name, 'frame_too_large')
+    assert.equal(await host.run('steps/a.step.ts', 100), 'x'.repeat(100))
+    assert.equal((await host.fails('steps/a.step.ts', 3000)).name, 'frame_too_large')
     host.end()
     assert.deepEqual(await host.exit(), [0, null])
   })

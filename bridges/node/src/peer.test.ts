@@ -183,12 +183,6 @@ void describe('Peer', () => {
     assert.deepEqual([error.name, line.message], ['frame_too_large', 'é'.repeat(200)])
   })
 
-  void it('sends an answer that has no meaning as nil when it is too large', () => {
-    const { peer, sent } = setUp(1024)
-    peer.answer(1, 'x'.repeat(2000), null)
-    assert.deepEqual(sent, [[1, 1, null, null]])
-  })
-
   const garbage: [name: string, body: Buffer][] = [
     ['a map', Buffer.from([0x80])],
     ['an unknown kind', bytes([3, 1, 'x', {}])],

@@ -28,8 +28,8 @@ export class Peer {
     this.post([0, id, method, params], method, (unsent) => { this.end(id, unsent) })
   }
 
-  /** Answer the request `id` with a value that was carried; with `instead` when that cannot be sent. */
-  answer(id: number, result: unknown, instead?: null): void { this.respond(id, null, result, instead) }
+  /** Answer the request `id` with a value that was carried, or with why that cannot be sent. */
+  answer(id: number, result: unknown): void { this.respond(id, null, result) }
 
   /** Answer the request `id` with an error. */
   refuse(id: number, error: PolystepError): void { this.respond(id, error.toWire(), null) }
@@ -105,10 +105,8 @@ export class Peer {
     endCall?.(error, answer)
   }
 
-  private respond(id: number, error: Members | null, result: unknown, instead?: null): void {
-    this.post([1, id, error, result], 'answer', (unsent) => {
-      this.post([1, id, instead === null ? null : unsent.toWire(), null], 'answer')
-    })
+  private respond(id: number, error: Members | null, result: unknown): void {
+    this.post([1, id, error, result], 'answer', (unsent) => { this.post([1, id, unsent.toWire(), null], 'answer') })
   }
 
   /** Send a message, or tell `unsent` why that cannot be. */

@@ -1,6 +1,6 @@
 /** Runs of handlers: start, wait for their calls, answer. Source: PS-7. */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { carry, carryAsText } from './codec.ts'
+import { carry } from './codec.ts'
 import { carryParams, createContext } from './context.ts'
 import { checkedInput } from './features/contracts.ts'
 import { describeFailure, isText, type Members, PolystepError } from './errors.ts'
@@ -47,8 +47,8 @@ export class Run {
       let value = await callThrough(this, input, createContext(this), 0)
       if (type === 'api' && this.features.has('response.stream')) value = await streamed(this, value)
       isVerdict = true
-      // Motia ignores what event and cron handlers return, so it must not fail them (PS-7.7).
-      this.settle(type === 'api' ? carry(value, 'result') : carryAsText(value))
+      // What other handlers give has no meaning; PS-7.7.
+      this.settle(type === 'api' ? carry(value, 'result') : null)
     } catch (error) {
       // Unless user code in a schema or a value threw.
       if (isVerdict && error instanceof PolystepError) this.failure ??= error
@@ -127,7 +127,7 @@ export class Run {
     }
     this.end()
     if (this.failure !== null) this.peer.refuse(this.requestId, this.failure)
-    else this.peer.answer(this.requestId, this.result?.value ?? null, this.params['type'] === 'api' ? undefined : null)
+    else this.peer.answer(this.requestId, this.result?.value ?? null)
   }
 
   /** From here on nothing counts any more; a failed call that nobody took does. */

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 import polystep_runner
 from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
-from polystep_runner.codec import lenient, plain
+from polystep_runner.codec import plain
 from polystep_runner.context import CURRENT_RUN, Context, Record, Request, Run
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 from polystep_runner.features.contracts import checked
@@ -151,7 +151,7 @@ class Runner:
                 await stream(run, result, self._in_thread)
                 result = None
             is_ours = True
-            result = plain(result, "result") if run.type == "api" else lenient(result)  # PS-7.7
+            result = plain(result, "result") if run.type == "api" else None  # what others give has no meaning (PS-7.7)
         except BaseException as raised:  # user code may raise anything, SystemExit included (PS-7.3)
             if self.stopped:
                 raise  # the interpreter closes what a shutdown cut off

@@ -82,7 +82,7 @@ class FakeHost:
     async def load(self, file: str, kind: str = "step") -> Any:
         return await self.request("step.load", {"file": file, "kind": kind})
 
-    async def run(self, file: str, input: Any = None, type: str = "event", **more: Any) -> Any:
+    async def run(self, file: str, input: Any = None, type: str = "api", **more: Any) -> Any:
         run = f"run-{next(self._ids)}"
         params = {
             "run": run, "file": file, "step": "Step", "type": type, "input": input, "trace_id": "trace-1",
@@ -90,7 +90,7 @@ class FakeHost:
         }  # fmt: skip
         return await self.request("step.run", {**params, **more})
 
-    async def load_and_run(self, file: str, input: Any = None, type: str = "event", **more: Any) -> Any:
+    async def load_and_run(self, file: str, input: Any = None, type: str = "api", **more: Any) -> Any:
         await self.load(file)
         return await self.run(file, input, type, **more)
 

@@ -100,8 +100,9 @@ async def test_everything_that_breaks_a_contract_is_told_at_once_and_the_handler
     ],
 )
 async def test_an_event_becomes_what_its_input_declares(start: Any, declared: str, given: Any, made: str) -> None:
-    host = await start(event(declared, "return repr(input)"), hello={"features": FEATURES})
-    assert await host.load_and_run("steps/a_step.py", given) == made
+    host = await start(event(declared, "print(repr(input))"), hello={"features": FEATURES})
+    assert await host.load_and_run("steps/a_step.py", given, "event") is None
+    assert [line["message"] for line in host.logs()] == [made]
 
 
 async def test_a_model_answers_by_name_as_a_map_does(start: Any) -> None:

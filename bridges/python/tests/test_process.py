@@ -151,7 +151,7 @@ async def test_garbage_closes_the_channel_and_says_so(start: Any, data: bytes) -
 async def test_frames_arrive_wherever_the_stream_is_cut(start: Any, to_frame: Any) -> None:
     host = await start(step("async def handler(input): return input"))
     await host.load("steps/a_step.py")
-    run = {"run": "r", "file": "steps/a_step.py", "type": "event", "input": "x" * 50, "step": "A", "attempt": 1}
+    run = {"run": "r", "file": "steps/a_step.py", "type": "api", "input": "x" * 50, "step": "A", "attempt": 1}
     run["trace_id"] = "t"
     for byte in to_frame([0, 500, "step.run", run]):
         host.send_bytes(bytes([byte]))

@@ -74,33 +74,52 @@ async def test_the_tutorials_step_merges_its_keywords_into_the_ticket(start: Any
 
 
 @pytest.mark.parametrize(
-    ("handler", "type", "expected"),
+    ("handler", "type", "seen"),
     [
-        ("async def handler(input, context): return [input, context.trace_id]", "event", [5, "trace-1"]),
-        ("async def handler(input): return input", "event", 5),
-        ("async def handler(): return 'none'", "event", "none"),
-        ("async def handler(*all): return len(all)", "event", 2),
-        ("async def handler(input, context=None, extra=3): return context.attempt + extra", "event", 4),
-        ("async def handler(context): return context.flows", "cron", ["flow-1"]),
-        ("async def handler(): return 1", "cron", 1),
-        ("async def handler(*all): return len(all)", "cron", 1),
-        ("async def handler(input, context): return [input, context.flows]", "cron", [5, ["flow-1"]]),
-        ("def handler(input, context): return [input, context.traceId]", "event", [5, "trace-1"]),
-        ("def handler(context): return context.traceId", "cron", "trace-1"),
-        ("def handler(input, context): return context.state.get('g', 'k')", "event", None),
-        ("async def later(): return 7\ndef handler(input): return later()", "event", 7),
+        ("async def handler(input, context): print(input, context.trace_id)", "event", "5 trace-1"),
+        ("async def handler(input): print(input)", "event", "5"),
+        ("async def handler(): print('none')", "event", "none"),
+        ("async def handler(*all): print(len(all))", "event", "2"),
+        ("async def handler(input, context=None, extra=3): print(context.attempt + extra)", "event", "4"),
+        ("async def handler(context): print(context.flows)", "cron", "['flow-1']"),
+        ("async def handler(): print(1)", "cron", "1"),
+        ("async def handler(*all): print(len(all))", "cron", "1"),
+        ("async def handler(input, context): print(input, context.flows)", "cron", "5 ['flow-1']"),
+        ("def handler(input, context): print(input, context.traceId)", "event", "5 trace-1"),
+        ("def handler(context): print(context.traceId)", "cron", "trace-1"),
+        ("async def later(): print(7)\ndef handler(input): return later()", "event", "7"),
         (
-            "class H:\n    async def __call__(self, input, context): return context.trace_id\nhandler = H()",
+            "class H:\n    async def __call__(self, input, context): print(context.trace_id)\nhandler = H()",
             "event",
             "trace-1",
         ),
-        ("import functools\nasync def h(a, input, context): return a\nhandler = functools.partial(h, 1)", "event", 1),
-        ("async def handler(input): return (1, {2: b'x'})", "event", [1, {"2": b"x"}]),
+        ("import functools\nasync def h(a, input, context): print(a)\nhandler = functools.partial(h, 1)", "event", "1"),
     ],
 )
-async def test_a_handler_is_called_as_it_is_written(start: Any, handler: str, type: str, expected: Any) -> None:
+async def test_a_handler_is_called_as_it_is_written(start: Any, handler: str, type: str, seen: str) -> None:
     host = await start(step(handler))
-    assert await host.load_and_run("steps/a_step.py", 5, type) == expected
+    assert await host.load_and_run("steps/a_step.py", 5, type) is None
+    assert [line["message"] for line in host.logs()] == [seen]
+
+
+@pytest.mark.parametrize(
+    ("handler", "value"),
+    [
+        ("async def handler(input): return (1, {2: b'x'})", [1, {"2": b"x"}]),
+        ("async def later(): return 7\ndef handler(input): return later()", 7),
+        ("def handler(input, context): return context.state.get('g', 'k')", "stored"),
+    ],
+)
+async def test_what_a_request_handler_gives_is_the_answer(start: Any, handler: str, value: Any) -> None:
+    host = await start(step(handler))
+    host.answer = lambda method, params: "stored"
+    assert await host.load_and_run("steps/a_step.py") == value
+
+
+@pytest.mark.parametrize("value", ["1", "{1, 2}", "float('nan')", "'x' * 2000", "context.state"])
+async def test_what_an_event_handler_gives_means_nothing(start: Any, value: str) -> None:
+    host = await start(step(f"async def handler(input, context): return {value}"), hello={"frame_bytes_max": 1024})
+    assert await host.load_and_run("steps/a_step.py", type="event") is None
 
 
 async def test_a_request_answers_in_both_spellings(start: Any) -> None:

@@ -166,7 +166,7 @@ sub guarded ($name, $code) {    # what user code gives, behind the error that de
 }
 sub finish ($error, $value = undef) {
     return if $run->{ended}++;
-    undef $value if $run->{params}{type} ne 'api' && !eval { encode($value, 'result') };    # it has no meaning there
+    undef $value if $run->{params}{type} ne 'api';    # it has no meaning there
     answer($run->{request}, $error, $value);
     answer($_, undef) for splice @drains;
 }

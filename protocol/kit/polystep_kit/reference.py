@@ -243,7 +243,7 @@ class ReferenceRunner:
             if isinstance(value, Streamed):
                 await self._stream(run, value)
                 value = None
-            value = carry(value, "result") if params["type"] == "api" else _lenient(value)
+            value = carry(value, "result") if params["type"] == "api" else None
         except Refused as refused:
             error = WireError("invalid_value", str(refused), {"path": refused.path})
             if not refused.is_result:
@@ -342,14 +342,6 @@ class ReferenceRunner:
     def _write(self, data: bytes) -> None:
         while data:
             data = data[os.write(self._writing, data) :]
-
-
-def _lenient(value: Any) -> Any:
-    """What an event or cron handler gave: it has no meaning, so what cannot be carried is nil (PS-7.7)."""
-    try:
-        return carry(value, "result")
-    except Refused:
-        return None
 
 
 def _described(error: BaseException) -> dict[str, Any]:

@@ -39,7 +39,8 @@ def _as_text(value: Any) -> Any:
 async def play(runner: Runner, run: str, told: dict[str, Any], params: dict[str, Any]) -> Any:
     """Execute a step's handler; returns what it returned."""
     if told["handler"] == "cron":
-        return {name: params[name] for name in ("trace_id", "attempt", "flows")}
+        seen = {name: params[name] for name in ("trace_id", "attempt", "flows")}
+        return await runner.call("state.set", {"run": run, "group": "cron", "key": "seen", "value": seen})
     given = params["input"]
     if told["handler"] == "echo":
         return {"status": 200, "body": given["body"]}

@@ -4,6 +4,7 @@
     config => { type => 'cron', name => 'Cron', cron => '0 9 * * *' },
     handler => sub {
         my ($context) = @_;
-        return { trace_id => $context->trace_id, attempt => $context->attempt, flows => $context->flows };
+        my %seen = (trace_id => $context->trace_id, attempt => $context->attempt, flows => $context->flows);
+        $context->state->set('cron', 'seen', \%seen);
     },
 };

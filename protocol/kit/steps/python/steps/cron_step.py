@@ -4,5 +4,6 @@ config = {"type": "cron", "name": "Cron", "cron": "0 9 * * *"}
 
 
 async def handler(context):
-    """Give back what the context says of the run."""
-    return {"trace_id": context.trace_id, "attempt": context.attempt, "flows": context.flows}
+    """Write down what the context says of the run."""
+    seen = {"trace_id": context.trace_id, "attempt": context.attempt, "flows": context.flows}
+    await context.state.set("cron", "seen", seen)

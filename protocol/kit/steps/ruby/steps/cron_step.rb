@@ -2,4 +2,7 @@
 
 def config = { type: "cron", name: "Cron", cron: "0 9 * * *" }
 
-def handler(context) = { trace_id: context.trace_id, attempt: context.attempt, flows: context.flows }
+def handler(context)
+  seen = { trace_id: context.trace_id, attempt: context.attempt, flows: context.flows }
+  context.state.set("cron", "seen", seen)
+end
