@@ -27,7 +27,8 @@ async def measure_events(suite: Suite) -> None:
             for chains in suite.pick((1, 16, 128), (16,)):
                 length = max(round(_RATE_GUESS_PER_S[chains] * suite.seconds / chains), 10)
                 suite.add(await _one_case(stack, language, chains, length))
-        suite.add(await _offered(stack, suite.pick(OFFERED_PER_S, 500), suite.seconds))
+        for language in ("ts", "py"):
+            suite.add(await _offered(stack, language, suite.pick(OFFERED_PER_S, 500), suite.seconds))
 
 
 async def _one_case(stack: Stack, language: str, chains: int, length: int) -> Row:
@@ -46,14 +47,14 @@ async def _one_case(stack: Stack, language: str, chains: int, length: int) -> Ro
     )
 
 
-async def _offered(stack: Stack, per_s: int, seconds: float) -> Row:
+async def _offered(stack: Stack, language: str, per_s: int, seconds: float) -> Row:
     """Emits at a steady rate, whatever becomes of the events: the delay at that rate, not at the greatest one."""
     meter = stack.meter()
-    await stack.post("/ts/offer", {"perSecond": per_s, "seconds": seconds})
-    seen = await _report(stack, "ts", round(per_s * seconds))
+    await stack.post(f"/{language}/offer", {"perSecond": per_s, "seconds": seconds})
+    seen = await _report(stack, language, round(per_s * seconds))
     return row_of_events(
         "events",
-        f"ts, {per_s:,}/s offered",
+        f"{language}, {per_s:,}/s offered",
         seen,
         meter.read(),
         note="from the emit to the start of the handler",
