@@ -74,6 +74,7 @@ async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_
             "steps/good_step.rb": api_step("Good", "/good", '"good"'),
             "steps/typo_step.rb": "\nconfigg = undefined_name\n",
             "steps/gem_step.rb": 'require "no_such_gem"\n',
+            "steps/guarded_step.rb": api_step("Guarded", "/guarded", '"secret"', "middleware: [->(*) { raise }]"),
             "steps/helped_step.rb": 'require_relative "../lib/word"\n' + api_step("Helped", "/helped", "WORD"),
             "lib/word.rb": 'WORD = "before"\n',
         },
@@ -87,6 +88,11 @@ async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_
             'steps/gem_step.rb requires "no_such_gem", which Ruby cannot find. '
             'Run "gem install no_such_gem", then save.'
         )
+        assert errors["steps/guarded_step.rb"] == (
+            "steps/guarded_step.rb has middleware, which the ruby runner does not call, so the step is not run. "
+            "Do in its handler what the middleware does."
+        )
+        await host.get("/guarded", status=404)
         (tmp_path / "lib/word.rb").write_text('WORD = "after"\n')
         await becomes(host, "/helped", {"said": "after"})
         (tmp_path / "steps/typo_step.rb").write_text(api_step("Typo", "/typo", '"mended"'))
@@ -94,9 +100,9 @@ async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_
         assert await host.get("/typo") == {"said": "mended"}
 
 
-def api_step(name: str, path: str, said: str) -> str:
+def api_step(name: str, path: str, said: str, more: str = "emits: []") -> str:
     return (
-        f'def config = {{ type: "api", name: "{name}", path: "{path}", method: "GET", emits: [] }}\n'
+        f'def config = {{ type: "api", name: "{name}", path: "{path}", method: "GET", {more} }}\n'
         f"def handler(_request, _context) = {{ status: 200, body: {{ said: {said} }} }}\n"
     )
 

@@ -14,7 +14,7 @@ const PROTOCOL = '1.0'
 /** Of this package. */
 const VERSION = '0.1.0'
 /** What this runner can do that not every one can; PS-5.5. */
-const FEATURES = ['contracts', 'response.stream']
+const FEATURES = ['contracts', 'middleware', 'response.stream']
 /** Handlers at once. They share one thread, so more only adds memory. */
 const RUNS_MAX = 128
 /** From the answer of `shutdown` to the exit, also when the host does not read; PS-7.10. */

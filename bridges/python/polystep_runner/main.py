@@ -24,7 +24,7 @@ from polystep_runner.loader import Function, LoadedStep, Loader
 from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ["contracts", "response.stream"]
+FEATURES: Final = ["contracts", "middleware", "response.stream"]
 RUNS_MAX: Final = 128  # more at once only waits longer on one core
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
 _WORDS: Final = {str: "text", int: "a number", list: "an array", dict: "a map"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-FEATURES = ["contracts", "response.stream"]
+FEATURES = ["contracts", "middleware", "response.stream"]
 REQUEST = {"body": {}, "headers": {}, "pathParams": {}, "queryParams": {}, "rawBody": ""}
 MODELS = """
 import dataclasses, typing

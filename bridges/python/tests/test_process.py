@@ -55,7 +55,7 @@ async def test_hello_says_who_the_runner_is(start: Any, channel: str) -> None:
         "pid": host.pid,
         "runs_max": 128,
         "frame_bytes_max": 16_777_216,
-        "features": ["contracts", "response.stream"],
+        "features": ["contracts", "middleware", "response.stream"],
     }
 
 

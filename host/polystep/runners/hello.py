@@ -10,7 +10,7 @@ from polystep.contracts.errors import LoadFailed, ProtocolMismatch
 from polystep.contracts.values import JSONObject, JSONValue
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ("contracts", "response.stream")
+FEATURES: Final = ("contracts", "middleware", "response.stream")
 """What this host takes from runners that can do more (PS-5.5)."""
 FRAME_BYTES_MIN: Final = 1024
 """Less than this would not hold an error with its text (PS-3.2)."""
@@ -24,6 +24,8 @@ class Hello:
     """Runs the runner takes at once."""
     frame_bytes_max: int
     """The longest message it reads."""
+    features: frozenset[str]
+    """What it can do that not every runner can."""
 
 
 def read_hello(answer: JSONValue) -> Hello:
@@ -48,7 +50,8 @@ def read_hello(answer: JSONValue) -> Hello:
     if not isinstance(features, list) or not all(isinstance(each, str) for each in features):
         raise _wrong("features", "an array of texts", answer)
     _integer(answer, "pid", 1)
-    return Hello(_integer(answer, "runs_max", 1), _integer(answer, "frame_bytes_max", FRAME_BYTES_MIN))
+    runs_max, frame_bytes_max = _integer(answer, "runs_max", 1), _integer(answer, "frame_bytes_max", FRAME_BYTES_MIN)
+    return Hello(runs_max, frame_bytes_max, frozenset(map(str, features)))
 
 
 def _integer(answer: JSONObject, member: str, least: int) -> int:

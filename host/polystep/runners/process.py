@@ -62,6 +62,7 @@ class RunnerProcess:
         self._outputs: list[OutputLines] = []
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.runs_max = RUNS_PER_RUNNER
+        self._features: frozenset[str] = frozenset()
         self.places_taken = 0
         """Runs that have been given a place in it, those that are about to start included."""
         self.runs: set[str] = set()
@@ -124,8 +125,15 @@ class RunnerProcess:
             if not error.data:
                 raise
             raise LoadFailed(self.kind.explain(self._project, source.path, error.data), error.data) from error
-        if not isinstance(answer, dict) or not isinstance(answer.get("config"), dict):
+        config = answer.get("config") if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or not isinstance(config, dict):
             raise LoadFailed(f"The {self.kind.name} runner answered step.load with {str(answer)[:200]}.")
+        if config.get("middleware") and "middleware" not in self._features:
+            # It may be what keeps strangers out (PS-6.2).
+            raise LoadFailed(
+                f"{source.path} has middleware, which the {self.kind.name} runner does not call, so the step is not "
+                "run. Do in its handler what the middleware does."
+            )
         return answer
 
     def call_run(self, params: JSONObject) -> asyncio.Future[JSONValue]:
@@ -216,7 +224,7 @@ class RunnerProcess:
 
     def _accept(self, answer: JSONValue) -> None:
         hello = read_hello(answer)
-        self.runs_max = hello.runs_max
+        self.runs_max, self._features = hello.runs_max, hello.features
         self._peer.agree(hello.frame_bytes_max)
 
     async def _give_up(self, why: str) -> LoadFailed:

@@ -27,7 +27,13 @@ from polystep_kit.host_wire import FRAME_BYTES_MAX, Gone, Wire
 _TIMEOUT_S: Final = 0.1
 """When runs of `/slow/` are cancelled: sooner than announced, so that proofs are quick."""
 _EXIT_S: Final = 5.0
-_REASONS: Final = {200: "OK", 201: "Created", 500: "Internal Server Error", 503: "Service Unavailable"}
+_REASONS: Final = {
+    200: "OK",
+    201: "Created",
+    404: "Not Found",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
 
 class BrokenHost:
@@ -228,6 +234,8 @@ class BrokenHost:
     async def _respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
         path, _, query = target.partition("?")
         _, kind, self._probe = path.split("/")
+        if kind == "guarded" and not self._flag("ignores_middleware"):
+            return 404, None
         fault = self._fault()
         given = {
             "body": fault.get("changes_body", json.loads(body) if body else None),

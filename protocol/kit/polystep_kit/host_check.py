@@ -43,6 +43,7 @@ FILES: Final[dict[str, dict[str, Any]]] = {
         "path": "/slow/:name",
         "infrastructure": {"handler": {"timeout": TIMEOUT_S}},
     },
+    "guarded_step.kit": {**_API, "name": "Guarded", "method": "GET", "path": "/guarded/:name", "middleware": 1},
     "event_step.kit": {"type": "event", "name": "Event", "subscribes": ["kit.event"], "infrastructure": _RETRIES},
     "live_stream.kit": {"name": "live"},
 }

@@ -42,6 +42,8 @@ async def play(runner: Runner, run: str, told: dict[str, Any], params: dict[str,
         seen = {name: params[name] for name in ("trace_id", "attempt", "flows")}
         return await runner.call("state.set", {"run": run, "group": "cron", "key": "seen", "value": seen})
     given = params["input"]
+    if told["handler"] == "layers":
+        return ["stopped"] if given["body"]["stop"] else ["outer", "inner", "handler"]
     if told["handler"] == "echo":
         return {"status": 200, "body": given["body"]}
     inner = given.get("body", given) if isinstance(given.get("body"), dict) else given

@@ -20,8 +20,10 @@ ANSWER: JSONObject = {
 
 
 def test_the_limits_are_read_and_what_is_new_in_a_minor_version_is_ignored() -> None:
-    assert read_hello(ANSWER) == Hello(1, 1024)
-    assert read_hello({**ANSWER, "protocol": "1.7", "features": ["new"], "more": 1, "runs_max": 9}) == Hello(9, 1024)
+    assert read_hello(ANSWER) == Hello(1, 1024, frozenset())
+    assert read_hello({**ANSWER, "protocol": "1.7", "features": ["new"], "more": 1, "runs_max": 9}) == Hello(
+        9, 1024, frozenset({"new"})
+    )
 
 
 def test_another_major_version_says_which_side_to_update() -> None:
