@@ -7,6 +7,7 @@ The parts between the marks are copied; the rest stands in for what is generated
 from __future__ import annotations
 
 # --- begin: imports
+from abc import abstractmethod
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Never, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar, overload
 
@@ -30,9 +31,9 @@ _Query_co = TypeVar("_Query_co", covariant=True)
 class Call(Coroutine[Any, Any, _Value_co]):
     """A call that is on its way: `await` it, or ask for its `result()` in a plain `def` handler."""
 
+    @abstractmethod
     def result(self, timeout_s: float | None = None) -> _Value_co:
         """Wait for the value; not for `async def` handlers."""
-        raise NotImplementedError
 
 
 class Logger(Protocol):
