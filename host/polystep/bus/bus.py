@@ -30,6 +30,9 @@ RUNNING_MAX: Final = 2 * RUNS_PER_RUNNER
 SETTLE_PAUSE_S: Final = 1.0
 """Between tries to store how an attempt ended, when the disk refuses."""
 
+SLEEP_MAX_S: Final = 60.0
+"""The wall clock may be set, and a laptop may sleep, while the bus waits for a due time: it looks again this often."""
+
 _log = logging.getLogger("polystep.bus")
 _RELEASED: Final = Outcome("released")
 _NO_ERROR: Final[JSONObject] = {"name": "unknown", "message": "The attempt failed without saying why."}
@@ -244,7 +247,8 @@ class Bus:
         self._timer = asyncio.create_task(self._wake_at(at_ms), name="bus timer")
 
     async def _wake_at(self, at_ms: int) -> None:
-        await self._clock.sleep((at_ms - self._clock.now_ms()) / 1000)
+        while (left_ms := at_ms - self._clock.now_ms()) > 0:
+            await self._clock.sleep(min(left_ms / 1000, SLEEP_MAX_S))
         self._timer = None
         self._heat_all()
 
@@ -266,7 +270,9 @@ class Bus:
             try:
                 claimed = await self._store.claim(wants, self._owner, self._clock.now_ms(), LEASE_MS)
             finally:
-                self._places.answer(wants, claimed)
+                # Who got less than it asked for may have something that is due later: the next of a FIFO key becomes
+                # ready when the one before it ends, and the clock may have been set back.
+                self._unseen |= self._places.answer(wants, claimed)
             for delivery in claimed:
                 self._begin(delivery)
         if self._places.is_hot:
@@ -298,7 +304,7 @@ class Bus:
         self._handled(delivery)  # when it was cancelled before it began
         if delivery.fifo_key is not None:
             # The next one of its key has become ready.
-            self._places.heat([delivery.step])
+            self._places.heat([delivery.step], 1)
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A delivery of %s could not be settled", delivery.step, exc_info=error)
