@@ -27,6 +27,10 @@ from polystep.contracts.values import JSONObject
 RUNNING_MAX: Final = 2 * RUNS_PER_RUNNER
 """Deliveries claimed at once over all steps: enough to fill a runner of each shipped kind."""
 
+CLAIMED_MAX: Final = 2 * RUNNING_MAX
+"""Deliveries claimed at once, with those whose handlers have ended and whose outcome is not stored yet: beyond it none
+is claimed, so a disk that takes no outcomes does not fill the memory with them."""
+
 SETTLE_PAUSE_S: Final = 1.0
 """Between tries to store how an attempt ended, when the disk refuses."""
 
@@ -189,9 +193,13 @@ class Bus:
             self._published([again], [])
         return letter
 
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._claimed) >= CLAIMED_MAX
+
     def _reserve(self, deliveries: Sequence[NewDelivery]) -> Claim | None:
         """Take places for what can start as soon as it is stored."""
-        if not deliveries or not self._loops or self._stopping:
+        if not deliveries or not self._loops or self._stopping or self._is_crowded:
             return None
         now_ms = self._clock.now_ms()
         indexes = []
@@ -264,6 +272,8 @@ class Bus:
                 self._heat_all()
 
     async def _claim_due(self) -> None:
+        if self._is_crowded:
+            return  # until one of them has been settled
         wants = self._places.ask()
         if wants:
             claimed: list[Delivery] = []
@@ -300,11 +310,13 @@ class Bus:
             self._leave_place(delivery.step)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        was_crowded = self._is_crowded
         delivery = self._claimed.pop(task)
         self._handled(delivery)  # when it was cancelled before it began
         if delivery.fifo_key is not None:
             # The next one of its key has become ready.
             self._places.heat([delivery.step], 1)
+        if was_crowded or self._places.is_hot:
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A delivery of %s could not be settled", delivery.step, exc_info=error)
