@@ -343,6 +343,10 @@ class Bus:
             try:
                 await self._store_outcome(delivery, outcome)
             except PolystepError as error:
+                if outcome.status == "completed" and not error.retryable:
+                    # What it emitted can never be stored. It was kept until now and must be seen, not tried for ever.
+                    outcome = Outcome("failed", error={"name": error.name, "message": error.message}, retryable=False)
+                    continue
                 # The result stays in memory and the lease is renewed, so nothing is lost while the disk is full.
                 _log.error("Storing the result of %s failed, trying again: %s", delivery.step, error.message)
                 if self._stopping:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from polystep.bus.bus import CLAIMED_MAX, RUNNING_MAX
 from polystep.contracts.errors import PolystepError
+from polystep.contracts.events import Delivery, Outcome
+from polystep.contracts.steps import QueuePolicy
 from tests.unit.bus.house import House, event_step
 
 
@@ -36,3 +38,20 @@ async def test_a_store_that_takes_no_results_bounds_what_is_started(
     await house.advance(1)
     await house.observer.ends_count(events)
     assert (len(house.runner.started), await house.store.waiting()) == (events, [])
+
+
+async def test_a_result_that_can_never_be_stored_sends_its_event_to_the_dead_letters(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def emit(_: Delivery) -> Outcome:
+        (emitted,) = house.bus.plan("b", b"y", trace_id="t", parent_run_id=None)
+        return Outcome("completed", emits=(emitted._replace(topic=cast("str", None)),))
+
+    house.runner.handlers["a"] = emit
+    await house.begin(event_step("a", queue=QueuePolicy(concurrency=1)), event_step("b"))
+    await house.publish("a", "x")
+    await house.observer.ends_count(1)
+    assert [(each.status, each.buried) for each in house.observer.ends] == [("failed", True)]
+    (letter,) = await house.store.dead_letters(10)
+    assert "NOT NULL" in str(letter.error["message"])
+    assert await house.store.waiting() == []
