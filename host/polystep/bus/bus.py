@@ -221,14 +221,18 @@ class Bus:
     def _published(self, deliveries: Sequence[NewDelivery], claimed: Sequence[Delivery]) -> None:
         if not deliveries:
             return
-        self._observer.enqueued(deliveries)
+        # Before the trace hears of them: what is claimed must run, whatever happens there.
         for delivery in claimed:
             if self._loops:
                 self._begin(delivery)
             else:  # a stop: the next start finds it
                 self._places.leave(delivery.step)
-        if len(claimed) == len(deliveries):
-            return
+        if len(claimed) < len(deliveries):
+            self._wake_for(deliveries, claimed)
+        self._observer.enqueued(deliveries)
+
+    def _wake_for(self, deliveries: Sequence[NewDelivery], claimed: Sequence[Delivery]) -> None:
+        """See to it that those that are stored and not claimed are claimed when they are due."""
         now_ms = self._clock.now_ms()
         begun = {delivery.run_id for delivery in claimed}
         for new in deliveries:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, cast
 
@@ -54,4 +55,21 @@ async def test_a_result_that_can_never_be_stored_sends_its_event_to_the_dead_let
     assert [(each.status, each.buried) for each in house.observer.ends] == [("failed", True)]
     (letter,) = await house.store.dead_letters(10)
     assert "NOT NULL" in str(letter.error["message"])
+    assert await house.store.waiting() == []
+
+
+async def test_an_event_is_run_though_the_trace_cannot_hear_of_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise KeyError("a bug in the trace")
+
+    await house.begin(event_step("a", queue=QueuePolicy(concurrency=1)))
+    await house.quiet()
+    with monkeypatch.context() as patched:
+        patched.setattr(house.observer, "enqueued", fail)
+        with pytest.raises(KeyError):
+            await house.publish("a", "1", "2")
+    async with asyncio.timeout(5):
+        await house.observer.ends_count(2)
     assert await house.store.waiting() == []
