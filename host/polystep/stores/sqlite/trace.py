@@ -18,9 +18,11 @@ PRUNE_ROWS_MAX: Final = 5000
 """What is removed in one go, so that a prune never holds the writer for long."""
 
 _LISTED = "(SELECT value FROM json_each(?))"
-_TOO_OLD = """
+# Each stops at its limit: as one UNION they would gather all that is too old, for every portion again.
+_TOO_MANY = """
 SELECT trace_id FROM traces WHERE status <> 'running' AND seq <= (SELECT max(seq) FROM traces) - ?
-UNION SELECT trace_id FROM traces WHERE status <> 'running' AND started_ms < ? LIMIT ?"""
+ORDER BY seq LIMIT ?"""
+_TOO_OLD = "SELECT trace_id FROM traces WHERE status <> 'running' AND started_ms < ? ORDER BY started_ms LIMIT ?"
 _LONG = "SELECT trace_id, (SELECT count(*) FROM runs WHERE runs.trace_id = traces.trace_id) FROM traces WHERE runs > ?"
 _ITS_FIRST = (
     "SELECT run_id FROM runs WHERE trace_id = ? AND status NOT IN ('waiting', 'running') ORDER BY rowid LIMIT ?"
@@ -113,17 +115,12 @@ class SqliteTraceStore:
         """Remove the oldest traces with all that belongs to them, the first runs of long ones, and the oldest logs."""
 
         def job(connection: apsw.Connection) -> bool:
-            doomed = [row[0] for row in connection.execute(_TOO_OLD, (traces_max, older_than_ms, PRUNE_TRACES_MAX))]
-            if doomed:
-                _remove_runs(connection, f"SELECT run_id FROM runs WHERE trace_id IN {_LISTED}", (_json(doomed),))
-                connection.execute(f"DELETE FROM traces WHERE trace_id IN {_LISTED}", (_json(doomed),))
-            left = PRUNE_ROWS_MAX
-            for trace_id, count in connection.execute(_LONG, (runs_max,)).fetchall():
-                surplus = min(cast("int", count) - runs_max, left)
-                if surplus > 0:
-                    _remove_runs(connection, _ITS_FIRST, (trace_id, surplus))
-                    left -= surplus
-            return len(doomed) == PRUNE_TRACES_MAX or left == 0 or _prune_logs(connection, logs_max, older_than_ms)
+            # One after the other: what looks through all traces is not done for every portion.
+            return (
+                _prune_traces(connection, traces_max, older_than_ms) == PRUNE_TRACES_MAX
+                or _prune_runs(connection, runs_max) == PRUNE_ROWS_MAX
+                or _prune_logs(connection, logs_max, older_than_ms) == PRUNE_ROWS_MAX
+            )
 
         return await self._database.sweep(job)
 
@@ -162,14 +159,36 @@ def _remove_runs(connection: apsw.Connection, ids: str, bindings: tuple[object, 
         connection.execute(f"DELETE FROM {table} WHERE run_id IN {_LISTED}", (runs,))
 
 
-def _prune_logs(connection: apsw.Connection, logs_max: int, older_than_ms: int) -> bool:
-    """Remove some of the oldest lines; whether there are more of them."""
-    oldest = "id < (SELECT min(id) FROM logs) + ?"
-    surplus = f"id <= (SELECT max(id) FROM logs) - ? AND {oldest}"
+def _prune_traces(connection: apsw.Connection, traces_max: int, older_than_ms: int) -> int:
+    """Remove some of the oldest traces; returns how many."""
+    doomed = connection.execute(_TOO_MANY, (traces_max, PRUNE_TRACES_MAX)).fetchall()
+    doomed = doomed or connection.execute(_TOO_OLD, (older_than_ms, PRUNE_TRACES_MAX)).fetchall()
+    traces = _json([cast("str", row[0]) for row in doomed])
+    _remove_runs(connection, f"SELECT run_id FROM runs WHERE trace_id IN {_LISTED}", (traces,))
+    connection.execute(f"DELETE FROM traces WHERE trace_id IN {_LISTED}", (traces,))
+    return len(doomed)
+
+
+def _prune_runs(connection: apsw.Connection, runs_max: int) -> int:
+    """Remove some of the first runs of traces that are too long; returns how many."""
+    left = PRUNE_ROWS_MAX
+    for trace_id, count in connection.execute(_LONG, (runs_max,)).fetchall():
+        surplus = min(cast("int", count) - runs_max, left)
+        if surplus > 0:
+            _remove_runs(connection, _ITS_FIRST, (trace_id, surplus))
+            left -= surplus
+    return PRUNE_ROWS_MAX - left
+
+
+def _prune_logs(connection: apsw.Connection, logs_max: int, older_than_ms: int) -> int:
+    """Remove some of the oldest lines; returns how many at most by one of the two reasons."""
+    oldest = "(SELECT min(id) FROM logs) + ?"
+    # One bound: of two, SQLite may take the one that leaves more rows to look at.
+    surplus = f"id < min((SELECT max(id) FROM logs) - ? + 1, {oldest})"
     connection.execute(f"DELETE FROM logs WHERE {surplus}", (logs_max, PRUNE_ROWS_MAX))
     removed = connection.changes()
-    connection.execute(f"DELETE FROM logs WHERE time_ms < ? AND {oldest}", (older_than_ms, PRUNE_ROWS_MAX))
-    return max(removed, connection.changes()) == PRUNE_ROWS_MAX
+    connection.execute(f"DELETE FROM logs WHERE time_ms < ? AND id < {oldest}", (older_than_ms, PRUNE_ROWS_MAX))
+    return max(removed, connection.changes())
 
 
 def _json(ids: list[str]) -> str:
