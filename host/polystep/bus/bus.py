@@ -67,8 +67,9 @@ class Bus:
         self._wake = asyncio.Event()
         self._places = Places(RUNNING_MAX, lambda name: self._routes.limit(name))
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
-        self._placed: set[int] = set()
-        """Ids of claimed deliveries that have their place: their handlers have not ended."""
+        self._placed: set[tuple[int, int]] = set()
+        """Ids and tokens of attempts that have their place: their handlers have not ended. Both, because a delivery
+        that is released may be claimed again before the attempt that released it is done with."""
         self._timer: asyncio.Task[None] | None = None
         self._timer_due_ms = 0
         self._unseen: set[str] = set()
@@ -303,14 +304,15 @@ class Bus:
 
     def _begin(self, delivery: Delivery) -> None:
         """Attempt a claimed delivery, in a place that was taken for it."""
-        self._placed.add(delivery.id)
+        self._placed.add((delivery.id, delivery.token))
         task = asyncio.create_task(self._attempt(delivery), name=f"run {delivery.step}")
         self._claimed[task] = delivery
         task.add_done_callback(self._finished)
 
     def _handled(self, delivery: Delivery) -> None:
-        if delivery.id in self._placed:
-            self._placed.discard(delivery.id)
+        attempt = (delivery.id, delivery.token)
+        if attempt in self._placed:
+            self._placed.discard(attempt)
             self._leave_place(delivery.step)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
