@@ -1,4 +1,4 @@
-"""Random schedules of events, ends, refusals of the store, reloads and stops: what the bus promises holds after each.
+"""Random schedules of events, ends, refusals, replays, reloads and stops: what the bus promises holds after each.
 
 The clock and the chance are the test's, the store is real; a seed that fails does so again.
 """
@@ -6,6 +6,7 @@ The clock and the chance are the test's, the store is real; a seed that fails do
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import Counter
@@ -42,6 +43,8 @@ class World:
         """By run: what must be handled."""
         self.refused: set[str] = set()
         """Runs that the publisher was told are not stored."""
+        self.unknown: set[str] = set()
+        """Runs whose publisher left before it was told."""
         self.running: Counter[str] = Counter()
         self.trouble: list[str] = []
         self._names = 0
@@ -98,7 +101,12 @@ class World:
     async def publish(self) -> None:
         deliveries = self.plan("root", self.chance.randrange(1, 6))
         try:
-            await self.house.bus.publish(deliveries)
+            stored = self.house.bus.publish(deliveries)
+            if self.chance.random() < 0.05:
+                self.unknown.update(each.run_id for each in deliveries)
+                stored.cancel()
+                return
+            await stored
         except PolystepError:
             self.refused.update(each.run_id for each in deliveries)
         else:
@@ -108,6 +116,13 @@ class World:
         loaded = [step for step in STEPS if self.is_calm or self.chance.random() < 0.8]
         kept = [(name, name) for name in NAMES]
         self.house.bus.replace(flow(*loaded), kept)
+
+    async def replay(self) -> None:
+        """Try a dead letter again."""
+        letters = await self.house.store.dead_letters(100)
+        if letters:
+            with contextlib.suppress(PolystepError):
+                await self.house.bus.replay(self.chance.choice(letters).id)
 
     async def restart(self) -> None:
         """A stop without grace, and a new bus on the same store."""
@@ -123,7 +138,9 @@ class World:
             await self.publish()
         elif draw < 0.9:
             await self.house.clock.advance(self.chance.choice((0.1, 1, 3)))
-        elif draw < 0.97:
+        elif draw < 0.94:
+            await self.replay()
+        elif draw < 0.98:
             await self.reload()
         else:
             await self.restart()
@@ -164,8 +181,9 @@ async def test_every_event_is_handled_once_in_order_and_no_place_is_lost(
     assert world.trouble == []
     dead = Counter(letter.run_id for letter in await house.store.dead_letters(100_000))
     assert {run for run in world.stored if completed[run] + dead[run] != 1} == set()
+    assert {run for run in world.unknown if completed[run] + dead[run] > 1} == set()
     started = {delivery.run_id for delivery in house.runner.started}
-    assert started - world.stored.keys() == set()
+    assert started - world.stored.keys() - world.unknown == set()
     assert started & world.refused == set()
     _check_attempts(house.runner.started)
     _check_places(house)
