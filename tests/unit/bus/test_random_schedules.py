@@ -146,9 +146,12 @@ class World:
             await self.restart()
 
     async def come_to_rest(self) -> None:
-        """Nothing goes wrong any more: everything must be handled in the time that retries take."""
+        """Nothing goes wrong any more, and no reload or retry wakes what was forgotten: everything must be handled."""
         self.is_calm = True
         await self.reload()
+        await self.house.advance(60)
+        for _ in range(20):
+            await self.publish()
         for _ in range(ROUNDS_MAX):
             await self.house.advance(5)
             if not await self.house.store.waiting():
