@@ -44,7 +44,7 @@ async def run_a_step(project: Path, said: list[str]) -> object:
                     "run": "r",
                     "file": STEP.path,
                     "step": "A",
-                    "type": "event",
+                    "type": "api",
                     "input": 21,
                     "trace_id": "t",
                     "attempt": 1,

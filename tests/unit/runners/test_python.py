@@ -60,7 +60,7 @@ async def test_an_environment_is_made_once_and_its_steps_run_in_it(project: Path
             "run": "r",
             "file": STEP.path,
             "step": "A",
-            "type": "event",
+            "type": "api",
             "input": 1,
             "trace_id": "t",
             "attempt": 1,
