@@ -102,6 +102,9 @@ class Side:
             if len(payload) > FRAME_BYTES_MAX:
                 self.malformed.append(f"{len(payload)} bytes")
 
+    def is_closing(self) -> bool:
+        return self.is_closed
+
     def close(self) -> None:
         self.is_closed = True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import cast
 
 import pytest
 
@@ -607,3 +608,26 @@ async def test_a_runner_that_closes_its_input_alone_is_gone_after_its_last_answe
         with pytest.raises(RunnerGone, match="stopped reading its channel"):
             await unanswered
     os.close(to_host[1])
+
+
+async def test_what_is_sent_after_the_other_side_is_gone_fails_with_the_channel() -> None:
+    trouble: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: trouble.append(context))
+    to_host, to_runner = os.pipe(), os.pipe()
+    host = Peer({}, {})
+    await connect_pipes(host, to_host[0], to_runner[1])
+    os.close(to_runner[0])
+    try:
+        # The transport notices and is closed; the channel is not, for last answers may be on their way.
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert cast("asyncio.WriteTransport", host._writer).is_closing()
+        late = [host.call("step.run", {}) for _ in range(100)]
+        host.fail(RunnerGone("It was killed."))
+        for call in late:
+            with pytest.raises(RunnerGone, match="was killed"):
+                await call
+    finally:
+        os.close(to_host[1])
+        await _closed(host)
+    assert trouble == []

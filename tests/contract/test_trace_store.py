@@ -273,6 +273,22 @@ async def test_pruning_goes_by_portions_and_says_when_there_is_more(traces: Trac
     assert [trace["traceId"] for trace in await traces.traces(100)] == [f"t{n:04}" for n in range(2499, 2489, -1)]
 
 
+async def test_nothing_is_kept_of_a_run_that_is_not(traces: TraceStore) -> None:
+    rows = [("operation", "lost", 1, 1150, "state", text({"n": 1})), end("lost", 1, "completed")]
+    await traces.write([attempt("lost", 1), *rows])
+    await traces.write(rows)
+    # Its own record would show whatever had been kept of it.
+    await traces.write([run("lost")])
+    (lost,) = (await _whole(traces))["runs"]
+    assert (lost["attempts"], lost["operations"]) == ([], [])
+
+
+async def test_pruning_a_long_trace_whose_runs_all_wait_comes_to_an_end(traces: TraceStore) -> None:
+    # As many over the bound as are removed in one go.
+    await traces.write([run(f"r{number}") for number in range(5010)])
+    assert not await traces.prune(100, 10, 100, 0)
+
+
 async def test_pruning_keeps_the_last_runs_of_a_long_trace(traces: TraceStore) -> None:
     records: list[Record] = [run("open")]
     for number in range(50):

@@ -27,8 +27,15 @@ from polystep.contracts.values import JSONObject
 RUNNING_MAX: Final = 2 * RUNS_PER_RUNNER
 """Deliveries claimed at once over all steps: enough to fill a runner of each shipped kind."""
 
+CLAIMED_MAX: Final = 2 * RUNNING_MAX
+"""Deliveries claimed at once, with those whose handlers have ended and whose outcome is not stored yet: beyond it none
+is claimed, so a disk that takes no outcomes does not fill the memory with them."""
+
 SETTLE_PAUSE_S: Final = 1.0
 """Between tries to store how an attempt ended, when the disk refuses."""
+
+SLEEP_MAX_S: Final = 60.0
+"""The wall clock may be set, and a laptop may sleep, while the bus waits for a due time: it looks again this often."""
 
 _log = logging.getLogger("polystep.bus")
 _RELEASED: Final = Outcome("released")
@@ -60,8 +67,9 @@ class Bus:
         self._wake = asyncio.Event()
         self._places = Places(RUNNING_MAX, lambda name: self._routes.limit(name))
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
-        self._placed: set[int] = set()
-        """Ids of claimed deliveries that have their place: their handlers have not ended."""
+        self._placed: set[tuple[int, int]] = set()
+        """Ids and tokens of attempts that have their place: their handlers have not ended. Both, because a delivery
+        that is released may be claimed again before the attempt that released it is done with."""
         self._timer: asyncio.Task[None] | None = None
         self._timer_due_ms = 0
         self._unseen: set[str] = set()
@@ -186,9 +194,13 @@ class Bus:
             self._published([again], [])
         return letter
 
+    @property
+    def _is_crowded(self) -> bool:
+        return len(self._claimed) >= CLAIMED_MAX
+
     def _reserve(self, deliveries: Sequence[NewDelivery]) -> Claim | None:
         """Take places for what can start as soon as it is stored."""
-        if not deliveries or not self._loops or self._stopping:
+        if not deliveries or not self._loops or self._stopping or self._is_crowded:
             return None
         now_ms = self._clock.now_ms()
         indexes = []
@@ -210,14 +222,18 @@ class Bus:
     def _published(self, deliveries: Sequence[NewDelivery], claimed: Sequence[Delivery]) -> None:
         if not deliveries:
             return
-        self._observer.enqueued(deliveries)
+        # Before the trace hears of them: what is claimed must run, whatever happens there.
         for delivery in claimed:
             if self._loops:
                 self._begin(delivery)
             else:  # a stop: the next start finds it
                 self._places.leave(delivery.step)
-        if len(claimed) == len(deliveries):
-            return
+        if len(claimed) < len(deliveries):
+            self._wake_for(deliveries, claimed)
+        self._observer.enqueued(deliveries)
+
+    def _wake_for(self, deliveries: Sequence[NewDelivery], claimed: Sequence[Delivery]) -> None:
+        """See to it that those that are stored and not claimed are claimed when they are due."""
         now_ms = self._clock.now_ms()
         begun = {delivery.run_id for delivery in claimed}
         for new in deliveries:
@@ -244,7 +260,8 @@ class Bus:
         self._timer = asyncio.create_task(self._wake_at(at_ms), name="bus timer")
 
     async def _wake_at(self, at_ms: int) -> None:
-        await self._clock.sleep((at_ms - self._clock.now_ms()) / 1000)
+        while (left_ms := at_ms - self._clock.now_ms()) > 0:
+            await self._clock.sleep(min(left_ms / 1000, SLEEP_MAX_S))
         self._timer = None
         self._heat_all()
 
@@ -260,13 +277,17 @@ class Bus:
                 self._heat_all()
 
     async def _claim_due(self) -> None:
+        if self._is_crowded:
+            return  # until one of them has been settled
         wants = self._places.ask()
         if wants:
             claimed: list[Delivery] = []
             try:
                 claimed = await self._store.claim(wants, self._owner, self._clock.now_ms(), LEASE_MS)
             finally:
-                self._places.answer(wants, claimed)
+                # Who got less than it asked for may have something that is due later: the next of a FIFO key becomes
+                # ready when the one before it ends, and the clock may have been set back.
+                self._unseen |= self._places.answer(wants, claimed)
             for delivery in claimed:
                 self._begin(delivery)
         if self._places.is_hot:
@@ -283,22 +304,25 @@ class Bus:
 
     def _begin(self, delivery: Delivery) -> None:
         """Attempt a claimed delivery, in a place that was taken for it."""
-        self._placed.add(delivery.id)
+        self._placed.add((delivery.id, delivery.token))
         task = asyncio.create_task(self._attempt(delivery), name=f"run {delivery.step}")
         self._claimed[task] = delivery
         task.add_done_callback(self._finished)
 
     def _handled(self, delivery: Delivery) -> None:
-        if delivery.id in self._placed:
-            self._placed.discard(delivery.id)
+        attempt = (delivery.id, delivery.token)
+        if attempt in self._placed:
+            self._placed.discard(attempt)
             self._leave_place(delivery.step)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
+        was_crowded = self._is_crowded
         delivery = self._claimed.pop(task)
         self._handled(delivery)  # when it was cancelled before it began
         if delivery.fifo_key is not None:
             # The next one of its key has become ready.
-            self._places.heat([delivery.step])
+            self._places.heat([delivery.step], 1)
+        if was_crowded or self._places.is_hot:
             self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("A delivery of %s could not be settled", delivery.step, exc_info=error)
@@ -325,6 +349,10 @@ class Bus:
             try:
                 await self._store_outcome(delivery, outcome)
             except PolystepError as error:
+                if outcome.status == "completed" and not error.retryable:
+                    # What it emitted can never be stored. It was kept until now and must be seen, not tried for ever.
+                    outcome = Outcome("failed", error={"name": error.name, "message": error.message}, retryable=False)
+                    continue
                 # The result stays in memory and the lease is renewed, so nothing is lost while the disk is full.
                 _log.error("Storing the result of %s failed, trying again: %s", delivery.step, error.message)
                 if self._stopping:

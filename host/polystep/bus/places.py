@@ -91,8 +91,8 @@ class Places:
                 self._take(step, count)
         return wants
 
-    def answer(self, wants: Mapping[str, int], claimed: Sequence[Delivery]) -> None:
-        """Give back the places that were asked for and not used."""
+    def answer(self, wants: Mapping[str, int], claimed: Sequence[Delivery]) -> set[str]:
+        """Give back the places that were asked for and not used; returns the steps that had more of them than due."""
         left = dict(wants)
         for delivery in claimed:
             left[delivery.step] -= 1
@@ -103,6 +103,7 @@ class Places:
                     self._backlogged[step] = None
             self._take(step, -unused)
         self._heat_able()
+        return {step for step, unused in left.items() if unused}
 
     def _free(self, step: str) -> int:
         return min(self._limit(step) - self._taken_by.get(step, 0), self._total - self._taken)

@@ -20,6 +20,9 @@ class _Wire:
     def write(self, data: bytes) -> None:
         asyncio.get_running_loop().call_soon(self._other.data_received, data)
 
+    def is_closing(self) -> bool:
+        return False
+
     def close(self) -> None:
         asyncio.get_running_loop().call_soon(self._other.fail, RunnerGone("The other side closed its channel."))
 

@@ -48,6 +48,10 @@ class Writer(Protocol):
         """Send, or queue to send."""
         ...
 
+    def is_closing(self) -> bool:
+        """Whether the other side is gone, so that nothing can be sent any more."""
+        ...
+
     def close(self) -> None:
         """Send what is queued, then close."""
         ...
@@ -304,7 +308,10 @@ class Peer:
         if self._outgoing and self._writer is not None:
             data = self._outgoing[0] if len(self._outgoing) == 1 else b"".join(self._outgoing)
             self._outgoing.clear()
-            self._writer.write(data)
+            # The other side may be gone before the channel is closed, since its last answers are still read. uvloop
+            # raises then, asyncio does not; whoever waits for an answer is told when the channel is closed.
+            if not self._writer.is_closing():
+                self._writer.write(data)
 
     def hold_reading(self, hold: bool) -> None:
         """Do not read for as long as the other side does not take what is sent to it."""

@@ -35,12 +35,17 @@ def flow(*steps: StepSpec) -> Flow:
     return Flow({step.name: step for step in steps})
 
 
-class CountingClock(FakeClock):
-    """Also says how often anything has asked to sleep."""
+class HouseClock(FakeClock):
+    """Also says how often anything has asked to sleep, and has a wall clock that can be set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sleeps = 0
+        self.set_by_s = 0
+        """How far the wall clock was set ahead of the steady one, which sleeps go by."""
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.set_by_s * 1000
 
     async def sleep(self, delay_s: float) -> None:
         self.sleeps += 1
@@ -132,7 +137,7 @@ class Observer:
 class House:
     """The bus with everything around it."""
 
-    def __init__(self, database: Database, store: SqliteQueueStore, clock: CountingClock) -> None:
+    def __init__(self, database: Database, store: SqliteQueueStore, clock: HouseClock) -> None:
         self.database = database
         self.store = store
         self.clock = clock
@@ -177,7 +182,7 @@ class House:
 @asynccontextmanager
 async def open_house(folder: Path) -> AsyncIterator[House]:
     database = open_durable(folder / "polystep.db", "none")
-    clock = CountingClock()
+    clock = HouseClock()
     await database.start()
     house = House(database, SqliteQueueStore(database, clock), clock)
     try:

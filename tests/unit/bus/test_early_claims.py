@@ -168,6 +168,24 @@ async def test_a_claim_on_its_way_has_its_places(house: House, monkeypatch: pyte
     assert house.runner.most["a"] == 1
 
 
+async def test_an_attempt_that_starts_as_the_one_before_it_is_settled_keeps_its_place(house: House) -> None:
+    opened, wait = gate()
+
+    async def give_back_once(delivery: Delivery) -> Outcome:
+        return Outcome("released") if (delivery.data, delivery.attempt) == (b"x", 1) else await wait(delivery)
+
+    house.runner.handlers["a"] = give_back_once
+    await house.begin(event_step("a", queue=ONE))
+    # With "y" waiting for the place, "x" is released and claimed again in one commit.
+    await house.publish("a", "x", "y")
+    await house.runner.started_count(2)
+    await house.quiet()
+    running = house.runner.running["a"]
+    opened.set()
+    await house.observer.ends_count(3)
+    assert (running, house.runner.most["a"]) == (1, 1)
+
+
 async def test_the_second_half_of_the_room_is_for_those_that_wait(house: House) -> None:
     opened, wait = gate()
     house.runner.handlers = {"a": wait, "b": wait, "c": wait}

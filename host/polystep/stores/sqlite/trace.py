@@ -152,11 +152,12 @@ class SqliteTraceStore:
         }  # fmt: skip
 
 
-def _remove_runs(connection: apsw.Connection, ids: str, bindings: tuple[object, ...]) -> None:
-    """Remove the runs that a query names, with all that belongs to them."""
-    runs = _json([row[0] for row in connection.execute(ids, bindings)])
+def _remove_runs(connection: apsw.Connection, ids: str, bindings: tuple[object, ...]) -> int:
+    """Remove the runs that a query names, with all that belongs to them; returns how many."""
+    runs = [row[0] for row in connection.execute(ids, bindings)]
     for table in ("operations", "attempts", "runs"):
-        connection.execute(f"DELETE FROM {table} WHERE run_id IN {_LISTED}", (runs,))
+        connection.execute(f"DELETE FROM {table} WHERE run_id IN {_LISTED}", (_json(runs),))
+    return len(runs)
 
 
 def _prune_traces(connection: apsw.Connection, traces_max: int, older_than_ms: int) -> int:
@@ -175,8 +176,8 @@ def _prune_runs(connection: apsw.Connection, runs_max: int) -> int:
     for trace_id, count in connection.execute(_LONG, (runs_max,)).fetchall():
         surplus = min(cast("int", count) - runs_max, left)
         if surplus > 0:
-            _remove_runs(connection, _ITS_FIRST, (trace_id, surplus))
-            left -= surplus
+            # None of them when they all wait: then there is no more to do than this.
+            left -= _remove_runs(connection, _ITS_FIRST, (trace_id, surplus))
     return PRUNE_ROWS_MAX - left
 
 

@@ -101,16 +101,20 @@ class TraceBatch:
 
     def write(self, connection: apsw.Connection) -> None:
         """Write all rows; the caller has opened the transaction."""
-        before: dict[str, str] = dict(connection.execute(_BEFORE, (orjson.dumps(list(self._traces)).decode(),)))
+        touched = {*self._traces, *(operation[0] for operation in self._operations)}
+        before: dict[str, str] = dict(connection.execute(_BEFORE, (orjson.dumps(list(touched)).decode(),)))
+        new = {run[0] for run in self._runs}
+        # What belongs to a run that was removed, or was dropped when the disk did not keep up, would never be removed.
+        attempts = [row for row in self._started.values() if row[0] in new or row[0] in before]
+        operations = [row for row in self._operations if row[0] in new or row[0] in before]
         _insert(connection, _TRACES, list(self._first_runs.values()))
         _insert(connection, _RUNS, [[*run, *self._states.get(run[0], _WAITING)] for run in self._runs], _AGAIN)
         _update(connection, _OVERTAKEN, self._later)
-        _insert(connection, _ATTEMPTS, list(self._started.values()))
+        _insert(connection, _ATTEMPTS, attempts)
         _update(connection, _ENDS, self._ended)
-        new = {run[0] for run in self._runs}
         changed = [[run_id, *state] for run_id, state in self._states.items() if run_id not in new]
         _update(connection, _STATES, changed)
-        _insert(connection, _OPERATIONS, self._operations)
+        _insert(connection, _OPERATIONS, operations)
         _insert(connection, _LOGS, self._logs)
         _update(connection, _SUMMARIES, self._summaries(before, new))
 

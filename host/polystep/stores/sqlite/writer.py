@@ -39,6 +39,17 @@ BUSY_TIMEOUT_MS: Final = 5000
 """How long to wait for another process that writes the file."""
 
 
+_NEVER_STORED: Final = (
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.TooBigError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What a statement raises because of its values: the same write will fail again."""
+
+
 class _Asked(NamedTuple):
     job: Job[Any]
     waiter: asyncio.Future[Any]
@@ -213,4 +224,6 @@ def _as_polystep_error(error: Exception) -> PolystepError:
         )
     if isinstance(error, apsw.FullError):
         return PolystepError("The disk is full: nothing was written. Free some space; work goes on by itself.")
-    return PolystepError(f"The write failed and nothing of it is stored: {type(error).__name__}: {error}")
+    failure = PolystepError(f"The write failed and nothing of it is stored: {type(error).__name__}: {error}")
+    failure.retryable = not isinstance(error, _NEVER_STORED)
+    return failure
