@@ -19,6 +19,13 @@ _LEAST: Final = {
     ("queue", "delaySeconds"): 0,
     ("queue", "delay_seconds"): 0,
 }
+_DURATION_MAX_S: Final = 1_000_000_000
+"""Thirty years: what is due later than that is no time that the store or a runner could hold."""
+_MOST: Final = {
+    ("queue", "delaySeconds"): _DURATION_MAX_S,
+    ("queue", "delay_seconds"): _DURATION_MAX_S,
+    ("handler", "timeout"): _DURATION_MAX_S,
+}
 _WHOLE: Final = frozenset({"maxRetries", "max_retries", "concurrency"})
 _WITHOUT_EFFECT: Final = {
     ("queue", "messageGroupId"): "pass messageGroupId to emit()",
@@ -86,7 +93,7 @@ def _infrastructure(name: str, section: JSONObject, note: Callable[[str], None])
         elif (name, key) == ("handler", "timeout") and value <= 0:
             note(f"{where} is {value}, but must be above 0 seconds; {RUN_TIMEOUT_S:g} is used, the default.")
         else:
-            used = max(value, _LEAST.get((name, key), value))
+            used = min(max(value, _LEAST.get((name, key), value)), _MOST.get((name, key), math.inf))
             used = math.floor(used) if key in _WHOLE else used
             if used != value:
                 note(f"{where} is {value}; {used} is used, the nearest that is possible.")
