@@ -115,8 +115,10 @@ class Generation:
             await _load(process, file.source)
 
     async def _first(self) -> RunnerProcess:
-        """Load file by file; one that takes the process down with it, or never ends, is left out of the next try."""
+        """Load file by file; one that takes the process down twice, or never ends, is left out of the next try."""
         culprits: list[LoadFailure] = []
+        suspects: set[SourceFile] = set()
+        """Files at which a process has ended once: it may have been killed from outside, for its memory or by hand."""
         while True:
             process = self._make()
             self.loaded, self.failures = [], list(culprits)
@@ -129,8 +131,12 @@ class Generation:
             if culprit is None:
                 self._files = frozenset(loaded.source.path for loaded in self.loaded)
                 return process
+            was_ended = not process.usable
             await process.kill()
-            culprits.append(culprit)
+            if was_ended and culprit.source not in suspects:
+                suspects.add(culprit.source)
+            else:
+                culprits.append(culprit)
 
     async def _load_all(self, process: RunnerProcess, left_out: set[SourceFile]) -> LoadFailure | None:
         """Fill `loaded` and `failures`; returns the file that ended the process, if one did."""

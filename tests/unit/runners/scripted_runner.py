@@ -136,8 +136,10 @@ class Runner:
         told = json.loads(text)
         # A file may fail only in the first process that loads it, or only in later ones.
         seen = Path(f"{file}.seen")
-        if told.get("after_first") and not seen.exists():
+        is_first = not seen.exists()
+        if told.keys() & {"after_first", "only_first"}:
             seen.touch()
+        if told.get("after_first" if is_first else "only_first"):
             told = {}
         match told.get("load"):
             case "exit":

@@ -87,6 +87,14 @@ async def test_a_file_that_ends_or_hangs_its_process_is_left_out_and_the_others_
     ]
 
 
+async def test_a_process_that_was_killed_while_it_loaded_is_no_fault_of_the_file(script: Script) -> None:
+    files = [script.file("a.script"), script.file("b.script", load="exit", only_first=True)]
+    async with pool_of(script) as pool:
+        staged = await replace(pool, *files)
+        assert list(staged.failures) == []
+        assert (await bounded(run(pool, "r", "params", file="b.script")))["file"] == "b.script"
+
+
 async def test_a_runner_that_does_not_start_fails_every_file_and_the_old_one_goes_on(script: Script) -> None:
     good = script.file("a.script")
     async with pool_of(script, good) as pool:
