@@ -35,12 +35,10 @@ const REQUESTS = {
   shutdown: needs({}),
 }
 
-const isRequest = (method: string): method is keyof typeof REQUESTS => Object.hasOwn(REQUESTS, method)
+const isRequest = (method: unknown): method is keyof typeof REQUESTS => isText(method) && Object.hasOwn(REQUESTS, method)
 
 /** This side of the protocol: answers the host and owns everything that belongs to runs. */
 export class Bridge {
-  /** Agreed in `hello`; PS-3.2. */
-  readonly limit = { frameBytesMax: FRAME_BYTES_MAX }
   readonly peer: Peer
   private readonly output = new Output((line) => { this.peer.notify('log', line) })
   private readonly files = new Map<string, LoadedFile>()
@@ -55,22 +53,23 @@ export class Bridge {
 
   /** `onHello` is called after the first answer, which nothing may delay. */
   constructor(private readonly writer: FrameWriter, private readonly onHello: () => void) {
-    this.peer = new Peer(this.limit, writer, this)
+    this.peer = new Peer(writer, this)
     this.guardProcess()
   }
 
-  request(id: number, method: string, params: Members): void {
+  request(id: number, method: unknown, params: unknown): void {
     if ((method === 'hello') !== (this.project === null)) throw invalidParams('"hello" comes first, and there is only one.')
+    if (id < 0 || !isMap(params)) throw invalidParams('The params of a request are a map, and its id is not below 0.')
     if (method === 'hello') requireVersion(params['protocol'])
-    if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
+    if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${shown(method)}".`)
     for (const [name, kind] of REQUESTS[method]) {
       if (!KINDS[kind](params[name])) throw invalidParams(`${method} needs "${name}", of type ${kind}.`)
     }
     this[method](id, params)
   }
 
-  notification(method: string, params: Members): void {
-    if (method === 'cancel') this.open.get(params['run'] as string)?.cancel(params['reason'])
+  notification(method: unknown, params: unknown): void {
+    if (method === 'cancel' && isMap(params)) this.open.get(params['run'] as string)?.cancel(params['reason'])
   }
 
   broken(error: PolystepError): void {
@@ -91,7 +90,7 @@ export class Bridge {
       protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
       runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
     })
-    this.limit.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
+    this.peer.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
     this.features = new Set(FEATURES.filter((feature) => (params['features'] as unknown[]).includes(feature)))
     this.output.install()
     watchOutgoing(() => currentRun.getStore())

@@ -9,9 +9,6 @@ const HEAD_BYTES = 32
 /** Frames are gathered in blocks of this size; larger ones get a block of their own. */
 const BLOCK_BYTES = 65_536
 
-/** The largest message either way; it changes once, in `hello`. */
-export type FrameLimit = Readonly<{ frameBytesMax: number }>
-
 /** Splits a byte stream into frames, wherever it is cut. */
 export class FrameReader {
   private parts: Buffer[] = []
@@ -19,9 +16,9 @@ export class FrameReader {
   private need = 4
   private toSkip = 0
 
-  constructor(private readonly listener: Pick<Peer, 'frame' | 'oversized' | 'broken'>, private readonly limit: FrameLimit) {}
+  constructor(private readonly peer: Pick<Peer, 'frame' | 'frameBytesMax'>) {}
 
-  /** Take the next bytes; calls the listener for every frame that is complete. */
+  /** Take the next bytes; the peer gets every frame that is complete, and the head of one that is too large. */
   push(chunk: Buffer): void {
     const fresh = chunk.subarray(this.toSkip)
     this.toSkip -= chunk.length - fresh.length
@@ -32,15 +29,12 @@ export class FrameReader {
     let bytes = this.parts.length === 1 ? fresh : Buffer.concat(this.parts)
     for (this.need = 4; bytes.length >= 4; this.need = 4) {
       const length = bytes.readUInt32BE()
-      const isOversized = length > this.limit.frameBytesMax
-      this.need = length === 0 ? Infinity : 4 + (isOversized ? Math.min(HEAD_BYTES, length) : length)
-      if (length === 0) this.listener.broken('a frame of length 0 arrived')
+      this.need = 4 + Math.min(length, length > this.peer.frameBytesMax ? HEAD_BYTES : length)
       if (bytes.length < this.need) break
       const body = bytes.subarray(4, this.need)
       this.toSkip = Math.max(4 + length - bytes.length, 0)
       bytes = bytes.subarray(4 + length)
-      if (isOversized) this.listener.oversized(body, length)
-      else this.listener.frame(body)
+      this.peer.frame(body, length)
     }
     this.parts = [bytes]
     this.have = bytes.length

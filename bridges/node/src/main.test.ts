@@ -34,6 +34,8 @@ class FakeHost {
   readonly calls: [method: string, params: Members][] = []
   readonly notes: [method: string, params: Members][] = []
   readonly answers: Record<string, (params: Members) => unknown> = {}
+  /** Error answers by id. */
+  readonly refusals = new Map<number, WireError>()
   stdout = ''
   stderr = ''
   private readonly waits = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
@@ -63,12 +65,7 @@ class FakeHost {
     this.input.on('error', () => undefined)
     this.writer = new FrameWriter(this.input)
     const reader = new FrameReader(
-      {
-        frame: (body) => { this.receive(unpack(body) as unknown[]) },
-        oversized: () => { assert.fail('the bridge sent an oversized frame') },
-        broken: (reason) => { assert.fail(reason) },
-      },
-      { frameBytesMax: 16_777_216 },
+      { frame: (body) => { this.receive(unpack(body) as unknown[]) }, frameBytesMax: 16_777_216 },
     )
     ;(this.child.stdio[isPrivate ? 4 : 1] as Socket).on('data', (chunk: Buffer) => { reader.push(chunk) })
   }
@@ -138,7 +135,10 @@ class FakeHost {
     if (kind === 1) {
       const wait = this.waits.get(second as number)
       if (third === null) wait?.resolve(fourth)
-      else wait?.reject(third)
+      else {
+        this.refusals.set(second as number, third as WireError)
+        wait?.reject(third)
+      }
     } else if (kind === 0) this.answer(second as number, third as string, fourth as Members)
     else this.notes.push([second as string, third as Members])
     for (const watcher of this.watchers.splice(0)) watcher()
@@ -545,10 +545,19 @@ void describe('a runner process', () => {
     for (const more of [{ file: null }, { type: 5 }, { attempt: '1' }, { trace_id: null }]) {
       await assert.rejects(host.run('steps/echo.step.ts', null, more), invalid)
     }
+    for (const params of [[], Buffer.from('x'), null]) await assert.rejects(host.call('drain', params as never), invalid)
+    await assert.rejects(host.call(5 as never, {}), { name: 'method_not_found' })
+    for (const message of [[2, 5, {}], [2, 'cancel', []]]) host.send(message)
     const run = host.run('steps/hang.step.ts', null, { run: 'O' })
     await assert.rejects(host.run('steps/hang.step.ts', null, { run: 'O' }), { ...invalid, message: 'The run O is open already.' })
     host.send([2, 'cancel', { run: 'O', reason: 'x' }])
     await assert.rejects(run, { name: 'cancelled' })
+  })
+
+  void it('answers an id below 0 with an error', async () => {
+    host.send([0, -1, 'drain', {}])
+    const error = await host.until(() => host.refusals.get(-1), 'the refusal')
+    assert.equal(error.name, 'invalid_params')
   })
 
   void it('gives child processes neither the channel nor its name', { skip: process.platform !== 'linux' }, async () => {
