@@ -26,7 +26,7 @@ function setUp(frameBytesMax = 10_000): Setup {
   const peer = new Peer(writer, listener)
   peer.frameBytesMax = frameBytesMax
   const call: Setup['call'] = (method, params) => new Promise((resolve, reject) => {
-    peer.call(method, params, (error, answer) => {
+    peer.call(method, () => params, (error, answer) => {
       errors.push(error?.name ?? null)
       if (error === null) resolve(answer)
       else reject(error)
@@ -210,6 +210,6 @@ void describe('Peer', () => {
     peer.notify('log', { message: 'hi', fields: { text: 'x'.repeat(400) } })
     const [[, , line]] = sent as [[number, string, { message: string; fields: { note: string } }]]
     assert.equal(line.message, 'hi')
-    assert.match(line.fields.note, /^The fields were left out\. A message of \d+ bytes is larger/)
+    assert.match(line.fields.note, /^The fields were left out\. log: A message of \d+ bytes is larger/)
   })
 })

@@ -23,18 +23,22 @@ export class Peer {
   constructor(private readonly writer: Pick<FrameWriter, 'send' | 'waitingBytes'>,
     private readonly listener: Pick<Bridge, 'request' | 'notification' | 'broken'>) {}
 
-  /** Call the other side with `params` that were carried; fails with its error, `frame_too_large` or `runner_gone`. */
-  call(method: string, params: Members, end: EndCall): void {
+  /** Call the other side with what `params` gives, carried; fails with what that throws, its error, or why it was not sent. */
+  call(method: string, params: () => Members, end: EndCall): void {
     const id = ++this.idLast
     this.waiting.set(id, end)
-    this.post([0, id, method, params], method, (unsent) => { this.end(id, unsent) })
+    const unsent = this.post(method, () => [0, id, method, params()])
+    if (unsent !== null) this.end(id, unsent)
   }
 
-  /** Answer the request `id` with a value that was carried, or with why that cannot be sent. */
-  answer(id: number, result: unknown): void { this.respond(id, null, result) }
+  /** Answer the request `id` with a value that was carried, or with an error: of whoever asks, or why the value is not sent. */
+  answer(id: number, result: unknown, error: PolystepError | null = null): void {
+    const unsent = this.post('answer', () => (error === null ? [1, id, null, result] : [1, id, error.toWire(), null]))
+    if (unsent !== null) this.post('answer', () => [1, id, unsent.toWire(), null])
+  }
 
   /** Answer the request `id` with an error. */
-  refuse(id: number, error: PolystepError): void { this.respond(id, error.toWire(), null) }
+  refuse(id: number, error: PolystepError): void { this.answer(id, null, error) }
 
   /** Tell the other side; never fails. A log line that is too large is cut, and all is dropped while the host does not read. */
   notify(method: string, params: Members): void {
@@ -44,14 +48,14 @@ export class Peer {
     }
     if (this.dropped > 0) {
       const message = `${this.dropped} log lines or spans were dropped while the host did not read.`
-      this.post([2, 'log', { level: 'warn', message, time_ms: Date.now(), source: 'output' }], 'log')
+      this.post('log', () => [2, 'log', { level: 'warn', message, time_ms: Date.now(), source: 'output' }])
       this.dropped = 0
     }
-    this.post([2, method, params], method, (unsent) => {
-      const message = String(params['message']).slice(0, 200).toWellFormed()
-      const fields = { note: `The fields were left out. ${unsent.message}` }
-      if (method === 'log') this.post([2, method, { ...params, message, fields }], method)
-    })
+    const unsent = this.post(method, () => [2, method, params])
+    if (unsent === null || method !== 'log') return
+    const message = String(params['message']).slice(0, 200).toWellFormed()
+    const fields = { note: `The fields were left out. ${unsent.message}` }
+    this.post(method, () => [2, method, { ...params, message, fields }])
   }
 
   /** Fail every call that waits; nothing is sent any more. Source: PS-4.4. */
@@ -103,21 +107,21 @@ export class Peer {
     endCall?.(error, answer)
   }
 
-  private respond(id: number, error: Members | null, result: unknown): void {
-    this.post([1, id, error, result], 'answer', (unsent) => { this.post([1, id, unsent.toWire(), null], 'answer') })
-  }
-
-  /** Send a message, or tell `unsent` why that cannot be. */
-  private post(message: readonly unknown[], what: string, unsent: (why: PolystepError) => void = () => undefined): void {
+  /** Send the message that `made` gives; what cannot be sent is returned as an error that names it. */
+  private post(what: string, made: () => readonly unknown[]): PolystepError | null {
+    if (this.closedBy !== null) return this.closedBy
     try {
-      if (this.closedBy !== null) throw this.closedBy
-      const body = pack(message)
+      const body = pack(made())
       if (body.length > this.frameBytesMax) throw this.tooLarge(body.length)
       this.writer.send(body)
-    } catch (error) {
-      // A value that changes while it is read: a getter or a Proxy. The reason is cut, so that it fits into any frame.
-      const why = `The value of ${what} cannot be carried: ${shown(describeFailure(error).message, 200)}`
-      unsent(error instanceof PolystepError ? error : PolystepError.own('invalid_value', why))
+      return null
+    } catch (thrown) {
+      // Reading a value can be user code: a getter, a toJSON, a Proxy. What it says is cut, so that it fits into any frame.
+      const { name, message } = describeFailure(thrown)
+      const why = `reading the value threw: ${name}: ${shown(message, 200)}`
+      const error = thrown instanceof PolystepError ? thrown : PolystepError.own('invalid_value', why)
+      error.message = `${what}: ${error.message}`
+      return error
     }
   }
 

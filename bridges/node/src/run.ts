@@ -63,20 +63,11 @@ export class Run {
   call(method: string, given: () => Members, result?: () => unknown): Promise<unknown> {
     this.callsOpen += 1
     return new Promise((resolve, reject) => {
-      try {
-        this.peer.call(method, carryParams(this.id, given()), (error, answer) => {
-          this.callEnded(error)
-          if (error === null) resolve(result === undefined ? answer : result())
-          else reject(error)
-        })
-      } catch (thrown) {
-        const { name, message } = describeFailure(thrown)
-        const isOwn = thrown instanceof PolystepError
-        const error = isOwn ? thrown : PolystepError.own('invalid_value', `reading the value threw: ${name}: ${message}`)
-        error.message = `${method}: ${error.message}`
+      this.peer.call(method, () => carryParams(this.id, given()), (error, answer) => {
         this.callEnded(error)
-        reject(error)
-      }
+        if (error === null) resolve(result === undefined ? answer : result())
+        else reject(error)
+      })
     })
   }
 
