@@ -3,8 +3,8 @@ import { writeSync } from 'node:fs'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
-import { describeFailure, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
-import { asLoadFailed, type LoadedFile, loadFile } from './loader.ts'
+import { describeFailure, failureOf, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
+import { type LoadedFile, loadFile } from './loader.ts'
 import { Output } from './output.ts'
 import { Peer } from './peer.ts'
 import { currentRun, Run, runOfError } from './run.ts'
@@ -105,7 +105,7 @@ export class Bridge {
     loaded.then(({ loaded, answer }) => {
       this.files.set(file, loaded)
       this.peer.answer(id, answer)
-    }, (error: unknown) => { this.peer.refuse(id, asLoadFailed(error)) })
+    }, (error: unknown) => { this.peer.refuse(id, failureOf('load_failed', error)) })
   }
 
   private 'step.run'(id: number, params: Members): void {
@@ -114,9 +114,10 @@ export class Bridge {
     if (step === undefined) throw invalidParams(`${file} is not loaded in this runner; send step.load first.`)
     if (!step.handler) throw invalidParams(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
     if (this.open.has(name)) throw invalidParams(`The run ${name} is open already.`)
-    const run = new Run(name, id, step, params, this.features, this.peer, () => {
+    const run = new Run(name, step, params, this.features, this.peer, (value, error) => {
       this.output.flush(run)
       this.open.delete(name)
+      this.peer.answer(id, value, error)
       this.drain()
     })
     this.open.set(name, run)
@@ -127,8 +128,7 @@ export class Bridge {
   private drain(id?: number): void {
     if (id !== undefined) this.drains.push(id)
     if (this.open.size > 0) return
-    // After the last run's own answer.
-    for (const drain of this.drains.splice(0)) process.nextTick(() => { this.peer.answer(drain, null) })
+    for (const drain of this.drains.splice(0)) this.peer.answer(drain, null)
   }
 
   private shutdown(id: number): void {

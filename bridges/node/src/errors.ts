@@ -76,6 +76,14 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
   return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
 }
 
+/** What user code raised, as the error of a request; the host words it. What this side made keeps its `retryable`. Source: PS-7.3. */
+export function failureOf(name: 'load_failed' | 'step_failed', thrown: unknown): PolystepError {
+  const failure = describeFailure(thrown)
+  const error = PolystepError.own(name, shown(`${failure.name}: ${failure.message}`), failure)
+  if (thrown instanceof PolystepError) error.retryable = thrown.retryable
+  return error
+}
+
 /** Most packages give their errors a class and no name of their own: then the class says more than "Error". */
 function nameOf(error: Error): unknown {
   const name = error.name === 'Error' ? error.constructor.name : error.name

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pack, unpack } from './codec.ts'
-import type { PolystepError } from './errors.ts'
-import { asLoadFailed, loadFile } from './loader.ts'
+import { failureOf, type PolystepError } from './errors.ts'
+import { loadFile } from './loader.ts'
 import type { LoadedFile } from './loader.ts'
 import { installStandIn } from './adapters/standin.ts'
 
@@ -92,7 +92,7 @@ for (const type of ['commonjs', 'module']) {
       return { loaded, answer: read }
     }
     async function failure(file: string): Promise<PolystepError> {
-      const error = await load(file).then(() => assert.fail('it loaded'), asLoadFailed)
+      const error = await load(file).then(() => assert.fail('it loaded'), (thrown: unknown) => failureOf('load_failed', thrown))
       assert.deepEqual([error.code, error.name], [20, 'load_failed'])
       return error
     }

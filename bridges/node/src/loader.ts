@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { describeConfig } from './adapters/config.ts'
 import { carry } from './codec.ts'
 import { type Checks, checksOf, madeBy } from './features/contracts.ts'
-import { describeFailure, isMap, LoadProblem, type Members, PolystepError } from './errors.ts'
+import { isMap, LoadProblem, type Members } from './errors.ts'
 
 /** User code's function; what it takes and gives is the host's to check. */
 export type UserFunction = (...given: unknown[]) => unknown
@@ -32,12 +32,6 @@ export async function loadFile(project: string, file: string): Promise<{ loaded:
   const made = madeBy(checks, config, described, path)
   const answer = { config: described, handler: handler !== undefined, warnings, contracts: Object.keys(checks), ...made }
   return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
-}
-
-/** What a file that did not load is answered with; the host words it. Source: PS-6.3. */
-export function asLoadFailed(thrown: unknown): PolystepError {
-  const failure = describeFailure(thrown)
-  return PolystepError.own('load_failed', `${failure.name}: ${failure.message}`, failure)
 }
 
 const isFunction = (value: unknown): value is UserFunction => typeof value === 'function'

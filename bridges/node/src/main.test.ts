@@ -321,7 +321,7 @@ void describe('a runner process', () => {
 
   void it('answers a throw with name, message, the frames of the step, and the cause', async () => {
     const error = await host.fails('steps/throw.step.ts', null)
-    assert.deepEqual([error.name, error.message, error.data.name, error['retryable']], ['step_failed', 'too far', 'RangeError', true])
+    assert.deepEqual([error.name, error.message, error.data.message, error['retryable']], ['step_failed', 'RangeError: too far', 'too far', true])
     assert.match(error.data.stack, /^RangeError: too far\n\s+at .*steps\/throw\.step\.ts:4:\d+/)
     assert.match(error.data.stack, /\nCaused by: Error: deep\n/)
     assert.doesNotMatch(error.data.stack, /bridges\/node\/src|node:internal|node:async_hooks/)
@@ -345,7 +345,7 @@ void describe('a runner process', () => {
   for (const [call, message] of wrong) {
     void it(`rejects ${call}`, async () => {
       const error = await host.fails('steps/wrong.step.ts', call)
-      assert.match(error.message, message)
+      assert.match(error.data.message, message)
       assert.deepEqual(host.calls, [])
     })
   }
@@ -359,7 +359,7 @@ void describe('a runner process', () => {
     host.answers['emit'] = denied('topic_not_declared')
     const error = await host.fails('steps/floating.step.ts', null)
     assert.deepEqual([error.name, error.data.name], ['step_failed', 'topic_not_declared'])
-    assert.equal(error.message, 'A call that the handler did not await failed: Not in emits.')
+    assert.equal(error.data.message, 'A call that the handler did not await failed: Not in emits.')
     assert.deepEqual(host.notes, [])
   })
 
@@ -374,7 +374,7 @@ void describe('a runner process', () => {
     void it(`takes process.exit (${input}) as the failure of that run only`, async () => {
       const error = await host.fails('steps/exit.step.ts', input)
       assert.equal(error.name, 'step_failed')
-      assert.ok(error.message.startsWith(`${message} was called in a handler`), error.message)
+      assert.ok(error.data.message.startsWith(`${message} was called in a handler`), error.message)
       assert.equal(await host.run('steps/void.step.ts', null), null)
     })
   }
@@ -485,7 +485,7 @@ void describe('a runner process', () => {
     assert.deepEqual(await host.run('steps/layers.step.ts', { path: [] }), { status: 200, body: ['outer', 'inner', 'inner', 'outer'] })
     assert.deepEqual(await host.run('steps/layers.step.ts', { path: [], stop: true }), { status: 401, body: ['stopped', 'outer'] })
     const error = await host.fails('steps/layers.step.ts', { path: [], twice: true })
-    assert.equal(error.message, 'next() was called twice in middleware 2 of steps/layers.step.ts; call it once.')
+    assert.equal(error.data.message, 'next() was called twice in middleware 2 of steps/layers.step.ts; call it once.')
   })
 
   void it('takes handlers that are not async, and cron handlers with the context only', async () => {
@@ -532,9 +532,9 @@ void describe('a runner process', () => {
       ['string', { stream: 's', group: 'g', id: 'i', data: null }],
     ])
     for (const key of ['true', 'null', '{}', '[]']) {
-      assert.match((await host.fails('steps/wrong.step.ts', `ctx.state.get('g', ${key})`)).message, /^state\.get: key must be a string, not /)
+      assert.match((await host.fails('steps/wrong.step.ts', `ctx.state.get('g', ${key})`)).data.message, /^state\.get: key must be a string, not /)
     }
-    assert.match((await host.fails('steps/wrong.step.ts', `ctx.state.get('\\ud800', 'k')`)).message, /^state\.get: group cannot be carried: string/)
+    assert.match((await host.fails('steps/wrong.step.ts', `ctx.state.get('\\ud800', 'k')`)).data.message, /^state\.get: group cannot be carried: string/)
   })
 
   void it('refuses params that are not what a method needs, and a run that is open', async () => {
