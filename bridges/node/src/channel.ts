@@ -6,8 +6,6 @@ import type { Peer } from './peer.ts'
 export const FRAME_BYTES_MAX = 16_777_216
 /** Enough of an oversized message to read its kind and id, in whatever encoding. */
 const HEAD_BYTES = 32
-/** Frames are gathered in blocks of this size; larger ones get a block of their own. */
-const BLOCK_BYTES = 65_536
 
 /** Splits a byte stream into frames, wherever it is cut. */
 export class FrameReader {
@@ -43,27 +41,21 @@ export class FrameReader {
 
 /** Gathers the frames of one tick into one write, in order. What waits is bounded by those who send. */
 export class FrameWriter {
-  private block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
-  private start = 0
-  private end = 0
+  private frames: Buffer[] = []
+  private bytes = 0
 
   constructor(private readonly output: Socket) {}
 
   /** Bytes that the pipe does not have yet. */
-  get waitingBytes(): number { return this.end - this.start + this.output.writableLength }
+  get waitingBytes(): number { return this.bytes + this.output.writableLength }
 
   /** Add one frame; `body` is copied before this returns. */
   send(body: Uint8Array): void {
-    const size = 4 + body.length
-    if (size > this.block.length - this.end) {
-      this.flush()
-      this.block = Buffer.allocUnsafeSlow(Math.max(size, BLOCK_BYTES))
-      this.start = this.end = 0
-    }
-    if (this.start === this.end) process.nextTick(this.flush)
-    this.block.writeUInt32BE(body.length, this.end)
-    this.block.set(body, this.end + 4)
-    this.end += size
+    const frame = Buffer.allocUnsafe(4 + body.length)
+    frame.writeUInt32BE(body.length)
+    frame.set(body, 4)
+    this.bytes += frame.length
+    if (this.frames.push(frame) === 1) process.nextTick(this.flush)
   }
 
   /** Write everything that waits; `done` is called when the pipe has it. */
@@ -73,8 +65,8 @@ export class FrameWriter {
   }
 
   private readonly flush = (): void => {
-    if (this.end > this.start) this.output.write(this.block.subarray(this.start, this.end))
-    // The rest of the block is for later frames: written bytes are never touched again.
-    this.start = this.end
+    if (this.bytes > 0) this.output.write(Buffer.concat(this.frames, this.bytes))
+    this.frames = []
+    this.bytes = 0
   }
 }

@@ -4,10 +4,8 @@ import { pathToFileURL } from 'node:url'
 import { describeConfig } from './adapters/config.ts'
 import { carry } from './codec.ts'
 import { type Checks, checksOf, madeBy } from './features/contracts.ts'
-import { isMap, LoadProblem, type Members } from './errors.ts'
-
-/** User code's function; what it takes and gives is the host's to check. */
-export type UserFunction = (...given: unknown[]) => unknown
+import { middlewareOf } from './features/middleware.ts'
+import { isMap, LoadProblem, type Members, type UserFunction } from './errors.ts'
 
 /** A file that can be run. */
 export type LoadedFile = Readonly<{
@@ -23,9 +21,7 @@ export async function loadFile(project: string, file: string): Promise<{ loaded:
   if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
   if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
   if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
-  const middleware = config['middleware'] ?? []
-  const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
-  if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
+  const middleware = middlewareOf(config, file)
   const warnings: string[] = []
   const checks = checksOf(config)
   const described = carry(describeConfig(config, path, warnings), 'config')

@@ -6,6 +6,7 @@ import { checkedInput } from './features/contracts.ts'
 import { failureOf, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
 import type { Peer } from './peer.ts'
+import { callThrough } from './features/middleware.ts'
 import { streamed } from './features/responses.ts'
 
 /** The run that the current code belongs to, across awaits. */
@@ -36,12 +37,15 @@ export class Run {
 
   /** Call the handler; what it gives becomes the answer. */
   async start(): Promise<void> {
+    const { checks, handler } = this.step
     const { type } = this.params
     let { input } = this.params
     try {
-      const isChecked = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
-      if (isChecked) input = await checkedInput(this.step.checks, type, input)
-      let value = await callThrough(this, input, createContext(this), 0)
+      const isChecked = this.features.has('contracts') && Object.keys(checks).length > 0
+      if (isChecked) input = await checkedInput(checks, type, input)
+      const context = createContext(this)
+      const given = type === 'cron' ? [context] : [input, context]
+      let value = await callThrough(this.step, [input, context], () => handler?.(...given))
       if (type === 'api' && this.features.has('response.stream')) value = await streamed(this, value)
       // What other handlers give has no meaning; PS-7.7.
       this.settle(type === 'api' ? carry(value, 'result') : null)
@@ -124,18 +128,4 @@ export class Run {
     this.isAnswered = true
     this.ended(value, error)
   }
-}
-
-/** Call the middleware at `index`, or the handler after the last one; the first is outermost. */
-function callThrough(run: Run, input: unknown, context: object, index: number): unknown {
-  const { file, handler, middleware } = run.step
-  const layer = middleware[index]
-  if (layer === undefined) return run.params['type'] === 'cron' ? handler?.(context) : handler?.(input, context)
-  let isCalled = false
-  // A promise also over a handler that is not async, so that `next().then` and `catch` work.
-  return layer(input, context, async () => {
-    if (isCalled) throw new Error(`next() was called twice in middleware ${index + 1} of ${file}; call it once.`)
-    isCalled = true
-    return await callThrough(run, input, context, index + 1)
-  })
 }
