@@ -1,6 +1,6 @@
 /** Errors that cross the wire, and how a failure of user code is described. Source: PS-9. */
-import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import { nameOf, stackOf } from './adapters/stack.ts'
 
 /** A map with text keys: what travels as parameters, and what a config is. */
 export type Members = Record<string, unknown>
@@ -76,7 +76,7 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
     try { return shown(thrown instanceof Error ? ofError(thrown) : other, charsMax) } catch { return '' }
   }
   const name = part(1000, typeof thrown, nameOf)
-  return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
+  return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', (error) => stackOf(error, shown)) }
 }
 
 /** What user code raised, as the error of a request; the host words it. What this side made keeps its `retryable`. Source: PS-7.3. */
@@ -85,22 +85,4 @@ export function failureOf(name: 'load_failed' | 'step_failed', thrown: unknown):
   const error = PolystepError.own(name, shown(`${failure.name}: ${failure.message}`), failure)
   if (thrown instanceof PolystepError) error.retryable = thrown.retryable
   return error
-}
-
-/** Most packages give their errors a class and no name of their own: then the class says more than "Error". */
-function nameOf(error: Error): unknown {
-  const name = error.name === 'Error' ? error.constructor.name : error.name
-  // NodeError is Node's own class for what it raises itself; its code is in the message.
-  return name === '' || name === 'NodeError' ? 'Error' : name
-}
-
-const BRIDGE_DIR = fileURLToPath(new URL('.', import.meta.url))
-/** Frames that say nothing to users: those of Node, of what compiles their code, and of this bridge (tests are no part of it). */
-const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}((adapters|features)/)?\w+\.ts`
-const FOREIGN = RegExp(String.raw`^\s+at .*(${PLACES})`)
-
-function stackOf(error: Error): string {
-  const lines = (error.stack ?? `${error.name}: ${error.message}`).split('\n').filter((line) => !FOREIGN.test(line))
-  const { cause } = error
-  return lines.join('\n') + (cause === undefined ? '' : `\nCaused by: ${cause instanceof Error ? stackOf(cause) : shown(cause)}`)
 }

@@ -41,8 +41,7 @@ export class Run {
     const { type } = this.params
     let { input } = this.params
     try {
-      const isChecked = this.features.has('contracts') && Object.keys(checks).length > 0
-      if (isChecked) input = await checkedInput(checks, type, input)
+      if (this.features.has('contracts')) input = await checkedInput(checks, type, input)
       const context = createContext(this)
       const given = type === 'cron' ? [context] : [input, context]
       let value = await callThrough(this.step, [input, context], () => handler?.(...given))
