@@ -72,9 +72,9 @@ export class Bridge {
     if (method === 'cancel' && isMap(params)) this.open.get(params['run'] as string)?.cancel(params['reason'])
   }
 
-  broken(error: PolystepError): void {
+  broken(why: string): void {
     // Past everything that user code or `Output` made of it; perhaps nobody reads it.
-    try { writeSync(2, `polystep: ${error.message}\n`) } catch {}
+    try { writeSync(2, `polystep: ${why}\n`) } catch {}
     this.leave(1)
   }
 
@@ -102,10 +102,10 @@ export class Bridge {
     const file = params['file'] as string
     const exited = new Promise<never>((_resolve, reject) => { this.failLoad = reject })
     const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => { this.output.flush() })
-    loaded.then(({ loaded, answer }) => {
-      this.files.set(file, loaded)
-      this.peer.answer(id, answer)
-    }, (error: unknown) => { this.peer.refuse(id, failureOf('load_failed', error)) })
+    loaded.then((step) => {
+      this.files.set(file, step)
+      this.peer.answer(id, step.answer)
+    }, (error: unknown) => { this.peer.answer(id, null, failureOf('load_failed', error)) })
   }
 
   private 'step.run'(id: number, params: Members): void {

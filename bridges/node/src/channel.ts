@@ -29,10 +29,9 @@ export class FrameReader {
       const length = bytes.readUInt32BE()
       this.need = 4 + Math.min(length, length > this.peer.frameBytesMax ? HEAD_BYTES : length)
       if (bytes.length < this.need) break
-      const body = bytes.subarray(4, this.need)
+      this.peer.frame(bytes.subarray(4, this.need), length)
       this.toSkip = Math.max(4 + length - bytes.length, 0)
       bytes = bytes.subarray(4 + length)
-      this.peer.frame(body, length)
     }
     this.parts = [bytes]
     this.have = bytes.length

@@ -87,8 +87,8 @@ for (const type of ['commonjs', 'module']) {
 
     /** The answer as the host reads it: without absent members. */
     async function load(file: string): Promise<{ loaded: LoadedFile; answer: Answer }> {
-      const { loaded, answer } = await loadFile(project, file)
-      const [read] = unpack(Buffer.from(pack([answer]))) as [Answer]
+      const loaded = await loadFile(project, file)
+      const [read] = unpack(Buffer.from(pack([loaded.answer]))) as [Answer]
       return { loaded, answer: read }
     }
     async function failure(file: string): Promise<PolystepError> {

@@ -7,13 +7,13 @@ import { type Checks, checksOf, madeBy } from './features/contracts.ts'
 import { middlewareOf } from './features/middleware.ts'
 import { isMap, LoadProblem, type Members, type UserFunction } from './errors.ts'
 
-/** A file that can be run. */
+/** A file that can be run, and the answer of its `step.load`. */
 export type LoadedFile = Readonly<{
-  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks
+  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks; answer: Members
 }>
 
-/** Import `file`, relative to `project`, and make the answer of its `step.load`; throws what the file raised, or a `LoadProblem`. */
-export async function loadFile(project: string, file: string): Promise<{ loaded: LoadedFile; answer: Members }> {
+/** Import `file`, relative to `project`, and look at it; throws what the file raised, or a `LoadProblem`. */
+export async function loadFile(project: string, file: string): Promise<LoadedFile> {
   const path = resolve(project, file)
   const module: unknown = await import(pathToFileURL(path).href)
   const config = exported(module, 'config')
@@ -27,7 +27,7 @@ export async function loadFile(project: string, file: string): Promise<{ loaded:
   const described = carry(describeConfig(config, path, warnings), 'config')
   const made = madeBy(checks, config, described, path)
   const answer = { config: described, handler: handler !== undefined, warnings, contracts: Object.keys(checks), ...made }
-  return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
+  return { file, handler: handler as UserFunction | undefined, middleware, checks, answer }
 }
 
 const isFunction = (value: unknown): value is UserFunction => typeof value === 'function'

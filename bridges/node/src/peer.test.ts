@@ -20,7 +20,7 @@ function setUp(frameBytesMax = 10_000): Setup {
   const listener = {
     request: (...given: unknown[]) => void heard.push(['request', ...given]),
     notification: (...given: unknown[]) => void heard.push(['notification', ...given]),
-    broken: (error: PolystepError) => void heard.push(['broken', error.name]),
+    broken: (why: string) => void heard.push(['broken', why.split(':')[0]]),
   }
   const errors: (string | null)[] = []
   const peer = new Peer(writer, listener)
@@ -166,7 +166,7 @@ void describe('Peer', () => {
 
   void it('cuts errors and log lines so that they fit into the smallest frame', () => {
     const { peer, sent } = setUp(1024)
-    peer.refuse(1, PolystepError.own('step_failed', 'é'.repeat(2000), { stack: 'x'.repeat(5000) }))
+    peer.answer(1, null, PolystepError.own('step_failed', 'é'.repeat(2000), { stack: 'x'.repeat(5000) }))
     peer.notify('log', { run: 'r', level: 'info', message: 'é'.repeat(2000), time_ms: 1, source: 'output' })
     const [[, , error], [, , line]] = sent as [[number, number, { name: string }], [number, string, { message: string }]]
     assert.deepEqual([error.name, line.message], ['frame_too_large', 'é'.repeat(200)])
@@ -188,7 +188,7 @@ void describe('Peer', () => {
       peer.frame(body)
       await assert.rejects(called, { name: 'runner_gone' })
       await assert.rejects(call('state.get', {}), { name: 'runner_gone' })
-      assert.deepEqual(heard, [['broken', 'runner_gone']])
+      assert.deepEqual(heard, [['broken', 'The channel to the host is broken']])
     })
   }
 

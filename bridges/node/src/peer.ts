@@ -37,9 +37,6 @@ export class Peer {
     if (unsent !== null) this.post('answer', () => [1, id, unsent.toWire(), null])
   }
 
-  /** Answer the request `id` with an error. */
-  refuse(id: number, error: PolystepError): void { this.answer(id, null, error) }
-
   /** Tell the other side; never fails. A log line that is too large is cut, and all is dropped while the host does not read. */
   notify(method: string, params: Members): void {
     if (this.writer.waitingBytes > WAITING_BYTES_MAX) {
@@ -88,16 +85,16 @@ export class Peer {
   private refuseFrame(bytes: Buffer, thrown: unknown): void {
     const error = thrown instanceof PolystepError ? thrown : PolystepError.own('internal', describeFailure(thrown).message)
     const [size, kind, id] = readHead(bytes)
-    if (size === 4 && kind === 0 && isInteger(id)) this.refuse(id, error)
+    if (size === 4 && kind === 0 && isInteger(id)) this.answer(id, null, error)
     else if (size === 4 && kind === 1 && isInteger(id)) this.end(id, error)
-    else if (size !== 3 || kind !== 2) this.break(`a frame is not a request, a response or a notification. ${error.message}`)
+    else if (size !== 3 || kind !== 2) this.break(error.message)
   }
 
   /** The bytes are no messages: both sides' calls are lost. Source: PS-4.4. */
-  private break(reason: string): void {
-    const error = PolystepError.own('runner_gone', `The channel to the host is broken: ${reason}`)
-    this.close(error)
-    this.listener.broken(error)
+  private break(why: string): void {
+    const text = `The channel to the host is broken: a frame is not a request, a response or a notification. ${why}`
+    this.close(PolystepError.own('runner_gone', text))
+    this.listener.broken(text)
   }
 
   /** A call that does not wait is no error: it was failed here before its answer came. Source: PS-4.6. */
@@ -127,8 +124,7 @@ export class Peer {
 
   private tooLarge(length: number): PolystepError {
     const max = this.frameBytesMax
-    const advice = 'Send less, or store it elsewhere and send its address.'
-    const message = `A message of ${length} bytes is larger than the ${max} of one frame. ${advice}`
+    const message = `A message of ${length} bytes is larger than the ${max} of a frame. Send less, or send where it is stored.`
     return PolystepError.own('frame_too_large', message, { frame_bytes_max: max })
   }
 }

@@ -38,10 +38,9 @@ export class Run {
   /** Call the handler; what it gives becomes the answer. */
   async start(): Promise<void> {
     const { checks, handler } = this.step
-    const { type } = this.params
-    let { input } = this.params
+    const { type, input: sent } = this.params
     try {
-      if (this.features.has('contracts')) input = await checkedInput(checks, type, input)
+      const input = this.features.has('contracts') ? await checkedInput(checks, type, sent) : sent
       const context = createContext(this)
       const given = type === 'cron' ? [context] : [input, context]
       let value = await callThrough(this.step, [input, context], () => handler?.(...given))
