@@ -171,8 +171,7 @@ export class Bridge {
     if (thrown instanceof ExitCalled) return
     const error = describeFailure(thrown)
     const run = currentRun.getStore()
-    const where = run === undefined ? '' : ` in ${run.step.file}`
-    const message = shown(`${what}${where}: ${error.name}: ${error.message}`)
+    const message = shown(`${what} in ${run?.step.file ?? 'no handler'}: ${error.name}: ${error.message}`)
     this.peer.notify('log', { run: run?.id, level: 'error', message, fields: { error }, time_ms: Date.now(), source: 'output' })
   }
 }

@@ -76,10 +76,10 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
     try { return shown(thrown instanceof Error ? ofError(thrown) : other, charsMax) } catch { return '' }
   }
   const name = part(1000, typeof thrown, nameOf)
-  return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', (error) => stackOf(error, shown)) }
+  return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
 }
 
-/** What user code raised, as the error of a request; the host words it. What this side made keeps its `retryable`. Source: PS-7.3. */
+/** What user code raised, as the error of its request; errors that this side or the host made keep their `retryable`; PS-7.3. */
 export function failureOf(name: 'load_failed' | 'step_failed', thrown: unknown): PolystepError {
   const failure = describeFailure(thrown)
   const error = PolystepError.own(name, shown(`${failure.name}: ${failure.message}`), failure)

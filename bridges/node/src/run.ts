@@ -39,11 +39,12 @@ export class Run {
   async start(): Promise<void> {
     const { checks, handler } = this.step
     const { type, input: sent } = this.params
+    const isChecked = this.features.has('contracts') && Object.keys(checks).length > 0
     try {
-      const input = this.features.has('contracts') ? await checkedInput(checks, type, sent) : sent
+      const input = isChecked ? await checkedInput(checks, type, sent) : sent
       const context = createContext(this)
-      const given = type === 'cron' ? [context] : [input, context]
-      let value = await callThrough(this.step, [input, context], () => handler?.(...given))
+      const handle = type === 'cron' ? () => handler?.(context) : () => handler?.(input, context)
+      let value = await callThrough(this.step, [input, context], handle)
       if (type === 'api' && this.features.has('response.stream')) value = await streamed(this, value)
       // What other handlers give has no meaning; PS-7.7.
       this.settle(type === 'api' ? carry(value, 'result') : null)

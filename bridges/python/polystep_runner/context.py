@@ -37,7 +37,8 @@ class Call(Coroutine[Any, Any, Any]):
             self._future.set_result(given) if error is None else self._future.set_exception(error)
             self._future.exception()  # read once: what nobody awaits fails the run instead of being warned of
         run.open.discard(self)
-        run.call_ended.set()
+        if not run.open and run.settled is not None and not run.settled.done():
+            run.settled.set_result(None)
 
     def result(self, timeout_s: float | None = None) -> Any:
         """Wait for the value in a plain (not async) handler; raises TimeoutError after `timeout_s`."""
@@ -72,7 +73,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.open: set[Call] = set()
         self.failed: dict[Call, PolystepError] = {}
-        self.call_ended = asyncio.Event()
+        self.settled: asyncio.Future[None] | None = None
 
     def call(self, method: str, params: dict[str, Any]) -> Call:
         """Start a call at once, from any thread."""
@@ -94,8 +95,8 @@ class Run:
     async def settle(self) -> PolystepError | None:
         """Wait until the host has answered every call; return an error that nobody took (PS-7.4)."""
         while self.open:
-            self.call_ended.clear()
-            await self.call_ended.wait()
+            self.settled = self.channel.loop.create_future()
+            await self.settled
         return next((error for call, error in self.failed.items() if not call.awaited), None)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import polystep_runner
 from polystep_runner.adapters.functions import Function
-from polystep_runner.adapters.inputs import Record, Request
+from polystep_runner.adapters.inputs import readable
 from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.adapters.records import Records
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
@@ -166,8 +166,7 @@ class Runner:
     def _call(self, functions: list[Function], run: Run, context: Context, value: object) -> Awaitable[object]:
         """Call the first function: the handler, or a middleware, whose `next()` or `next(other_request)` goes on."""
         function, *inner = functions
-        if type(value) is dict:
-            value = Request(value) if run.type == "api" else Record(value)
+        value = readable(run.type, value)
 
         def go_on(other: object = value) -> Awaitable[object]:
             return self._call(inner, run, context, other)

@@ -1,16 +1,19 @@
 /** Which lines of an error's stack are the user's: those of Node, of what compiles their code, and of this bridge say nothing. */
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 
 const BRIDGE_DIR = fileURLToPath(new URL('..', import.meta.url))
 /** Tests are no part of the bridge. */
 const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}((adapters|features)/)?\w+\.ts`
 const FOREIGN = RegExp(String.raw`^\s+at .*(${PLACES})`)
 
-/** The stack without them, and below it those of its causes; `shown` makes text of a cause that is no error. */
-export function stackOf(error: Error, shown: (value: unknown) => string): string {
+/** The stack without them, and below it those of its causes. */
+export function stackOf(error: Error): string {
   const lines = (error.stack ?? `${error.name}: ${error.message}`).split('\n').filter((line) => !FOREIGN.test(line))
   const { cause } = error
-  return lines.join('\n') + (cause === undefined ? '' : `\nCaused by: ${cause instanceof Error ? stackOf(cause, shown) : shown(cause)}`)
+  if (cause === undefined) return lines.join('\n')
+  const shown = typeof cause === 'string' ? cause : inspect(cause, { depth: 3, breakLength: Infinity })
+  return `${lines.join('\n')}\nCaused by: ${cause instanceof Error ? stackOf(cause) : shown}`
 }
 
 /** Most packages give their errors a class and no name of their own: then the class says more than "Error". */

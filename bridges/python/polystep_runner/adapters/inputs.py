@@ -43,3 +43,10 @@ class Request(Record):
 
     def __setitem__(self, name: str, value: Any) -> None:
         super().__setitem__(_SNAKE_CASE.get(name, name), value)
+
+
+def readable(type_: str, value: object) -> object:
+    """The input of a step of this type, such that its members can be read in these ways."""
+    if type(value) is not dict:
+        return value
+    return Request(value) if type_ == "api" else Record(value)
