@@ -3,8 +3,8 @@ import { writeSync } from 'node:fs'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
-import { describeFailure, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
-import { asLoadFailed, type LoadedFile, loadFile } from './loader.ts'
+import { describeFailure, failureOf, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
+import { type LoadedFile, loadFile } from './loader.ts'
 import { Output } from './output.ts'
 import { Peer } from './peer.ts'
 import { currentRun, Run, runOfError } from './run.ts'
@@ -35,12 +35,10 @@ const REQUESTS = {
   shutdown: needs({}),
 }
 
-const isRequest = (method: string): method is keyof typeof REQUESTS => Object.hasOwn(REQUESTS, method)
+const isRequest = (method: unknown): method is keyof typeof REQUESTS => isText(method) && Object.hasOwn(REQUESTS, method)
 
 /** This side of the protocol: answers the host and owns everything that belongs to runs. */
 export class Bridge {
-  /** Agreed in `hello`; PS-3.2. */
-  readonly limit = { frameBytesMax: FRAME_BYTES_MAX }
   readonly peer: Peer
   private readonly output = new Output((line) => { this.peer.notify('log', line) })
   private readonly files = new Map<string, LoadedFile>()
@@ -55,27 +53,28 @@ export class Bridge {
 
   /** `onHello` is called after the first answer, which nothing may delay. */
   constructor(private readonly writer: FrameWriter, private readonly onHello: () => void) {
-    this.peer = new Peer(this.limit, writer, this)
+    this.peer = new Peer(writer, this)
     this.guardProcess()
   }
 
-  request(id: number, method: string, params: Members): void {
+  request(id: number, method: unknown, params: unknown): void {
     if ((method === 'hello') !== (this.project === null)) throw invalidParams('"hello" comes first, and there is only one.')
+    if (id < 0 || !isMap(params)) throw invalidParams('The params of a request are a map, and its id is not below 0.')
     if (method === 'hello') requireVersion(params['protocol'])
-    if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${method}".`)
+    if (!isRequest(method)) throw PolystepError.own('method_not_found', `This runner has no method "${shown(method)}".`)
     for (const [name, kind] of REQUESTS[method]) {
       if (!KINDS[kind](params[name])) throw invalidParams(`${method} needs "${name}", of type ${kind}.`)
     }
     this[method](id, params)
   }
 
-  notification(method: string, params: Members): void {
-    if (method === 'cancel') this.open.get(params['run'] as string)?.cancel(params['reason'])
+  notification(method: unknown, params: unknown): void {
+    if (method === 'cancel' && isMap(params)) this.open.get(params['run'] as string)?.cancel(params['reason'])
   }
 
-  broken(error: PolystepError): void {
+  broken(why: string): void {
     // Past everything that user code or `Output` made of it; perhaps nobody reads it.
-    try { writeSync(2, `polystep: ${error.message}\n`) } catch {}
+    try { writeSync(2, `polystep: ${why}\n`) } catch {}
     this.leave(1)
   }
 
@@ -91,7 +90,7 @@ export class Bridge {
       protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
       runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
     })
-    this.limit.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
+    this.peer.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
     this.features = new Set(FEATURES.filter((feature) => (params['features'] as unknown[]).includes(feature)))
     this.output.install()
     watchOutgoing(() => currentRun.getStore())
@@ -103,10 +102,10 @@ export class Bridge {
     const file = params['file'] as string
     const exited = new Promise<never>((_resolve, reject) => { this.failLoad = reject })
     const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => { this.output.flush() })
-    loaded.then(({ loaded, answer }) => {
-      this.files.set(file, loaded)
-      this.peer.answer(id, answer)
-    }, (error: unknown) => { this.peer.refuse(id, asLoadFailed(error)) })
+    loaded.then((step) => {
+      this.files.set(file, step)
+      this.peer.answer(id, step.answer)
+    }, (error: unknown) => { this.peer.answer(id, null, failureOf('load_failed', error)) })
   }
 
   private 'step.run'(id: number, params: Members): void {
@@ -115,9 +114,10 @@ export class Bridge {
     if (step === undefined) throw invalidParams(`${file} is not loaded in this runner; send step.load first.`)
     if (!step.handler) throw invalidParams(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
     if (this.open.has(name)) throw invalidParams(`The run ${name} is open already.`)
-    const run = new Run(name, id, step, params, this.features, this.peer, () => {
+    const run = new Run(name, step, params, this.features, this.peer, (value, error) => {
       this.output.flush(run)
       this.open.delete(name)
+      this.peer.answer(id, value, error)
       this.drain()
     })
     this.open.set(name, run)
@@ -128,8 +128,7 @@ export class Bridge {
   private drain(id?: number): void {
     if (id !== undefined) this.drains.push(id)
     if (this.open.size > 0) return
-    // After the last run's own answer.
-    for (const drain of this.drains.splice(0)) process.nextTick(() => { this.peer.answer(drain, null) })
+    for (const drain of this.drains.splice(0)) this.peer.answer(drain, null)
   }
 
   private shutdown(id: number): void {
@@ -172,8 +171,7 @@ export class Bridge {
     if (thrown instanceof ExitCalled) return
     const error = describeFailure(thrown)
     const run = currentRun.getStore()
-    const where = run === undefined ? '' : ` in ${run.step.file}`
-    const message = shown(`${what}${where}: ${error.name}: ${error.message}`)
+    const message = shown(`${what} in ${run?.step.file ?? 'no handler'}: ${error.name}: ${error.message}`)
     this.peer.notify('log', { run: run?.id, level: 'error', message, fields: { error }, time_ms: Date.now(), source: 'output' })
   }
 }

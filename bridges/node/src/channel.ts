@@ -6,11 +6,6 @@ import type { Peer } from './peer.ts'
 export const FRAME_BYTES_MAX = 16_777_216
 /** Enough of an oversized message to read its kind and id, in whatever encoding. */
 const HEAD_BYTES = 32
-/** Frames are gathered in blocks of this size; larger ones get a block of their own. */
-const BLOCK_BYTES = 65_536
-
-/** The largest message either way; it changes once, in `hello`. */
-export type FrameLimit = Readonly<{ frameBytesMax: number }>
 
 /** Splits a byte stream into frames, wherever it is cut. */
 export class FrameReader {
@@ -19,9 +14,9 @@ export class FrameReader {
   private need = 4
   private toSkip = 0
 
-  constructor(private readonly listener: Pick<Peer, 'frame' | 'oversized' | 'broken'>, private readonly limit: FrameLimit) {}
+  constructor(private readonly peer: Pick<Peer, 'frame' | 'frameBytesMax'>) {}
 
-  /** Take the next bytes; calls the listener for every frame that is complete. */
+  /** Take the next bytes; the peer gets every frame that is complete, and the head of one that is too large. */
   push(chunk: Buffer): void {
     const fresh = chunk.subarray(this.toSkip)
     this.toSkip -= chunk.length - fresh.length
@@ -32,15 +27,11 @@ export class FrameReader {
     let bytes = this.parts.length === 1 ? fresh : Buffer.concat(this.parts)
     for (this.need = 4; bytes.length >= 4; this.need = 4) {
       const length = bytes.readUInt32BE()
-      const isOversized = length > this.limit.frameBytesMax
-      this.need = length === 0 ? Infinity : 4 + (isOversized ? Math.min(HEAD_BYTES, length) : length)
-      if (length === 0) this.listener.broken('a frame of length 0 arrived')
+      this.need = 4 + Math.min(length, length > this.peer.frameBytesMax ? HEAD_BYTES : length)
       if (bytes.length < this.need) break
-      const body = bytes.subarray(4, this.need)
+      this.peer.frame(bytes.subarray(4, this.need), length)
       this.toSkip = Math.max(4 + length - bytes.length, 0)
       bytes = bytes.subarray(4 + length)
-      if (isOversized) this.listener.oversized(body, length)
-      else this.listener.frame(body)
     }
     this.parts = [bytes]
     this.have = bytes.length
@@ -49,27 +40,21 @@ export class FrameReader {
 
 /** Gathers the frames of one tick into one write, in order. What waits is bounded by those who send. */
 export class FrameWriter {
-  private block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
-  private start = 0
-  private end = 0
+  private frames: Buffer[] = []
+  private bytes = 0
 
   constructor(private readonly output: Socket) {}
 
   /** Bytes that the pipe does not have yet. */
-  get waitingBytes(): number { return this.end - this.start + this.output.writableLength }
+  get waitingBytes(): number { return this.bytes + this.output.writableLength }
 
   /** Add one frame; `body` is copied before this returns. */
   send(body: Uint8Array): void {
-    const size = 4 + body.length
-    if (size > this.block.length - this.end) {
-      this.flush()
-      this.block = Buffer.allocUnsafeSlow(Math.max(size, BLOCK_BYTES))
-      this.start = this.end = 0
-    }
-    if (this.start === this.end) process.nextTick(this.flush)
-    this.block.writeUInt32BE(body.length, this.end)
-    this.block.set(body, this.end + 4)
-    this.end += size
+    const frame = Buffer.allocUnsafe(4 + body.length)
+    frame.writeUInt32BE(body.length)
+    frame.set(body, 4)
+    this.bytes += frame.length
+    if (this.frames.push(frame) === 1) process.nextTick(this.flush)
   }
 
   /** Write everything that waits; `done` is called when the pipe has it. */
@@ -79,8 +64,8 @@ export class FrameWriter {
   }
 
   private readonly flush = (): void => {
-    if (this.end > this.start) this.output.write(this.block.subarray(this.start, this.end))
-    // The rest of the block is for later frames: written bytes are never touched again.
-    this.start = this.end
+    if (this.bytes > 0) this.output.write(Buffer.concat(this.frames, this.bytes))
+    this.frames = []
+    this.bytes = 0
   }
 }

@@ -164,12 +164,10 @@ export function unpack(bytes: Buffer, hasProto = false): unknown {
   }
 }
 
-/** Arrays whose size stands behind their first byte, and in how many bytes; of the others it is part of the first. */
-const ARRAY_SIZE_BYTES: Partial<Record<number, number>> = { 0xdc: 2, 0xdd: 4 }
-
 /** How a message begins: the size of its array, its kind, its id, as far as they can be read. Source: PS-4.5. */
 export function readHead(bytes: Buffer): unknown[] {
-  const sizeBytes = ARRAY_SIZE_BYTES[bytes[0] ?? 0] ?? 0
+  // The size of a large array stands behind its first byte; of the others it is part of it.
+  const sizeBytes = bytes[0] === 0xdc ? 2 : bytes[0] === 0xdd ? 4 : 0
   const head: unknown[] = []
   try {
     head.push(sizeBytes === 0 ? bytes.readUInt8() - 0x90 : bytes.readUIntBE(1, sizeBytes))

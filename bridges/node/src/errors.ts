@@ -1,9 +1,12 @@
 /** Errors that cross the wire, and how a failure of user code is described. Source: PS-9. */
-import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
+import { nameOf, stackOf } from './adapters/stack.ts'
 
 /** A map with text keys: what travels as parameters, and what a config is. */
 export type Members = Record<string, unknown>
+
+/** User code's function; what it takes and gives is the host's to check. */
+export type UserFunction = (...given: unknown[]) => unknown
 
 /** A log line is cut here, as the host cuts it. */
 export const LINE_CHARS_MAX = 16_384
@@ -76,20 +79,10 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
   return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
 }
 
-/** Most packages give their errors a class and no name of their own: then the class says more than "Error". */
-function nameOf(error: Error): unknown {
-  const name = error.name === 'Error' ? error.constructor.name : error.name
-  // NodeError is Node's own class for what it raises itself; its code is in the message.
-  return name === '' || name === 'NodeError' ? 'Error' : name
-}
-
-const BRIDGE_DIR = fileURLToPath(new URL('.', import.meta.url))
-/** Frames that say nothing to users: those of Node, of what compiles their code, and of this bridge (tests are no part of it). */
-const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}((adapters|features)/)?\w+\.ts`
-const FOREIGN = RegExp(String.raw`^\s+at .*(${PLACES})`)
-
-function stackOf(error: Error): string {
-  const lines = (error.stack ?? `${error.name}: ${error.message}`).split('\n').filter((line) => !FOREIGN.test(line))
-  const { cause } = error
-  return lines.join('\n') + (cause === undefined ? '' : `\nCaused by: ${cause instanceof Error ? stackOf(cause) : shown(cause)}`)
+/** What user code raised, as the error of its request; errors that this side or the host made keep their `retryable`; PS-7.3. */
+export function failureOf(name: 'load_failed' | 'step_failed', thrown: unknown): PolystepError {
+  const failure = describeFailure(thrown)
+  const error = PolystepError.own(name, shown(`${failure.name}: ${failure.message}`), failure)
+  if (thrown instanceof PolystepError) error.retryable = thrown.retryable
+  return error
 }

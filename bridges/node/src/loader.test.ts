@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { pack, unpack } from './codec.ts'
-import type { PolystepError } from './errors.ts'
-import { asLoadFailed, loadFile } from './loader.ts'
+import { failureOf, type PolystepError } from './errors.ts'
+import { loadFile } from './loader.ts'
 import type { LoadedFile } from './loader.ts'
 import { installStandIn } from './adapters/standin.ts'
 
@@ -87,12 +87,12 @@ for (const type of ['commonjs', 'module']) {
 
     /** The answer as the host reads it: without absent members. */
     async function load(file: string): Promise<{ loaded: LoadedFile; answer: Answer }> {
-      const { loaded, answer } = await loadFile(project, file)
-      const [read] = unpack(Buffer.from(pack([answer]))) as [Answer]
+      const loaded = await loadFile(project, file)
+      const [read] = unpack(Buffer.from(pack([loaded.answer]))) as [Answer]
       return { loaded, answer: read }
     }
     async function failure(file: string): Promise<PolystepError> {
-      const error = await load(file).then(() => assert.fail('it loaded'), asLoadFailed)
+      const error = await load(file).then(() => assert.fail('it loaded'), (thrown: unknown) => failureOf('load_failed', thrown))
       assert.deepEqual([error.code, error.name], [20, 'load_failed'])
       return error
     }

@@ -4,18 +4,16 @@ import { pathToFileURL } from 'node:url'
 import { describeConfig } from './adapters/config.ts'
 import { carry } from './codec.ts'
 import { type Checks, checksOf, madeBy } from './features/contracts.ts'
-import { describeFailure, isMap, LoadProblem, type Members, PolystepError } from './errors.ts'
+import { middlewareOf } from './features/middleware.ts'
+import { isMap, LoadProblem, type Members, type UserFunction } from './errors.ts'
 
-/** User code's function; what it takes and gives is the host's to check. */
-export type UserFunction = (...given: unknown[]) => unknown
-
-/** A file that can be run. */
+/** A file that can be run, and the answer of its `step.load`. */
 export type LoadedFile = Readonly<{
-  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks
+  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks; answer: Members
 }>
 
-/** Import `file`, relative to `project`, and make the answer of its `step.load`; throws what the file raised, or a `LoadProblem`. */
-export async function loadFile(project: string, file: string): Promise<{ loaded: LoadedFile; answer: Members }> {
+/** Import `file`, relative to `project`, and look at it; throws what the file raised, or a `LoadProblem`. */
+export async function loadFile(project: string, file: string): Promise<LoadedFile> {
   const path = resolve(project, file)
   const module: unknown = await import(pathToFileURL(path).href)
   const config = exported(module, 'config')
@@ -23,21 +21,13 @@ export async function loadFile(project: string, file: string): Promise<{ loaded:
   if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
   if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
   if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
-  const middleware = config['middleware'] ?? []
-  const isLayers = Array.isArray(middleware) && middleware.every(isFunction)
-  if (!isLayers) throw new LoadProblem(`config.middleware of ${file} must be an array of functions.`)
+  const middleware = middlewareOf(config, file)
   const warnings: string[] = []
   const checks = checksOf(config)
   const described = carry(describeConfig(config, path, warnings), 'config')
   const made = madeBy(checks, config, described, path)
   const answer = { config: described, handler: handler !== undefined, warnings, contracts: Object.keys(checks), ...made }
-  return { loaded: { file, handler: handler as UserFunction | undefined, middleware, checks }, answer }
-}
-
-/** What a file that did not load is answered with; the host words it. Source: PS-6.3. */
-export function asLoadFailed(thrown: unknown): PolystepError {
-  const failure = describeFailure(thrown)
-  return PolystepError.own('load_failed', `${failure.name}: ${failure.message}`, failure)
+  return { file, handler: handler as UserFunction | undefined, middleware, checks, answer }
 }
 
 const isFunction = (value: unknown): value is UserFunction => typeof value === 'function'

@@ -30,7 +30,7 @@ function serve(): void {
   const input = new Socket({ fd: 3, readable: true, writable: false })
   const output = new Socket({ fd: 4, readable: false, writable: true })
   const bridge = new Bridge(new FrameWriter(output), watchHost)
-  const reader = new FrameReader(bridge.peer, bridge.limit)
+  const reader = new FrameReader(bridge.peer)
   input.on('data', (chunk: Buffer) => { reader.push(chunk) })
   input.on('close', () => { bridge.leave(0) })
   for (const side of [input, output]) side.on('error', () => { bridge.leave(1) })

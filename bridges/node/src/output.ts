@@ -1,42 +1,16 @@
 /** What user code prints becomes log lines of the run that printed it. Source: PS-8.8. */
 import { Console } from 'node:console'
-import { StringDecoder } from 'node:string_decoder'
 import type { Level } from './context.ts'
-import { LINE_CHARS_MAX, type Members } from './errors.ts'
+import { isText, LINE_CHARS_MAX, type Members } from './errors.ts'
 import { currentRun, type Run } from './run.ts'
 
-/** A line that is being printed; what is too long of it is counted, not kept. */
-class OpenLine {
-  private text = ''
-  private length = 0
-  private readonly decoder = new StringDecoder('utf8')
-
-  constructor(private readonly send: (line: string) => void) {}
-
-  write(chunk: string | Uint8Array): void {
-    const lines = (typeof chunk === 'string' ? chunk : this.decoder.write(Buffer.from(chunk))).split('\n')
-    for (const [index, line] of lines.entries()) {
-      if (index > 0) this.end()
-      this.length += line.length
-      this.text += line.slice(0, LINE_CHARS_MAX - this.text.length)
-    }
-  }
-
-  flush(): void { if (this.text !== '') this.end() }
-
-  private end(): void {
-    const cut = this.length - this.text.length
-    const note = cut === 0 ? '' : `… (${cut} more characters)`
-    this.send((this.text.slice(0, LINE_CHARS_MAX - note.length) + note).replace(/\r$/, '').toWellFormed())
-    this.text = ''
-    this.length = 0
-  }
-}
+/** A longer line is sent in pieces. */
+const PIECES = new RegExp(`.{1,${LINE_CHARS_MAX}}`, 'gsu')
 
 /** Stands between user code's printing and the process's own stdout and stderr. */
 export class Output {
-  /** Lines that have not ended yet, by run and level. */
-  private readonly open = new Map<Run | undefined, Partial<Record<Level, OpenLine>>>()
+  /** Lines that have not ended yet, by run and level; bytes, each as one character, since a chunk may end inside of a letter. */
+  private readonly open = new Map<Run | undefined, Map<Level, string>>()
   private level: Level | null = null
 
   constructor(private readonly send: (line: Members) => void) {}
@@ -60,23 +34,34 @@ export class Output {
 
   /** Send what `run` printed without a line's end; what was printed outside of runs when absent. */
   flush(run?: Run): void {
-    for (const line of Object.values(this.open.get(run) ?? {})) line.flush()
+    for (const [level, line] of this.open.get(run) ?? []) if (line !== '') this.log(run, level, line)
     this.open.delete(run)
   }
 
   private writerFor(streamLevel: Level): NodeJS.WriteStream['write'] {
     return (chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
-      const run = currentRun.getStore()
-      const level = this.level ?? streamLevel
-      const lines = this.open.get(run) ?? {}
-      this.open.set(run, lines)
-      lines[level] ??= new OpenLine((message) => { this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' }) })
-      lines[level].write(typeof encoding === 'string' ? Buffer.from(chunk as string, encoding as BufferEncoding) : chunk)
-      // Nobody will flush a run that has its answer.
-      if (run?.isAnswered === true) this.flush(run)
+      const bytes = isText(chunk) ? Buffer.from(chunk, isText(encoding) ? (encoding as BufferEncoding) : 'utf8') : Buffer.from(chunk)
+      this.print(this.level ?? streamLevel, bytes.toString('latin1'))
       const callback = [encoding, done].find((each) => typeof each === 'function')
       if (callback !== undefined) process.nextTick(callback)
       return true
     }
+  }
+
+  private print(level: Level, bytes: string): void {
+    const run = currentRun.getStore()
+    const open = this.open.get(run) ?? new Map<Level, string>()
+    const lines = `${open.get(level) ?? ''}${bytes}`.split('\n')
+    // What does not end is not kept for ever.
+    const rest = (lines.at(-1) ?? '').length < LINE_CHARS_MAX ? lines.pop() : ''
+    this.open.set(run, open.set(level, rest ?? ''))
+    for (const line of lines) this.log(run, level, line)
+    // Nobody will flush a run that has its answer.
+    if (run?.isAnswered === true) this.flush(run)
+  }
+
+  private log(run: Run | undefined, level: Level, bytes: string): void {
+    const line = Buffer.from(bytes, 'latin1').toString().replace(/\r$/, '')
+    for (const message of line.match(PIECES) ?? ['']) this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' })
   }
 }

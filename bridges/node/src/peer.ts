@@ -1,8 +1,8 @@
 /** Messages over frames: calls and their answers, both ways. Source: PS-4. */
 import type { Bridge } from './bridge.ts'
-import type { FrameLimit, FrameWriter } from './channel.ts'
+import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
 import { pack, readHead, unpack } from './codec.ts'
-import { describeFailure, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
+import { describeFailure, invalidParams, type Members, PolystepError, shown } from './errors.ts'
 
 /** Notifications are dropped, and counted, while this much waits for a host that does not read; PS-8.10. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024
@@ -12,27 +12,30 @@ export type EndCall = (error: PolystepError | null, answer?: unknown) => void
 
 /** One side of the channel. */
 export class Peer {
+  /** The largest message either way; it changes once, in `hello`. Source: PS-3.2. */
+  frameBytesMax = FRAME_BYTES_MAX
   private readonly waiting = new Map<number, EndCall>()
   private idLast = 0
   private dropped = 0
   private closedBy: PolystepError | null = null
 
-  /** `listener` is told what the other side asks for: it answers each request once, or throws the error. */
-  constructor(private readonly limit: FrameLimit, private readonly writer: Pick<FrameWriter, 'send' | 'waitingBytes'>,
+  /** `listener` is told what the other side asks for, whatever that is: it answers each request once, or throws the error. */
+  constructor(private readonly writer: Pick<FrameWriter, 'send' | 'waitingBytes'>,
     private readonly listener: Pick<Bridge, 'request' | 'notification' | 'broken'>) {}
 
-  /** Call the other side with `params` that were carried; fails with its error, `frame_too_large` or `runner_gone`. */
-  call(method: string, params: Members, end: EndCall): void {
+  /** Call the other side with what `params` gives, carried; fails with what that throws, its error, or why it was not sent. */
+  call(method: string, params: () => Members, end: EndCall): void {
     const id = ++this.idLast
     this.waiting.set(id, end)
-    this.post([0, id, method, params], method, (unsent) => { this.end(id, unsent) })
+    const unsent = this.post(method, () => [0, id, method, params()])
+    if (unsent !== null) this.end(id, unsent)
   }
 
-  /** Answer the request `id` with a value that was carried, or with why that cannot be sent. */
-  answer(id: number, result: unknown): void { this.respond(id, null, result) }
-
-  /** Answer the request `id` with an error. */
-  refuse(id: number, error: PolystepError): void { this.respond(id, error.toWire(), null) }
+  /** Answer the request `id` with a value that was carried, or with an error: of whoever asks, or why the value is not sent. */
+  answer(id: number, result: unknown, error: PolystepError | null = null): void {
+    const unsent = this.post('answer', () => (error === null ? [1, id, null, result] : [1, id, error.toWire(), null]))
+    if (unsent !== null) this.post('answer', () => [1, id, unsent.toWire(), null])
+  }
 
   /** Tell the other side; never fails. A log line that is too large is cut, and all is dropped while the host does not read. */
   notify(method: string, params: Members): void {
@@ -42,14 +45,14 @@ export class Peer {
     }
     if (this.dropped > 0) {
       const message = `${this.dropped} log lines or spans were dropped while the host did not read.`
-      this.post([2, 'log', { level: 'warn', message, time_ms: Date.now(), source: 'output' }], 'log')
+      this.post('log', () => [2, 'log', { level: 'warn', message, time_ms: Date.now(), source: 'output' }])
       this.dropped = 0
     }
-    this.post([2, method, params], method, (unsent) => {
-      const message = String(params['message']).slice(0, 200).toWellFormed()
-      const fields = { note: `The fields were left out. ${unsent.message}` }
-      if (method === 'log') this.post([2, method, { ...params, message, fields }], method)
-    })
+    const unsent = this.post(method, () => [2, method, params])
+    if (unsent === null || method !== 'log') return
+    const message = String(params['message']).slice(0, 200).toWellFormed()
+    const fields = { note: `The fields were left out. ${unsent.message}` }
+    this.post(method, () => [2, method, { ...params, message, fields }])
   }
 
   /** Fail every call that waits; nothing is sent any more. Source: PS-4.4. */
@@ -58,44 +61,40 @@ export class Peer {
     for (const id of this.waiting.keys()) this.end(id, error)
   }
 
-  /** One frame arrived. */
-  frame(body: Buffer): void {
-    try { this.receive(unpack(body)) } catch (error) { this.unusable(body, error) }
-  }
-
-  /** A frame of `length` bytes is being dropped; `head` is how it begins. */
-  oversized(head: Buffer, length: number): void { this.unusable(head, this.tooLarge(`A message of ${length} bytes`)) }
-
-  /** The bytes are no messages: both sides' calls are lost. */
-  broken(reason: string): void {
-    const error = PolystepError.own('runner_gone', `The channel to the host is broken: ${reason}`)
-    this.close(error)
-    this.listener.broken(error)
+  /** A frame of `length` bytes arrived. One that is too large is dropped, and `body` is only how it begins. */
+  frame(body: Buffer, length = body.length): void {
+    try {
+      if (length > body.length) throw this.tooLarge(length)
+      this.receive(unpack(body))
+    } catch (error) {
+      this.refuseFrame(body, error)
+    }
   }
 
   private receive(message: unknown): void {
     const members: unknown[] = Array.isArray(message) ? message : []
-    const [kind, id, error, result] = members
-    if (members.length === 4 && kind === 1 && isInteger(id)) this.end(id, PolystepError.fromWire(error), result)
-    else this.receiveCall(members)
-  }
-
-  private receiveCall(members: unknown[]): void {
-    const [method, params] = members.slice(-2)
-    const [kind, id] = members
-    const isCall = isText(method) && isMap(params)
-    if (isCall && members.length === 4 && kind === 0 && isInteger(id) && id >= 0) this.listener.request(id, method, params)
-    else if (isCall && members.length === 3 && kind === 2) this.listener.notification(method, params)
-    else throw PolystepError.own('invalid_params', 'A message has a method that is no text, or params that are no map.')
+    const [kind, second, third, fourth] = members
+    const hasId = members.length === 4 && isInteger(second)
+    if (hasId && kind === 0) this.listener.request(second, third, fourth)
+    else if (hasId && kind === 1) this.end(second, PolystepError.fromWire(third), fourth)
+    else if (members.length === 3 && kind === 2) this.listener.notification(second, third)
+    else throw invalidParams('It is no message.')
   }
 
   /** Fail what a frame belongs to, by how it begins. Source: PS-4.5. */
-  private unusable(bytes: Buffer, thrown: unknown): void {
+  private refuseFrame(bytes: Buffer, thrown: unknown): void {
     const error = thrown instanceof PolystepError ? thrown : PolystepError.own('internal', describeFailure(thrown).message)
     const [size, kind, id] = readHead(bytes)
-    if (size === 4 && kind === 0 && isInteger(id)) this.refuse(id, error)
+    if (size === 4 && kind === 0 && isInteger(id)) this.answer(id, null, error)
     else if (size === 4 && kind === 1 && isInteger(id)) this.end(id, error)
-    else if (size !== 3 || kind !== 2) this.broken(`a frame is not a request, a response or a notification. ${error.message}`)
+    else if (size !== 3 || kind !== 2) this.break(error.message)
+  }
+
+  /** The bytes are no messages: both sides' calls are lost. Source: PS-4.4. */
+  private break(why: string): void {
+    const text = `The channel to the host is broken: a frame is not a request, a response or a notification. ${why}`
+    this.close(PolystepError.own('runner_gone', text))
+    this.listener.broken(text)
   }
 
   /** A call that does not wait is no error: it was failed here before its answer came. Source: PS-4.6. */
@@ -105,27 +104,27 @@ export class Peer {
     endCall?.(error, answer)
   }
 
-  private respond(id: number, error: Members | null, result: unknown): void {
-    this.post([1, id, error, result], 'answer', (unsent) => { this.post([1, id, unsent.toWire(), null], 'answer') })
-  }
-
-  /** Send a message, or tell `unsent` why that cannot be. */
-  private post(message: readonly unknown[], what: string, unsent: (why: PolystepError) => void = () => undefined): void {
+  /** Send the message that `made` gives; what cannot be sent is returned as an error that names it. */
+  private post(what: string, made: () => readonly unknown[]): PolystepError | null {
+    if (this.closedBy !== null) return this.closedBy
     try {
-      if (this.closedBy !== null) throw this.closedBy
-      const body = pack(message)
-      if (body.length > this.limit.frameBytesMax) throw this.tooLarge(`The ${what} of ${body.length} bytes`)
+      const body = pack(made())
+      if (body.length > this.frameBytesMax) throw this.tooLarge(body.length)
       this.writer.send(body)
-    } catch (error) {
-      // A value that changes while it is read: a getter or a Proxy. The reason is cut, so that it fits into any frame.
-      const why = `The value of ${what} cannot be carried: ${shown(describeFailure(error).message, 200)}`
-      unsent(error instanceof PolystepError ? error : PolystepError.own('invalid_value', why))
+      return null
+    } catch (thrown) {
+      // Reading a value can be user code: a getter, a toJSON, a Proxy. What it says is cut, so that it fits into any frame.
+      const { name, message } = describeFailure(thrown)
+      const why = `reading the value threw: ${name}: ${shown(message, 200)}`
+      const error = thrown instanceof PolystepError ? thrown : PolystepError.own('invalid_value', why)
+      error.message = `${what}: ${error.message}`
+      return error
     }
   }
 
-  private tooLarge(what: string): PolystepError {
-    const max = this.limit.frameBytesMax
-    const message = `${what} is larger than the ${max} bytes of one frame. Send less, or store it elsewhere and send its address.`
+  private tooLarge(length: number): PolystepError {
+    const max = this.frameBytesMax
+    const message = `A message of ${length} bytes is larger than the ${max} of a frame. Send less, or send where it is stored.`
     return PolystepError.own('frame_too_large', message, { frame_bytes_max: max })
   }
 }

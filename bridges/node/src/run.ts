@@ -3,14 +3,15 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { carry } from './codec.ts'
 import { carryParams, createContext } from './context.ts'
 import { checkedInput } from './features/contracts.ts'
-import { describeFailure, isText, type Members, PolystepError } from './errors.ts'
+import { failureOf, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
 import type { Peer } from './peer.ts'
+import { callThrough } from './features/middleware.ts'
 import { streamed } from './features/responses.ts'
 
 /** The run that the current code belongs to, across awaits. */
 export const currentRun = new AsyncLocalStorage<Run>()
-/** Which run a failed call belongs to. */
+/** Which run user code was given an error in: of a call that failed, or as the reason of a cancelled signal. */
 export const runOfError = new WeakMap<PolystepError, Run>()
 
 /** One attempt of one handler. */
@@ -27,31 +28,27 @@ export class Run {
   private failure: PolystepError | null = null
   private madeController: AbortController | null = null
 
-  /** `ended` is called before the answer is sent. */
-  constructor(readonly id: string, private readonly requestId: number, readonly step: LoadedFile, readonly params: Members,
-    private readonly features: ReadonlySet<string>, private readonly peer: Peer, private readonly ended: () => void) {}
+  /** `ended` is called once, with the answer or the error that the host gets. */
+  constructor(readonly id: string, readonly step: LoadedFile, readonly params: Members, private readonly features: ReadonlySet<string>,
+    private readonly peer: Peer, private readonly ended: (value: unknown, error: PolystepError | null) => void) {}
 
   /** Fires when the host cancels the run; made when it is first asked for. */
   get controller(): AbortController { return (this.madeController ??= new AbortController()) }
 
   /** Call the handler; what it gives becomes the answer. */
   async start(): Promise<void> {
-    const { type } = this.params
-    let { input } = this.params
-    // What is thrown now is a verdict on what goes in or comes out, and no failure of the handler.
-    let isVerdict = true
+    const { checks, handler } = this.step
+    const { type, input: sent } = this.params
+    const isChecked = this.features.has('contracts') && Object.keys(checks).length > 0
     try {
-      const isChecked = this.features.has('contracts') && Object.keys(this.step.checks).length > 0
-      if (isChecked) input = await checkedInput(this.step.checks, type, input)
-      isVerdict = false
-      let value = await callThrough(this, input, createContext(this), 0)
+      const input = isChecked ? await checkedInput(checks, type, sent) : sent
+      const context = createContext(this)
+      const handle = type === 'cron' ? () => handler?.(context) : () => handler?.(input, context)
+      let value = await callThrough(this.step, [input, context], handle)
       if (type === 'api' && this.features.has('response.stream')) value = await streamed(this, value)
-      isVerdict = true
       // What other handlers give has no meaning; PS-7.7.
       this.settle(type === 'api' ? carry(value, 'result') : null)
     } catch (error) {
-      // Unless user code in a schema or a value threw.
-      if (isVerdict && error instanceof PolystepError) this.failure ??= error
       this.fail(error)
     }
   }
@@ -63,20 +60,11 @@ export class Run {
   call(method: string, given: () => Members, result?: () => unknown): Promise<unknown> {
     this.callsOpen += 1
     return new Promise((resolve, reject) => {
-      try {
-        this.peer.call(method, carryParams(this.id, given()), (error, answer) => {
-          this.callEnded(error)
-          if (error === null) resolve(result === undefined ? answer : result())
-          else reject(error)
-        })
-      } catch (thrown) {
-        const { name, message } = describeFailure(thrown)
-        const isOwn = thrown instanceof PolystepError
-        const error = isOwn ? thrown : PolystepError.own('invalid_value', `reading the value threw: ${name}: ${message}`)
-        error.message = `${method}: ${error.message}`
+      this.peer.call(method, () => carryParams(this.id, given()), (error, answer) => {
         this.callEnded(error)
-        reject(error)
-      }
+        if (error === null) resolve(result === undefined ? answer : result())
+        else reject(error)
+      })
     })
   }
 
@@ -85,15 +73,17 @@ export class Run {
 
   /** End the run as failed, even when its handler hangs; the first failure counts. */
   fail(thrown: unknown): void {
-    this.failure ??= asStepFailed(thrown)
+    // What user code was never given is this side's verdict on what goes in or comes out.
+    const isVerdict = thrown instanceof PolystepError && !runOfError.has(thrown)
+    this.failure ??= isVerdict ? thrown : failureOf('step_failed', thrown)
     this.settle(null)
   }
 
   /** Answer at once and abort the signal: JavaScript cannot be stopped from outside. Source: PS-7.9. */
   cancel(reason: unknown): void {
     const error = PolystepError.own('cancelled', `The run was cancelled: ${isText(reason) ? reason : 'no reason given'}.`)
-    this.end()
-    this.peer.refuse(this.requestId, error)
+    runOfError.set(error, this)
+    this.end(null, error)
     currentRun.run(this, () => { this.controller.abort(error) })
   }
 
@@ -125,37 +115,16 @@ export class Run {
       setImmediate(() => { this.answer() })
       return
     }
-    this.end()
-    if (this.failure !== null) this.peer.refuse(this.requestId, this.failure)
-    else this.peer.answer(this.requestId, this.result?.value ?? null)
+    const [unnoticed] = this.unhandled.values()
+    if (unnoticed !== undefined) {
+      unnoticed.message = `A call that the handler did not await failed: ${unnoticed.message}`
+      this.failure ??= failureOf('step_failed', unnoticed)
+    }
+    this.end(this.result?.value, this.failure)
   }
 
-  /** From here on nothing counts any more; a failed call that nobody took does. */
-  private end(): void {
-    this.ended()
+  private end(value: unknown, error: PolystepError | null): void {
     this.isAnswered = true
-    for (const error of this.unhandled.values()) this.failure ??= asStepFailed(error, 'A call that the handler did not await failed: ')
+    this.ended(value, error)
   }
-}
-
-/** Source: PS-7.3. */
-function asStepFailed(thrown: unknown, before = ''): PolystepError {
-  const failure = describeFailure(thrown)
-  const error = PolystepError.own('step_failed', before + failure.message, failure)
-  if (thrown instanceof PolystepError) error.retryable = thrown.retryable
-  return error
-}
-
-/** Call the middleware at `index`, or the handler after the last one; the first is outermost. */
-function callThrough(run: Run, input: unknown, context: object, index: number): unknown {
-  const { file, handler, middleware } = run.step
-  const layer = middleware[index]
-  if (layer === undefined) return run.params['type'] === 'cron' ? handler?.(context) : handler?.(input, context)
-  let isCalled = false
-  // A promise also over a handler that is not async, so that `next().then` and `catch` work.
-  return layer(input, context, async () => {
-    if (isCalled) throw new Error(`next() was called twice in middleware ${index + 1} of ${file}; call it once.`)
-    isCalled = true
-    return await callThrough(run, input, context, index + 1)
-  })
 }

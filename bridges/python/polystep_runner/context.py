@@ -1,4 +1,4 @@
-"""What a handler is given, in the spellings of Motia's Python steps, and the calls that it makes (PS-7, PS-8)."""
+"""The context of a handler, in the spellings of Motia's Python steps, and the calls that it makes (PS-7, PS-8)."""
 
 import asyncio
 import concurrent.futures
@@ -12,7 +12,6 @@ from polystep_runner.codec import plain, plain_name
 from polystep_runner.errors import PolystepError
 
 _NAMES: Final = frozenset({"topic", "group", "key", "stream", "id", "message_group_id"})
-_SNAKE_CASE: Final = {"path_params": "pathParams", "query_params": "queryParams", "raw_body": "rawBody"}
 
 
 class Call(Coroutine[Any, Any, Any]):
@@ -33,10 +32,9 @@ class Call(Coroutine[Any, Any, Any]):
         run = self._run
         if error is not None:
             run.failed[self] = error
-        if not self._future.done() and error is None:
-            self._future.set_result(result if self._given is None else self._given)
-        elif not self._future.done():
-            self._future.set_exception(error)
+        if not self._future.done():  # whoever waited may have been cancelled
+            given = result if self._given is None else self._given
+            self._future.set_result(given) if error is None else self._future.set_exception(error)
             self._future.exception()  # read once: what nobody awaits fails the run instead of being warned of
         run.open.discard(self)
         if not run.open and run.settled is not None and not run.settled.done():
@@ -104,46 +102,6 @@ class Run:
 
 CURRENT_RUN: Final[ContextVar[Run | None]] = ContextVar("polystep_run", default=None)
 """Whose code is running: for output, log lines and outgoing calls."""
-
-
-class Record(dict[str, Any]):
-    """A map that answers `record["name"]`, `record.get("name")` and `record.name`; maps in it are records too."""
-
-    def __getitem__(self, name: str) -> Any:
-        value = super().__getitem__(name)
-        if type(value) is dict:
-            value = self[name] = Record(value)
-        return value
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The value, or `default` when there is none."""
-        return self[name] if name in self else default
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"There is no {name!r}; there is {', '.join(self)}.") from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self[name] = value
-
-
-class Request(Record):
-    """An HTTP request: `body`, `headers`, `pathParams`, `queryParams`, `rawBody`, and `files` of an upload.
-
-    `path_params`, `query_params` and `raw_body` are the same as the names above.
-    """
-
-    def __missing__(self, name: str) -> Any:
-        if name == "files":
-            return []
-        if name not in _SNAKE_CASE:
-            raise KeyError(name)
-        return self[_SNAKE_CASE[name]]
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        super().__setitem__(_SNAKE_CASE.get(name, name), value)
 
 
 class _Part:

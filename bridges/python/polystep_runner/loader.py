@@ -1,9 +1,7 @@
 """From a file to a step that can be run (PS-6): imports it, whatever its path, and makes its config a plain value."""
 
 import importlib
-import inspect
 import sys
-from contextlib import suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -11,23 +9,9 @@ from types import ModuleType
 from typing import Any
 
 from polystep_runner.adapters.configs import Config
+from polystep_runner.adapters.functions import Function
 from polystep_runner.codec import plain
 from polystep_runner.errors import PolystepError, failure_of
-
-
-class Function:
-    """A handler or middleware, looked at once: `is_async`, and how many arguments it `takes` and `requires`."""
-
-    def __init__(self, call: Any, args_max: int) -> None:
-        self.call = call
-        self.is_async = any(map(inspect.iscoroutinefunction, (call, getattr(call, "__call__", None))))  # noqa: B004
-        self.takes = self.requires = args_max
-        with suppress(TypeError, ValueError):  # some callables written in C have no signature
-            parameters = inspect.signature(call).parameters.values()
-            placed = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-            self.requires = sum(each.default is each.empty for each in placed)
-            if all(each.kind is not each.VAR_POSITIONAL for each in parameters):
-                self.takes = min(len(placed), args_max)
 
 
 class LoadedStep:

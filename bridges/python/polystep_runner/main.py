@@ -13,14 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
 import polystep_runner
+from polystep_runner.adapters.functions import Function
+from polystep_runner.adapters.inputs import readable
 from polystep_runner.adapters.outgoing import Outgoing
+from polystep_runner.adapters.records import Records
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import plain
-from polystep_runner.context import CURRENT_RUN, Context, Record, Request, Run
+from polystep_runner.context import CURRENT_RUN, Context, Run
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 from polystep_runner.features.contracts import checked
 from polystep_runner.features.responses import is_streamed, stream
-from polystep_runner.loader import Function, LoadedStep, Loader
+from polystep_runner.loader import LoadedStep, Loader
 from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
@@ -100,6 +103,7 @@ class Runner:
         self._features = {each for each in FEATURES if each in params["features"]}
         self.output = Output(self._channel)
         Outgoing(CURRENT_RUN.get)
+        Records(lambda level, message, fields: self._channel.log(CURRENT_RUN.get(), level, message, fields, "logger"))
 
     def _load(self, id: int, params: dict[str, Any]) -> None:
         _require(params, file=str, kind=str)
@@ -162,8 +166,7 @@ class Runner:
     def _call(self, functions: list[Function], run: Run, context: Context, value: object) -> Awaitable[object]:
         """Call the first function: the handler, or a middleware, whose `next()` or `next(other_request)` goes on."""
         function, *inner = functions
-        if type(value) is dict:
-            value = Request(value) if run.type == "api" else Record(value)
+        value = readable(run.type, value)
 
         def go_on(other: object = value) -> Awaitable[object]:
             return self._call(inner, run, context, other)

@@ -1,7 +1,6 @@
-"""What user code prints and logs, told to the host for the run that did it (PS-8.7, PS-8.8)."""
+"""What user code prints, told to the host for the run that did it (PS-8.8)."""
 
 import io
-import logging
 import os
 import sys
 import threading
@@ -10,8 +9,6 @@ from typing import Any
 from polystep_runner.channel import Channel
 from polystep_runner.context import CURRENT_RUN, Run
 from polystep_runner.errors import TEXT_CHARS_MAX
-
-_LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"))
 
 
 class _Lines(io.FileIO):
@@ -50,32 +47,18 @@ class _Lines(io.FileIO):
             self._channel.log(run, self._level, text[start : start + TEXT_CHARS_MAX], {}, "output")
 
 
-class Output(logging.Handler):
-    """Owns `sys.stdout`, `sys.stderr` and the root logger while the runner lives.
+class Output:
+    """Owns `sys.stdout` and `sys.stderr` while the runner lives.
 
     What child processes and C code write to descriptors 1 and 2 stays the host's to read.
     """
 
     def __init__(self, channel: Channel) -> None:
-        super().__init__()
-        self._channel = channel
         self._lines = (_Lines(1, "info", channel), _Lines(2, "warn", channel))
         # A user's encoding problem is shown in the line instead of raised from print.
         texts = [io.TextIOWrapper(lines, "utf-8", "backslashreplace", write_through=True) for lines in self._lines]
         sys.stdout, sys.stderr = texts
-        logging.getLogger().addHandler(self)
-        logging.getLogger().setLevel(logging.INFO)
         os.register_at_fork(after_in_child=self.give_back)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send a record of the standard `logging` package."""
-        try:
-            level = next((level for number, level in _LEVELS if record.levelno >= number), "debug")
-            error = {"error": record.exc_info[1]} if record.exc_info and record.exc_info[1] else {}
-            fields = {"logger": record.name, **error}
-            self._channel.log(CURRENT_RUN.get(), level, record.getMessage(), fields, "logger")
-        except Exception:  # noqa: BLE001 - logging's own way: report a bad record, never raise from a log call
-            self.handleError(record)
 
     def finish(self, run: Run | None) -> None:
         """Send the unfinished last lines of a run that ends."""
@@ -85,4 +68,3 @@ class Output(logging.Handler):
     def give_back(self) -> None:
         """Give the real streams back."""
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        logging.getLogger().removeHandler(self)
