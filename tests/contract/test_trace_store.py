@@ -260,6 +260,22 @@ async def test_pruning_leaves_what_still_runs(traces: TraceStore) -> None:
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t2", "t0"]
 
 
+async def test_pruning_removes_in_the_end_what_seems_to_run_for_ever(traces: TraceStore) -> None:
+    def ended(number: int) -> list[Record]:
+        return [run(f"r{number}", f"t{number}"), end(f"r{number}", 1, "completed", trace_id=f"t{number}")]
+
+    await traces.write([run("lost", "lost"), *(record for number in range(1, 40) for record in ended(number))])
+    await traces.prune(3, 100, 100, 0)
+    assert [trace["traceId"] for trace in await traces.traces(10)] == ["t39", "t38", "t37", "lost"]
+    await traces.write(ended(40))
+    while await traces.prune(3, 100, 100, 0):
+        pass
+    assert await traces.trace("lost") is None
+    # What comes of it later after all is nobody's any more.
+    await traces.write([end("lost", 1, "completed", trace_id="lost")])
+    assert await traces.trace("lost") is None
+
+
 async def test_pruning_goes_by_portions_and_says_when_there_is_more(traces: TraceStore) -> None:
     records: list[Record] = []
     for number in range(2500):

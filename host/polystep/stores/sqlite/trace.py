@@ -16,12 +16,15 @@ from polystep.stores.sqlite.trace_batch import TraceBatch
 PRUNE_TRACES_MAX: Final = 1000
 PRUNE_ROWS_MAX: Final = 5000
 """What is removed in one go, so that a prune never holds the writer for long."""
+RUNNING_KEPT_TIMES: Final = 10
+"""Traces that run go too once this many times the bound have come since: their end may have been lost."""
 
 _LISTED = "(SELECT value FROM json_each(?))"
 # Each stops at its limit: as one UNION they would gather all that is too old, for every portion again.
 _TOO_MANY = """
 SELECT trace_id FROM traces WHERE status <> 'running' AND seq <= (SELECT max(seq) FROM traces) - ?
 ORDER BY seq LIMIT ?"""
+_FAR_TOO_MANY = "SELECT trace_id FROM traces WHERE seq <= (SELECT max(seq) FROM traces) - ? ORDER BY seq LIMIT ?"
 _TOO_OLD = "SELECT trace_id FROM traces WHERE status <> 'running' AND started_ms < ? ORDER BY started_ms LIMIT ?"
 _LONG = "SELECT trace_id, (SELECT count(*) FROM runs WHERE runs.trace_id = traces.trace_id) FROM traces WHERE runs > ?"
 _ITS_FIRST = (
@@ -162,9 +165,16 @@ def _remove_runs(connection: apsw.Connection, ids: str, bindings: tuple[object, 
 
 def _prune_traces(connection: apsw.Connection, traces_max: int, older_than_ms: int) -> int:
     """Remove some of the oldest traces; returns how many."""
-    doomed = connection.execute(_TOO_MANY, (traces_max, PRUNE_TRACES_MAX)).fetchall()
-    doomed = doomed or connection.execute(_TOO_OLD, (older_than_ms, PRUNE_TRACES_MAX)).fetchall()
-    traces = _json([cast("str", row[0]) for row in doomed])
+    bounds = (
+        (_TOO_MANY, traces_max),
+        (_FAR_TOO_MANY, RUNNING_KEPT_TIMES * (traces_max + 1)),
+        (_TOO_OLD, older_than_ms),
+    )
+    doomed: set[str] = set()
+    for sql, bound in bounds:
+        rows = connection.execute(sql, (bound, PRUNE_TRACES_MAX - len(doomed)))
+        doomed.update(cast("str", row[0]) for row in rows)
+    traces = _json(list(doomed))
     _remove_runs(connection, f"SELECT run_id FROM runs WHERE trace_id IN {_LISTED}", (traces,))
     connection.execute(f"DELETE FROM traces WHERE trace_id IN {_LISTED}", (traces,))
     return len(doomed)
