@@ -5,9 +5,6 @@ import { nameOf, stackOf } from './adapters/stack.ts'
 /** A map with text keys: what travels as parameters, and what a config is. */
 export type Members = Record<string, unknown>
 
-/** User code's function; what it takes and gives is the host's to check. */
-export type UserFunction = (...given: unknown[]) => unknown
-
 /** A log line is cut here, as the host cuts it. */
 export const LINE_CHARS_MAX = 16_384
 

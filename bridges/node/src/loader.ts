@@ -5,7 +5,10 @@ import { describeConfig } from './adapters/config.ts'
 import { carry } from './codec.ts'
 import { type Checks, checksOf, madeBy } from './features/contracts.ts'
 import { middlewareOf } from './features/middleware.ts'
-import { isMap, LoadProblem, type Members, type UserFunction } from './errors.ts'
+import { isMap, LoadProblem, type Members } from './errors.ts'
+
+/** User code's function; what it takes and gives is the host's to check. */
+export type UserFunction = (...given: unknown[]) => unknown
 
 /** A file that can be run, and the answer of its `step.load`. */
 export type LoadedFile = Readonly<{
