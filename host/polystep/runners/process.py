@@ -125,8 +125,7 @@ class RunnerProcess:
             if not error.data:
                 raise
             raise LoadFailed(self.kind.explain(self._project, source.path, error.data), error.data) from error
-        config = answer.get("config") if isinstance(answer, dict) else None
-        if not isinstance(answer, dict) or not isinstance(config, dict):
+        if not isinstance(answer, dict) or not isinstance(config := answer.get("config"), dict):
             raise LoadFailed(f"The {self.kind.name} runner answered step.load with {str(answer)[:200]}.")
         if config.get("middleware") and "middleware" not in self._features:
             # It may be what keeps strangers out (PS-6.2).

@@ -158,8 +158,9 @@ class SqliteTraceStore:
 def _remove_runs(connection: apsw.Connection, ids: str, bindings: tuple[object, ...]) -> int:
     """Remove the runs that a query names, with all that belongs to them; returns how many."""
     runs = [row[0] for row in connection.execute(ids, bindings)]
+    listed = _json(runs)
     for table in ("operations", "attempts", "runs"):
-        connection.execute(f"DELETE FROM {table} WHERE run_id IN {_LISTED}", (_json(runs),))
+        connection.execute(f"DELETE FROM {table} WHERE run_id IN {_LISTED}", (listed,))
     return len(runs)
 
 
