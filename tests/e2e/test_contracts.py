@@ -137,7 +137,7 @@ async def test_an_undeclared_topic_raises_in_the_handler_with_what_was_meant(hos
     }
 
 
-async def test_a_broken_answer_is_an_error_in_development(host: Running) -> None:
+async def test_a_broken_answer_is_an_error_where_the_project_says_so(host: Running) -> None:
     since = len(host.lines)
     for language in LANGUAGES:
         assert await ask(host, f"/{language}/answer/good") == {"n": 1}
@@ -154,9 +154,11 @@ async def test_a_broken_answer_is_an_error_in_development(host: Running) -> None
         await host.line("[WARNING] Answer", "status 404, which config.responseSchema does not list (200)", since=since)
 
 
-async def test_a_broken_answer_is_sent_in_production_and_logged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["dev", "start"])
+async def test_a_broken_answer_is_sent_by_default_and_logged(tmp_path: Path, verb: str) -> None:
     files = {name: text for name, text in FILES.items() if "answer" in name and name.endswith(".ts")}
-    async with Running(make_project(tmp_path, files), verb="start") as host:
+    async with Running(make_project(tmp_path, files), verb=verb) as host:
+        assert await ask(host, "/ts/answer/broken") == {"n": "x"}
         assert await ask(host, "/ts/answer/broken") == {"n": "x"}
         await host.line("[WARNING] The answer of AnswerTs with status 200", "body.n", "It was sent.")
         (log,) = (await host.api("logs"))["logs"]
@@ -339,6 +341,7 @@ def items(text: str, body: str) -> dict[str, str]:
 
 NOTE = '{"type": "object", "properties": {"note": {"type": "string"}}, "required": ["note"]}'
 FILES = {
+    "polystep.toml": '[contracts]\nresponses = "error"\n',
     "requirements.txt": "pydantic>=2\n",
     "steps/items.step.ts": items(ITEMS_TS, "")["GET"],
     "steps/post-items.step.ts": items(ITEMS_TS, "\n  bodySchema: z.object({ note: z.string() }),")["POST"],

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, cast
 
 from polystep.app.console import Console
-from polystep.app.responses import Responses
+from polystep.app.responses import ResponsePolicy, Responses
 from polystep.app.runs import OpenRun, OpenRuns
 from polystep.app.verdicts import ResponseBroken, describe, input_broken, issues_of, request_broken
 from polystep.contracts.errors import (
@@ -47,8 +47,7 @@ class Execution:
         console: Console,
         clock: Clock,
         ids: Ids,
-        *,
-        dev: bool = False,
+        responses: ResponsePolicy = "warn",
     ) -> None:
         self._runs = runs
         self._pools = pools
@@ -56,7 +55,7 @@ class Execution:
         self._recorder = recorder
         self._console = console
         self._clock = clock
-        self._responses = Responses(validators, recorder, console, dev=dev)
+        self._responses = Responses(validators, recorder, console, responses)
         self._ids = ids
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""

@@ -133,10 +133,9 @@ class Host:
         queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file)
         recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
-        pools = self._pools
-        ids = Ids()
+        pools, ids, responses = self._pools, Ids(), settings.contracts.responses
         execution = Execution(
-            runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, ids, dev=options.dev
+            runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, ids, responses
         )
         bus = Bus(queue, clock, execution, execution, ids, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)

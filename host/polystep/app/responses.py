@@ -1,8 +1,9 @@
-"""Whether a handler's answer fits its step's `responseSchema`: an error in development, a warning in production."""
+"""Check of handlers' responses against `responseSchema`: a warning, an error or nothing, as the project sets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal
 
 from polystep.app.console import Console
 from polystep.app.verdicts import response_broken
@@ -12,71 +13,94 @@ from polystep.contracts.values import JSONValue
 from polystep.discovery import SchemaValidator, Validators
 from polystep.trace import TraceRecorder
 
+ResponsePolicy = Literal["warn", "error", "off"]
+"""`[contracts] responses`: send and warn, answer 500 instead, or do not check."""
+
+_WARNINGS_MAX: Final = 1000
+"""Warnings between two reloads: paths may hold names that clients choose, so their number has a bound."""
+
 
 class Responses:
-    """Checks answers by status: the schema of `200`, else of `2XX`, else of `default`.
+    """Checks responses by status: the schema of `200`, else of `2XX`, else of `default`.
 
+    With `warn` each step and path is reported once, and again after each reload. Indexes of a list count as one path.
     A status that the step does not list, while it lists others, is most often a 404 that was forgotten: it is sent, and
-    one warning for each step and status says so, again after each reload.
+    one warning for each step and status names it.
     """
 
     def __init__(
-        self, validators: Callable[[], Validators], recorder: TraceRecorder, console: Console, *, dev: bool
+        self, validators: Callable[[], Validators], recorder: TraceRecorder, console: Console, policy: ResponsePolicy
     ) -> None:
         self._validators = validators
         self._recorder = recorder
         self._console = console
-        self._dev = dev
+        self._policy = policy
         self._current: Validators | None = None
-        self._told: set[tuple[str, int]] = set()
+        self._warned: set[tuple[str | int, ...]] = set()
 
     def check(self, step: StepSpec, result: JSONValue, trace_id: str, run_id: str) -> None:
         """Check `{status, headers?, body?}`; anything else is for the HTTP room to refuse.
 
         Raises:
-            ResponseBroken: In development, the body breaks the schema.
+            ResponseBroken: The policy is `error` and the body breaks the schema.
         """
+        if self._policy == "off":
+            return
         validators = self._validators()
         declared = validators.responses(step.name)
         if not declared or not isinstance(result, dict) or (status := _status(result.get("status"))) is None:
             return
+        if self._current is not validators:
+            self._current = validators
+            self._warned.clear()
         name = next((each for each in (str(status), f"{status // 100}XX", "default") if each in declared), None)
         if name is None:
-            self._tell_unlisted(validators, step, status, declared, trace_id, run_id)
+            if self._is_new((step.name, status)):
+                self._warn(step, _unlisted(step, status, declared), (), trace_id, run_id)
             return
         # These two have no body on the wire, whatever the handler returned.
         issues = [] if status in (204, 304) else _issues(declared[name], result)
         if not issues:
             return
-        broken = response_broken(step.name, status, name, issues)
-        if self._dev:
-            raise broken
-        self._warn(step, f"{broken.message} It was sent.", trace_id, run_id)
+        if self._policy == "error":
+            raise response_broken(step.name, status, name, issues)
+        new = [issue for issue in issues if self._is_new((step.name, name, *map(_general, issue.path)))]
+        if new:
+            broken = response_broken(step.name, status, name, new)
+            self._warn(step, f"{broken.message} It was sent.", new, trace_id, run_id)
 
-    def _tell_unlisted(
-        self,
-        validators: Validators,
-        step: StepSpec,
-        status: int,
-        declared: Mapping[str, SchemaValidator],
-        trace_id: str,
-        run_id: str,
-    ) -> None:
-        if self._current is not validators:
-            self._current = validators
-            self._told.clear()
-        if (step.name, status) not in self._told:
-            self._told.add((step.name, status))
-            listed = ", ".join(declared)
-            message = (
-                f"{step.name} answered with status {status}, which config.responseSchema does not list ({listed}). "
-                "Add it, so that clients know of it."
-            )
-            self._warn(step, message, trace_id, run_id)
+    def _is_new(self, place: tuple[str | int, ...]) -> bool:
+        if place in self._warned or len(self._warned) >= _WARNINGS_MAX:
+            return False
+        self._warned.add(place)
+        return True
 
-    def _warn(self, step: StepSpec, message: str, trace_id: str, run_id: str) -> None:
-        kept, _ = self._recorder.log("warn", message, step=step.name, trace_id=trace_id, run_id=run_id, source="host")
+    def _warn(self, step: StepSpec, message: str, issues: Sequence[Issue], trace_id: str, run_id: str) -> None:
+        kept, _ = self._recorder.log(
+            "warn",
+            message,
+            fields={"issues": [issue.to_json() for issue in issues]} if issues else None,
+            step=step.name,
+            trace_id=trace_id,
+            run_id=run_id,
+            source="host",
+        )
         self._console.warning(f"{kept} Trace {trace_id}")
+        if len(self._warned) == _WARNINGS_MAX:
+            self._console.warning("Further problems of responses are not shown until the next reload.")
+
+
+def _unlisted(step: StepSpec, status: int, declared: Mapping[str, SchemaValidator]) -> str:
+    listed = ", ".join(declared)
+    return (
+        f"{step.name} answered with status {status}, which config.responseSchema does not list ({listed}). "
+        "Add it, so that clients know of it."
+    )
+
+
+def _general(part: str | int) -> str:
+    """One name for every index of a list."""
+    return "[]" if isinstance(part, int) else part
 
 
 def _status(value: JSONValue) -> int | None:

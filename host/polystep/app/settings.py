@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from polystep.app.responses import ResponsePolicy
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import BODY_BYTES_MAX, UPLOAD_BYTES_MAX
 from polystep.runners import node_kind, python_kind, ruby_kind
@@ -46,6 +47,13 @@ class HttpSection(_Section):
     """Origins of web pages that may call the steps and join streams, such as `https://app.example.com`."""
     docs: bool = True
     """Serve `/openapi.json`, `/asyncapi.json` and `/docs`."""
+
+
+class ContractsSection(_Section):
+    """`[contracts]`."""
+
+    responses: ResponsePolicy = "warn"
+    """`warn`: send a response that breaks its `responseSchema`, and warn. `error`: answer 500. `off`: do not check."""
 
 
 class StorageSection(_Section):
@@ -170,6 +178,7 @@ class Settings(_Section):
     """All of `polystep.toml`."""
 
     http: HttpSection = HttpSection()
+    contracts: ContractsSection = ContractsSection()
     storage: StorageSection = StorageSection()
     runners: RunnersSection = RunnersSection()
     cron: CronSection = CronSection()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from polystep.contracts.errors import ContractBroken, Issue, PolystepError, StepFailed
 from polystep.contracts.values import JSONObject, JSONValue
+
+_ISSUES_SHOWN_MAX: Final = 5
+"""Issues of a response that its message names; `data.issues` lists all."""
 
 
 class ResponseBroken(ContractBroken):
@@ -37,7 +41,7 @@ def response_broken(step: str, status: int, schema: str, issues: Sequence[Issue]
     """An answer breaks `config.responseSchema.<schema>`."""
     return ResponseBroken(
         f"The answer of {step} with status {status} does not fit config.responseSchema.{schema}: "
-        f"{where('body', issues[0])}.",
+        f"{_listed('body', issues)}.",
         _data(issues),
     )
 
@@ -52,6 +56,13 @@ def issues_of(error: ContractBroken) -> list[Issue]:
 def where(root: str, issue: Issue) -> str:
     """An issue in one phrase: `data.email is required`."""
     return f"{'.'.join([root, *(str(part) for part in issue.path)])} {issue.message}"
+
+
+def _listed(root: str, issues: Sequence[Issue]) -> str:
+    """The first issues in one phrase, and how many there are beyond."""
+    shown = "; ".join(where(root, issue) for issue in issues[:_ISSUES_SHOWN_MAX])
+    more = len(issues) - _ISSUES_SHOWN_MAX
+    return shown if more <= 0 else f"{shown}; and {more} more"
 
 
 def describe(error: PolystepError) -> JSONObject:

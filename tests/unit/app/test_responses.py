@@ -1,4 +1,4 @@
-"""Answers against `responseSchema`: refused in development, warned of in production."""
+"""Responses against `responseSchema`: a warning by default, refused or not checked where the project says so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from polystep.app.execution import Execution
-from polystep.app.responses import Responses
+from polystep.app.responses import ResponsePolicy, Responses
 from polystep.app.verdicts import ResponseBroken
 from polystep.contracts.ids import Ids
 from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec
@@ -40,13 +40,14 @@ STEP, PLAIN = api("A", **SCHEMAS), api("B")
 class Answers:
     """What a test asks, and what it hears."""
 
-    def __init__(self, house: House, *, dev: bool) -> None:
+    def __init__(self, house: House, policy: ResponsePolicy, step: StepSpec = STEP) -> None:
         self.house = house
+        self.step = step
         self.validators = self.compiled()
-        self.responses = Responses(lambda: self.validators, house.recorder, house.console, dev=dev)
+        self.responses = Responses(lambda: self.validators, house.recorder, house.console, policy)
 
     def compiled(self) -> Validators:
-        return compile_validators(Flow({"A": STEP, "B": PLAIN}))[1]
+        return compile_validators(Flow({"A": self.step, "B": PLAIN}))[1]
 
     def check(self, result: JSONValue, step: StepSpec = STEP) -> str | None:
         try:
@@ -82,8 +83,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     ],
 )
 async def test_what_fits_or_is_no_answer_is_let_through(house: House, result: JSONValue) -> None:
-    answers = Answers(house, dev=True)
-    assert answers.check(result) is None
+    assert Answers(house, "error").check(result) is None
+    assert Answers(house, "warn").check(result) is None
     assert house.lines() == []
 
 
@@ -114,22 +115,61 @@ async def test_what_fits_or_is_no_answer_is_let_through(house: House, result: JS
         ),
     ],
 )  # fmt: skip
-async def test_what_does_not_fit_is_an_error_in_development(house: House, result: JSONValue, message: str) -> None:
-    assert Answers(house, dev=True).check(result) == f"The answer of {message}"
+async def test_what_does_not_fit_can_be_an_error(house: House, result: JSONValue, message: str) -> None:
+    assert Answers(house, "error").check(result) == f"The answer of {message}"
 
 
-async def test_what_does_not_fit_is_a_warning_in_production(house: House) -> None:
-    answers = Answers(house, dev=False)
+async def test_what_does_not_fit_is_a_warning_by_default(house: House) -> None:
+    answers = Answers(house, "warn")
     assert answers.check({"status": 200, "body": {}}) is None
     message = "The answer of A with status 200 does not fit config.responseSchema.200: body.n is required. It was sent."
     (log,) = await house.logs()
     assert (log["level"], log["message"], log["step"], log["traceId"]) == ("warn", message, "A", TRACE)
+    assert log["fields"] == {"issues": [{"path": ["n"], "message": "is required", "code": "required"}]}
     assert house.lines() == [f"⚠ [WARNING] {message} Trace {TRACE}"]
 
 
-@pytest.mark.parametrize("dev", [True, False])
-async def test_a_status_that_is_not_listed_is_told_once_until_the_next_reload(house: House, dev: bool) -> None:
-    answers = Answers(house, dev=dev)
+async def test_a_step_and_path_is_reported_once_until_the_next_reload(house: House) -> None:
+    schema: JSONObject = {"properties": {"a": NUMBER, "list": {"items": NUMBER}}, "required": ["b"]}
+    step = api("A", **{"200": schema})
+    answers = Answers(house, "warn", step)
+    broken: JSONObject = {"a": {}, "b": 1, "list": [{"n": 1}, {}, {}]}
+    bodies: list[JSONValue] = [broken, broken, {**broken, "list": [{}]}, {"a": {"n": "x"}}, {"a": {}}]
+    for body in bodies:
+        assert answers.check({"status": 200, "body": body}, step) is None
+    answers.validators = answers.compiled()
+    assert answers.check({"status": 200, "body": {"a": {}, "b": 1}}, step) is None
+    said = [str(log["message"]).partition("responseSchema.200: ")[2] for log in reversed(await house.logs())]
+    assert said == [
+        "body.a.n is required; body.list.1.n is required. It was sent.",
+        "body.b is required. It was sent.",
+        "body.a.n is required. It was sent.",
+    ]
+
+
+async def test_warnings_between_two_reloads_are_bounded(house: House) -> None:
+    schema: JSONObject = {"additionalProperties": {"type": "number"}}
+    step = api("A", **{"200": schema})
+    answers = Answers(house, "warn", step)
+    for number in range(1100):
+        assert answers.check({"status": 200, "body": {f"k{number}": "x"}}, step) is None
+    lines = house.lines()
+    assert len(lines) == 1001
+    assert lines[-1] == "⚠ [WARNING] Further problems of responses are not shown until the next reload."
+
+
+async def test_nothing_is_checked_where_the_project_says_so(house: House) -> None:
+    answers = Answers(house, "off")
+    assert answers.check({"status": 200, "body": {}}) is None
+    assert answers.check({"status": 500, "body": {}}) is None
+    assert (house.lines(), await house.logs()) == ([], [])
+
+
+@pytest.mark.parametrize("policy", ["warn", "error"])
+async def test_a_status_that_is_not_listed_is_told_once_until_the_next_reload(
+    house: House, policy: ResponsePolicy
+) -> None:
+    answers = Answers(house, policy)
     for status in (500, 500, 503, 500):
         assert answers.check({"status": status, "body": None}) is None
     assert answers.check({"status": 500}, PLAIN) is None
@@ -151,7 +191,7 @@ async def test_a_broken_answer_fails_its_run_with_path_and_reason(house: House) 
         async def run(self, params: JSONObject, timeout_s: float, **_: object) -> JSONValue:
             return {"status": 200, "body": {"n": "x"}}
 
-    answers = Answers(house, dev=True)
+    answers = Answers(house, "error")
     execution = Execution(
         house.runs,
         lambda _: cast("RunnerPool", Pool()),
@@ -160,7 +200,7 @@ async def test_a_broken_answer_fails_its_run_with_path_and_reason(house: House) 
         house.console,
         house.clock,
         Ids(),
-        dev=True,
+        responses="error",
     )
     with pytest.raises(ResponseBroken) as broken:
         await execution.run_http(STEP, {}, TRACE, Answer())

@@ -30,6 +30,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         allowed_hosts = ["a.example"]
         allowed_origins = ["https://b.example"]
         docs = false
+        [contracts]
+        responses = "error"
         [storage]
         durability = "process"
         [runners.node]
@@ -57,6 +59,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "allowed_origins": ("https://b.example",),
             "docs": False,
         },
+        "contracts": {"responses": "error"},
         "storage": {"durability": "process"},
         "runners": {
             "node": {"processes": 2},
@@ -162,7 +165,10 @@ def test_a_pattern_of_another_runner_is_taken(tmp_path: Path, more: str, ending:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[htp]\n", "htp: there is no such setting. Did you mean http? Here may be: http, storage, runners, cron"),
+        (
+            "[htp]\n",
+            "htp: there is no such setting. Did you mean http? Here may be: http, contracts, storage, runners, cron",
+        ),
         (
             "[storage]\ndurabilty = 1\n",
             "storage.durabilty: there is no such setting. Did you mean durability?",
