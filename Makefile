@@ -40,7 +40,7 @@ define NEED_NODE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test bench setup tools wrk redis check lock clean FORCE
+.PHONY: help dev test bench wheel setup tools wrk redis check lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -57,6 +57,10 @@ test: tools check  ## every check and every test
 
 bench: setup wrk redis  ## measure; ARGS="--only http events --seconds 3", ARGS=--help
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+wheel: setup  ## build dist/polystep_host-….whl, which installs anywhere
+	@echo "Building the wheel…"
+	@$(BIN)/python -m hatchling build -t wheel
 
 setup: $(PY_STAMP) $(NODE_STAMP)  ## install the locked Python and Node packages
 	@:

@@ -1,6 +1,8 @@
 """The SQLite database: writes share commits, and each is answered for itself."""
 
 import asyncio
+import os
+import stat
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -258,3 +260,20 @@ async def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     await insert(database, 1)
     assert numbers(database) == [1]
     await database.stop()
+
+
+async def test_the_file_and_those_beside_it_are_for_the_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "private.db"
+    before = os.umask(0)
+    try:
+        for _ in range(2):
+            database = Database(path, SCHEMA)
+            await database.start()
+            await insert(database, 1)
+            modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+            assert modes == {"private.db": 0o600, "private.db-wal": 0o600, "private.db-shm": 0o600}
+            await database.write(lambda connection: connection.execute("DELETE FROM numbers"))
+            await database.stop()
+            path.chmod(0o644)  # as earlier versions made it
+    finally:
+        os.umask(before)

@@ -49,6 +49,18 @@ async def hosts(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[
         yield {"dev": dev, "start": start}
 
 
+async def test_what_the_host_keeps_is_for_its_user_alone(hosts: dict[str, Running]) -> None:
+    for host in hosts.values():
+        home = host.project / ".polystep"
+        files = [path for path in home.iterdir() if path.is_file() and not path.is_symlink()]
+        assert {"polystep.db", "polystep.db-wal", "polystep.db-shm", "traces.db", "token"} <= {
+            each.name for each in files
+        }
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files}
+        assert modes == dict.fromkeys(modes, 0o600)
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
 @pytest.fixture
 def dev(hosts: dict[str, Running]) -> Running:
     return hosts["dev"]

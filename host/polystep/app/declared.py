@@ -12,6 +12,7 @@ import orjson
 from polystep.app.kinds import kinds_of
 from polystep.app.settings import RunnersSection
 from polystep.codegen import PYTHON_FILE, declarations, first_declarations, with_kept, write
+from polystep.contracts.private import project_home, write_private
 from polystep.contracts.steps import (
     CronTrigger,
     Emit,
@@ -51,8 +52,8 @@ class Declared:
         if self._before != before:
             # Without it the next start knows less of files that are broken then; nothing else is lost.
             with contextlib.suppress(OSError, TypeError):
-                self._memory.parent.mkdir(exist_ok=True)
-                self._memory.write_bytes(orjson.dumps(self._before))
+                project_home(self._project)
+                write_private(self._memory, orjson.dumps(self._before))
 
     def before(self) -> Flow:
         """What was declared last."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -13,6 +14,9 @@ from typing import IO
 import orjson
 
 from polystep.contracts.errors import LoadFailed
+from polystep.contracts.private import narrow, project_home, write_private
+
+_log = logging.getLogger("polystep.folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class ProjectFolder:
     """Everything that polystep keeps of a project."""
 
     def __init__(self, project: Path) -> None:
+        self._project = project
         self.path = project / ".polystep"
         self._lock: IO[bytes] | None = None
 
@@ -47,17 +52,15 @@ class ProjectFolder:
         return self.path / "uploads"
 
     def take(self) -> None:
-        """Make the folder and keep other hosts out.
+        """Make the folder, keep other users from reading it, and keep other hosts out.
 
         Raises:
             LoadFailed: A host runs this project already, or the folder cannot be written.
         """
         try:
-            self.path.mkdir(exist_ok=True)
-            ignore = self.path / ".gitignore"
-            if not ignore.exists():
-                ignore.write_text("*\n")
+            project_home(self._project)
             self._lock = (self.path / "lock").open("ab")
+            self._narrow_files()
         except OSError as error:
             raise LoadFailed(f"{self.path} cannot be written: {error.strerror}.") from error
         try:
@@ -82,12 +85,12 @@ class ProjectFolder:
     def new_token(self, chosen: str | None = None) -> str:
         """Write this start's admin token, readable by the user alone; a random one unless one was chosen."""
         token = chosen or secrets.token_urlsafe(32)
-        self._write_private("token", token.encode())
+        write_private(self.path / "token", token.encode())
         return token
 
     def announce(self, url: str) -> None:
         """Write where this host is."""
-        self._write_private("host.json", orjson.dumps({"url": url, "pid": os.getpid()}))
+        write_private(self.path / "host.json", orjson.dumps({"url": url, "pid": os.getpid()}))
 
     def running(self) -> RunningHost | None:
         """The host that runs this project, as it announced itself; `None` when there is none."""
@@ -105,10 +108,10 @@ class ProjectFolder:
             self._lock.close()
             self._lock = None
 
-    def _write_private(self, name: str, content: bytes) -> None:
-        # Written beside and moved: never readable by others, never half written.
-        fresh = self.path / f"{name}.next"
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(content)
-        fresh.replace(self.path / name)
+    def _narrow_files(self) -> None:
+        """Take the rights of other users away from what earlier versions, or a wide umask, left readable."""
+        own = [path for path in self.path.iterdir() if path.is_file() and not path.is_symlink()]
+        wide = [path for path in (self.path, *own) if not narrow(path)]
+        if wide:
+            names = ", ".join(str(path) for path in wide)
+            _log.warning("Other users may read %s: it belongs to another user, so its mode stays as it is.", names)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from polystep.app import first_declarations
+from polystep.contracts.private import private_folder, write_private
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _NAME_CHARS_MAX: Final = 214  # npm's limit
@@ -21,6 +22,8 @@ _NAME_IF_EMPTY: Final = "polystep-app"
 _MADE_BY_TOOLS: Final = {"__pycache__", "node_modules", ".mypy_cache", ".ruff_cache"}
 _SHOWN_MAX: Final = 5
 
+_KEPT: Final = ".polystep"
+"""What polystep keeps of a project: for its user alone."""
 _LAUNCHER: Final = "polystep-launcher"
 _DEV_PACKAGES: Final = {
     "@types/node": "^20.19.0",
@@ -76,7 +79,7 @@ def project_files(template: Template, name: str, command: Path | None) -> dict[s
     # Steps can be loaded and 'motia' is known from the beginning; the first load fills in what the steps declare.
     files |= {path: text.encode() for path, text in first_declarations().items()}
     if command is not None:
-        files[".polystep/command"] = f"{command}\n".encode()
+        files[f"{_KEPT}/command"] = f"{command}\n".encode()
     return dict(sorted(files.items()))
 
 
@@ -161,6 +164,10 @@ def _fill(target: Path, files: Mapping[str, bytes]) -> None:
 def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
     for path, content in files.items():
         place = folder / path
+        if path.startswith(f"{_KEPT}/"):
+            private_folder(place.parent)
+            write_private(place, content)
+            continue
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
         if content.startswith(b"#!"):
@@ -187,7 +194,7 @@ def _sample_steps() -> Path:
             return place
     raise CreateRefused(
         f'The steps of the template "{Template.TICKET_TRIAGE}" are missing from this installation. '
-        "Install polystep-host again, or choose another template."
+        "Install polystep again from its wheel, or choose another template."
     )
 
 

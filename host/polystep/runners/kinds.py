@@ -22,6 +22,8 @@ class Launch:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to what the steps' environment already has."""
+    problem: str | None = field(default=None, compare=False)
+    """What is wrong although the runner can be started, such as packages that could not be installed."""
 
 
 def explain_load_failure(project: Path, file: str, data: JSONObject) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from polystep.contracts.errors import LoadFailed
+from polystep.contracts.private import project_home
 from polystep.contracts.steps import SourcePattern
 from polystep.runners.commands import run_command
+from polystep.runners.installs import is_complete, mark_used, prune
 from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder
 from polystep.runners.node_failures import explain
 
@@ -21,8 +23,6 @@ _PATTERNS: Final = tuple(
     for joint in (".", "_")
 )
 _IMPORTS: Final = frozenset({".tsx", ".mts", ".cts", ".jsx", ".mjs", ".cjs", ".json"})
-_DONE: Final = ".polystep-complete"
-"""Written last: an install that was interrupted is done again."""
 
 
 def node_kind() -> RunnerKind:
@@ -42,7 +42,7 @@ async def _prepare(project: Path, progress: Progress) -> Launch:
         bridge = await _install(bridge, project, progress)
         loader = _loader(bridge)
     if loader is None:
-        raise LoadFailed(f"tsx is missing beside {bridge}. Run `npm install` there.")
+        raise LoadFailed(f"tsx is missing beside {bridge}. In a checkout of polystep, run `make setup`.")
     return Launch((node, "--import", loader.as_uri(), str(bridge / "src" / "main.ts")))
 
 
@@ -61,8 +61,9 @@ async def _install(bridge: Path, project: Path, progress: Progress) -> Path:
     if npm is None:
         raise LoadFailed("npm was not found. Install Node 20 or newer with npm.")
     target = project / ".polystep" / f"bridge-node-{_digest(bridge)}"
-    if not (target / _DONE).exists():
+    if not is_complete(target):
         progress("Setting up the Node runner…")
+        project_home(project)
         await asyncio.to_thread(shutil.copytree, bridge, target, dirs_exist_ok=True)
         status, output = await run_command(
             target, npm, "install", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"
@@ -72,7 +73,8 @@ async def _install(bridge: Path, project: Path, progress: Progress) -> Path:
                 f"Setting up the Node runner failed (npm install in {target}):\n{output[-2000:]}\n"
                 "Mend what it names and start again."
             )
-        (target / _DONE).touch()
+    mark_used(target)
+    await asyncio.to_thread(prune, target)
     return target
 
 

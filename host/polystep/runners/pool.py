@@ -41,6 +41,8 @@ class Staged:
     failures: Sequence[LoadFailure] = ()
     generation: Generation | None = None
     """`None` with failures: the runner itself does not start, and the current generation stays."""
+    problem: str | None = None
+    """What is wrong although the files were loaded, see `Launch.problem`."""
 
 
 class RunnerPool:
@@ -98,7 +100,7 @@ class RunnerPool:
         if not sources:
             return Staged()
         try:
-            self._launch = await self.kind.prepare(self._project, self._progress)
+            launch = self._launch = await self.kind.prepare(self._project, self._progress)
             await self._drop_stale_standby()
             generation = Generation(sources, self._size, self._process)
             await generation.start()
@@ -109,7 +111,7 @@ class RunnerPool:
             await generation.stop(0)
         self._check_stopping()
         self._staged = generation
-        return Staged(generation.loaded, generation.failures, generation)
+        return Staged(generation.loaded, generation.failures, generation, launch.problem)
 
     def switch(self, staged: Staged) -> None:
         """Give the runs to what `stage` made, at once; the generation before finishes what it has."""

@@ -39,6 +39,26 @@ def test_token_and_address_are_readable_by_the_user_alone_whatever_the_umask(tmp
     folder.release()
 
 
+def test_a_folder_of_an_earlier_version_is_closed_to_other_users(tmp_path: Path) -> None:
+    home = tmp_path / ".polystep"
+    (home / "venv-1" / "bin").mkdir(parents=True)
+    home.chmod(0o755)
+    files = [home / name for name in ("polystep.db", "polystep.db-wal", "polystep.db-shm", "traces.db", "command")]
+    for path in files:
+        path.touch()
+        path.chmod(0o664)
+    (tmp_path / "outside").touch(0o644)
+    (home / "linked").symlink_to(tmp_path / "outside")
+    folder = ProjectFolder(tmp_path)
+    folder.take()
+    assert mode(home) == 0o700
+    own = [path for path in home.iterdir() if path.is_file() and not path.is_symlink()]
+    assert {path.name: mode(path) for path in own} == {path.name: 0o600 for path in own}
+    assert set(files) < set(own)
+    assert mode(tmp_path / "outside") == 0o644
+    folder.release()
+
+
 def test_tokens_are_random_unless_chosen_and_replace_the_one_before(tmp_path: Path) -> None:
     folder = ProjectFolder(tmp_path)
     folder.take()

@@ -1,6 +1,7 @@
 """The small npm package in created projects that finds the polystep command and becomes it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -89,28 +90,55 @@ def test_it_takes_the_first_place_that_has_the_command(
     (project / ".polystep").mkdir()
     (project / ".polystep" / "command").write_text(f"{recorded}\n")
     chosen = saying(tmp_path / "chosen" / "tool", "chosen")
-    uvx = saying(tmp_path / "path" / "uvx", "uvx")
+    above = saying(project.parent / ".venv" / "bin" / "polystep", "above")
     on_path = saying(tmp_path / "path" / "polystep", "path")
     own = saying(project / ".venv" / "bin" / "polystep", "venv")
 
     heard = [launch(project, {**environment, "POLYSTEP_COMMAND": str(chosen)}).stdout]
-    for place in (own, recorded, on_path, uvx):
+    for place in (own, above, recorded, on_path):
         heard.append(launch(project, environment).stdout)
         place.unlink()
     assert heard == [
         "chosen: dev --port 0\n",
         "venv: dev --port 0\n",
+        "above: dev --port 0\n",
         "recorded: dev --port 0\n",
         "path: dev --port 0\n",
-        "uvx: --from polystep-host polystep dev --port 0\n",
     ]
 
 
-@pytest.mark.skipif(shutil.which("uvx", path="/bin:/usr/bin") is not None, reason="this system has uvx everywhere")
-def test_it_says_what_to_install_when_there_is_no_command(project: Path, environment: dict[str, str]) -> None:
+def test_it_says_what_to_install_when_there_is_no_command_and_fetches_nothing(
+    project: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    for fetcher in ("uvx", "pipx", "npx"):
+        saying(tmp_path / "path" / fetcher, fetcher)
     done = launch(project, environment)
     assert (done.returncode, done.stdout) == (127, "")
-    assert done.stderr.startswith("polystep was not found. Install it in one of these ways")
+    assert done.stderr.startswith("polystep was not found. It is a Python program that npm does not install")
+    installed = [line.split()[-1] for line in re.findall(r"(?:uv tool|pip) install \S+", done.stderr)]
+    assert installed != []
+    assert [name for name in installed if not name.startswith(("git+", "/"))] == []
+
+
+def test_a_recorded_command_that_is_gone_is_named(project: Path, environment: dict[str, str]) -> None:
+    (project / ".polystep").mkdir()
+    (project / ".polystep" / "command").write_text("/gone/.venv/bin/polystep\n")
+    done = launch(project, environment)
+    assert done.stderr.startswith(
+        "The command that made this project, /gone/.venv/bin/polystep, is gone.\npolystep was"
+    )
+
+
+def test_the_other_project_called_polystep_is_passed_over(
+    project: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    programs = (project / ".venv" / "bin" / "polystep", tmp_path / "path" / "polystep")
+    packages = [saying(each, "found").parents[1] / "lib" / "python3.12" / "site-packages" for each in programs]
+    for folder in packages:
+        (folder / "polystep-2.0.dist-info").mkdir(parents=True)
+    assert launch(project, environment).stderr.startswith("polystep was not found.")
+    (packages[1] / "polystep_host-0.1.0.dist-info").mkdir()
+    assert launch(project, environment).stdout == "found: dev --port 0\n"
 
 
 def test_it_finds_the_project_where_npm_copied_it_instead_of_linking(
@@ -141,8 +169,7 @@ def test_a_command_that_is_the_launcher_itself_is_passed_over(
     (project / ".polystep" / "command").write_text(str(project / "node_modules" / ".bin" / "polystep"))
     (tmp_path / "path").mkdir()
     (tmp_path / "path" / "polystep").symlink_to(project / "launcher" / "polystep.mjs")
-    saying(tmp_path / "path" / "uvx", "uvx")
-    assert launch(project, environment).stdout == "uvx: --from polystep-host polystep dev --port 0\n"
+    assert launch(project, environment).stderr.startswith("The command that made this project, ")
 
 
 @pytest.mark.parametrize(("ending", "status"), [("exit 3", 3), ("exit 0", 0), ("kill -KILL $$", -9)])

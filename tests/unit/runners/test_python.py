@@ -13,7 +13,6 @@ from polystep.contracts.steps import SourceFile
 from polystep.contracts.values import JSONObject
 from polystep.runners import RunnerCalls, RunnerPool, python_kind
 from polystep.runners.commands import run_command
-from polystep.runners.python import _prune
 from tests.unit.runners.scripted import bounded
 
 STEP = SourceFile("steps/a_step.py", "step", "python", "python")
@@ -77,21 +76,56 @@ async def test_an_environment_is_made_once_and_its_steps_run_in_it(project: Path
         await bounded(runners.stop(0))
 
 
-async def test_bad_requirements_fail_clearly_and_the_environment_that_worked_stays(project: Path) -> None:
+async def test_bad_requirements_are_told_and_the_environment_that_worked_serves_on(project: Path) -> None:
     said: list[str] = []
     kind = python_kind()
     good = await bounded(kind.prepare(project, said.append))
     worked = (project / ".polystep" / "venv").resolve()
     (project / "requirements.txt").write_text("./no-such-package\n")
-    with pytest.raises(LoadFailed) as failed:
-        await bounded(kind.prepare(project, said.append))
-    first, *_, last = failed.value.message.splitlines()
+    launch = await bounded(kind.prepare(project, said.append))
+    assert (launch.command, launch.environment) == (good.command, good.environment)
+    assert launch.problem is not None
+    first, *_, advice, last = launch.problem.splitlines()
     assert first == "The project's Python packages could not be installed (uv pip):"
-    assert "no-such-package" in failed.value.message
-    assert last == "Mend the requirements and save: it is tried again."
+    assert "no-such-package" in launch.problem
+    assert advice == "Mend the requirements and save: it is tried again."
+    assert last == "Until then Python steps run with the packages that were installed before."
     assert ((project / ".polystep" / "venv").resolve(), environments(project)) == (worked, [worked.name])
     (project / "requirements.txt").unlink()
     assert await bounded(kind.prepare(project, said.append)) == good
+
+
+async def test_an_install_that_failed_is_tried_again_when_the_list_is_saved_and_not_before(project: Path) -> None:
+    said: list[str] = []
+    kind = python_kind()
+    await bounded(kind.prepare(project, said.append))
+    (project / "requirements.txt").write_text("./greeting\n")
+    tries = said.count("Installing the packages of requirements.txt…")
+    problems = [(await bounded(kind.prepare(project, said.append))).problem for _ in range(2)]
+    assert problems[0] == problems[1] is not None
+    assert said.count("Installing the packages of requirements.txt…") == tries + 1
+    package(project)
+    os.utime(project / "requirements.txt", (1, 1))
+    assert (await bounded(kind.prepare(project, said.append))).problem is None
+
+
+async def test_without_an_earlier_environment_bad_requirements_fail_clearly(project: Path) -> None:
+    (project / "requirements.txt").write_text("./no-such-package\n")
+    with pytest.raises(LoadFailed, match="Mend the requirements and save: it is tried again"):
+        await bounded(python_kind().prepare(project, lambda _: None))
+    assert environments(project) == []
+
+
+async def test_steps_of_a_project_with_bad_requirements_load_and_the_problem_is_handed_on(project: Path) -> None:
+    runners = pool(project, [])
+    try:
+        assert (await bounded(runners.stage([STEP]))).problem is None
+        (project / "requirements.txt").write_text("./no-such-package\n")
+        staged = await bounded(runners.stage([STEP]))
+        assert ([each.config["name"] for each in staged.loaded], list(staged.failures)) == (["A"], [])
+        assert staged.problem is not None and "no-such-package" in staged.problem
+    finally:
+        await bounded(runners.stop(0))
 
 
 async def test_the_packages_of_the_chosen_file_are_installed(project: Path) -> None:
@@ -116,14 +150,3 @@ async def test_a_pyproject_that_only_configures_tools_installs_nothing_more(proj
     (project / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
     launch = await bounded(python_kind().prepare(project, lambda _: None))
     assert Path(launch.command[0]).exists()
-
-
-def test_only_the_current_environment_and_the_two_used_last_are_kept(tmp_path: Path) -> None:
-    for number, name in enumerate(["venv-a", "venv-b", "venv-c", "venv-d"]):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / ".polystep-complete").touch()
-        os.utime(tmp_path / name / ".polystep-complete", (1000 + number, 1000 + number))
-    (tmp_path / "venv-interrupted").mkdir()
-    (tmp_path / "venv").symlink_to("venv-a")
-    _prune(tmp_path, tmp_path / "venv-a")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["venv", "venv-a", "venv-c", "venv-d"]

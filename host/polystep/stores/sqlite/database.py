@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from polystep.contracts.errors import PolystepError
+from polystep.contracts.private import narrow, private_file
 from polystep.stores.sqlite.writer import BUSY_TIMEOUT_MS, Job, Writer
 
 T = TypeVar("T")
@@ -66,11 +67,12 @@ class Database:
         if self._writer is not None:
             return
         try:
+            self._keep_private()
             writing = self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             self._bring_up_to_date(writing)
             self._reader = self._open(apsw.SQLITE_OPEN_READONLY)
             self._scanner = self._open(apsw.SQLITE_OPEN_READONLY)
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             self._close()
             raise PolystepError(
                 f"The database {self._path} cannot be opened: {error}. If it is damaged, move it away and start again; "
@@ -119,6 +121,12 @@ class Database:
         if self._scans is None or self._scanner is None:
             raise self._not_open()
         return await asyncio.get_running_loop().run_in_executor(self._scans, _rows, self._scanner, sql, bindings)
+
+    def _keep_private(self) -> None:
+        """Let the user alone read the file and those beside it: SQLite gives new ones the mode of the first."""
+        private_file(self._path)
+        for ending in ("-wal", "-shm"):
+            narrow(self._path.with_name(self._path.name + ending))
 
     def _bring_up_to_date(self, connection: apsw.Connection) -> None:
         ((version,),) = connection.execute("PRAGMA user_version")

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // Finds the polystep command, which is a Python program that need not be on PATH, and becomes it as far as Node
 // can: same terminal, same signals, same exit status. Looks in this order:
-//   1. POLYSTEP_COMMAND in the environment        2. the project's own .venv
+//   1. POLYSTEP_COMMAND in the environment        2. the project's own .venv, then those of the folders above it
 //   3. the command that created the project       4. PATH
-//   5. uvx, which fetches it
+// It installs nothing and asks no package registry: there the name polystep belongs to another project, whose command
+// is recognised and passed over.
 
 import { spawn } from 'node:child_process'
-import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { constants as system } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,10 +17,14 @@ const SELF = realpathSync(fileURLToPath(import.meta.url))
 const NOT_FOUND = 127
 const ORPHAN_CHECK_MS = 500
 
-const INSTALL_HINT = `polystep was not found. Install it in one of these ways, then run this again:
-  uv tool install polystep-host        once, for every project (or: pipx install polystep-host)
-  python3 -m venv .venv && .venv/bin/pip install polystep-host        for this project alone
-Or set POLYSTEP_COMMAND to the path of the command.`
+const INSTALL_HINT = `polystep was not found. It is a Python program that npm does not install, so every clone of this project needs it once.
+Install it from a wheel or from its git repository, in one of these ways, then run this again:
+  uv tool install /path/to/polystep_host-VERSION-py3-none-any.whl        for every project (or: pipx install …)
+  uv tool install git+https://URL-OF-THE-POLYSTEP-REPOSITORY             the same, built from the repository
+  python3 -m venv .venv && .venv/bin/pip install /path/to/polystep_host-VERSION-py3-none-any.whl        for this project
+From a checkout of polystep: "make wheel" builds the wheel; or "make setup", then "/path/to/polystep/.venv/bin/polystep init"
+in this folder, which notes where the command is.
+Or set POLYSTEP_COMMAND to the path of the command. Do not install "polystep" by name: that package is another project.`
 
 /** The folder that holds `launcher/`, also where npm copied this package instead of linking it. */
 function projectFolder() {
@@ -36,6 +41,39 @@ function isProgram(file) {
   }
 }
 
+/**
+ * Whether the program belongs to the other project called polystep: its package is installed beside it, and ours is not.
+ * A script that calls our command from elsewhere has neither.
+ */
+function isForeign(file) {
+  const root = path.dirname(path.dirname(realpathSync(file)))
+  const installed = sitePackages(root).flatMap(namesIn)
+  return installed.some((name) => /^polystep-\d.*\.dist-info$/.test(name)) && !installed.some((name) => name.startsWith('polystep_host-'))
+}
+
+/** Where a Python installation has its packages. */
+function sitePackages(root) {
+  if (WINDOWS) return [path.join(root, 'Lib', 'site-packages')]
+  const versions = namesIn(path.join(root, 'lib')).filter((name) => name.startsWith('python3'))
+  return versions.flatMap((name) => ['site-packages', 'dist-packages'].map((kind) => path.join(root, 'lib', name, kind)))
+}
+
+function namesIn(folder) {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+/** The polystep of the nearest .venv, from a folder upwards: a project may lie in a checkout of polystep. */
+function inVenv(folder) {
+  const file = path.join(folder, '.venv', WINDOWS ? 'Scripts/polystep.exe' : 'bin/polystep')
+  if (isProgram(file) && !isForeign(file)) return file
+  const parent = path.dirname(folder)
+  return parent === folder ? undefined : inVenv(parent)
+}
+
 /** The first program of this name on PATH; npm's own bin folders hold this launcher and are left out. */
 function onPath(name) {
   const npmBin = path.join('node_modules', '.bin')
@@ -43,7 +81,7 @@ function onPath(name) {
     .split(path.delimiter)
     .filter((folder) => folder !== '' && !path.normalize(folder).replace(/[\\/]+$/, '').endsWith(npmBin))
     .map((folder) => path.join(folder, WINDOWS ? `${name}.exe` : name))
-    .find(isProgram)
+    .find((file) => isProgram(file) && !isForeign(file))
 }
 
 function recordedCommand(project) {
@@ -62,11 +100,9 @@ function findCommand(project) {
     if (program !== undefined && isProgram(program)) return [program]
     fail(`POLYSTEP_COMMAND is "${chosen}", which is not a program. Correct it, or unset it to search for polystep.`)
   }
-  const own = path.join(project, '.venv', WINDOWS ? 'Scripts/polystep.exe' : 'bin/polystep')
-  const program = [own, recordedCommand(project)].find((file) => file !== '' && isProgram(file)) ?? onPath('polystep')
-  if (program !== undefined) return [program]
-  const uvx = onPath('uvx')
-  return uvx === undefined ? undefined : [uvx, '--from', 'polystep-host', 'polystep']
+  const recorded = recordedCommand(project)
+  const program = inVenv(project) ?? (recorded !== '' && isProgram(recorded) ? recorded : onPath('polystep'))
+  return program === undefined ? undefined : [program]
 }
 
 function fail(message) {
@@ -113,5 +149,8 @@ function stopWithParent(child) {
 }
 
 const command = findCommand(projectFolder())
-if (command === undefined) fail(INSTALL_HINT)
+if (command === undefined) {
+  const recorded = recordedCommand(projectFolder())
+  fail(recorded === '' ? INSTALL_HINT : `The command that made this project, ${recorded}, is gone.\n${INSTALL_HINT}`)
+}
 run(command)

@@ -1,0 +1,72 @@
+"""What is installed for a project below `.polystep/`, one folder a version: marked when whole, pruned when old."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+_DONE: Final = ".polystep-complete"
+"""Written when everything is installed, and touched at every use."""
+_KEPT_OLD: Final = 1
+"""Complete ones kept beside the current: for runners that still finish their runs, and for going back."""
+_UNFINISHED_KEPT_S: Final = 3600.0
+"""How long one without its mark is left alone: another process, such as `polystep check`, may be installing it."""
+
+
+def is_complete(install: Path) -> bool:
+    """Whether the install came to its end."""
+    return (install / _DONE).exists()
+
+
+def mark_used(install: Path, base: str = "") -> None:
+    """Say that the install is complete and in use.
+
+    Args:
+        install: Its folder.
+        base: Names what it was made with; `last_complete` finds it for the same base only.
+    """
+    (install / _DONE).write_text(base)
+
+
+def prune(current: Path) -> None:
+    """Remove the other versions of an install, but for the complete one used last.
+
+    Args:
+        current: The one in use, called `<kind>-<hash>`; those beside it of the same kind are the others.
+    """
+    kind = current.name.rpartition("-")[0]
+    others = [path for path in current.parent.glob(f"{kind}-*") if path != current and path.is_dir()]
+    complete = sorted(filter(is_complete, others), key=last_used_s, reverse=True)
+    unfinished_until_s = last_used_s(current) - _UNFINISHED_KEPT_S
+    abandoned = [path for path in others if not is_complete(path) and _changed_s(path) < unfinished_until_s]
+    for old in (*complete[_KEPT_OLD:], *abandoned):
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def last_complete(home: Path, kind: str, base: str) -> Path | None:
+    """The complete install of a kind that was used last, of those with this base."""
+    fitting = [path for path in home.glob(f"{kind}-*") if _base(path) == base]
+    return max(fitting, key=last_used_s, default=None)
+
+
+def last_used_s(install: Path) -> float:
+    """When the install was last in use, as the file system's clock says; 0 when it is not complete."""
+    try:
+        return (install / _DONE).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _changed_s(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _base(install: Path) -> str | None:
+    try:
+        return (install / _DONE).read_text()
+    except OSError:
+        return None
