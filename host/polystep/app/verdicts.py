@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from polystep.contracts.errors import ContractBroken, Issue, PolystepError, StepFailed
+from polystep.contracts.limits import ISSUES_MAX
 from polystep.contracts.values import JSONObject, JSONValue
 
 _ISSUES_SHOWN_MAX: Final = 5
@@ -47,9 +48,9 @@ def response_broken(step: str, status: int, schema: str, issues: Sequence[Issue]
 
 
 def issues_of(error: ContractBroken) -> list[Issue]:
-    """What a runner's own validation found; never empty."""
+    """What a runner's own validation found; never empty, and cut to `ISSUES_MAX`."""
     found = error.data.get("issues")
-    issues = [_issue(each) for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+    issues = [_issue(each) for each in found[:ISSUES_MAX] if isinstance(each, dict)] if isinstance(found, list) else []
     return issues or [Issue((), error.message, "contract_broken")]
 
 

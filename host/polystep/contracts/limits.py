@@ -19,6 +19,12 @@ HEADER_BYTES_MAX: Final = 16 * 1024
 VALUE_DEPTH_MAX: Final = 100
 """Nesting of lists and maps in a value; msgpack and JSON readers in the runners recurse."""
 
+ISSUES_MAX: Final = 50
+"""Problems listed of one value that breaks its schema; more help nobody, and each costs the event loop."""
+
+EXPLANATION_STEPS_MAX: Final = 20_000
+"""Parts of a schema times parts of a value that are looked at to say where the value breaks the schema: 20 to 40 ms."""
+
 CALLS_MAX: Final = 4096
 """Calls one runner may have unanswered at the host; beyond it the host stops reading until some are answered."""
 

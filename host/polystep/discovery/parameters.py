@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from polystep.contracts.errors import Issue
 from polystep.contracts.values import INTEGER_MAX, JSONObject, JSONValue
+from polystep.discovery.pointers import escaped
 from polystep.discovery.schemas import SchemaValidator
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9]\d{0,307})(?:\.\d{1,400})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -65,7 +65,7 @@ class ParameterValidator:
         """
         self._whole = SchemaValidator(schema)
         pointer, declared = _properties(schema)
-        self._each = {name: SchemaValidator.of_part(schema, f"{pointer}/{_escaped(name)}") for name in declared}
+        self._each = {name: SchemaValidator.of_part(schema, f"{pointer}/{escaped(name)}") for name in declared}
 
     def read(self, given: JSONObject) -> tuple[JSONObject, list[Issue]]:
         """The parameters in the types that their schemas ask for, and where they break them."""
@@ -178,7 +178,3 @@ def _holder(schema: JSONObject) -> tuple[str, JSONObject]:
         if isinstance(found, dict):
             return reference[1:], found
     return "", schema
-
-
-def _escaped(name: str) -> str:
-    return quote(name.replace("~", "~0").replace("/", "~1"), safe="~")

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import jsonschema_rs
 
 from polystep.contracts.errors import Issue, LoadFailed
 from polystep.contracts.values import JSONObject
+from polystep.discovery.costs import SchemaCosts
+from polystep.discovery.explanations import Explanation
+from polystep.discovery.pointers import part_at
 
 _WHOLE: Final = "urn:polystep:schema"
 """Under which name a part of a schema finds the whole."""
 _NAMES_OF_PATTERNS: Final = frozenset(("email-address", "iso-date-time", "iso-time", "iso-duration", "url"))
 """Formats of our exports that a pattern beside them spells out: to people, the name says more than the pattern."""
 
+_BRANCHES: Final = ("anyOf", "oneOf")
+_BELOW: Final = frozenset((*_BRANCHES, "not", "contains", "minContains", "maxContains", "enum", "const", "uniqueItems"))
+"""Keywords that look at the whole of a value, however deep."""
+_ELSEWHERE: Final = frozenset(
+    (
+        *("$id", "$ref", "$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor", "$defs", "definitions"),
+        *("allOf", "items", "prefixItems", "additionalItems", "unevaluatedItems", "unevaluatedProperties"),
+        *("patternProperties", "dependentSchemas", "dependencies", "if", "then", "else"),
+    )
+)
+"""Keywords that lead to other parts of a schema, or need to know what those found."""
+
 
 class SchemaValidator:
-    """Implements `Validator`: a microsecond for a value that fits, the details only for one that does not."""
+    """Implements `Validator`: a microsecond for a value that fits, bounded details for one that does not."""
 
-    def __init__(self, schema: JSONObject, registry: jsonschema_rs.Registry | None = None) -> None:
-        """Compile; a `registry` holds what the schema refers to by name.
+    def __init__(self, schema: JSONObject) -> None:
+        """Compile.
 
         Raises:
             LoadFailed: It is not a valid JSON Schema.
         """
-        retriever = _refuse if registry is None else None
-        try:
-            self._compiled = jsonschema_rs.validator_for(
-                schema, validate_formats=True, retriever=retriever, registry=registry
-            )
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-            raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
-        self._schema = schema
+        self._compiled = _compile(schema)
+        self._parts = _CompiledParts(schema, {"": self._compiled})
+        self._pointer = ""
 
     @classmethod
     def of_part(cls, schema: JSONObject, pointer: str) -> SchemaValidator:
@@ -40,23 +51,110 @@ class SchemaValidator:
         Raises:
             LoadFailed: It is not a valid JSON Schema.
         """
-        dialect = {key: schema[key] for key in ("$schema",) if key in schema}
-        plain = {key: value for key, value in schema.items() if key != "$id"}
-        try:
-            registry = jsonschema_rs.Registry([(_WHOLE, plain)], retriever=_refuse)
-        except (jsonschema_rs.ReferencingError, ValueError) as error:
-            raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
-        return cls({**dialect, "$ref": f"{_WHOLE}#{pointer}"}, registry)
+        part = cls.__new__(cls)
+        part._parts = _CompiledParts(schema, {})
+        part._compiled = part._parts.compiled(pointer)
+        part._pointer = pointer
+        return part
 
     def issues(self, value: object) -> list[Issue]:
-        """Where `value` breaks the schema."""
+        """Where `value` breaks the schema: some of the places when there are many, and never at a high cost."""
         try:
             if self._compiled.is_valid(value):
                 return []
-            return _ordered([_issue(error, self._schema) for error in self._compiled.iter_errors(value)])
+            return Explanation(self._parts).of(self._pointer, value)
+        except LoadFailed:
+            # A part that only the whole can resolve, such as a reference to the schema's own address.
+            return [Issue((), "does not fit its schema", "schema")]
         except ValueError as error:
             # Bytes, and what else JSON cannot say: no schema describes them.
             return [Issue((), f"The value is not JSON: {error}", "type")]
+
+
+class _CompiledParts:
+    """Implements `Parts`. Each part is compiled when a value first breaks it."""
+
+    def __init__(self, schema: JSONObject, whole: dict[str, Any]) -> None:
+        self.schema = schema
+        self.costs = SchemaCosts(schema)
+        self._compiled = whole
+        self._own: dict[tuple[str, bool], Any] = {}
+        self._registry: jsonschema_rs.Registry | None = None
+
+    def fits(self, pointer: str, value: object) -> bool:
+        return bool(self.compiled(pointer).is_valid(value))
+
+    def all_issues(self, pointer: str, value: object) -> Iterator[Issue]:
+        errors = self.compiled(pointer).iter_errors(value)
+        return iter(_ordered([_issue(error, self.schema) for error in errors]))
+
+    def own_issues(self, pointer: str, value: object, *, surface: bool) -> Iterator[Issue]:
+        key = (pointer, surface)
+        if key not in self._own:
+            self._own[key] = self._compile_own(pointer, surface=surface)
+        compiled, part = self._own[key]
+        shown = _surface(value) if surface else value
+        return iter(_ordered([_issue(error, part) for error in compiled.iter_errors(shown)]))
+
+    def compiled(self, pointer: str) -> Any:
+        """The part at a pointer, ready to be asked.
+
+        Raises:
+            LoadFailed: It is not a valid JSON Schema.
+        """
+        if pointer not in self._compiled:
+            self._compiled[pointer] = self._compile({"$ref": f"{_WHOLE}#{pointer}"})
+        return self._compiled[pointer]
+
+    def _compile_own(self, pointer: str, *, surface: bool) -> tuple[Any, JSONObject]:
+        part = part_at(self.schema, pointer)
+        if not isinstance(part, dict):
+            return _compile(part), {}
+        left_out = _ELSEWHERE | _BELOW if surface else _ELSEWHERE
+        own = {name: value for name, value in part.items() if name not in left_out}
+        if isinstance(own.get("properties"), dict):
+            own["properties"] = dict.fromkeys(own["properties"], True)  # `additionalProperties` needs the names
+        if own.get("additionalProperties") is not False or "patternProperties" in part:
+            own.pop("additionalProperties", None)
+        for name in _BRANCHES:
+            if name in own:
+                own[name] = [_verdict(f"{pointer}/{name}/{at}") for at in range(len(part[name]))]
+        for name in ("not", "contains", "propertyNames"):
+            if name in own:
+                own[name] = {"$ref": f"{_WHOLE}#{pointer}/{name}"}
+        return self._compile(own, "too long to quote" if surface else None), part
+
+    def _compile(self, schema: JSONObject, mask: str | None = None) -> Any:
+        dialect = {key: self.schema[key] for key in ("$schema",) if key in self.schema}
+        if self._registry is None:
+            plain = {key: value for key, value in self.schema.items() if key != "$id"}
+            try:
+                self._registry = jsonschema_rs.Registry([(_WHOLE, plain)], retriever=_refuse)
+            except (jsonschema_rs.ReferencingError, ValueError) as error:
+                raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
+        return _compile({**dialect, **schema}, self._registry, mask)
+
+
+def _compile(schema: Any, registry: jsonschema_rs.Registry | None = None, mask: str | None = None) -> Any:
+    retriever = _refuse if registry is None else None
+    try:
+        return jsonschema_rs.validator_for(
+            schema, validate_formats=True, retriever=retriever, registry=registry, mask=mask
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise LoadFailed(f"It is not a valid JSON Schema: {str(error).splitlines()[0]}") from error
+
+
+def _verdict(pointer: str) -> JSONObject:
+    """Ask a branch for its verdict alone: `not` does not look for reasons."""
+    return {"not": {"not": {"$ref": f"{_WHOLE}#{pointer}"}}}
+
+
+def _surface(value: object) -> object:
+    """A value without what lies in its members."""
+    if isinstance(value, dict):
+        return dict.fromkeys(value)
+    return [None] * len(value) if isinstance(value, list) else value
 
 
 def _refuse(uri: str) -> Any:
