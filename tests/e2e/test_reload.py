@@ -108,6 +108,36 @@ async def test_a_broken_subscriber_keeps_its_events_over_a_restart(tmp_path: Pat
         await host.line("two ends")
 
 
+async def test_a_typo_in_the_requirements_leaves_python_running_and_is_told_until_it_is_mended(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/works_step.py": PYTHON_API})
+    async with Running(project) as host:
+        assert await host.get("/works") == {"said": "works"}
+        (project / "requirements.txt").write_text("./no-such-package\n")
+        await host.line("[ERROR] requirements.txt: The project's Python packages could not be installed")
+        await host.line("Until then Python steps run with the packages that were installed before.")
+        (project / "steps/works_step.py").write_text(PYTHON_API.replace('"works"', '"still works"', 1))
+        await becomes(host, "/works", {"said": "still works"})
+        for verb in ("steps", "check"):
+            assert "could not be installed" in (await host.command(verb))[1]
+        (project / "requirements.txt").write_text("# nothing\n")
+        await host.line("Installing the packages of requirements.txt…", count=2)
+        async with asyncio.timeout(15):
+            while "could not be installed" in (await host.command("steps"))[1]:
+                pass
+
+
+async def test_a_saved_env_and_settings_file_say_what_came_of_them(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/start.step.ts": START, ".env": "A=1\nnot a variable\n"})
+    async with Running(project) as host:
+        await host.line("[WARNING] .env: Line 2 sets no variable and is ignored. Write NAME=value.")
+        (project / ".env").write_text("A=2\nnot a variable\n")
+        await host.line("➜ .env: the steps were loaded again with the new A.")
+        (project / "polystep.toml").write_text("[http]\ndocs = false\n")
+        await host.line("polystep.toml: http.docs changed. Restart polystep to use it.")
+        assert sum("Line 2 sets no variable" in line for line in host.lines) == 1
+        assert ".env" in (await host.command("check"))[1]
+
+
 async def becomes(host: Running, path: str, answer: object) -> None:
     """Each save prints an update of nothing by name when only a helper changed: ask until the new code answers."""
     async with asyncio.timeout(15):

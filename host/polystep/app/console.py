@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Final, TextIO
 
-from polystep.contracts.steps import SourceFile, StepSpec, StreamSpec
+from polystep.contracts.steps import Finding, SourceFile, StepSpec, StreamSpec
 
 LINES_MAX: Final = 10_000
 STOP_S: Final = 2.0
@@ -76,6 +76,14 @@ class Console:
         what = f"Step ({_TYPES[spec.type]})" if isinstance(spec, StepSpec) else "Stream"
         colour = {"CREATED": "green", "REMOVED": "magenta"}.get(verb, "cyan")
         self.info(f"{self._style(f'[{verb}]', colour)} {what} {spec.source.path} {verb.lower()}")
+
+    def finding(self, finding: Finding) -> None:
+        """What is wrong with the project; further lines of an error are set off."""
+        if finding.severity == "error":
+            first, _, rest = str(finding).partition("\n")
+            self.error(first, rest)
+        else:
+            self.warning(str(finding))
 
     def failure(self, source: SourceFile, message: str) -> None:
         """A file that is not running."""

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dotenv import dotenv_values
-
 from polystep.app.admin import ProjectAdmin
 from polystep.app.calls import Calls
 from polystep.app.console import Console
 from polystep.app.declarations import DeclarationWriter
 from polystep.app.documents import ProjectDocuments
+from polystep.app.edits import Edits
 from polystep.app.execution import Execution
 from polystep.app.folder import ProjectFolder
 from polystep.app.kinds import kinds_of
@@ -23,12 +22,14 @@ from polystep.app.project import LiveProject
 from polystep.app.runs import OpenRuns
 from polystep.app.settings import Settings
 from polystep.app.standin import stand_in_variables, stand_in_wanted
+from polystep.app.variables import Variables, read_variables
 from polystep.app.watcher import Watcher
 from polystep.bus import Bus
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed, PolystepError
 from polystep.contracts.ids import Ids
 from polystep.contracts.limits import STOP_GRACE_S
+from polystep.contracts.steps import Finding
 from polystep.http import HttpServer, HttpSettings, StandInServer, is_loopback
 from polystep.runners import RunnerCalls, RunnerPool, child_environment
 from polystep.schedule import Timetable
@@ -76,6 +77,7 @@ class Host:
         self._folder = ProjectFolder(options.project)
         self._stand_in: StandInServer | None = None
         self._preview = Preview({})
+        self._told_of_variables: tuple[Finding, ...] = ()
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._pools: dict[str, RunnerPool] = {}
         self.url = ""
@@ -192,7 +194,8 @@ class Host:
         await timetable.start()
         self._on_stop("schedule", timetable.stop)
         if options.dev:
-            watcher = Watcher(options.project, project.reload, [pool.kind for pool in pools.values()])
+            edits = Edits(options.project, settings, self._variables, self._shell, self._console)
+            watcher = Watcher(options.project, project.reload, [pool.kind for pool in pools.values()], edits.tell)
             await watcher.start()
             self._on_stop("watcher", watcher.stop)
 
@@ -210,12 +213,21 @@ class Host:
 
     def _environment(self) -> dict[str, str]:
         """Read anew at every reload: a changed `.env` counts, its secrets are known, its key ends the stand-in."""
-        dotenv = dotenv_values(self._options.project / ".env")
+        dotenv = self._variables().values
         environment = child_environment(self._shell, dotenv, {})
         self._preview.learn(environment)
         if self._stand_in is None or not stand_in_wanted(environment, allowed=True):
             return environment
         return child_environment(self._shell, dotenv, stand_in_variables(self._stand_in.base_url))
+
+    def _variables(self) -> Variables:
+        """Read `.env`; tell what is wrong with it when that is new."""
+        variables = read_variables(self._options.project)
+        if variables.findings != self._told_of_variables:
+            self._told_of_variables = variables.findings
+            for finding in variables.findings:
+                self._console.warning(str(finding))
+        return variables
 
     def _http_settings(self) -> HttpSettings:
         options, http = self._options, self._settings.http

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
-
-from dotenv import dotenv_values
 
 from polystep.app.kinds import kinds_of
 from polystep.app.settings import Settings
 from polystep.app.standin import stand_in_variables, stand_in_wanted
-from polystep.contracts.steps import Flow
+from polystep.app.variables import read_variables
+from polystep.contracts.steps import Finding, Flow
 from polystep.contracts.values import JSONObject
 from polystep.discovery import build_flow, compile_validators, find_sources
-from polystep.runners import RunnerCalls, RunnerPool, child_environment
+from polystep.runners import RunnerCalls, RunnerPool, Staged, child_environment
 
 _NO_MODEL: Final = "http://127.0.0.1:9/"
 """Where nothing answers: a file that asks a model while it loads is told so at once."""
@@ -35,7 +35,8 @@ async def load_flow(
         shell: The environment that the runners inherit, beside the project's `.env`.
         progress: Told what takes long, and what step files print or log while they load.
     """
-    dotenv = dotenv_values(project / ".env")
+    variables = read_variables(project)
+    dotenv = variables.values
     environment = child_environment(shell, dotenv, {})
     if stand_in_wanted(environment, allowed=True):
         # Many steps make their client while they load, and clients want a key even when nothing is asked of them.
@@ -59,4 +60,15 @@ async def load_flow(
     loaded = [file for result in staged for file in result.loaded]
     failures = [failure for result in staged for failure in result.failures]
     flow, _ = compile_validators(build_flow(loaded, failures))
-    return flow
+    return with_findings(flow, (*variables.findings, *problems_of(staged)))
+
+
+def problems_of(staged: Iterable[Staged]) -> list[Finding]:
+    """What is wrong with the environments that files were loaded in."""
+    return [each.problem for each in staged if each.problem is not None]
+
+
+def with_findings(flow: Flow, more: Sequence[Finding]) -> Flow:
+    """The flow, and what is wrong with the project beside its files."""
+    found = tuple(sorted((*more, *flow.findings), key=lambda finding: finding.file))
+    return dataclasses.replace(flow, findings=found)

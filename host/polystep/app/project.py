@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from polystep.app.console import Console
+from polystep.app.loading import problems_of, with_findings
 from polystep.bus import Bus
 from polystep.contracts.ports import Clock, ParameterReader, QueueStore, Schedule, Validator
 from polystep.contracts.steps import CronTrigger, Finding, Flow, SourceFile, StepSpec, StreamSpec
@@ -112,6 +113,7 @@ class LiveProject:
             loaded = [file for result in self._results.values() for file in result.loaded]
             failures = [failure for result in self._results.values() for failure in result.failures]
             flow, validators = compile_validators(build_flow(loaded, failures, self._flow))
+            flow = with_findings(flow, problems_of(self._results.values()))
             # No await from here to the end of the switch: a run goes by the old flow in the old generation or by the
             # new one in the new, never across.
             for name, result in staged.items():
@@ -180,9 +182,8 @@ class LiveProject:
                 is_first = first == failure.source.path
                 self._console.failure(failure.source, failure.message if is_first else f"The same as {first}.")
         for finding in self._flow.findings:
-            if finding not in self._told:
-                tell = self._console.error if finding.severity == "error" else self._console.warning
-                tell(str(finding))
+            if finding not in self._told or (finding.kind == "project" and finding.file in changed):
+                self._console.finding(finding)
         found = frozenset(self._flow.findings)
         self._told = found | self._told if self._flow.failures else found
 

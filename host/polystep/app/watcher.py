@@ -45,10 +45,20 @@ class Watcher:
         root: Path,
         reload: Callable[[frozenset[str], frozenset[str]], Awaitable[None]],
         kinds: Sequence[RunnerKind],
+        saved: Callable[[frozenset[str]], None] = lambda _: None,
     ) -> None:
+        """Prepare; nothing is watched.
+
+        Args:
+            root: The project's root.
+            reload: `(runners, files)`: loads again what these runners run; files are relative to the root.
+            kinds: Every runner of the project.
+            saved: Told of the files, and of `polystep.toml`, after the reload.
+        """
         self._root = root
         self._reload = reload
         self._kinds = kinds
+        self._saved = saved
         self._tasks: list[asyncio.Task[None]] = []
         self._changed: set[Path] = set()
         """What changed since the last reload began, relative to the root."""
@@ -127,10 +137,11 @@ class Watcher:
             runners = frozenset().union(*(runners_concerned(path, self._kinds) for path in files))
             if self._all_concerned:
                 self._all_concerned, runners = False, frozenset(kind.name for kind in self._kinds)
-            if not runners:
-                continue
+            names = frozenset(path.as_posix() for path in files)
             try:
-                await self._reload(runners, frozenset(path.as_posix() for path in files))
+                if runners:
+                    await self._reload(runners, names)
+                self._saved(names)
             except Exception:  # noqa: BLE001 - the top of a task: a reload that fails must not be the last one
                 _log.exception("Reloading failed; the steps that were loaded go on. Save again to try again")
 

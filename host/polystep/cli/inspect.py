@@ -33,8 +33,13 @@ def register(app: typer.Typer) -> None:
 
 
 def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
-    """List steps and streams, and what does not load."""
-    for each in _listed(project, "steps", as_json, "steps", "streams"):
+    """List steps and streams, what does not load, and what is wrong with the project."""
+    for each in _listed(project, "steps", as_json, "steps", "streams", "findings"):
+        if "severity" in each:
+            about = f"{each['file']}: " if each["file"] else ""
+            colour = "red" if each["severity"] == "error" else "yellow"
+            typer.secho(f"{each['severity']}: {about}{each['message']}".replace("\n", "\n  "), fg=colour)
+            continue
         typer.echo(f"{each['name']:<24} {each['type'] or '-':<7} {each['language']:<11} {each['file']}")
         if each["error"]:
             typer.secho("  " + each["error"].replace("\n", "\n  "), fg="red")

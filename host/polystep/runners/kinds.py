@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Literal
 
-from polystep.contracts.steps import SourcePattern
+from polystep.contracts.steps import Finding, SourcePattern
 from polystep.contracts.values import JSONObject
 
 Progress = Callable[[str], None]
@@ -22,7 +22,7 @@ class Launch:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     """Added to what the steps' environment already has."""
-    problem: str | None = field(default=None, compare=False)
+    problem: Finding | None = field(default=None, compare=False)
     """What is wrong although the runner can be started, such as packages that could not be installed."""
 
 

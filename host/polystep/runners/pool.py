@@ -18,7 +18,7 @@ from typing import Final
 
 from polystep.contracts.errors import HostStopping, LoadFailed, PolystepError, RunnerGone, RunTimedOut
 from polystep.contracts.limits import CANCEL_GRACE_S, STOP_GRACE_S
-from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
+from polystep.contracts.steps import Finding, LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.generation import Generation
 from polystep.runners.kinds import Launch, Progress, RunnerKind
@@ -41,7 +41,7 @@ class Staged:
     failures: Sequence[LoadFailure] = ()
     generation: Generation | None = None
     """`None` with failures: the runner itself does not start, and the current generation stays."""
-    problem: str | None = None
+    problem: Finding | None = None
     """What is wrong although the files were loaded, see `Launch.problem`."""
 
 

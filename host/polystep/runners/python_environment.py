@@ -15,6 +15,7 @@ import uv
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.private import project_home
+from polystep.contracts.steps import Finding
 from polystep.runners.commands import run_command
 from polystep.runners.installs import is_complete, last_complete, mark_used, prune
 from polystep.runners.kinds import Progress
@@ -38,10 +39,10 @@ class PythonEnvironments:
                 `pyproject.toml` (through `uv.lock` where there is one).
         """
         self._requirements = requirements
-        self._failed: tuple[object, str] | None = None
+        self._failed: tuple[object, Finding] | None = None
         """The package lists whose install failed last, as they were saved, and why."""
 
-    async def find(self, project: Path, progress: Progress) -> tuple[Path, str | None]:
+    async def find(self, project: Path, progress: Progress) -> tuple[Path, Finding | None]:
         """Find the environment of a project, and install what is missing.
 
         Returns:
@@ -73,7 +74,7 @@ class PythonEnvironments:
 
     async def _try(
         self, project: Path, target: Path, needed: str, source: Sequence[Path], progress: Progress
-    ) -> str | None:
+    ) -> Finding | None:
         """Install; returns why that failed. What failed is tried again when a list of packages was saved again."""
         saved = (target, [(path, path.stat().st_mtime_ns) for path in source])
         if self._failed is not None and self._failed[0] == saved:
@@ -81,7 +82,8 @@ class PythonEnvironments:
         try:
             await _install(project, target, needed, source, progress)
         except LoadFailed as error:
-            problem = f"{error.message}\nUntil then Python steps run with the packages that were installed before."
+            message = f"{error.message}\nUntil then Python steps run with the packages that were installed before."
+            problem = Finding("project", "error", source[0].name if source else "", message)
             self._failed = (saved, problem)
             return problem
         self._failed = None

@@ -240,3 +240,20 @@ def test_what_the_host_generates_concerns_nobody(root: Path) -> None:
         assert runners_concerned(Path(name), kinds) == frozenset(), name
     # Below the root it is a file like any other.
     assert runners_concerned(Path("lib/polystep_types.py"), kinds) == {"python"}
+
+
+async def test_a_saved_settings_file_is_told_of_and_reloads_nothing(root: Path) -> None:
+    told: asyncio.Queue[frozenset[str]] = asyncio.Queue()
+    reloads = Reloads()
+    watcher = Watcher(root, reloads.reload, [*kinds_of(RUNNERS, root)], told.put_nowait)
+    await watcher.start()
+    try:
+        async with asyncio.timeout(BOUND_S):
+            # The first reload is of everything, as soon as the folders are watched.
+            (root / "polystep.toml").write_text("")
+            while "polystep.toml" not in await told.get():
+                (root / "polystep.toml").write_text("")
+        assert [runners for runners, files in reloads.asked if files == {"polystep.toml"}] in ([], [ALL_RUNNERS])
+    finally:
+        async with asyncio.timeout(BOUND_S):
+            await watcher.stop()

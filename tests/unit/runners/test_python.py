@@ -85,9 +85,10 @@ async def test_bad_requirements_are_told_and_the_environment_that_worked_serves_
     launch = await bounded(kind.prepare(project, said.append))
     assert (launch.command, launch.environment) == (good.command, good.environment)
     assert launch.problem is not None
-    first, *_, advice, last = launch.problem.splitlines()
+    assert (launch.problem.severity, launch.problem.file) == ("error", "requirements.txt")
+    first, *_, advice, last = launch.problem.message.splitlines()
     assert first == "The project's Python packages could not be installed (uv pip):"
-    assert "no-such-package" in launch.problem
+    assert "no-such-package" in launch.problem.message
     assert advice == "Mend the requirements and save: it is tried again."
     assert last == "Until then Python steps run with the packages that were installed before."
     assert ((project / ".polystep" / "venv").resolve(), environments(project)) == (worked, [worked.name])
@@ -123,7 +124,7 @@ async def test_steps_of_a_project_with_bad_requirements_load_and_the_problem_is_
         (project / "requirements.txt").write_text("./no-such-package\n")
         staged = await bounded(runners.stage([STEP]))
         assert ([each.config["name"] for each in staged.loaded], list(staged.failures)) == (["A"], [])
-        assert staged.problem is not None and "no-such-package" in staged.problem
+        assert staged.problem is not None and "no-such-package" in staged.problem.message
     finally:
         await bounded(runners.stop(0))
 
