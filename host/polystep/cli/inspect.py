@@ -147,7 +147,7 @@ def _listed(project: Path, path: str, as_json: bool, *members: str) -> list[Any]
     if as_json:
         _print_json(answer)
         return []
-    return [entry for member in members for entry in answer[member]]
+    return [entry for member in members for entry in answer.get(member, [])]
 
 
 def _print_json(answer: Any) -> None:
