@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from polystep.contracts.errors import PolystepError
-from polystep.contracts.events import DeadLetter, Delivery, NewDelivery
+from polystep.contracts.events import UNKNOWN_STEP, DeadLetter, Delivery, NewDelivery, ParkedEvent
 from polystep.contracts.ports import QueueStore
 from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
@@ -410,3 +410,34 @@ async def test_a_refused_delivery_can_be_replayed_and_its_first_start_is_attempt
     (again,) = await claim(queue)
     assert (again.attempt, again.failures, again.fifo_key, again.run_id) == (1, 0, "k", letter.run_id)
     assert await queue.dead_letters(10) == []
+
+
+async def test_an_event_of_an_unknown_step_is_parked_and_no_delivery(queue: QueueStore, clock: FakeClock) -> None:
+    await queue.enqueue([new("1", step=UNKNOWN_STEP, key="k"), new("2"), new("3", step=UNKNOWN_STEP)])
+    assert (await queue.waiting(), await queue.parked_size()) == ([("step", 1)], (2, 2))
+    assert await queue.parked_topics() == [("topic", 2, clock.now_ms())]
+    assert await queue.pending_among(["run of 1", "other"]) == {"run of 1"}
+    first, second = await queue.parked(10)
+    assert first == ParkedEvent(1, "event of 1", "topic", b"1", "trace", "run of 1", "parent", "k", ())
+    assert await queue.parked(1, after_id=first.id) == [second]
+
+
+async def test_a_parked_event_stays_for_further_steps_or_is_removed(queue: QueueStore) -> None:
+    await queue.enqueue([new("1", step=UNKNOWN_STEP)])
+    (event,) = await queue.parked(10)
+    assert await queue.unpark([(event, [new("a", step="a")])], keep=True) == [event]
+    (kept,) = await queue.parked(10)
+    assert (kept.taken_by, await queue.parked_topics()) == (("a",), [])
+    # Who has read it before does nothing.
+    assert await queue.unpark([(event, [new("again", step="a")])], keep=True) == []
+    assert await queue.unpark([(event, [])], keep=False) == []
+    assert await queue.unpark([(kept, [new("b", step="b")])], keep=False) == [kept]
+    assert (await queue.parked(10), await queue.waiting()) == ([], [("a", 1), ("b", 1)])
+
+
+async def test_a_parked_event_is_delivered_with_its_deliveries_or_not_at_all(queue: QueueStore) -> None:
+    await queue.enqueue([new("1", step=UNKNOWN_STEP)])
+    (event,) = await queue.parked(10)
+    with pytest.raises(PolystepError):
+        await queue.unpark([(event, [new("a"), UNSTORABLE])], keep=False)
+    assert (await queue.parked(10), await queue.waiting()) == ([event], [])

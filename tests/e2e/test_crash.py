@@ -106,6 +106,35 @@ async def test_a_step_that_kills_its_runner_ends_in_the_dead_letters_and_takes_n
         assert sorted(done) == sorted(str(number) for number in range(10))
 
 
+async def test_events_of_a_step_that_has_never_loaded_outlive_a_kill_and_reach_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/start.step.ts": SLOW, "steps/count_step.py": "import no_such_module\n"})
+    first = Running(project)
+    await first.launch()
+    await first.ready()
+    await first.post("/start", {"count": 20})
+    # Some are on disk by `await emit`; the host dies in the middle of more.
+    more = asyncio.create_task(first.post("/start", {"count": 2000}))
+    await first.kill()
+    await asyncio.gather(more, return_exceptions=True)
+    async with Running(project) as second:
+        (waiting,) = (await second.api("queues"))["parked"]
+        assert (waiting["topic"], waiting["waiting"] >= 20) == ("work", True)
+        _, listed = await second.command("queues")
+        assert "(unknown subscriber) of work" in listed
+        (project / "steps/count_step.py").write_text(COUNT)
+        await second.line("[CREATED]", "steps/count_step.py")
+        await second.line("counted", count=waiting["waiting"])
+        await nothing_waits(second)
+        counted = (await second.api("state/counted"))["items"]
+        assert set(map(str, range(20))) <= set(counted)
+        assert ((await second.api("queues"))["parked"], (await second.api("dead-letters"))["deadLetters"]) == ([], [])
+        (project / "steps/count_step.py").unlink()
+        await second.line("[REMOVED]", "steps/count_step.py")
+        await second.post("/start", {"count": 3})
+        await second.line("No step subscribes to work: the event went nowhere.")
+        assert sum("went nowhere" in line for line in second.lines) == 1
+
+
 async def nothing_waits(host: Running) -> None:
     async with asyncio.timeout(30):
         while (await host.api("queues"))["queues"]:

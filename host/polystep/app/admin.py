@@ -107,7 +107,13 @@ class ProjectAdmin:
 
     async def queues(self) -> JSONObject:
         """What waits, by step."""
-        return {"queues": [{"step": step, "waiting": count} for step, count in await self._queue.waiting()]}
+        now_ms = self._clock.now_ms()
+        parked: list[JSONValue] = [
+            {"topic": topic, "waiting": count, "oldestMs": max(now_ms - oldest_ms, 0)}
+            for topic, count, oldest_ms in await self._queue.parked_topics()
+        ]
+        waiting = await self._queue.waiting()
+        return {"queues": [{"step": step, "waiting": count} for step, count in waiting], "parked": parked}
 
     async def dead_letters(self, limit: int, before: int | None) -> JSONObject:
         """The newest ones."""

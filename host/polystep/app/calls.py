@@ -8,12 +8,14 @@ from typing import Final
 
 from polystep.app.console import Console
 from polystep.app.emits import Emits
+from polystep.app.nowhere import Nowhere
 from polystep.app.runs import OpenRun, OpenRuns
 from polystep.app.verdicts import item_broken
 from polystep.bus import Bus
 from polystep.contracts.errors import InvalidParams
 from polystep.contracts.futures import then
 from polystep.contracts.ports import AnswerStream, Clock
+from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
 from polystep.state import State
@@ -41,8 +43,10 @@ class Calls:
         clock: Clock,
         item_validator: Callable[[str], SchemaValidator | None],
         input_validator: Callable[[str], SchemaValidator | None],
+        nowhere: Nowhere | None = None,
     ) -> None:
         self._runs = runs
+        self._nowhere = nowhere or Nowhere(console, Flow, dev=False)
         self._emits = Emits(bus, recorder, input_validator, self._warn)
         self._state = state
         self._streams = streams
@@ -90,6 +94,8 @@ class Calls:
             "data": data,
             "subscribers": [delivery.step for delivery in deliveries],
         }
+        if not deliveries:
+            recorded["note"] = self._nowhere.notice(topic)
         refused: list[JSONValue] = [delivery.step for delivery in deliveries if delivery.refused is not None]
         self._record(run, "emit", {**recorded, "refused": refused} if refused else recorded)
         return self._emits.send(run, deliveries)

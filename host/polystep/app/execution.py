@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, cast
 
 from polystep.app.console import Console
+from polystep.app.nowhere import Nowhere
 from polystep.app.responses import ResponsePolicy, Responses
 from polystep.app.runs import OpenRun, OpenRuns
 from polystep.app.verdicts import ResponseBroken, describe, input_broken, issues_of, request_broken
@@ -17,10 +18,10 @@ from polystep.contracts.errors import (
     PolystepError,
     RunnerGone,
 )
-from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.events import Delivery, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
 from polystep.contracts.ports import AnswerStream, Clock
-from polystep.contracts.steps import StepSpec
+from polystep.contracts.steps import Flow, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import Validators
 from polystep.runners import RunnerPool
@@ -48,6 +49,7 @@ class Execution:
         clock: Clock,
         ids: Ids,
         responses: ResponsePolicy = "warn",
+        nowhere: Nowhere | None = None,
     ) -> None:
         self._runs = runs
         self._pools = pools
@@ -56,6 +58,7 @@ class Execution:
         self._console = console
         self._clock = clock
         self._responses = Responses(validators, recorder, console, responses)
+        self._nowhere = nowhere or Nowhere(console, Flow, dev=False)
         self._ids = ids
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""
@@ -187,6 +190,23 @@ class Execution:
             wait_s = max((retry_at_ms or 0) - self._clock.now_ms(), 0) / 1000
             what = f"Attempt {delivery.attempt}; the next one starts in {wait_s:.1f} s."
         self._log_failure(delivery, outcome.error, what)
+
+    def unparked(self, event: ParkedEvent, steps: Sequence[str]) -> None:
+        """Trace where an event went that had waited for a subscriber."""
+        if steps:
+            level, message = "info", f"The event of {event.topic} was delivered to {', '.join(steps)}."
+        else:
+            level, message = "warn", self._nowhere.notice(event.topic)
+        self._recorder.log(level, message, trace_id=event.trace_id, run_id=event.run_id, source="host")
+        # Attempt 0 is none: no handler ran for it.
+        self._recorder.attempt_ended(
+            event.run_id,
+            event.trace_id,
+            0,
+            duration_ms=0.0,
+            status="completed",
+            run_status="completed",
+        )
 
     def superseded(self, delivery: Delivery) -> None:
         """Say that a late answer was refused."""

@@ -18,6 +18,7 @@ from polystep.app.edits import Edits
 from polystep.app.execution import Execution
 from polystep.app.folder import ProjectFolder
 from polystep.app.kinds import kinds_of
+from polystep.app.nowhere import Nowhere
 from polystep.app.project import LiveProject
 from polystep.app.runs import OpenRuns
 from polystep.app.settings import Settings
@@ -136,8 +137,17 @@ class Host:
         recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools, ids, responses = self._pools, Ids(), settings.contracts.responses
+        nowhere = Nowhere(self._console, lambda: project.flow, dev=options.dev)
         execution = Execution(
-            runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, ids, responses
+            runs,
+            pools.__getitem__,
+            lambda: project.validators,
+            recorder,
+            self._console,
+            clock,
+            ids,
+            responses,
+            nowhere,
         )
         bus = Bus(queue, clock, execution, execution, ids, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
@@ -164,6 +174,7 @@ class Host:
             clock,
             lambda stream: project.validators.item(stream),
             lambda step: project.validators.input(step),
+            nowhere,
         )
         self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output))
         admin = ProjectAdmin(project, bus, queue, state, streams, timetable, recorder, traces, runs, clock)
@@ -176,6 +187,12 @@ class Host:
         await self._interrupt_lost_runs(queue, traces, clock)
         documents = ProjectDocuments(options.project, project)
         server = HttpServer(self._http_settings(), project, execution, streams, admin, clock, documents)
+        await self._start_work(server, types, project, bus, timetable)
+
+    async def _start_work(
+        self, server: HttpServer, types: DeclarationWriter, project: LiveProject, bus: Bus, timetable: Timetable
+    ) -> None:
+        options, pools = self._options, self._pools
         port = server.bind()
         self._on_stop("port", lambda: server.stop(0))
         shown = "localhost" if options.host == "127.0.0.1" else options.host

@@ -129,7 +129,8 @@ class LiveProject:
     async def _switch(self, flow: Flow, validators: Validators, changed: frozenset[str]) -> None:
         before, self._flow, self._validators = self._flow, flow, validators
         self._generation += 1
-        self._bus.replace(flow, self._kept())
+        is_complete = all(failure.source.kind == "stream" for failure in flow.failures)
+        self._bus.replace(flow, self._kept(), is_complete=is_complete)
         self._streams.replace(dict(flow.streams))
         self._schedule.replace(self._cron_triggers())
         # A cron step has no topic, but ticks may wait for it too.

@@ -12,11 +12,12 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from polystep.bus.parked import Parking
 from polystep.bus.places import Places
 from polystep.bus.retry import Backoff
 from polystep.bus.routes import Routes
 from polystep.contracts.errors import PolystepError
-from polystep.contracts.events import Claim, DeadLetter, Delivery, NewDelivery, Outcome
+from polystep.contracts.events import UNKNOWN_STEP, Claim, DeadLetter, Delivery, NewDelivery, Outcome
 from polystep.contracts.futures import then
 from polystep.contracts.ids import Ids
 from polystep.contracts.limits import LEASE_MS, RUNS_PER_RUNNER
@@ -64,6 +65,7 @@ class Bus:
         self._backoff = backoff or Backoff()
         self._ids = ids
         self._routes = Routes(Flow(), self._ids)
+        self._parking = Parking(store, observer, clock)
         self._wake = asyncio.Event()
         self._places = Places(RUNNING_MAX, lambda name: self._routes.limit(name))
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
@@ -117,9 +119,10 @@ class Bus:
             task.cancel()
         await asyncio.gather(*claims, *leases, return_exceptions=True)
 
-    def replace(self, flow: Flow, kept: Iterable[tuple[str, str]] = ()) -> None:
-        """Route by this flow from now on; `kept` are `(step, topic)` of files that fail to load at the moment."""
-        self._routes = Routes(flow, self._ids, kept)
+    def replace(self, flow: Flow, kept: Iterable[tuple[str, str]] = (), *, is_complete: bool = True) -> None:
+        """Route by this flow from now on; the arguments are those of `Routes`."""
+        self._routes = Routes(flow, self._ids, kept, is_complete=is_complete)
+        self._parking.is_due = True
         self._heat_all()
 
     def plan(
@@ -131,8 +134,12 @@ class Bus:
         parent_run_id: str | None,
         fifo_key: str | None = None,
     ) -> tuple[NewDelivery, ...]:
-        """The deliveries that an event of this topic would make now; nothing is stored."""
-        return self._routes.plan(topic, data, trace_id, parent_run_id, fifo_key, self._clock.now_ms())
+        """The deliveries that an event of this topic would make now; nothing is stored.
+
+        One of `UNKNOWN_STEP` when nobody is known to subscribe and some step file does not load.
+        """
+        planned = self._routes.plan(topic, data, trace_id, parent_run_id, fifo_key, self._clock.now_ms())
+        return self._parking.bound(planned)
 
     def publish(self, deliveries: Sequence[NewDelivery]) -> asyncio.Future[None]:
         """Store deliveries; when this returns they are on disk. During a stop they wait for the next start.
@@ -229,6 +236,7 @@ class Bus:
             else:  # a stop: the next start finds it
                 self._places.leave(delivery.step)
         if len(claimed) < len(deliveries):
+            self._parking.stored(deliveries, self._routes)
             self._wake_for(deliveries, claimed)
         self._observer.enqueued(deliveries)
 
@@ -237,7 +245,7 @@ class Bus:
         now_ms = self._clock.now_ms()
         begun = {delivery.run_id for delivery in claimed}
         for new in deliveries:
-            if new.refused is not None or new.run_id in begun:
+            if new.refused is not None or new.step == UNKNOWN_STEP or new.run_id in begun:
                 continue
             if new.run_at_ms > now_ms:
                 self._due_at(new.run_at_ms)
@@ -277,6 +285,8 @@ class Bus:
                 self._heat_all()
 
     async def _claim_due(self) -> None:
+        if self._parking.is_due:
+            self._published(await self._parking.settle(self._routes), [])
         if self._is_crowded:
             return  # until one of them has been settled
         wants = self._places.ask()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from polystep.contracts.events import NewDelivery
+from polystep.contracts.events import UNKNOWN_STEP, NewDelivery
 from polystep.contracts.ids import Ids
 from polystep.contracts.steps import Flow, QueuePolicy, StepSpec
 
@@ -17,12 +17,20 @@ class Routes:
     """Subscriptions of one generation of the project.
 
     Steps of a file that fails to load at the moment keep their subscriptions: their events wait until the file is
-    mended, instead of being lost.
+    mended, instead of being lost. A file that has never loaded may subscribe to any topic.
     """
 
-    def __init__(self, flow: Flow, ids: Ids, kept: Iterable[tuple[str, str]] = ()) -> None:
-        """Build from what is loaded, and from `(step, topic)` pairs of files that are not."""
+    def __init__(self, flow: Flow, ids: Ids, kept: Iterable[tuple[str, str]] = (), *, is_complete: bool = True) -> None:
+        """Build from what is loaded, and from what is known of files that are not.
+
+        Args:
+            flow: What is loaded.
+            ids: Makes the ids of runs.
+            kept: `(step, topic)` pairs of files that do not load.
+            is_complete: Every step file is loaded; otherwise events without a known subscriber are parked.
+        """
         self.steps = dict(flow.steps)
+        self.is_complete = is_complete
         self._ids = ids
         self._subscribers: dict[str, list[str]] = {}
         for step in flow.steps.values():
@@ -46,6 +54,10 @@ class Routes:
         step = self.steps.get(name)
         return 0 if step is None else step.queue.concurrency
 
+    def subscribers(self, topic: str) -> Sequence[str]:
+        """Steps that get events of a topic."""
+        return self._subscribers.get(topic, ())
+
     def plan(
         self,
         topic: str,
@@ -55,10 +67,18 @@ class Routes:
         fifo_key: str | None,
         now_ms: int,
     ) -> tuple[NewDelivery, ...]:
-        """One delivery for each subscriber; none when nobody subscribes."""
+        """One delivery for each subscriber; none, or one to be parked, when nobody is known to subscribe."""
         planned = []
         event_id = self._ids.run()
-        for name in self._subscribers.get(topic, ()):
+        names = self.subscribers(topic)
+        if not names and not self.is_complete:
+            run_id = self._ids.run()
+            return (
+                NewDelivery(
+                    event_id, "event", topic, UNKNOWN_STEP, data, trace_id, run_id, parent_run_id, fifo_key, now_ms
+                ),
+            )
+        for name in names:
             policy = self.policy(name)
             key = _ONE_KEY if fifo_key is None and policy.fifo else fifo_key
             run_at_ms = now_ms + round(policy.delay_s * 1000) if policy.delay_s else now_ms

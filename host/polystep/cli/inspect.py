@@ -82,9 +82,13 @@ def stream(name: str, group: str, project: ProjectOption = Path()) -> None:
 
 
 def queues(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
-    """List how many events wait or run, by step."""
-    for each in _listed(project, "queues", as_json, "queues"):
-        typer.echo(f"{each['waiting']:>8}  {each['step']}")
+    """List how many events wait or run, by step; then those whose subscriber is not known yet, by topic."""
+    for each in _listed(project, "queues", as_json, "queues", "parked"):
+        if "topic" in each:
+            what = f"(unknown subscriber) of {each['topic']}: the oldest waits for {each['oldestMs'] / 1000:.0f} s"
+        else:
+            what = each["step"]
+        typer.echo(f"{each['waiting']:>8}  {what}")
 
 
 def dead_letters(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:

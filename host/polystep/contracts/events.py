@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from polystep.contracts.values import JSONObject, JSONValue
 
 DeliveryKind: TypeAlias = Literal["event", "cron"]
 ChangeType: TypeAlias = Literal["create", "update", "delete", "event"]
+
+UNKNOWN_STEP: Final = "(unknown subscriber)"
+"""Stands for the step of a parked event: no known step subscribes to its topic, and a file that does not load may."""
 
 
 # Deliveries are made for every event, and named tuples cost a fifth of what frozen dataclasses do.
@@ -56,6 +59,22 @@ class Delivery(NamedTuple):
     crashes: int
     """Starts that ended with the death of their runner beside others; above 0 it runs alone."""
     enqueued_at_ms: int
+
+
+class ParkedEvent(NamedTuple):
+    """A stored event that waits for its topic's subscribers to become known."""
+
+    id: int
+    event_id: str
+    topic: str
+    data: bytes
+    trace_id: str
+    run_id: str
+    """The run that stands for it in the trace until a step gets it."""
+    parent_run_id: str | None
+    fifo_key: str | None
+    taken_by: tuple[str, ...]
+    """Steps that have got it already; more may follow while files do not load."""
 
 
 class Claim(NamedTuple):

@@ -70,6 +70,13 @@ EMITS_PER_ATTEMPT_MAX: Final = 10_000
 LOG_LINE_CHARS_MAX: Final = 16_384
 """A captured output line or log message is cut here."""
 
+PARKED_EVENTS_MAX: Final = 10_000
+"""Events kept while no step is known to subscribe to their topic and some file does not load; the next ones become dead
+letters. Far above what a project emits while somebody mends a file, and read within a moment when it loads."""
+
+PARKED_BYTES_MAX: Final = 64 * 1024 * 1024
+"""The data of these events together."""
+
 LEASE_MS: Final = 30_000
 """A claimed delivery belongs to its host this long; renewed while the run lives."""
 

@@ -7,7 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from polystep.contracts.errors import Issue
-from polystep.contracts.events import Claim, DeadLetter, Delivery, NewDelivery, Outcome, StreamChange
+from polystep.contracts.events import (
+    Claim,
+    DeadLetter,
+    Delivery,
+    NewDelivery,
+    Outcome,
+    ParkedEvent,
+    StreamChange,
+)
+from polystep.contracts.parking import ParkedStore
 from polystep.contracts.steps import CronTrigger, Flow, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 
@@ -93,7 +102,7 @@ class StreamStore(Protocol):
         ...
 
 
-class QueueStore(Protocol):
+class QueueStore(ParkedStore, Protocol):
     """Durable deliveries. Every method is one transaction; what it returned about is on disk.
 
     A delivery is `ready` (from its `run_at_ms` on), `blocked` (an earlier one with its step and FIFO key is not
@@ -105,7 +114,8 @@ class QueueStore(Protocol):
     def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[list[Delivery]]:
         """Store all or none; those that are refused as dead letters, here and in `complete`.
 
-        Returns those that were claimed. Of these, the ones that wait for an earlier one of their key are only stored.
+        Those of `UNKNOWN_STEP` are parked: they are no deliveries yet. Returns those that were claimed. Of these, the
+        ones that wait for an earlier one of their key are only stored.
         """
         ...
 
@@ -161,7 +171,7 @@ class QueueStore(Protocol):
         ...
 
     async def pending_among(self, run_ids: Sequence[str]) -> set[str]:
-        """Those of `run_ids` whose delivery is not finished."""
+        """Those of `run_ids` whose delivery is not finished, or whose event is parked."""
         ...
 
     async def bury_orphans(self, known_steps: Sequence[str], error: JSONObject, now_ms: int) -> list[tuple[str, int]]:
@@ -236,6 +246,10 @@ class DeliveryObserver(Protocol):
 
     def settled(self, delivery: Delivery, outcome: Outcome, retry_at_ms: int | None, buried: bool) -> None:
         """An attempt ended and its result is stored: done, due again at `retry_at_ms`, or in the dead letters."""
+        ...
+
+    def unparked(self, event: ParkedEvent, steps: Sequence[str]) -> None:
+        """A parked event was delivered to these steps; to none when every file loads and nobody subscribes."""
         ...
 
     def superseded(self, delivery: Delivery) -> None:
@@ -441,7 +455,10 @@ class Admin(Protocol):
         ...
 
     async def queues(self) -> JSONObject:
-        """`{queues: [{step, waiting}]}`."""
+        """`{queues: [{step, waiting}], parked: [{topic, waiting, oldestMs}]}`.
+
+        Parked events wait for files that do not load: no step is known to subscribe to their topic.
+        """
         ...
 
     async def dead_letters(self, limit: int, before: int | None) -> JSONObject:

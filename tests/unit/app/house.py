@@ -50,6 +50,9 @@ class NoRunner:
     def settled(self, *_: object) -> None:
         raise AssertionError
 
+    def unparked(self, *_: object) -> None:
+        raise AssertionError
+
     def superseded(self, delivery: Delivery) -> None:
         raise AssertionError(delivery)
 

@@ -165,7 +165,7 @@ async def test_stream_items_are_shown_and_an_unknown_stream_is_none(admin: Proje
 async def test_a_dead_letter_is_shown_and_replayed_once(admin: ProjectAdmin, house: House) -> None:
     (planned,) = house.bus.plan("t", pack({"n": 1}), trace_id=TRACE, parent_run_id=None)
     await house.queue.enqueue([planned])
-    assert await admin.queues() == {"queues": [{"step": "E", "waiting": 1}]}
+    assert await admin.queues() == {"queues": [{"step": "E", "waiting": 1}], "parked": []}
     now_ms = house.clock.now_ms()
     (claimed,) = await house.queue.claim({"E": 1}, "test", now_ms, 1000)
     await house.queue.bury(claimed, {"name": "no", "message": "m"}, now_ms)
@@ -183,7 +183,20 @@ async def test_a_dead_letter_is_shown_and_replayed_once(admin: ProjectAdmin, hou
         "diedAt": now_ms,
     }
     assert await admin.replay(id_) == {"replayed": id_, "step": "E", "traceId": TRACE}
-    assert (await admin.replay(id_), await admin.queues()) == (None, {"queues": [{"step": "E", "waiting": 1}]})
+    assert (await admin.replay(id_), await admin.queues()) == (
+        None,
+        {"queues": [{"step": "E", "waiting": 1}], "parked": []},
+    )
+
+
+async def test_events_without_a_known_subscriber_are_listed_by_topic_with_their_age(
+    admin: ProjectAdmin, house: House
+) -> None:
+    house.bus.replace(Flow(), is_complete=False)
+    for _ in range(2):
+        await house.bus.publish(house.bus.plan("work", pack(1), trace_id=TRACE, parent_run_id=None))
+        await house.clock.advance(3)
+    assert await admin.queues() == {"queues": [], "parked": [{"topic": "work", "waiting": 2, "oldestMs": 6000}]}
 
 
 async def test_a_cron_step_is_fired_unless_it_is_at_work_or_is_none(admin: ProjectAdmin) -> None:

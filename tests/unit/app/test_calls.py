@@ -190,6 +190,16 @@ async def test_an_http_step_emits_at_once_and_its_events_are_durable(house: Hous
     ]
 
 
+async def test_an_event_that_nobody_subscribes_to_says_so_on_its_trace(house: House) -> None:
+    run = house.open(event_step("A"), buffers_emits=False)
+    await call(house, "emit", run=run.name, topic="lonely", data=1)
+    (operation,) = await house.operations()
+    assert (operation["subscribers"], operation["note"]) == (
+        [],
+        "No step subscribes to lonely: the event went nowhere.",
+    )
+
+
 async def test_an_event_step_keeps_its_emits_until_it_completes(house: House) -> None:
     run = house.open(event_step("E", "t"))
     assert await call(house, "emit", topic="told", data={"n": 1}, message_group_id=7) is None

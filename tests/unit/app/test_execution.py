@@ -21,7 +21,7 @@ from polystep.contracts.errors import (
     RunTimedOut,
     StepFailed,
 )
-from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.events import UNKNOWN_STEP, Delivery, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
 from polystep.contracts.steps import HttpTrigger, SourceFile, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
@@ -392,3 +392,28 @@ async def test_a_request_that_the_steps_own_validation_refuses_is_rejected_like_
     )
     # It is the client's fault, not the step's: nothing is printed.
     assert house.lines() == []
+
+
+async def test_a_parked_event_is_a_waiting_run_until_it_is_known_where_it_goes(
+    execution: Execution, house: House
+) -> None:
+    parked = [
+        NewDelivery("e", "event", topic, UNKNOWN_STEP, pack(1), TRACE, f"{number}" * 16, None)
+        for number, topic in enumerate(("work", "lonely", "later"))
+    ]
+    execution.enqueued(parked)
+    for number, (new, steps) in enumerate(zip(parked, (["W"], []), strict=False)):
+        execution.unparked(
+            ParkedEvent(number, new.event_id, new.topic, new.data, TRACE, new.run_id, None, None, ()), steps
+        )
+    await house.recorder.flush()
+    trace = cast("Any", await house.traces.trace(TRACE))
+    assert [(run["step"], run["status"]) for run in trace["runs"]] == [
+        (UNKNOWN_STEP, "completed"),
+        (UNKNOWN_STEP, "completed"),
+        (UNKNOWN_STEP, "waiting"),
+    ]
+    assert sorted((line["runId"], line["level"], line["message"]) for line in await house.logs()) == [
+        ("0" * 16, "info", "The event of work was delivered to W."),
+        ("1" * 16, "warn", "No step subscribes to lonely: the event went nowhere."),
+    ]

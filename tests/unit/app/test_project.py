@@ -210,6 +210,19 @@ async def test_events_for_a_step_whose_file_is_broken_wait_for_it(project: Proje
     )
 
 
+async def test_events_of_an_unknown_topic_wait_while_a_step_file_does_not_load(project: Project) -> None:
+    queue = project.house.queue
+    project.file("a", config=event("A", "t"))
+    project.file("w", load="fail")
+    await project.load()
+    await project.publish("work")
+    assert [(topic, count) for topic, count, _ in await queue.parked_topics()] == [("work", 1)]
+    project.file("w", config=event("W", "other"))
+    await project.reload()
+    await project.publish("work")
+    assert [(topic, count) for topic, count, _ in await queue.parked_topics()] == [("work", 1)]
+
+
 async def test_events_for_a_step_that_no_file_has_are_buried_at_the_next_start(project: Project) -> None:
     project.file("a", config=event("A", "t"))
     project.file("b", config=event("B", "t"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from polystep.bus import Backoff, Bus
-from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.events import Delivery, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
 from polystep.contracts.steps import CronTrigger, EventTrigger, Flow, QueuePolicy, SourceFile, StepSpec
 from polystep.stores import Database, SqliteQueueStore, open_durable
@@ -108,6 +108,7 @@ class Observer:
     stored: list[NewDelivery] = field(default_factory=list)
     ends: list[Settled] = field(default_factory=list)
     refused: list[Delivery] = field(default_factory=list)
+    unparks: list[tuple[str, list[str]]] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
@@ -118,6 +119,10 @@ class Observer:
         self.ends.append(Settled(delivery.data.decode(), delivery.attempt, outcome.status, wait_ms, buried))
         self.told.set()
 
+    def unparked(self, event: ParkedEvent, steps: Sequence[str]) -> None:
+        self.unparks.append((event.data.decode(), [*steps]))
+        self.told.set()
+
     def superseded(self, delivery: Delivery) -> None:
         self.refused.append(delivery)
         self.told.set()
@@ -126,6 +131,13 @@ class Observer:
         """Return when so many attempts have been settled or refused."""
         async with asyncio.timeout(20):
             while len(self.ends) + len(self.refused) < count:
+                self.told.clear()
+                await self.told.wait()
+
+    async def unparks_count(self, count: int) -> None:
+        """Return when so many parked events have gone somewhere."""
+        async with asyncio.timeout(20):
+            while len(self.unparks) < count:
                 self.told.clear()
                 await self.told.wait()
 
@@ -149,8 +161,8 @@ class House:
         backoff = Backoff(random=random.Random(1))
         return Bus(self.store, self.clock, self.runner, self.observer, Ids(), owner=owner, backoff=backoff)
 
-    async def begin(self, *steps: StepSpec, kept: Iterable[tuple[str, str]] = ()) -> None:
-        self.bus.replace(flow(*steps), kept)
+    async def begin(self, *steps: StepSpec, kept: Iterable[tuple[str, str]] = (), is_complete: bool = True) -> None:
+        self.bus.replace(flow(*steps), kept, is_complete=is_complete)
         await self.bus.start()
 
     async def publish(self, topic: str, *names: str, key: str | None = None) -> None:

@@ -221,9 +221,15 @@ function logsView({ logs = [] }) {
   }))];
 }
 
-function queuesView({ queues = [] }) {
-  if (!queues.length) return [empty("Nothing is waiting.")];
-  return [rows(queues.map((each) => row(named(each.step), atEnd(quiet(`${each.waiting} waiting`)))))];
+function queuesView({ queues = [], parked = [] }) {
+  if (!queues.length && !parked.length) return [empty("Nothing is waiting.")];
+  const waiting = (name, each) => row(named(name), atEnd(quiet(`${each.waiting} waiting`)));
+  return [
+    rows([
+      ...queues.map((each) => waiting(each.step, each)),
+      ...parked.map((each) => waiting(`(unknown subscriber) of ${each.topic}`, each)),
+    ]),
+  ];
 }
 
 function deadLettersView({ deadLetters = [] }) {

@@ -14,11 +14,20 @@ from typing import Any, Final, cast
 import apsw
 import orjson
 
-from polystep.contracts.events import Claim, DeadLetter, Delivery, DeliveryKind, NewDelivery
+from polystep.contracts.events import (
+    UNKNOWN_STEP,
+    Claim,
+    DeadLetter,
+    Delivery,
+    DeliveryKind,
+    NewDelivery,
+    ParkedEvent,
+)
 from polystep.contracts.futures import ready
 from polystep.contracts.ports import Clock
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
+from polystep.stores.sqlite.parked import count_parked, park, parked_by_topic, read_parked, take
 
 READY: Final = 0
 BLOCKED: Final = 1
@@ -160,7 +169,7 @@ class SqliteQueueStore:
 
     async def pending_among(self, run_ids: Sequence[str]) -> set[str]:
         """Look each run up."""
-        sql = "SELECT 1 FROM deliveries WHERE run_id = ?"
+        sql = "SELECT 1 FROM deliveries WHERE run_id = ?1 UNION ALL SELECT 1 FROM parked WHERE run_id = ?1 LIMIT 1"
         return {run_id for run_id in run_ids if self._database.read(sql, (run_id,))}
 
     async def bury_orphans(self, known_steps: Sequence[str], error: JSONObject, now_ms: int) -> list[tuple[str, int]]:
@@ -178,6 +187,34 @@ class SqliteQueueStore:
             return buried
 
         return await self._database.sweep(job)
+
+    async def parked(self, limit: int, after_id: int = 0) -> list[ParkedEvent]:
+        """Read a page."""
+        return await read_parked(self._database, limit, after_id)
+
+    async def parked_size(self) -> tuple[int, int]:
+        """Count all."""
+        return await count_parked(self._database)
+
+    async def parked_topics(self) -> list[tuple[str, int, int]]:
+        """Count by topic."""
+        return await parked_by_topic(self._database)
+
+    async def unpark(
+        self, found: Sequence[tuple[ParkedEvent, Sequence[NewDelivery]]], *, keep: bool
+    ) -> list[ParkedEvent]:
+        """Turn events into deliveries."""
+        now_ms = self._clock.now_ms()
+
+        def job(connection: apsw.Connection) -> list[ParkedEvent]:
+            taken = []
+            for event, deliveries in found:
+                if take(connection, event, [each.step for each in deliveries], keep=keep):
+                    _insert(connection, deliveries, now_ms, None)
+                    taken.append(event)
+            return taken
+
+        return await self._database.write(job)
 
     async def dead_letters(self, limit: int, before_id: int | None = None) -> list[DeadLetter]:
         """Read the newest."""
@@ -259,6 +296,9 @@ def _insert(
                 (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
                  new.fifo_key, _json(new.refused), now_ms, now_ms),
             )  # fmt: skip
+            continue
+        if new.step == UNKNOWN_STEP:
+            park(connection, new, now_ms)
             continue
         status, owner, lease_until_ms, token = READY, None, None, 0
         if new.fifo_key is not None and _key_is_taken(connection, new):

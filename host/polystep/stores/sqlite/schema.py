@@ -35,6 +35,13 @@ CREATE TABLE IF NOT EXISTS dead_letters (
   trace_id TEXT NOT NULL, run_id TEXT NOT NULL, parent_run_id TEXT, fifo_key TEXT,
   attempts INTEGER NOT NULL, error TEXT NOT NULL, enqueued_at_ms INTEGER NOT NULL, died_at_ms INTEGER NOT NULL
 );
+-- Events of a topic without a known subscriber. No deliveries: nothing that counts or claims those may meet them.
+CREATE TABLE IF NOT EXISTS parked (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  event_id TEXT NOT NULL, topic TEXT NOT NULL, trace_id TEXT NOT NULL, run_id TEXT NOT NULL, parent_run_id TEXT,
+  fifo_key TEXT, taken_by TEXT NOT NULL DEFAULT '[]', enqueued_at_ms INTEGER NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS parked_run ON parked (run_id);
 CREATE TABLE IF NOT EXISTS subscriptions (
   file TEXT NOT NULL, step TEXT NOT NULL, topic TEXT NOT NULL, PRIMARY KEY (file, step, topic)
 );
