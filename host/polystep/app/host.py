@@ -211,7 +211,7 @@ class Host:
         await timetable.start()
         self._on_stop("schedule", timetable.stop)
         if options.dev:
-            edits = Edits(options.project, settings, self._variables, self._shell, self._console)
+            edits = Edits(options.project, self._settings, self._variables, self._shell, self._console)
             watcher = Watcher(options.project, project.reload, [pool.kind for pool in pools.values()], edits.tell)
             await watcher.start()
             self._on_stop("watcher", watcher.stop)
