@@ -17,6 +17,8 @@ const VERSION = '0.1.0'
 const FEATURES = ['contracts', 'middleware', 'response.stream']
 /** Handlers at once. They share one thread, so more only adds memory. */
 const RUNS_MAX = 128
+/** Streamed answers beside these: they wait for their clients; PS-7.12. */
+const STREAMS_MAX = 2048
 /** From the answer of `shutdown` to the exit, also when the host does not read; PS-7.10. */
 const LEAVE_MS = 1000
 
@@ -88,7 +90,7 @@ export class Bridge {
     this.project = params['project'] as string
     this.peer.answer(id, {
       protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
-      runs_max: RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
+      runs_max: RUNS_MAX, streams_max: STREAMS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
     })
     this.peer.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
     this.features = new Set(FEATURES.filter((feature) => (params['features'] as unknown[]).includes(feature)))

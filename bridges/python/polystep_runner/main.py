@@ -29,6 +29,7 @@ from polystep_runner.output import Output
 PROTOCOL: Final = "1.0"
 FEATURES: Final = ["contracts", "middleware", "response.stream"]
 RUNS_MAX: Final = 128  # more at once only waits longer on one core
+STREAMS_MAX: Final = 2048  # streamed answers beside these, which wait for their clients (PS-7.12)
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
 _WORDS: Final = {str: "text", int: "a number", list: "an array", dict: "a map"}
 
@@ -96,8 +97,8 @@ class Runner:
         self._loader = Loader(params["project"])
         self._channel.answer(id, {
             "protocol": PROTOCOL, "runner": {"name": "polystep-python", "version": polystep_runner.__version__},
-            "language": "python", "pid": os.getpid(), "runs_max": RUNS_MAX, "frame_bytes_max": FRAME_BYTES_MAX,
-            "features": FEATURES,
+            "language": "python", "pid": os.getpid(), "runs_max": RUNS_MAX, "streams_max": STREAMS_MAX,
+            "frame_bytes_max": FRAME_BYTES_MAX, "features": FEATURES,
         })  # fmt: skip
         self._channel.open(params["frame_bytes_max"])
         self._features = {each for each in FEATURES if each in params["features"]}

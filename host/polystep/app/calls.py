@@ -12,7 +12,7 @@ from polystep.app.nowhere import Nowhere
 from polystep.app.runs import OpenRun, OpenRuns
 from polystep.app.verdicts import item_broken
 from polystep.bus import Bus
-from polystep.contracts.errors import InvalidParams
+from polystep.contracts.errors import InvalidParams, Overloaded
 from polystep.contracts.futures import then
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.steps import Flow
@@ -160,8 +160,13 @@ class Calls:
 
     async def _response_start(self, params: JSONObject) -> None:
         run = self._runs.get(params.get("run"))
-        status = params.get("status")
-        await _answer_of(run).start(status, params.get("headers"))
+        status, answer = params.get("status"), _answer_of(run)
+        try:
+            run.begin_stream()
+        except Overloaded as error:
+            run.refused = error
+            raise
+        await answer.start(status, params.get("headers"))
         self._record(run, "response", {"operation": "start", "status": status})
 
     async def _response_write(self, params: JSONObject) -> None:

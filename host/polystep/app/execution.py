@@ -15,8 +15,10 @@ from polystep.contracts.errors import (
     ContractBroken,
     HostStopping,
     Issue,
+    Overloaded,
     PolystepError,
     RunnerGone,
+    StepFailed,
 )
 from polystep.contracts.events import Delivery, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
@@ -96,7 +98,9 @@ class Execution:
                 status, error = "rejected", _request_error(issues)
                 raise request_broken(issues) from failure
             error = self._describe(failure)
-            self._log_failure(run, error, "The client got an error answer.")
+            # The pool tells of those that it has no place for, seldom.
+            if not isinstance(failure, Overloaded):
+                self._log_failure(run, error, "The client got an error answer.")
             raise
         finally:
             self._recorder.attempt_ended(
@@ -235,10 +239,12 @@ class Execution:
         return Outcome("failed", error=error, retryable=False)
 
     async def _call(self, run: OpenRun, value: JSONValue, *, alone: bool) -> JSONValue:
-        step = run.step
+        step, pool = run.step, self._pools(run.step.source.runner)
+        if run.answer is not None:
+            run.begin_stream = lambda: pool.begin_stream(run.name)
         self._runs.open(run)
         try:
-            return await self._pools(step.source.runner).run(
+            return await pool.run(
                 {
                     "run": run.name,
                     "file": step.source.path,
@@ -254,6 +260,11 @@ class Execution:
                 alone=alone,
                 unlimited=lambda: run.answer is not None and run.answer.started,
             )
+        except StepFailed as failure:
+            # Its answer was not begun. For the handler that is an error of a call; for the client we are overloaded.
+            if run.refused is not None:
+                raise run.refused from failure
+            raise
         finally:
             self._runs.close(run)
 

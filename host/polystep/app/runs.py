@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from polystep.contracts.errors import RunEnded
+from polystep.contracts.errors import Overloaded, RunEnded
 from polystep.contracts.events import NewDelivery
 from polystep.contracts.ports import AnswerStream
 from polystep.contracts.steps import StepSpec
@@ -25,6 +26,10 @@ class OpenRun:
     """Event and cron steps: emits are stored with the completion. HTTP steps: at once."""
     answer: AnswerStream | None = None
     """Of an HTTP step: where its handler may stream its answer to."""
+    begin_stream: Callable[[], None] = lambda: None
+    """Tells its runner that the answer begins; raises `Overloaded` when too many are open."""
+    refused: Overloaded | None = None
+    """Its answer was not begun for that reason, whatever the handler makes of it."""
     emits: list[NewDelivery] = field(default_factory=list)
     operations: int = 0
 

@@ -37,6 +37,12 @@ HTTP_RUNS_MAX: Final = 1024
 RUNS_PER_RUNNER: Final = 128
 """Runs one runner process is given at once unless its hello says fewer."""
 
+PLACE_WAIT_S: Final = 10.0
+"""A request waits so long for a place in its runner, then it is answered 503: most clients give up soon after."""
+
+REQUESTS_WAITING_MAX: Final = 512
+"""Requests of one language that wait for a place; the next one is answered 503 at once."""
+
 SOCKET_FRAMES_MAX: Final = 1000
 """Frames waiting for one slow WebSocket client; one more closes it with a reason."""
 

@@ -136,6 +136,15 @@ class StepRoutes:
             hint = f"{self._running} requests are in handlers, the most allowed at once."
             raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "1"})
         self._running += 1
+        counted = True
+
+        def leave() -> None:
+            nonlocal counted
+            self._running -= counted
+            counted = False
+
+        # A streamed answer waits for its client most of the time; the runners bound how many are open (PS-7.12).
+        streamed.on_start = leave
         try:
             return await self._steps.run_http(step, step_request, trace_id, streamed)
         except ContractBroken as error:
@@ -143,7 +152,7 @@ class StepRoutes:
         except PolystepError as error:
             raise _failure(error) from error
         finally:
-            self._running -= 1
+            leave()
 
     def _step_request(self, request: web.BaseRequest, found: Match, query: str, body: Body) -> JSONObject:
         step_request: JSONObject = {

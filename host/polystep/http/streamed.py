@@ -54,6 +54,8 @@ class StreamedAnswer:
         self._chunks = 0
         self._bytes = 0
         self.client_left = False
+        self.on_start: Callable[[], None] = lambda: None
+        """Called when the answer begins: from now on the request waits for its client."""
 
     @property
     def started(self) -> bool:
@@ -79,6 +81,7 @@ class StreamedAnswer:
         except StepAnswerInvalid as invalid:
             raise InvalidParams(str(invalid)) from invalid
         self._answer = web.StreamResponse(status=code, headers=fields)
+        self.on_start()
         self._finish_head(self._answer)
         self._answer.headers.setdefault("Server", "polystep")
         if self._is_event_stream:

@@ -1,10 +1,9 @@
-"""Processes that have loaded the same files, and the runs waiting for a place in them."""
+"""Processes that have loaded the same files: started, loaded, and replaced when they end."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -12,6 +11,7 @@ from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
 from polystep.contracts.limits import LOAD_TIMEOUT_S
 from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
+from polystep.runners.places import Places
 from polystep.runners.process import RunnerProcess
 
 RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
@@ -25,18 +25,14 @@ _log = logging.getLogger("polystep.runners")
 class Generation:
     """Starts its processes, loads them, replaces those that die, until it is retired."""
 
-    def __init__(self, sources: Sequence[SourceFile], size: int, make: Callable[[], RunnerProcess]) -> None:
+    def __init__(self, name: str, sources: Sequence[SourceFile], size: int, make: Callable[[], RunnerProcess]) -> None:
+        self.places = Places(name, lambda: self._processes)
         self._sources = list(sources)
         self._size = size
         self._make = make
         self._processes: list[RunnerProcess] = []
-        self._waiting: deque[asyncio.Future[RunnerProcess | None]] = deque()
         self._supervisors: list[asyncio.Task[None]] = []
         self._retired = False
-        self._places_taken = 0
-        """Of all its processes, also of those that are gone."""
-        self._idle = asyncio.Event()
-        self._idle.set()
         self._files: frozenset[str] = frozenset()
         self.loaded: list[LoadedFile] = []
         self.failures: list[LoadFailure] = []
@@ -62,43 +58,15 @@ class Generation:
         """Whether the file is loaded in it."""
         return file in self._files
 
-    async def acquire(self) -> RunnerProcess | None:
-        """A process with a free place, the least busy one; waits for one. `None` when the generation was retired."""
-        if self._retired:
-            return None
-        process = self._free()
-        if process is not None and not self._waiting:
-            self._take(process)
-            return process
-        waiter: asyncio.Future[RunnerProcess | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and (given := waiter.result()) is not None:
-                self.release(given)
-            raise
-
-    def release(self, process: RunnerProcess) -> None:
-        """Give a place back."""
-        process.places_taken -= 1
-        self._places_taken -= 1
-        if not self._places_taken:
-            self._idle.set()
-        self._serve()
-
     def retire(self) -> None:
         """Take no more runs; those that wait are sent to the generation that follows."""
         self._retired = True
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        self.places.close()
 
     async def drain(self) -> None:
         """Let every run that has a place end, then stop. Runs are bounded by their own timeouts."""
         # Asked of our own count and not of the processes: a run may have its place and not be sent yet.
-        await self._idle.wait()
+        await self.places.idle()
         await self.stop(0)
 
     async def stop(self, grace_s: float) -> None:
@@ -166,7 +134,7 @@ class Generation:
     def _supervise(self, process: RunnerProcess) -> None:
         self._processes.append(process)
         self._supervisors.append(asyncio.create_task(self._keep_alive(process), name=f"{process.kind.name} supervisor"))
-        self._serve()
+        self.places.serve()
 
     async def _keep_alive(self, process: RunnerProcess) -> None:
         """Whenever the process ends, put a new one in its place."""
@@ -181,7 +149,7 @@ class Generation:
             in_a_row = 0 if loop.time() - began_s >= STEADY_S else in_a_row
             process, in_a_row = await self._restart(in_a_row)
             self._processes.append(process)
-            self._serve()
+            self.places.serve()
 
     async def _restart(self, in_a_row: int) -> tuple[RunnerProcess, int]:
         while True:
@@ -191,26 +159,6 @@ class Generation:
                 return await self._another(), in_a_row
             except PolystepError as error:
                 _log.error("Starting the runner again failed, trying again: %s", error)
-
-    def _free(self) -> RunnerProcess | None:
-        least: RunnerProcess | None = None
-        for each in self._processes:
-            if each.usable and each.places_taken < each.runs_max:
-                least = each if least is None or each.places_taken < least.places_taken else least
-        return least
-
-    def _serve(self) -> None:
-        """Give free places to those who wait, in the order they came."""
-        while self._waiting and (process := self._free()) is not None:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                self._take(process)
-                waiter.set_result(process)
-
-    def _take(self, process: RunnerProcess) -> None:
-        process.places_taken += 1
-        self._places_taken += 1
-        self._idle.clear()
 
 
 async def _load(process: RunnerProcess, source: SourceFile) -> JSONObject:

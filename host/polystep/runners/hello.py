@@ -26,6 +26,8 @@ class Hello:
     """The longest message it reads."""
     features: frozenset[str]
     """What it can do that not every runner can."""
+    streams_max: int = 0
+    """Streamed answers it takes beside its runs; 0 when it does not say (PS-7.12)."""
 
 
 def read_hello(answer: JSONValue) -> Hello:
@@ -51,7 +53,8 @@ def read_hello(answer: JSONValue) -> Hello:
         raise _wrong("features", "an array of texts", answer)
     _integer(answer, "pid", 1)
     runs_max, frame_bytes_max = _integer(answer, "runs_max", 1), _integer(answer, "frame_bytes_max", FRAME_BYTES_MIN)
-    return Hello(runs_max, frame_bytes_max, frozenset(map(str, features)))
+    streams_max = _integer(answer, "streams_max", 1) if "streams_max" in answer else 0
+    return Hello(runs_max, frame_bytes_max, frozenset(map(str, features)), streams_max)
 
 
 def _integer(answer: JSONObject, member: str, least: int) -> int:

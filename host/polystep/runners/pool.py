@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from polystep.contracts.errors import HostStopping, LoadFailed, PolystepError, RunnerGone, RunTimedOut
+from polystep.contracts.errors import HostStopping, LoadFailed, Overloaded, PolystepError, RunnerGone, RunTimedOut
 from polystep.contracts.limits import CANCEL_GRACE_S, STOP_GRACE_S
 from polystep.contracts.steps import Finding, LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.generation import Generation
 from polystep.runners.kinds import Launch, Progress, RunnerKind
+from polystep.runners.places import Place, Places, Refusals
 from polystep.runners.process import RunnerCalls, RunnerProcess
 
 DRAINING_MAX: Final = 3
@@ -89,6 +90,9 @@ class RunnerPool:
         """The process for runs that are to be alone; kept while more of them wait."""
         self._alive: set[RunnerProcess] = set()
         """Every process that was made and has not ended."""
+        self._places: dict[str, tuple[Places, Place]] = {}
+        """Of open runs, by name."""
+        self._refused = Refusals()
         self._stopping = False
 
     async def stage(self, sources: Sequence[SourceFile]) -> Staged:
@@ -102,7 +106,7 @@ class RunnerPool:
         try:
             launch = self._launch = await self.kind.prepare(self._project, self._progress)
             await self._drop_stale_standby()
-            generation = Generation(sources, self._size, self._process)
+            generation = Generation(self.kind.name, sources, self._size, self._process)
             await generation.start()
         except LoadFailed as error:
             self._check_stopping()
@@ -147,14 +151,37 @@ class RunnerPool:
             StepFailed: The handler raised.
             RunTimedOut: It took too long; the process is replaced when it did not even answer the cancellation.
             RunnerGone: The process ended; `data["fault"]` says whether this run is to blame.
+            Overloaded: A request waited too long for a place, or too many do.
         """
         if alone:
             return await self._run_alone(params, timeout_s, unlimited)
-        generation, process = await self._place(str(params["file"]))
+        run = str(params["run"])
+        places, place = await self._place(params)
+        self._places[run] = (places, place)
         try:
-            return await self._run_in(process, params, timeout_s, unlimited)
+            return await self._run_in(place.process, params, timeout_s, unlimited)
         finally:
-            generation.release(process)
+            del self._places[run]
+            places.release(place)
+
+    @property
+    def refused(self) -> int:
+        """Requests that found no place in time."""
+        return self._refused.count
+
+    def begin_stream(self, run: str) -> None:
+        """Take a run's place back, since its answer has begun: it waits for its client from now on.
+
+        Raises:
+            Overloaded: Too many streamed answers are open.
+        """
+        if run in self._places:
+            places, place = self._places[run]
+            try:
+                places.begin_stream(place)
+            except Overloaded as error:
+                self._refused.tell(error)
+                raise
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Stop every process; open runs get the grace period."""
@@ -176,8 +203,9 @@ class RunnerPool:
         for process in self._alive:
             process.kill_now()
 
-    async def _place(self, file: str) -> tuple[Generation, RunnerProcess]:
+    async def _place(self, params: JSONObject) -> tuple[Places, Place]:
         """Wait for a place in a process that has loaded the file, in whatever generation is the current one then."""
+        file, is_request = str(params["file"]), params["type"] == "api"
         while True:
             generation = self._current
             if generation is None:
@@ -185,12 +213,16 @@ class RunnerPool:
             if not generation.runs(file):
                 # It was claimed before a reload in which the file is gone or broken: not the run's fault.
                 raise RunnerGone(f"{file} is not loaded any more.", {"fault": "neighbour"})
-            process = await generation.acquire()
-            if process is None:
+            try:
+                place = await generation.places.acquire(str(params["step"]), is_request=is_request)
+            except Overloaded as error:
+                self._refused.tell(error)
+                raise
+            if place is None:
                 continue  # the generation was replaced while this run waited for a place in it
-            if process.usable:
-                return generation, process
-            generation.release(process)  # it ended between the promise of the place and now
+            if place.process.usable:
+                return generation.places, place
+            generation.places.release(place)  # it ended between the promise of the place and now
 
     async def _run_in(
         self, process: RunnerProcess, params: JSONObject, timeout_s: float, unlimited: Callable[[], bool]

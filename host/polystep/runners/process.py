@@ -63,8 +63,13 @@ class RunnerProcess:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.runs_max = RUNS_PER_RUNNER
         self._features: frozenset[str] = frozenset()
+        self.streams_max = 0
+        """Streamed answers beside these; 0: they count like other runs."""
         self.places_taken = 0
         """Runs that have been given a place in it, those that are about to start included."""
+        self.requests_taken = 0
+        """Those of them that somebody waits for at an open connection."""
+        self.streams_open = 0
         self.runs: set[str] = set()
         """Runs that are open in it."""
         self.suspects: frozenset[str] = frozenset()
@@ -223,7 +228,7 @@ class RunnerProcess:
 
     def _accept(self, answer: JSONValue) -> None:
         hello = read_hello(answer)
-        self.runs_max, self._features = hello.runs_max, hello.features
+        self.runs_max, self.streams_max, self._features = hello.runs_max, hello.streams_max, hello.features
         self._peer.agree(hello.frame_bytes_max)
 
     async def _give_up(self, why: str) -> LoadFailed:

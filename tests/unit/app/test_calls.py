@@ -383,3 +383,20 @@ async def test_lines_that_a_process_printed_are_kept_by_stream_and_empty_ones_ar
         ("warn", "err", "node stderr"),
         ("info", "out", "node stdout"),
     ]
+
+
+async def test_an_answer_begins_when_its_runner_has_room_for_it(house: House) -> None:
+    run = house.open(event_step("E", "t"))
+    answer = run.answer = house_module.Answer()
+    full = Overloaded("2048 streamed answers are open.")
+
+    def refuse() -> None:
+        raise full
+
+    run.begin_stream = refuse
+    with pytest.raises(Overloaded):
+        await call(house, "response.start", status=200)
+    assert (answer.started, run.refused) == (False, full)
+    run.begin_stream = lambda: None
+    await call(house, "response.start", status=200)
+    assert answer.started

@@ -15,6 +15,7 @@ from polystep.contracts.errors import (
     HostStopping,
     Issue,
     LoadFailed,
+    Overloaded,
     PolystepError,
     RunCancelled,
     RunnerGone,
@@ -417,3 +418,24 @@ async def test_a_parked_event_is_a_waiting_run_until_it_is_known_where_it_goes(
         ("0" * 16, "info", "The event of work was delivered to W."),
         ("1" * 16, "warn", "No step subscribes to lonely: the event went nowhere."),
     ]
+
+
+async def test_an_answer_that_finds_no_room_for_its_stream_is_an_overload_and_not_the_steps_failure(
+    execution: Execution, pool: Pool, house: House
+) -> None:
+    full = Overloaded("2048 streamed answers are open.")
+
+    class Full(Pool):
+        def begin_stream(self, run: str) -> None:
+            raise full
+
+        async def run(self, params: JSONObject, timeout_s: float, **_: Any) -> JSONValue:
+            with pytest.raises(Overloaded):
+                self.house.runs.get(params["run"]).begin_stream()
+            self.house.runs.get(params["run"]).refused = full
+            raise StepFailed("overloaded", {"name": "overloaded"})
+
+    execution._pools = lambda _: cast("RunnerPool", Full(house))
+    with pytest.raises(Overloaded) as refused:
+        await execution.run_http(API, REQUEST, TRACE, Answer())
+    assert (refused.value, house.lines()) == (full, [])

@@ -119,10 +119,12 @@ def run(pool: RunnerPool, name: str, do: str, *, timeout_s: float = BOUND_S, alo
     return asyncio.ensure_future(pool.run(params(name, do, **told), timeout_s, alone=alone))
 
 
-def params(name: str, do: str, *, file: str = "a.script", **told: Any) -> JSONObject:
+def params(
+    name: str, do: str, *, file: str = "a.script", type: str = "event", step: str = "A", **told: Any
+) -> JSONObject:
     """Parameters of `step.run`."""
     value: JSONValue = {"do": do, **told}
-    return {"run": name, "file": file, "step": "A", "type": "event", "input": value, "attempt": 1}
+    return {"run": name, "file": file, "step": step, "type": type, "input": value, "attempt": 1}
 
 
 async def until_gone(pid: int) -> None:

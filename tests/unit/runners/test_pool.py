@@ -124,7 +124,7 @@ async def test_a_further_process_that_cannot_be_loaded_fails_the_start_and_leave
 async def test_runs_beyond_runs_max_wait_and_are_served_in_the_order_they_came(script: Script) -> None:
     script.before = {"runs_max": 2}
     async with pool_of(script, script.file("a.script")) as pool:
-        running = [run(pool, name, "hold") for name in ("1", "2", "3", "4", "5")]
+        running = [run(pool, name, "hold", type="api") for name in ("1", "2", "3", "4", "5")]
         await script.until_started("1", "2")
         running[3].cancel()
         await bounded(asyncio.wait([running[3]]))
