@@ -128,7 +128,7 @@ def filter_body(ctx, body):
     return is_carried(body)
 
 
-@schemathesis.deserializer("text/html", "text/csv")
+@schemathesis.deserializer("text/plain", "text/html", "text/csv")
 def text(ctx, response):
     return response.text
 """

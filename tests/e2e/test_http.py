@@ -101,7 +101,7 @@ async def test_bytes_come_back_as_they_were_sent(host: Running, language: str) -
 @pytest.mark.parametrize(
     ("kind", "status", "content_type", "body"),
     [
-        ("text", 200, "text/html; charset=utf-8", "<b>grüße</b>".encode()),
+        ("text", 200, "text/plain; charset=utf-8", "<b>grüße</b>".encode()),
         ("plain", 201, "text/plain", b"plain"),
         ("bytes", 200, "application/octet-stream", b"\x00\x01\xff"),
         ("list", 200, "application/json; charset=utf-8", b"[1,null]"),
@@ -139,7 +139,7 @@ async def test_head_answers_like_get_without_the_body(host: Running, language: s
     async with host.http.head(f"/{language}/answer/text") as response:
         assert (response.status, await response.read()) == (200, b"")
         assert response.headers["Content-Length"] == str(len("<b>grüße</b>".encode()))
-        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
 
 
 @pytest.mark.parametrize("language", ("ts", "py"))

@@ -82,6 +82,7 @@ class Host:
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._pools: dict[str, RunnerPool] = {}
         self.url = ""
+        self.admin_url = ""
 
     async def start(self) -> None:
         """Start everything; returns when every step that can load is ready.
@@ -196,7 +197,8 @@ class Host:
         port = server.bind()
         self._on_stop("port", lambda: server.stop(0))
         shown = "localhost" if options.host == "127.0.0.1" else options.host
-        self.url = f"http://{shown}:{port}"
+        self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+        self.admin_url = server.admin_url()
         self._announce(port)
         for pool in pools.values():
             self._on_stop(f"{pool.kind.name} runners", pool.stop)
@@ -256,6 +258,7 @@ class Host:
             dev=options.dev,
             allowed_hosts=http.allowed_hosts,
             allowed_origins=http.allowed_origins,
+            admin_origin=http.admin_origin,
             require_token_for_reads=not is_loopback(options.host),
             body_bytes_max=http.body_bytes_max,
             upload_bytes_max=http.upload_bytes_max,

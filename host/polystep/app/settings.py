@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -34,6 +35,12 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _admin_origin(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^\s/?#@]+", value):
+        raise PydanticCustomError("origin", 'An origin is a scheme and a name: "https://admin.example.com"')
+    return value.lower()
+
+
 class HttpSection(_Section):
     """`[http]`."""
 
@@ -45,6 +52,8 @@ class HttpSection(_Section):
     """Host names, besides the machine's own, that requests may be addressed to."""
     allowed_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the steps and join streams, such as `https://app.example.com`."""
+    admin_origin: Annotated[str, AfterValidator(_admin_origin)] = ""
+    """Where browsers find the admin pages on an address that others reach, such as `https://admin.example.com`."""
     docs: bool = True
     """Serve `/openapi.json`, `/asyncapi.json` and `/docs`."""
 

@@ -81,7 +81,7 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            _greet(console, host.url, options, settings, time.monotonic() - began_s)
+            _greet(console, host, options, settings, time.monotonic() - began_s)
             _spare_collections()
             await waiting
             console.info(f"Stopping: running handlers get {STOP_GRACE_S:g} s. Ctrl-C again ends at once.")
@@ -107,13 +107,13 @@ def _spare_collections() -> None:
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
 
 
-def _greet(console: Console, url: str, options: HostOptions, settings: Settings, took_s: float) -> None:
+def _greet(console: Console, host: Host, options: HostOptions, settings: Settings, took_s: float) -> None:
     console.line()
     console.line(f"  polystep {__version__}  ready in {took_s:.1f} s")
-    console.line(f"  ➜ Steps      {url}/")
+    console.line(f"  ➜ Steps      {host.url}/")
     if settings.http.docs:
-        console.line(f"  ➜ API docs   {url}/docs")
-    console.line(f"  ➜ Workbench  {url}/__polystep/  (status page)")
+        console.line(f"  ➜ API docs   {host.url}/docs")
+    console.line(f"  ➜ Workbench  {host.admin_url}  (status page)")
     if options.dev:
         console.line("  ➜ Watching for changes. Ctrl-C stops.")
     console.line()

@@ -50,14 +50,14 @@ def request_body(schema: JSONObject | None, share: Share) -> JSONObject:
 
 
 def response_content(schema: JSONObject, share: Share) -> JSONObject:
-    """The content of an answer: text is `text/html` unless the handler says otherwise, everything else is JSON."""
+    """The content of an answer: text is `text/plain` unless the handler says otherwise, everything else is JSON."""
     kinds = kinds_of(schema, schema)
     media: JSONObject = {"schema": share(schema)}
     if kinds == ALL_KINDS:
         return {JSON: media, "*/*": media}
     content: JSONObject = {JSON: media} if kinds != {"string"} else {}
     if "string" in kinds:
-        content |= {"text/html": media, "text/*": media}
+        content |= {"text/plain": media, "text/*": media}
     return content
 
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 
 from aiohttp import web
 
-from polystep.http.origins import is_same_origin
+from polystep.http.admin_origin import AdminOrigin
+from polystep.http.origins import is_local_name, is_same_origin
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
 
@@ -21,12 +22,15 @@ class AdminGate:
 
     Reads are open on a loopback address (the host allow-list keeps other sites out) and need the token elsewhere.
     Changes need the token, or a browser that says the request comes from the host's own page. What a browser marks as
-    coming from another site is refused whatever it carries.
+    coming from another site is refused whatever it carries. A session counts at the admin origin alone: elsewhere pages
+    of steps could use it too. Names of other machines need the token for reads on a loopback address as well: a
+    tunnel brings strangers.
 
     Source: design, section 8.
     """
 
-    def __init__(self, settings: HttpSettings) -> None:
+    def __init__(self, settings: HttpSettings, origin: AdminOrigin) -> None:
+        self._origin = origin
         self._token = settings.token.encode()
         self._reads_need_token = settings.require_token_for_reads
         # Browsers send a cookie to every port of a host: what another local server may see is not the token itself.
@@ -44,7 +48,13 @@ class AdminGate:
             raise _from_elsewhere()
         if self._has_bearer(request):
             return
-        if self._reads_need_token and not self._has_session(request):
+        if self._reads_need_token or not is_local_name(request.headers.get("Host", "")):
+            self._check_session(request)
+        if not safe and not _is_own_page(request, site):
+            raise _from_elsewhere()
+
+    def _check_session(self, request: web.BaseRequest) -> None:
+        if not self._has_session(request):
             raise RequestRefused(
                 401,
                 {
@@ -53,8 +63,6 @@ class AdminGate:
                 },
                 {"WWW-Authenticate": 'Bearer realm="polystep"'},
             )
-        if not safe and not _is_own_page(request, site):
-            raise _from_elsewhere()
 
     def session_for(self, query: str) -> str | None:
         """The session cookie to set for a page that was opened with `?token=`, when the token is right."""
@@ -66,6 +74,8 @@ class AdminGate:
         return scheme.lower() == "bearer" and self._is_token(given.strip())
 
     def _has_session(self, request: web.BaseRequest) -> bool:
+        if not self._origin.includes(request):
+            return False
         return bool(self._token) and _equal(request.cookies.get(COOKIE, ""), self._session.encode())
 
     def _is_token(self, given: str) -> bool:

@@ -14,6 +14,8 @@ from polystep.http.refusals import JSON_TYPE, to_json
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
+_DOCUMENT = re.compile(r"\ufeff?\s{0,1000}<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+
 _OURS: Final = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade"})
 """Framing belongs to the server: a handler that forwards another server's headers must not break it."""
 
@@ -25,13 +27,14 @@ class StepAnswerInvalid(Exception):
 def step_answer(result: object) -> web.Response:
     """Turn `{status, headers?, body?}` into a response.
 
-    Text is `text/html`, bytes `application/octet-stream`, unless a `content-type` header says otherwise; all else
-    is JSON. An absent body is empty; 204 and 304 never have one. A list as header value repeats the header.
+    Text is `text/plain`, or `text/html` when it begins as an HTML document, and bytes are `application/octet-stream`,
+    unless a `content-type` header says otherwise; all else is JSON. An absent body is empty; 204 and 304 never have
+    one. A list as header value repeats the header.
 
     Raises:
         StepAnswerInvalid: Not such an object, or a status, header or body that HTTP cannot carry.
 
-    Source: reference of Motia 0.17, 2.5 (Express's `res.send`).
+    Source: reference of Motia 0.17, 2.5 (Express's `res.send`), which sends every text as HTML; docs/security.md.
     """
     if not isinstance(result, dict):
         given = "nothing" if result is None else f"a {type(result).__name__}"
@@ -90,7 +93,9 @@ def _header_text(name: str, value: object) -> str:
 
 def _encode(body: JSONValue) -> tuple[bytes, str]:
     if isinstance(body, str):
-        return body.encode(), "text/html; charset=utf-8"
+        # Any other text may hold markup of a stranger, which must not become a page.
+        kind = "html" if _DOCUMENT.match(body) else "plain"
+        return body.encode(), f"text/{kind}; charset=utf-8"
     if isinstance(body, bytes):
         return body, "application/octet-stream"
     try:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
 
-from polystep.http.settings import HttpSettings
+from polystep.http.settings import HttpSettings, is_loopback
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\]+)(?::\d{1,5})?")
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -43,6 +43,7 @@ class HostNames:
     def __init__(self, settings: HttpSettings) -> None:
         bound = settings.host.strip("[]").lower()
         extra = [name.lower().removesuffix(".") for name in settings.allowed_hosts]
+        extra += filter(None, [urlsplit(settings.admin_origin).hostname])
         self._names = _LOCAL_NAMES | {bound} | {name for name in extra if not name.startswith((".", "*."))}
         self._suffixes = (".localhost", *(name.removeprefix("*") for name in extra if name.startswith((".", "*."))))
         self._any_address = bound in _UNSPECIFIED
@@ -83,6 +84,12 @@ def _is_local(origin: str) -> bool:
         return parts.scheme in ("http", "https") and parts.hostname in _LOCAL_NAMES and parts.path == ""
     except ValueError:
         return False
+
+
+def is_local_name(header: str) -> bool:
+    """Whether a `Host` header holds a name or address that always means this very machine."""
+    name = host_name(header) or ""
+    return is_loopback(name) or name.endswith(".localhost")
 
 
 def is_same_origin(origin: str, scheme: str, host: str) -> bool:

@@ -10,6 +10,7 @@ from aiohttp import web
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.contracts.ports import Admin, Clock, Documents, ProjectView, StepCaller, StreamHub
 from polystep.http.admin_gate import COOKIE, AdminGate
+from polystep.http.admin_origin import AdminOrigin
 from polystep.http.admin_routes import AdminRoutes
 from polystep.http.connections import ConnectionServer
 from polystep.http.document_routes import DocumentRoutes
@@ -42,8 +43,9 @@ class HttpServer:
         self._settings = settings
         self._clock = clock
         self._hosts = HostNames(settings)
-        self._gate = AdminGate(settings)
-        self._steps = StepRoutes(settings, project, steps, clock)
+        self._origin = AdminOrigin(settings)
+        self._gate = AdminGate(settings, self._origin)
+        self._steps = StepRoutes(settings, project, steps, clock, self._origin)
         self._sockets = Sockets(settings, streams)
         self._admin = AdminRoutes(project, admin)
         self._files = StaticFiles(PAGE_ROOT)
@@ -68,6 +70,10 @@ class HttpServer:
             self._listening = listen(self._settings.host, self._settings.port)
         port: int = self._listening.getsockname()[1]
         return port
+
+    def admin_url(self) -> str:
+        """Where a browser finds the admin pages, which is not where it finds the steps."""
+        return self._origin.url(self.bind())
 
     async def start(self) -> None:
         """Answer requests; binds first when `bind` was not called."""
@@ -175,9 +181,14 @@ class HttpServer:
 
     async def _admin_answer(self, request: web.BaseRequest, rest: str, query: str) -> web.StreamResponse:
         safe = request.method in ("GET", "HEAD")
+        moved = self._origin.check(request)
+        if moved is not None:
+            return moved
         if rest == "health" and safe:
             return await self._admin.health()
         if rest == "" and safe and (session := self._gate.session_for(query)) is not None:
+            if not self._origin.includes(request):
+                raise self._origin.refused(request)
             # The token leaves the address bar, the history and the Referer at once.
             answer = web.Response(status=303, headers={"Location": ADMIN_PREFIX})
             answer.set_cookie(
@@ -186,7 +197,7 @@ class HttpServer:
                 httponly=True,
                 samesite="Strict",
                 path=ADMIN_PREFIX,
-                secure=request.scheme == "https",
+                secure=request.scheme == "https" or self._origin.is_secure,
             )
             return answer
         self._gate.check(request)

@@ -34,6 +34,8 @@ class HttpSettings:
     """Extra `Host` names, without a port; `.example.com` covers its subdomains."""
     allowed_origins: tuple[str, ...] = ()
     """Such as `https://app.example.com`; `*` allows every origin on the user's routes."""
+    admin_origin: str = ""
+    """Such as `https://admin.example.com`: where browsers find the admin pages, besides `http://127.0.0.1`."""
     require_token_for_reads: bool = False
     """Set when the address is not loopback: all of `/__polystep/` but health needs the token."""
     body_bytes_max: int = BODY_BYTES_MAX

@@ -13,6 +13,7 @@ from polystep.contracts.ids import Ids
 from polystep.contracts.ports import Clock, ProjectView, StepCaller
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject
+from polystep.http.admin_origin import AdminOrigin
 from polystep.http.answers import StepAnswerInvalid, step_answer
 from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
 from polystep.http.contract import contract_refused, read_request, request_refused
@@ -41,7 +42,10 @@ _TOLD: Final = {
 class StepRoutes:
     """Answers everything outside `/__polystep/`."""
 
-    def __init__(self, settings: HttpSettings, project: ProjectView, steps: StepCaller, clock: Clock) -> None:
+    def __init__(
+        self, settings: HttpSettings, project: ProjectView, steps: StepCaller, clock: Clock, admin: AdminOrigin
+    ) -> None:
+        self._admin_origin = admin
         self._settings = settings
         self._clock = clock
         self._project = project
@@ -71,10 +75,11 @@ class StepRoutes:
         trace_id = self._trace_id(request.headers.get("traceparent"))
 
         def finish_head(answer: web.StreamResponse) -> None:
-            self._finish_head(answer, request.headers.get("Origin"), trace_id)
+            self._finish_head(answer, request, trace_id)
 
         answer: web.StreamResponse
         try:
+            self._admin_origin.check_worker(request)
             answer = await self._dispatch(
                 request, path, query, trace_id, StreamedAnswer(request, finish_head, self._clock)
             )
@@ -84,9 +89,10 @@ class StepRoutes:
             finish_head(answer)
         return answer
 
-    def _finish_head(self, answer: web.StreamResponse, origin: str | None, trace_id: str) -> None:
+    def _finish_head(self, answer: web.StreamResponse, request: web.BaseRequest, trace_id: str) -> None:
         answer.headers["X-Trace-Id"] = trace_id
-        allow_reading(answer.headers, self._origins, origin)
+        allow_reading(answer.headers, self._origins, request.headers.get("Origin"))
+        self._admin_origin.sandbox(request, answer)
 
     async def _dispatch(
         self, request: web.BaseRequest, path: str, query: str, trace_id: str, streamed: StreamedAnswer

@@ -29,6 +29,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         upload_bytes_max = 7
         allowed_hosts = ["a.example"]
         allowed_origins = ["https://b.example"]
+        admin_origin = "https://Admin.example"
         docs = false
         [contracts]
         responses = "error"
@@ -57,6 +58,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "upload_bytes_max": 7,
             "allowed_hosts": ("a.example",),
             "allowed_origins": ("https://b.example",),
+            "admin_origin": "https://admin.example",
             "docs": False,
         },
         "contracts": {"responses": "error"},
@@ -85,7 +87,7 @@ def test_every_wrong_entry_is_named_by_its_path(tmp_path: Path) -> None:
         f"{tmp_path}/polystep.toml is not usable:\n"
         "  http.body_bytes_max: Input should be greater than 0\n"
         "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, allowed_hosts, "
-        "allowed_origins, docs\n"
+        "allowed_origins, admin_origin, docs\n"
         "  storage.durability: Input should be 'full' or 'process'\n"
         "  runners.node.processes: Input should be less than or equal to 64"
     )
@@ -183,3 +185,9 @@ def test_a_pattern_of_another_runner_is_taken(tmp_path: Path, more: str, ending:
 )
 def test_an_unknown_or_missing_entry_says_what_may_be_there(tmp_path: Path, text: str, problem: str) -> None:
     assert f"\n  {problem}" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize("value", ["admin.example.com", "https://admin.example.com/path", "ftp://x", "https://"])
+def test_an_admin_origin_is_a_scheme_and_a_name(tmp_path: Path, value: str) -> None:
+    message = refusal(tmp_path, f'[http]\nadmin_origin = "{value}"')
+    assert 'http.admin_origin: An origin is a scheme and a name: "https://admin.example.com"' in message

@@ -105,7 +105,7 @@ def test_a_status_of_both_the_step_and_the_server_has_both_schemas() -> None:
     responses = document(flow(api("GET /:id", "Find", answers=own)))["paths"]["/{id}"]["get"]["responses"]
     refused = {"schema": {"$ref": "#/components/schemas/RefusedRequest"}}
     assert responses["400"]["content"]["application/json"] == refused
-    assert responses["400"]["content"]["text/html"] == {"schema": {"$ref": "#/components/schemas/FindResponse400"}}
+    assert responses["400"]["content"]["text/plain"] == {"schema": {"$ref": "#/components/schemas/FindResponse400"}}
     assert responses["503"]["content"]["application/json"]["schema"]["anyOf"] == [
         {"$ref": "#/components/schemas/FindResponse503"},
         {"$ref": "#/components/schemas/Refusal"},
@@ -117,8 +117,8 @@ def test_a_status_of_both_the_step_and_the_server_has_both_schemas() -> None:
 @pytest.mark.parametrize(
     ("schema", "types"),
     [
-        ({"type": "string"}, ["text/html", "text/*"]),
-        ({"type": ["string", "null"]}, ["application/json", "text/html", "text/*"]),
+        ({"type": "string"}, ["text/plain", "text/*"]),
+        ({"type": ["string", "null"]}, ["application/json", "text/plain", "text/*"]),
         ({"type": "object"}, ["application/json"]),
         ({}, ["application/json", "*/*"]),
     ],

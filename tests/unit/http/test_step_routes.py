@@ -67,7 +67,7 @@ async def test_header_bytes_that_are_not_utf8_are_read_as_latin1() -> None:
         ({"status": 200.0, "body": [1, None]}, 200, "application/json; charset=utf-8", b"[1,null]"),
         ({"status": 200, "body": None}, 200, "application/json; charset=utf-8", b"null"),
         ({"status": 200, "body": 7}, 200, "application/json; charset=utf-8", b"7"),
-        ({"status": 200, "body": "<b>é</b>"}, 200, "text/html; charset=utf-8", "<b>é</b>".encode()),
+        ({"status": 200, "body": "<b>é</b>"}, 200, "text/plain; charset=utf-8", "<b>é</b>".encode()),
         ({"status": 200, "body": "a,b", "headers": {"content-type": "text/csv"}}, 200, "text/csv", b"a,b"),
         ({"status": 200, "body": {}, "headers": {"Content-Type": "application/problem+json"}}, 200,
          "application/problem+json", b"{}"),
