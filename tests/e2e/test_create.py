@@ -62,12 +62,16 @@ def inside(folder: Path) -> list[str]:
     return found
 
 
-async def stopped_cleanly(host: Running) -> None:
+async def stopped(host: Running) -> None:
     """SIGTERM to npm alone, as a process manager sends it, ends everything that it started."""
     host.process.send_signal(signal.SIGTERM)
     # The end of the output comes when the last process that has it has ended.
     await host.ended()
     assert inside(host.project) == []
+
+
+async def stopped_cleanly(host: Running) -> None:
+    await stopped(host)
     # What `dev` wrote is what tsc needs, and `npm run check` finds nothing to add.
     assert await done("npm", "run", "--silent", "check", folder=host.project) == (
         "types.d.ts up to date\npolystep_types.py up to date\n"

@@ -6,13 +6,15 @@ from polystep.app.declarations import generate_types
 from polystep.app.documents import describe_asyncapi, describe_openapi
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host, HostOptions
-from polystep.app.loading import load_flow
+from polystep.app.loading import load_flow, prepare_runners, project_sources
 from polystep.app.settings import Settings, read_settings
 from polystep.app.shipped import SHIPPED, shipped_command
 from polystep.codegen import first_declarations
+from polystep.discovery import SOURCE_FOLDERS
 
 __all__ = [
     "SHIPPED",
+    "SOURCE_FOLDERS",
     "Checked",
     "Console",
     "Host",
@@ -26,6 +28,8 @@ __all__ = [
     "first_declarations",
     "generate_types",
     "load_flow",
+    "prepare_runners",
+    "project_sources",
     "read_settings",
     "shipped_command",
 ]

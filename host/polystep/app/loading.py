@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from polystep.app.kinds import kinds_of
-from polystep.app.settings import Settings
+from polystep.app.settings import Settings, read_settings
 from polystep.app.standin import stand_in_variables, stand_in_wanted
 from polystep.app.variables import read_variables
-from polystep.contracts.steps import Finding, Flow
+from polystep.contracts.errors import LoadFailed
+from polystep.contracts.steps import Finding, Flow, SourceFile
 from polystep.contracts.values import JSONObject
 from polystep.discovery import build_flow, compile_validators, find_sources
 from polystep.runners import RunnerCalls, RunnerPool, Staged, child_environment
@@ -61,6 +62,34 @@ async def load_flow(
     failures = [failure for result in staged for failure in result.failures]
     flow, _ = compile_validators(build_flow(loaded, failures))
     return with_findings(flow, (*variables.findings, *problems_of(staged)))
+
+
+def project_sources(project: Path) -> tuple[SourceFile, ...]:
+    """Every step and stream file of a project, found by its name.
+
+    Raises:
+        LoadFailed: `polystep.toml` is not usable.
+    """
+    kinds = kinds_of(read_settings(project).runners, project)
+    return find_sources(project, [pattern for kind in kinds for pattern in kind.patterns])
+
+
+async def prepare_runners(project: Path, settings: Settings, progress: Callable[[str], None]) -> dict[str, str]:
+    """Install what the runners of a project's files need, and start none.
+
+    Returns:
+        By runner, what is wrong with it; empty when it is ready.
+    """
+    problems = {}
+    for kind in kinds_of(settings.runners, project):
+        if find_sources(project, kind.patterns):
+            try:
+                launch = await kind.prepare(project, progress)
+            except LoadFailed as error:
+                problems[kind.name] = error.message
+            else:
+                problems[kind.name] = "" if launch.problem is None else str(launch.problem)
+    return problems
 
 
 def problems_of(staged: Iterable[Staged]) -> list[Finding]:

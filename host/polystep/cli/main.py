@@ -12,7 +12,9 @@ from polystep.app import HostOptions, read_settings
 from polystep.cli.check import check
 from polystep.cli.create import create
 from polystep.cli.describe import register as register_describe
+from polystep.cli.init import init
 from polystep.cli.inspect import register as register_inspect
+from polystep.cli.motia import register as register_motia
 from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
 from polystep.cli.types import generate_types_command
@@ -22,15 +24,26 @@ app = typer.Typer(
     name="polystep",
     help="Run a folder of steps, in TypeScript, JavaScript and Python, as one durable backend.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 
 ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.", show_default=True)]
 HostOption = Annotated[
-    str, typer.Option("--host", help="Address to listen on. One that is not loopback needs POLYSTEP_TOKEN.")
+    str, typer.Option("--host", "-H", help="Address to listen on. One that is not loopback needs POLYSTEP_TOKEN.")
 ]
-PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+PortOption = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        "-p",
+        envvar="PORT",
+        show_envvar=True,
+        min=0,
+        max=65535,
+        help="Port to listen on; 0 takes a free one.",
+    ),
+]
 TokenOption = Annotated[
     str | None,
     typer.Option("--token", envvar="POLYSTEP_TOKEN", show_envvar=True, help="Admin token; random by default."),
@@ -46,7 +59,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def polystep(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Run a folder of steps, in TypeScript, JavaScript and Python, as one durable backend."""
@@ -81,10 +94,12 @@ def start(
 
 
 app.command()(create)
+app.command()(init)
 app.command()(check)
 app.command("generate-types")(generate_types_command)
 register_describe(app)
 register_inspect(app)
+register_motia(app)
 app.add_typer(protocol, name="protocol")
 
 

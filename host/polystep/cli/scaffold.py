@@ -24,10 +24,11 @@ _SHOWN_MAX: Final = 5
 
 _KEPT: Final = ".polystep"
 """What polystep keeps of a project: for its user alone."""
-_LAUNCHER: Final = "polystep-launcher"
+LAUNCHER: Final = "polystep-launcher"
+"""Name of the npm package that finds the polystep command."""
 _DEV_PACKAGES: Final = {
     "@types/node": "^20.19.0",
-    _LAUNCHER: "file:launcher",
+    LAUNCHER: "file:launcher",
     "typescript": "~6.0.0",
 }
 
@@ -83,6 +84,33 @@ def project_files(template: Template, name: str, command: Path | None) -> dict[s
     return dict(sorted(files.items()))
 
 
+def launcher_files(*, motia: bool) -> dict[str, bytes]:
+    """The launcher for a project that is there already, by file name.
+
+    Args:
+        motia: Whether it also answers to the name `motia`, for npm scripts that were written for Motia.
+    """
+    files = _read_folder(_TEMPLATES / "shared" / "launcher")
+    if motia:
+        files |= _read_folder(_TEMPLATES / "init" / "launcher")
+        package = json.loads(files["package.json"])
+        package["bin"]["motia"] = "motia.mjs"
+        files["package.json"] = (json.dumps(package, indent=2) + "\n").encode()
+    return files
+
+
+def new_package_json(name: str) -> bytes:
+    """The `package.json` of a folder that has steps and no such file."""
+    content = {
+        "name": name,
+        "version": "0.1.0",
+        "private": True,
+        "scripts": {"dev": "polystep dev", "start": "polystep start"},
+        "devDependencies": {LAUNCHER: "file:launcher"},
+    }
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
 def write_project(target: Path, files: Mapping[str, bytes]) -> None:
     """Write a project into a folder that is new, or that exists and has room for it.
 
@@ -121,7 +149,10 @@ def check_place(target: Path, files: Mapping[str, bytes]) -> None:
     present = {entry.name for entry in target.iterdir()}
     if target.resolve() == Path.cwd():
         in_the_way = sorted(present & {path.split("/")[0] for path in files})
-        advice = "Move them away, or create the project in a folder of its own: polystep create my-app"
+        advice = (
+            "Move them away, or create the project in a folder of its own: polystep create my-app. "
+            "To run a project that is there already: polystep init"
+        )
     else:
         in_the_way = sorted(present)
         advice = "Choose another name, or empty the folder first."

@@ -140,7 +140,7 @@ def test_the_current_folder_is_refused_if_a_file_is_in_the_way(place: Path) -> N
         create_project(".", Template.HELLO, None)
     assert str(caught.value) == (
         f"{place} already holds package.json, steps. Move them away, or create the project in a folder of its own: "
-        "polystep create my-app"
+        "polystep create my-app. To run a project that is there already: polystep init"
     )
     assert tree(place) == ["package.json"]
 

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from polystep import __version__
 from polystep.app import ProjectFolder
 from polystep.cli.main import app
+from tests.unit.cli.commands import polystep
 
 VERBS = {
     "dev": "Run a project for development",
     "start": "Run a project for production",
     "check": "Load a project without serving it, and report what is wrong",
     "create": "",
+    "init": "Add polystep to an existing folder",
+    "install": "Install what the runners need",
+    "version": "Print the version",
     "generate-types": "Write types.d.ts and polystep_types.py",
     "openapi": "Print the OpenAPI 3.1 document",
     "asyncapi": "Print the AsyncAPI 3 document",
@@ -34,10 +37,6 @@ VERBS = {
     "cron": "List cron steps",
     "fire": "Run a cron step now",
 }
-
-
-def polystep(*arguments: str, environment: dict[str, str] | None = None) -> Result:
-    return CliRunner().invoke(app, [*arguments], env={"NO_COLOR": "1", "TERM": "dumb", **(environment or {})})
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -82,7 +81,8 @@ def test_every_verb_has_a_help_text(verb: str, text: str) -> None:
 
 
 def test_the_help_lists_every_verb() -> None:
-    listed = {command.name or (command.callback and command.callback.__name__) for command in app.registered_commands}
+    shown = [command for command in app.registered_commands if not command.hidden]
+    listed = {command.name or (command.callback and command.callback.__name__) for command in shown}
     assert listed == set(VERBS)
     assert [verb for verb in VERBS if verb not in polystep("--help").output] == []
 

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 const WINDOWS = process.platform === 'win32'
 const SELF = realpathSync(fileURLToPath(import.meta.url))
 const NOT_FOUND = 127
+const INSTALL_SCRIPTS = new Set(['preinstall', 'install', 'postinstall', 'prepare'])
 const ORPHAN_CHECK_MS = 500
 
 const INSTALL_HINT = `polystep was not found. It is a Python program that npm does not install, so every clone of this project needs it once.
@@ -107,7 +108,8 @@ function findCommand(project) {
 
 function fail(message) {
   console.error(message)
-  process.exit(NOT_FOUND)
+  // A script of `npm install` that fails would take the packages back that were installed.
+  process.exit(INSTALL_SCRIPTS.has(process.env.npm_lifecycle_event) ? 0 : NOT_FOUND)
 }
 
 function run([program, ...first]) {
