@@ -91,6 +91,20 @@ async def test_a_killed_runner_costs_no_event(tmp_path: Path) -> None:
         assert (await host.api("dead-letters"))["deadLetters"] == []
 
 
+async def test_a_hundred_runs_of_a_killed_runner_start_again_together(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/start.step.ts": SLOW, "steps/count_step.py": HUNDRED})
+    async with Running(project) as host:
+        runners = set(children_of(host.process.pid))
+        await host.post("/start", {"count": 100})
+        await host.line("begins", count=100)
+        for pid in runners:
+            os.kill(pid, signal.SIGKILL)
+        # One round of 2 s and the start of a process; one by one they would take 200 s.
+        await host.line("counted", count=100, within_s=15)
+        await nothing_waits(host)
+        assert (await host.api("dead-letters"))["deadLetters"] == []
+
+
 async def test_a_step_that_kills_its_runner_ends_in_the_dead_letters_and_takes_nobody_along(tmp_path: Path) -> None:
     project = make_project(
         tmp_path, {"steps/mixed.step.ts": MIXED, "steps/victim.step.ts": VICTIM, "steps/poison.step.ts": POISON}
@@ -219,4 +233,14 @@ export const config = {
   type: 'event', name: 'Poison', subscribes: ['poison'], emits: [], infrastructure: { queue: { maxRetries: 1 } },
 }
 export const handler = async () => { process.kill(process.pid, 'SIGSEGV') }
+"""
+HUNDRED = """
+import asyncio
+
+config = {"type": "event", "name": "Count", "subscribes": ["work"], "emits": []}
+
+async def handler(data, context):
+    context.logger.info(f"begins {data['number']}")
+    await asyncio.sleep(2)
+    context.logger.info(f"counted {data['number']}")
 """

@@ -76,7 +76,7 @@ class Execution:
         result: JSONValue = None
         status = "failed"
         try:
-            result = await self._call(run, request, alone=False)
+            result = await self._call(run, request, suspect=False)
             if answer.started:
                 result = answer.summary
             else:
@@ -223,7 +223,7 @@ class Execution:
         if validator is not None and (issues := validator.issues(data)):
             return self._input_refused(step, delivery, issues)
         try:
-            await self._call(run, data, alone=delivery.crashes > 0)
+            await self._call(run, data, suspect=delivery.crashes > 0)
         except RunnerGone as failure:
             return Outcome(_BLAME.get(str(failure.data.get("fault")), "failed"), error=self._describe(failure))
         except HostStopping as failure:
@@ -238,7 +238,7 @@ class Execution:
         error = self._describe(input_broken(step.name, delivery.topic, issues))
         return Outcome("failed", error=error, retryable=False)
 
-    async def _call(self, run: OpenRun, value: JSONValue, *, alone: bool) -> JSONValue:
+    async def _call(self, run: OpenRun, value: JSONValue, *, suspect: bool) -> JSONValue:
         step, pool = run.step, self._pools(run.step.source.runner)
         if run.answer is not None:
             run.begin_stream = lambda: pool.begin_stream(run.name)
@@ -257,7 +257,7 @@ class Execution:
                     "flows": list(step.flows),
                 },
                 step.timeout_s,
-                alone=alone,
+                suspect=suspect,
                 unlimited=lambda: run.answer is not None and run.answer.started,
             )
         except StepFailed as failure:

@@ -221,8 +221,8 @@ class Bus:
         for index in claim.indexes if claim is not None else ():
             self._leave_place(deliveries[index].step)
 
-    def _leave_place(self, step: str) -> None:
-        self._places.leave(step)
+    def _leave_place(self, step: str, *, aside: bool = False) -> None:
+        self._places.leave(step, aside=aside)
         if self._places.is_hot:
             self._wake.set()
 
@@ -315,6 +315,9 @@ class Bus:
     def _begin(self, delivery: Delivery) -> None:
         """Attempt a claimed delivery, in a place that was taken for it."""
         self._placed.add((delivery.id, delivery.token))
+        if delivery.crashes:
+            # The runner gives it a process apart, and it may wait for that: meanwhile others use the room.
+            self._places.set_aside(delivery.step)
         task = asyncio.create_task(self._attempt(delivery), name=f"run {delivery.step}")
         self._claimed[task] = delivery
         task.add_done_callback(self._finished)
@@ -323,7 +326,7 @@ class Bus:
         attempt = (delivery.id, delivery.token)
         if attempt in self._placed:
             self._placed.discard(attempt)
-            self._leave_place(delivery.step)
+            self._leave_place(delivery.step, aside=delivery.crashes > 0)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         was_crowded = self._is_crowded

@@ -60,12 +60,21 @@ class Places:
         self._take(step, 1)
         return True
 
-    def leave(self, step: str) -> None:
+    def set_aside(self, step: str) -> None:
+        """A delivery that has its place runs apart from the others: the room that all share is free for them.
+
+        It counts for its step until `leave` with `aside`.
+        """
+        self._taken -= 1
+        self._heat_able()
+
+    def leave(self, step: str, *, aside: bool = False) -> None:
         """Give a place back; steps that were cut short and can use it are hot again.
 
         They come before what has just become hot, or a busy step would keep the others out for good.
         """
         self._take(step, -1)
+        self._taken += aside
         self._heat_able()
 
     def _heat_able(self) -> None:

@@ -15,7 +15,11 @@ from polystep.runners.places import Places
 from polystep.runners.process import RunnerProcess
 
 RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
-"""Before the n-th start in a row of a process that keeps ending; the last one repeats."""
+"""Before the n-th start in a row of a process that keeps ending by itself; the last one repeats.
+
+An end with runs inside does not count: one of them did it, those that can come back run apart, and a pause would only
+keep the others waiting.
+"""
 STEADY_S: Final = 10.0
 """A process that lived this long did not end in a row with the one before."""
 
@@ -147,7 +151,10 @@ class Generation:
                 return
             _log.warning("The %s runner is gone (%s); a new one is started", process.kind.name, how)
             in_a_row = 0 if loop.time() - began_s >= STEADY_S else in_a_row
-            process, in_a_row = await self._restart(in_a_row)
+            if process.suspects or process.runs:
+                process, _ = await self._restart(0)
+            else:
+                process, in_a_row = await self._restart(in_a_row)
             self._processes.append(process)
             self.places.serve()
 

@@ -1,10 +1,10 @@
-"""Processes of one runner kind: generations, least-busy choice, replacement, crash suspects alone.
+"""Processes of one runner kind: generations, places, replacement, crash suspects apart.
 
 A **generation** is a set of processes that have loaded the same files. A reload stages a new one beside the current;
 when the host switches, it takes the runs, and the old one finishes what it has. A process that dies takes the runs
 inside it along. Which of them killed it is told by `RunnerGone.data["fault"]`: `own` (it was alone, or it is the one
 the host killed it for), `neighbour` (the host killed it for another run, or the run had not reached it), or `unknown`
-(several were inside: run each of them `alone` to find out).
+(several were inside: run each of them as a suspect to find out).
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ from polystep.runners.generation import Generation
 from polystep.runners.kinds import Launch, Progress, RunnerKind
 from polystep.runners.places import Place, Places, Refusals
 from polystep.runners.process import RunnerCalls, RunnerProcess
+from polystep.runners.quarantine import Quarantine
 
 DRAINING_MAX: Final = 3
 """Old generations that may finish their runs side by side; of more, the oldest is stopped and its runs start again."""
-
-ALONE_PAUSE_S: Final = 1.0
-"""Before a run that must be alone is given back because no process for it could be made."""
 
 _log = logging.getLogger("polystep.runners")
 
@@ -84,10 +82,7 @@ class RunnerPool:
         self._staged: Generation | None = None
         self._draining: dict[asyncio.Task[None], Generation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._alone = asyncio.Lock()
-        self._alone_waiting = 0
-        self._lone: tuple[Generation, RunnerProcess] | None = None
-        """The process for runs that are to be alone; kept while more of them wait."""
+        self._quarantine = Quarantine(self._serving, self._process, self._own)
         self._alive: set[RunnerProcess] = set()
         """Every process that was made and has not ended."""
         self._places: dict[str, tuple[Places, Place]] = {}
@@ -136,15 +131,16 @@ class RunnerPool:
         params: JSONObject,
         timeout_s: float,
         *,
-        alone: bool = False,
+        suspect: bool = False,
         unlimited: Callable[[], bool] = lambda: False,
     ) -> JSONValue:
         """Run a handler and return its value.
 
         Args:
-            params: Of `step.run` (PS-7.1); `timeout_ms` is added.
+            params: Of `step.run` (PS-7.1); `timeout_ms` is added. What stands before a dot in `run` is the same in all
+                attempts.
             timeout_s: From the start of the handler to its end.
-            alone: In a process of its own, because it may have killed one.
+            suspect: It may have ended a process, so it runs apart from those that have not.
             unlimited: Asked when the time is over; true gives the run as much again. For answers that are streamed.
 
         Raises:
@@ -153,9 +149,13 @@ class RunnerPool:
             RunnerGone: The process ended; `data["fault"]` says whether this run is to blame.
             Overloaded: A request waited too long for a place, or too many do.
         """
-        if alone:
-            return await self._run_alone(params, timeout_s, unlimited)
         run = str(params["run"])
+        if suspect or self._quarantine.holds(_identity(run)):
+            return await self._quarantine.run(
+                _identity(run),
+                str(params["file"]),
+                lambda process: self._run_in(process, params, timeout_s, unlimited),
+            )
         places, place = await self._place(params)
         self._places[run] = (places, place)
         try:
@@ -207,9 +207,7 @@ class RunnerPool:
         """Wait for a place in a process that has loaded the file, in whatever generation is the current one then."""
         file, is_request = str(params["file"]), params["type"] == "api"
         while True:
-            generation = self._current
-            if generation is None:
-                raise HostStopping(f"No {self.kind.name} runner is running.")
+            generation = self._serving()
             if not generation.runs(file):
                 # It was claimed before a reload in which the file is gone or broken: not the run's fault.
                 raise RunnerGone(f"{file} is not loaded any more.", {"fault": "neighbour"})
@@ -244,7 +242,7 @@ class RunnerPool:
             await asyncio.shield(self._cancel(process, run, waiter, str(stop.args[0]) if stop.args else "stopped"))
             raise
         except RunnerGone as error:
-            raise RunnerGone(error.message, {**error.data, "fault": _fault(process, run)}) from error
+            raise RunnerGone(error.message, {**error.data, "fault": self._blame(process, run)}) from error
         finally:
             process.runs.discard(run)
 
@@ -257,47 +255,27 @@ class RunnerPool:
         if process.usable:
             _log.warning("A handler blocks its %s runner past its end; the process is replaced", self.kind.name)
             process.condemned = run
+            self._quarantine.divide(process, [_identity(run)])
         await process.kill()
         waiter.exception()
 
-    async def _run_alone(self, params: JSONObject, timeout_s: float, unlimited: Callable[[], bool]) -> JSONValue:
-        """One at a time, in a process that is used for nothing else: when it dies, it is clear whose doing that was."""
-        self._alone_waiting += 1
-        async with self._alone:
-            self._alone_waiting -= 1
-            process = await self._lone_process(str(params["file"]))
-            try:
-                return await self._run_in(process, params, timeout_s, unlimited)
-            finally:
-                if not self._alone_waiting or not process.usable:
-                    self._lone = None
-                    await process.stop(0)
+    def _blame(self, process: RunnerProcess, run: str) -> str:
+        """Whose fault the end of a process was, for one of the runs that were in it."""
+        if process.condemned is not None:
+            return "own" if process.condemned == run else "neighbour"
+        if process.stopping or run not in process.suspects:
+            # Stopped by the host, or gone before the run reached it.
+            return "neighbour"
+        if not process.is_judged:
+            process.is_judged = True
+            self._quarantine.divide(process, map(_identity, process.suspects))
+        return "own" if process.suspects <= {run} else "unknown"
 
-    async def _lone_process(self, file: str) -> RunnerProcess:
+    def _serving(self) -> Generation:
         generation = self._current
         if generation is None or self._stopping:
             raise HostStopping(f"No {self.kind.name} runner is running.")
-        if not generation.runs(file):
-            raise RunnerGone(f"{file} is not loaded any more.", {"fault": "neighbour"})
-        kept, self._lone = self._lone, None
-        if kept is not None:
-            if kept[0] is generation and kept[1].usable:
-                self._lone = kept
-                return kept[1]
-            await kept[1].stop(0)
-        process = self._process()
-        try:
-            await process.start()
-            await generation.load_into(process)
-        except BaseException as error:
-            await process.kill()
-            if not isinstance(error, PolystepError):
-                raise
-            # Given back, it starts again at once: the pause keeps that from going round in a hurry.
-            await asyncio.sleep(ALONE_PAUSE_S)
-            raise RunnerGone(error.message, {"fault": "neighbour"}) from error
-        self._lone = (generation, process)
-        return process
+        return generation
 
     def _check_stopping(self) -> None:
         if self._stopping:
@@ -385,10 +363,5 @@ async def _ends_within(waiter: asyncio.Future[JSONValue], timeout_s: float) -> b
         waiter.remove_done_callback(done)
 
 
-def _fault(process: RunnerProcess, run: str) -> str:
-    if process.condemned is not None:
-        return "own" if process.condemned == run else "neighbour"
-    if process.stopping or run not in process.suspects:
-        # Stopped by the host, or gone before the run reached it.
-        return "neighbour"
-    return "own" if process.suspects <= {run} else "unknown"
+def _identity(run: str) -> str:
+    return run.partition(".")[0]

@@ -74,6 +74,8 @@ class RunnerProcess:
         """Runs that are open in it."""
         self.suspects: frozenset[str] = frozenset()
         """Runs that were open when its channel closed."""
+        self.is_judged = False
+        """Its suspects know what becomes of them."""
         self.stopping = False
         self.condemned: str | None = None
         """The run for whose sake the host kills the process; its neighbours are not to blame."""

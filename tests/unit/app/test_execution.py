@@ -50,10 +50,10 @@ class Pool:
         self.unlimited: Callable[[], bool] = lambda: False
 
     async def run(
-        self, params: JSONObject, timeout_s: float, *, alone: bool = False, unlimited: Callable[[], bool]
+        self, params: JSONObject, timeout_s: float, *, suspect: bool = False, unlimited: Callable[[], bool]
     ) -> JSONValue:
         self.unlimited = unlimited
-        self.asked.append((params, timeout_s, alone))
+        self.asked.append((params, timeout_s, suspect))
         run = self.house.runs.get(params["run"])
         self.open_runs = len(self.house.runs)
         run.emits += self.emits
@@ -307,8 +307,8 @@ async def test_an_http_run_gives_the_handlers_answer_and_is_traced(
 ) -> None:
     pool.answer = {"status": 201, "body": "b"}
     assert await execution.run_http(API, REQUEST, TRACE, Answer()) == {"status": 201, "body": "b"}
-    ((params, timeout_s, alone),) = pool.asked
-    assert (params["input"], params["type"], params["attempt"], timeout_s, alone) == (REQUEST, "api", 1, 300.0, False)
+    ((params, timeout_s, suspect),) = pool.asked
+    assert (params["input"], params["type"], params["attempt"], timeout_s, suspect) == (REQUEST, "api", 1, 300.0, False)
     await house.recorder.flush()
     (run,) = cast("Any", await house.traces.trace(TRACE))["runs"]
     assert (run["status"], run["trigger"], run["attempts"][0]["result"]) == (

@@ -388,3 +388,28 @@ async def test_an_event_that_the_store_refuses_is_the_publishers_to_know(
 def _planned(house: House, topic: str, *names: str) -> Any:
     house.bus.replace(flow(event_step(topic)))
     return [each for name in names for each in house.bus.plan(topic, name.encode(), trace_id="t", parent_run_id=None)]
+
+
+async def test_suspects_leave_the_room_to_others_and_count_for_their_own_step(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("polystep.bus.bus.RUNNING_MAX", 1)
+    house.bus = house.new_bus()
+    opened, waits = gate()
+
+    async def crash_once(delivery: Delivery) -> Outcome:
+        return Outcome("suspect", error=dict(ERROR)) if not delivery.crashes else await waits(delivery)
+
+    house.runner.handlers["a"] = crash_once
+    await house.begin(event_step("a", queue=QueuePolicy(concurrency=1)), event_step("b"))
+    await house.publish("a", "x", "y")
+    await house.runner.started_count(2)
+    # The suspect waits for its process apart: all the room there is belongs to the others meanwhile.
+    await house.publish("b", "1", "2")
+    await house.observer.ends_count(3)
+    await house.quiet()
+    assert [each.data for each in house.runner.started] == [b"x", b"x", b"1", b"2"]
+    opened.set()
+    await house.observer.ends_count(6)
+    assert house.runner.most["a"] == 1
+    assert house.bus._places._taken == 0

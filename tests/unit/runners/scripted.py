@@ -114,9 +114,9 @@ async def bounded(work: Awaitable[T]) -> T:
         return await work
 
 
-def run(pool: RunnerPool, name: str, do: str, *, timeout_s: float = BOUND_S, alone: bool = False, **told: Any) -> Any:
+def run(pool: RunnerPool, name: str, do: str, *, timeout_s: float = BOUND_S, suspect: bool = False, **told: Any) -> Any:
     """Start a run of the file `a.script` (or `file`); await it for the handler's value."""
-    return asyncio.ensure_future(pool.run(params(name, do, **told), timeout_s, alone=alone))
+    return asyncio.ensure_future(pool.run(params(name, do, **told), timeout_s, suspect=suspect))
 
 
 def params(

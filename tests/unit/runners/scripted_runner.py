@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -182,14 +183,18 @@ class Runner:
                 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
                 send([1, id, None, child.pid])
             case other:
-                self.misbehave(other, told.get("status", 5))
+                self.misbehave(id, other, told)
 
-    def misbehave(self, how: str, status: int) -> None:
+    def misbehave(self, id: int, how: str, told: dict[str, Any]) -> None:
         match how:
+            case "answer_later":
+                threading.Timer(told["after_s"], send, ([1, id, None, os.getpid()],)).start()
             case "block":
                 block()
             case "exit":
-                os._exit(status)
+                os._exit(told.get("status", 5))
+            case "exit_later":
+                threading.Timer(told["after_s"], os._exit, (5,)).start()
             case "close":
                 os.close(WRITING)
                 os.close(READING)

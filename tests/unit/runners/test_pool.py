@@ -15,6 +15,7 @@ from polystep.runners import RunnerPool
 from polystep.runners import generation as generation_module
 from polystep.runners import pool as pool_module
 from polystep.runners import process as process_module
+from polystep.runners import quarantine as quarantine_module
 from tests.unit.runners.scripted import Script, bounded, open_descriptors, pool_of, replace, run, until_gone
 
 
@@ -22,7 +23,8 @@ from tests.unit.runners.scripted import Script, bounded, open_descriptors, pool_
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process_module, "_STEP_S", 0.3)
     monkeypatch.setattr(pool_module, "CANCEL_GRACE_S", 0.2)
-    monkeypatch.setattr(pool_module, "ALONE_PAUSE_S", 0.0)
+    monkeypatch.setattr(quarantine_module, "CELL_PAUSE_S", 0.0)
+    monkeypatch.setattr(quarantine_module, "CELL_KEPT_S", 0.1)
 
 
 async def pid_of(pool: RunnerPool, name: str = "pid") -> int:
@@ -259,17 +261,17 @@ async def test_a_run_alone_has_a_process_of_its_own_and_is_to_blame_by_itself(sc
         held = run(pool, "n", "hold")
         await script.until_started("n")
         shared = {each.pid for each in (process._child for process in pool._alive) if each is not None}
-        alone = (await bounded(run(pool, "a", "describe", alone=True)))["pid"]
+        alone = (await bounded(run(pool, "a", "describe", suspect=True)))["pid"]
         assert alone not in shared
         await until_gone(alone)
-        assert await fault(run(pool, "r", "exit", alone=True)) == "own"
+        assert await fault(run(pool, "r", "exit", suspect=True)) == "own"
         assert not held.done()
 
 
 async def test_a_run_alone_that_no_process_can_be_made_for_is_given_back(script: Script) -> None:
     flaky = script.file("a.script", load="exit", after_first=True)
     async with pool_of(script, flaky) as pool:
-        assert await fault(run(pool, "a", "params", alone=True)) == "neighbour"
+        assert await fault(run(pool, "a", "params", suspect=True)) == "neighbour"
         assert len(pool._alive) == 1
 
 
@@ -277,7 +279,7 @@ async def test_a_run_of_a_file_that_a_reload_took_away_is_given_back(script: Scr
     async with pool_of(script, script.file("a.script")) as pool:
         await replace(pool, script.file("b.script"))
         assert await fault(run(pool, "r", "params")) == "neighbour"
-        assert await fault(run(pool, "r", "params", alone=True)) == "neighbour"
+        assert await fault(run(pool, "r", "params", suspect=True)) == "neighbour"
 
 
 async def test_without_files_there_is_no_runner(script: Script) -> None:
@@ -319,22 +321,41 @@ async def test_a_restart_that_fails_is_tried_again(script: Script, monkeypatch: 
         assert (await bounded(waiting))["run"] == "w"
 
 
-async def test_processes_that_keep_ending_are_started_at_growing_pauses(
-    script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses before starts, which are none in the test."""
+    noted: list[float] = []
     real = asyncio.sleep
 
-    async def noted(delay_s: float) -> None:
-        pauses.append(delay_s)
+    async def note(delay_s: float) -> None:
+        noted.append(delay_s)
         await real(0)
 
-    monkeypatch.setattr(generation_module.asyncio, "sleep", noted)  # type: ignore[attr-defined]
+    monkeypatch.setattr(generation_module.asyncio, "sleep", note)  # type: ignore[attr-defined]
+    return noted
+
+
+async def test_processes_that_keep_ending_by_themselves_are_started_at_growing_pauses(
+    script: Script, pauses: list[float]
+) -> None:
     async with pool_of(script, script.file("a.script")) as pool:
         for number in range(4):
-            assert await fault(run(pool, f"r{number}", "exit")) == "own"
+            pid = await pid_of(pool, f"r{number}")
+            (process,) = pool._alive
+            os.kill(pid, 9)
+            await bounded(asyncio.shield(process.ended))
         await pid_of(pool)
     assert pauses == [0.0, 0.0, 0.5, 1.0]
+
+
+async def test_handlers_that_end_their_process_do_not_keep_the_others_waiting(
+    script: Script, pauses: list[float]
+) -> None:
+    async with pool_of(script, script.file("a.script")) as pool:
+        for number in range(4):
+            assert await fault(run(pool, f"r{number}", "exit", type="api")) == "own"
+        await pid_of(pool)
+    assert pauses == [0.0, 0.0, 0.0, 0.0]
 
 
 # --- Generations ---
@@ -502,7 +523,7 @@ async def test_a_load_that_is_cancelled_leaves_nothing(script: Script) -> None:
 
 async def test_a_stop_ends_runs_that_are_alone(script: Script) -> None:
     async with pool_of(script, script.file("a.script")) as pool:
-        alone = run(pool, "r", "hold", alone=True)
+        alone = run(pool, "r", "hold", suspect=True)
         await script.until_started("r")
         await bounded(pool.stop(0))
         with pytest.raises(RunnerGone):
