@@ -17,6 +17,7 @@ from polystep.http.admin_origin import AdminOrigin
 from polystep.http.answers import StepAnswerInvalid, step_answer
 from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
 from polystep.http.contract import contract_refused, read_request, request_refused
+from polystep.http.json_hint import JsonHints, with_json_hint
 from polystep.http.origins import Origins, allow_reading, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
@@ -52,6 +53,7 @@ class StepRoutes:
         self._steps = steps
         self._origins = Origins(settings)
         self._ids = Ids()
+        self._json_hints = JsonHints()
         self._generation: int | None = None
         self._table = RouteTable(())
         self._running = 0
@@ -111,7 +113,13 @@ class StepRoutes:
         body = NO_BODY
         if request.body_exists:
             body = parse_body(content_type, await read_body(request, self._settings), present=True)
-        return await self._answer_step(found, self._step_request(request, found, query, body), trace_id, streamed)
+            if self._settings.dev and self._project.body_validator(found.step) is None:
+                self._json_hints.note(found.step, content_type, body.raw)
+        step_request = self._step_request(request, found, query, body)
+        try:
+            return await self._answer_step(found, step_request, trace_id, streamed)
+        except RequestRefused as refused:
+            raise with_json_hint(refused, content_type, body.raw) from refused
 
     async def _answer_step(
         self, found: Match, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
