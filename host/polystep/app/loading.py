@@ -13,9 +13,9 @@ from polystep.app.settings import Settings, read_settings
 from polystep.app.standin import stand_in_variables, stand_in_wanted
 from polystep.app.variables import read_variables
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.steps import Finding, Flow, SourceFile
+from polystep.contracts.steps import Finding, Flow, SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject
-from polystep.discovery import build_flow, compile_validators, find_sources
+from polystep.discovery import build_flow, compile_validators, find_misnamed, find_sources
 from polystep.runners import RunnerCalls, RunnerPool, Staged, child_environment
 
 _NO_MODEL: Final = "http://127.0.0.1:9/"
@@ -52,7 +52,7 @@ async def load_flow(
     ]
     try:
         patterns = [pattern for pool in pools for pattern in pool.kind.patterns]
-        sources = await asyncio.to_thread(find_sources, project, patterns)
+        sources, misnamed = await asyncio.to_thread(find_files, project, patterns)
         staged = await asyncio.gather(
             *(pool.stage([each for each in sources if each.runner == pool.kind.name]) for pool in pools)
         )
@@ -61,7 +61,12 @@ async def load_flow(
     loaded = [file for result in staged for file in result.loaded]
     failures = [failure for result in staged for failure in result.failures]
     flow, _ = compile_validators(build_flow(loaded, failures))
-    return with_findings(flow, (*variables.findings, *problems_of(staged)))
+    return with_findings(flow, (*variables.findings, *misnamed, *problems_of(staged)))
+
+
+def find_files(project: Path, patterns: Sequence[SourcePattern]) -> tuple[tuple[SourceFile, ...], tuple[Finding, ...]]:
+    """Every step and stream file, and what is wrong with the names of others."""
+    return find_sources(project, patterns), find_misnamed(project, patterns)
 
 
 def project_sources(project: Path) -> tuple[SourceFile, ...]:

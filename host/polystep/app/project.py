@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from polystep.app.console import Console
-from polystep.app.loading import problems_of, with_findings
+from polystep.app.loading import find_files, problems_of, with_findings
 from polystep.bus import Bus
 from polystep.contracts.ports import Clock, ParameterReader, QueueStore, Schedule, Validator
 from polystep.contracts.steps import CronTrigger, Finding, Flow, SourceFile, StepSpec, StreamSpec
-from polystep.discovery import SOURCE_FOLDERS, Validators, build_flow, compile_validators, find_sources
+from polystep.discovery import SOURCE_FOLDERS, Validators, build_flow, compile_validators
 from polystep.runners import RunnerPool, Staged
 from polystep.streams import Streams
 
@@ -105,7 +105,7 @@ class LiveProject:
     async def _load(self, pools: Mapping[str, RunnerPool], changed: frozenset[str]) -> None:
         async with self._loading:
             patterns = [pattern for pool in self._pools.values() for pattern in pool.kind.patterns]
-            sources = await asyncio.to_thread(find_sources, self._root, patterns)
+            sources, misnamed = await asyncio.to_thread(find_files, self._root, patterns)
             # Languages load side by side: each waits mostly for its own process.
             results = await asyncio.gather(*(pool.stage(_of(sources, name)) for name, pool in pools.items()))
             staged = dict(zip(pools, results, strict=True))
@@ -113,7 +113,7 @@ class LiveProject:
             loaded = [file for result in self._results.values() for file in result.loaded]
             failures = [failure for result in self._results.values() for failure in result.failures]
             flow, validators = compile_validators(build_flow(loaded, failures, self._flow))
-            flow = with_findings(flow, problems_of(self._results.values()))
+            flow = with_findings(flow, (*misnamed, *problems_of(self._results.values())))
             # No await from here to the end of the switch: a run goes by the old flow in the old generation or by the
             # new one in the new, never across.
             for name, result in staged.items():

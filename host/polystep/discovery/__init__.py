@@ -3,6 +3,7 @@
 from polystep.discovery.configs import read_step, read_stream
 from polystep.discovery.files import SOURCE_FOLDERS, find_sources
 from polystep.discovery.flow import build_flow
+from polystep.discovery.misnamed import find_misnamed
 from polystep.discovery.schemas import SchemaValidator
 from polystep.discovery.validators import Validators, compile_validators
 
@@ -12,6 +13,7 @@ __all__ = [
     "Validators",
     "build_flow",
     "compile_validators",
+    "find_misnamed",
     "find_sources",
     "read_step",
     "read_stream",

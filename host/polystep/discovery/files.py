@@ -7,14 +7,15 @@ A file counts when it lies under `steps/` or `src/` and its name ends as a runne
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from polystep.contracts.steps import SourceFile, SourcePattern
 
 SOURCE_FOLDERS: Final = ("steps", "src")
-_PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "venv", "python_modules"})
+PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "venv", "python_modules"})
+"""Folders that hold packages."""
 
 
 def find_sources(project: Path, patterns: Iterable[SourcePattern]) -> tuple[SourceFile, ...]:
@@ -22,7 +23,7 @@ def find_sources(project: Path, patterns: Iterable[SourcePattern]) -> tuple[Sour
     known = tuple(patterns)
     found = []
     for folder in SOURCE_FOLDERS:
-        for path in _files(project / folder):
+        for path in files_below(project / folder):
             pattern = next((each for each in known if path.name.endswith(each.suffix)), None)
             # A name that is nothing but the suffix is not a step of that name: `_step.py` has no name left. Hidden
             # files are the editors': `.#hello.step.ts` is a lock.
@@ -32,8 +33,9 @@ def find_sources(project: Path, patterns: Iterable[SourcePattern]) -> tuple[Sour
     return tuple(sorted(found, key=lambda source: source.path))
 
 
-def _files(root: Path) -> Iterable[Path]:
+def files_below(root: Path) -> Iterator[Path]:
+    """Every file in a folder and the folders in it, without those of packages."""
     # `os.walk` follows no links to folders, so a link cannot lead out of the project or round in a circle.
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name not in _PASSED_OVER and not name.startswith(".")]
+        folders[:] = [name for name in folders if name not in PASSED_OVER and not name.startswith(".")]
         yield from (Path(folder) / name for name in names)
