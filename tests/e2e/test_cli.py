@@ -160,7 +160,7 @@ async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
             ["broken_step.py", "-", "python", "steps/broken_step.py"],
             ["board", "stream", "python", "src/board_stream.py"],
         ]
-        assert "\n  steps/broken_step.py:1: invalid syntax\n" in steps
+        assert "\n  steps/broken_step.py:1:10: invalid syntax\n" in steps
         state, value = await asked(project, "state", "names"), await asked(project, "state", "names", "Ada")
         assert (state, value) == ({"items": {"Ada": True}}, {"value": True})
         (letter,) = (await asked(project, "dead-letters", "--json"))["deadLetters"]

@@ -42,12 +42,15 @@ async def test_failures_are_retried_then_dead_lettered_then_replayed(tmp_path: P
                     "message": "no luck in attempt 2",
                     "stack": letters[0]["error"]["stack"],
                     "code": "step_failed",
+                    "place": letters[0]["error"]["place"],
+                    "frame": letters[0]["error"]["frame"],
                 },
                 "enqueuedAt": letters[0]["enqueuedAt"],
                 "diedAt": letters[0]["diedAt"],
             }
         ]
-        assert "doomed_step.py" in letters[0]["error"]["stack"]
+        assert letters[0]["error"]["place"]["file"] == "steps/doomed_step.py"
+        assert "raise ValueError" in letters[0]["error"]["frame"]
         await nothing_waits(host)
         assert len([line for line in host.lines if "[INFO] After" in line]) == 1
         trace = await completed_trace(host, letters[0]["traceId"])

@@ -83,10 +83,11 @@ async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_
         assert await host.get("/good") == {"said": "good"}
         assert await host.get("/helped") == {"said": "before"}
         errors = {each["file"]: each["error"] for each in (await host.api("steps"))["steps"]}
-        assert errors["steps/typo_step.rb"].startswith("steps/typo_step.rb:2 failed to load: NameError: undefined")
+        assert errors["steps/typo_step.rb"].startswith("steps/typo_step.rb:2:1 failed to load: NameError: undefined")
         assert errors["steps/gem_step.rb"] == (
             'steps/gem_step.rb requires "no_such_gem", which Ruby cannot find. '
-            'Run "gem install no_such_gem", then save.'
+            'Run "gem install no_such_gem", then save.\n'
+            'steps/gem_step.rb:1:1\n> 1 | require "no_such_gem"\n    | ^'
         )
         assert errors["steps/guarded_step.rb"] == (
             "steps/guarded_step.rb has middleware, which the ruby runner does not call, so the step is not run. "

@@ -35,6 +35,9 @@ const FILES: Record<string, string> = {
     return [awaited === ctx.streams, typeof ctx.streams.then, String(ctx.streams), require('util').inspect(ctx.streams), JSON.stringify({ s: ctx.streams })]`),
   'steps/throw.step.ts': step(`throw new RangeError('too far', { cause: new Error('deep') })`),
   'steps/throw-text.step.ts': step(`throw 'only text'`),
+  'steps/throw-several.step.ts': step(`
+    throw new AggregateError([
+      new TypeError('one'), 'two'], 'many')`),
   'steps/throw-class.step.ts': step(`class CardDeclined extends Error {}; throw new CardDeclined('no cover')`),
   'steps/wrong.step.ts': step(`await Promise.resolve(); await eval(input)`),
   'steps/floating.step.ts': step(`void ctx.emit({ topic: 'a' }).then(() => ctx.emit({ topic: 'b' })); ctx.state.set('g', 'k', 1); return 'early'`),
@@ -143,6 +146,8 @@ void describe('a runner process', () => {
     assert.match(error.data.stack, /^RangeError: too far\n\s+at .*steps\/throw\.step\.ts:4:\d+/)
     assert.match(error.data.stack, /\nCaused by: Error: deep\n/)
     assert.doesNotMatch(error.data.stack, /bridges\/node\/src|node:internal|node:async_hooks/)
+    const several = await host.fails('steps/throw-several.step.ts', null)
+    assert.match(several.data.stack, /^AggregateError: many\n.*throw-several\.step\.ts:5:\d+.*\nError 1 of 2: TypeError: one\n.*\.ts:6:.*\nError 2 of 2: two$/s)
     const text = await host.fails('steps/throw-text.step.ts', null)
     assert.deepEqual(text.data, { name: 'string', message: 'only text', stack: '' })
     const unnamed = await host.fails('steps/throw-class.step.ts', null)
@@ -321,6 +326,14 @@ void describe('a runner process', () => {
     assert.deepEqual([unloaded.name, unloaded.message], ['invalid_params', 'steps/nowhere.step.ts is not loaded in this runner; send step.load first.'])
     await assert.rejects(host.run('steps/echo.step.ts', null, { run: null }), { name: 'invalid_params', message: 'step.run needs "run", of type text.' })
     await assert.rejects(host.call('state.peek', {}), { name: 'method_not_found', code: 2 })
+  })
+
+  void it('gives the error of a call the line of the handler that awaits it', async () => {
+    host.answers['emit'] = denied('topic_not_declared')
+    const refused = await host.fails('steps/emit.step.ts', 'rethrow')
+    assert.match(refused.data.stack, /^topic_not_declared: .*\n\s+at async .*steps\/emit\.step\.ts:\d+:\d+/)
+    const own = await host.fails('steps/wrong.step.ts', `ctx.state.get('g')`)
+    assert.match(own.data.stack, /^invalid_params: .*\n.*steps\/wrong\.step\.ts:\d+:\d+/s)
   })
 
   void it('keeps what the host says of trying again, and answers what cannot be described', async () => {

@@ -5,7 +5,7 @@ import { carryParams, createContext } from './context.ts'
 import { checkedInput } from './features/contracts.ts'
 import { failureOf, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
-import type { Peer } from './peer.ts'
+import type { EndCall, Peer } from './peer.ts'
 import { callThrough } from './features/middleware.ts'
 import { streamed } from './features/responses.ts'
 
@@ -57,15 +57,16 @@ export class Run {
    * Call the host with what `given` gives; what that throws is a rejection too, so that nobody can miss it. `result` is what
    * user code gets, if it is not the host's answer.
    */
-  call(method: string, given: () => Members, result?: () => unknown): Promise<unknown> {
+  async call(method: string, given: () => Members, result?: () => unknown): Promise<unknown> {
     this.callsOpen += 1
-    return new Promise((resolve, reject) => {
-      this.peer.call(method, () => carryParams(this.id, given()), (error, answer) => {
-        this.callEnded(error)
-        if (error === null) resolve(result === undefined ? answer : result())
-        else reject(error)
-      })
+    const [error, answer] = await new Promise<Parameters<EndCall>>((resolve) => {
+      this.peer.call(method, () => carryParams(this.id, given()), (...end) => { resolve(end) })
     })
+    this.callEnded(error)
+    if (error === null) return result === undefined ? answer : result()
+    // Only here does V8 know who awaits this call: the line of the handler.
+    Error.captureStackTrace(error)
+    throw error
   }
 
   /** Tell the host something; never fails. */

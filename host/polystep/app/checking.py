@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from polystep.app.config_places import placed_finding
 from polystep.app.loading import load_flow
 from polystep.app.settings import Settings
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import CronTrigger, Finding, Flow
 from polystep.discovery import SOURCE_FOLDERS
+from polystep.runners import Sources
 from polystep.schedule import CronExpression
 
 
@@ -45,7 +47,9 @@ async def check_project(
     Arguments as for `load_flow`.
     """
     flow = await load_flow(project, settings, shell, progress)
-    found = [*_failures(flow), *flow.findings, *_crons(flow, settings.cron.timezone)]
+    sources = Sources(project)
+    crons = (placed_finding(each, sources) for each in _crons(flow, settings.cron.timezone))
+    found = [*_failures(flow), *flow.findings, *crons]
     if not flow.steps and not flow.streams and not flow.failures:
         folders = " or ".join(f"{folder}/" for folder in SOURCE_FOLDERS)
         message = f"No steps were found in {project}. Put files such as hello.step.ts or hello_step.py under {folders}."
@@ -55,7 +59,7 @@ async def check_project(
 
 def _failures(flow: Flow) -> Iterator[Finding]:
     for failure in flow.failures:
-        yield Finding("load", "error", failure.source.path, failure.message)
+        yield Finding("load", "error", failure.source.path, failure.message, failure.place)
 
 
 def _crons(flow: Flow, default_timezone: str | None) -> Iterator[Finding]:

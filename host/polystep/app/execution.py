@@ -22,6 +22,7 @@ from polystep.contracts.errors import (
 )
 from polystep.contracts.events import Delivery, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
+from polystep.contracts.places import place_from
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.steps import Flow, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
@@ -52,7 +53,9 @@ class Execution:
         ids: Ids,
         responses: ResponsePolicy = "warn",
         nowhere: Nowhere | None = None,
+        explained: Callable[[JSONObject], JSONObject] = lambda error: error,
     ) -> None:
+        """`explained` adds to the failure of a handler what `runners.Failures` knows of it."""
         self._runs = runs
         self._pools = pools
         self._validators = validators
@@ -62,6 +65,7 @@ class Execution:
         self._responses = Responses(validators, recorder, console, responses)
         self._nowhere = nowhere or Nowhere(console, Flow, dev=False)
         self._ids = ids
+        self._explained = explained
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""
 
@@ -270,12 +274,16 @@ class Execution:
 
     def _describe(self, error: PolystepError) -> JSONObject:
         """Redacted once, here: the console, the traces and the dead letters all show the same."""
-        return self._recorder.redacted(describe(error))
+        described = describe(error)
+        return self._recorder.redacted(self._explained(described) if isinstance(error, StepFailed) else described)
 
     def _log_failure(self, run: OpenRun | Delivery, error: JSONObject, what_next: str) -> None:
         step = run.step.name if isinstance(run, OpenRun) else run.step
         name, reason, stack = str(error["name"]), str(error["message"]), error.get("stack")
+        place, frame = place_from(error.get("place")), error.get("frame")
         fields: JSONObject = {"attempt": run.attempt}
+        if place is not None:
+            fields["place"] = str(place)
         if isinstance(stack, str):
             fields["stack"] = stack
         message, _ = self._recorder.log(
@@ -287,9 +295,8 @@ class Execution:
             run_id=run.run_id,
             source="host",
         )
-        self._console.error(
-            f"{step}: {message}", f"{stack if isinstance(stack, str) else ''}\n{what_next} Trace {run.trace_id}".strip()
-        )
+        details = [place, frame, stack, f"{what_next} Trace {run.trace_id}"]
+        self._console.error(f"{step}: {message}", "\n".join(str(each) for each in details if each))
 
 
 def _request_error(issues: Sequence[Issue]) -> JSONObject:

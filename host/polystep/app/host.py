@@ -32,7 +32,7 @@ from polystep.contracts.ids import Ids
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.contracts.steps import Finding
 from polystep.http import HttpServer, HttpSettings, StandInServer, is_loopback
-from polystep.runners import RunnerCalls, RunnerPool, child_environment
+from polystep.runners import Failures, RunnerCalls, RunnerPool, child_environment
 from polystep.schedule import Timetable
 from polystep.state import State
 from polystep.stores import (
@@ -137,19 +137,11 @@ class Host:
         queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file)
         recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
-        pools, ids, responses = self._pools, Ids(), settings.contracts.responses
+        pools, ids = self._pools, Ids()
         nowhere = Nowhere(self._console, lambda: project.flow, dev=options.dev)
-        execution = Execution(
-            runs,
-            pools.__getitem__,
-            lambda: project.validators,
-            recorder,
-            self._console,
-            clock,
-            ids,
-            responses,
-            nowhere,
-        )
+        responses, explained = settings.contracts.responses, Failures(options.project).of_handler
+        common = (recorder, self._console, clock, ids, responses, nowhere, explained)
+        execution = Execution(runs, pools.__getitem__, lambda: project.validators, *common)
         bus = Bus(queue, clock, execution, execution, ids, owner=OWNER)
         timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
         types = DeclarationWriter(options.project, settings.runners, self._console)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from polystep.app.config_places import placed
 from polystep.app.kinds import kinds_of
 from polystep.app.settings import Settings, read_settings
 from polystep.app.standin import stand_in_variables, stand_in_wanted
@@ -16,7 +17,7 @@ from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import Finding, Flow, SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject
 from polystep.discovery import build_flow, compile_validators, find_misnamed, find_sources
-from polystep.runners import RunnerCalls, RunnerPool, Staged, child_environment
+from polystep.runners import RunnerCalls, RunnerPool, Sources, Staged, child_environment
 
 _NO_MODEL: Final = "http://127.0.0.1:9/"
 """Where nothing answers: a file that asks a model while it loads is told so at once."""
@@ -61,7 +62,7 @@ async def load_flow(
     loaded = [file for result in staged for file in result.loaded]
     failures = [failure for result in staged for failure in result.failures]
     flow, _ = compile_validators(build_flow(loaded, failures))
-    return with_findings(flow, (*variables.findings, *misnamed, *problems_of(staged)))
+    return placed(with_findings(flow, (*variables.findings, *misnamed, *problems_of(staged))), Sources(project))
 
 
 def find_files(project: Path, patterns: Sequence[SourcePattern]) -> tuple[tuple[SourceFile, ...], tuple[Finding, ...]]:

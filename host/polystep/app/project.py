@@ -7,13 +7,14 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from polystep.app.config_places import placed
 from polystep.app.console import Console
 from polystep.app.loading import find_files, problems_of, with_findings
 from polystep.bus import Bus
 from polystep.contracts.ports import Clock, ParameterReader, QueueStore, Schedule, Validator
 from polystep.contracts.steps import CronTrigger, Finding, Flow, SourceFile, StepSpec, StreamSpec
 from polystep.discovery import SOURCE_FOLDERS, Validators, build_flow, compile_validators
-from polystep.runners import RunnerPool, Staged
+from polystep.runners import RunnerPool, Sources, Staged
 from polystep.streams import Streams
 
 _NO_TOPIC = ""
@@ -114,6 +115,7 @@ class LiveProject:
             failures = [failure for result in self._results.values() for failure in result.failures]
             flow, validators = compile_validators(build_flow(loaded, failures, self._flow))
             flow = with_findings(flow, (*misnamed, *problems_of(self._results.values())))
+            flow = await asyncio.to_thread(placed, flow, Sources(self._root))
             # No await from here to the end of the switch: a run goes by the old flow in the old generation or by the
             # new one in the new, never across.
             for name, result in staged.items():

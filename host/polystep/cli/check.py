@@ -73,7 +73,8 @@ def _print(checked: Checked, *, strict: bool) -> None:
 def _print_finding(finding: Finding) -> None:
     mark, colour = ("✖", "red") if finding.severity == "error" else ("⚠", "yellow")
     first, *rest = finding.message.splitlines() or [""]
-    typer.echo(f"  {typer.style(f'{mark} {finding.severity}', fg=colour)}  {first}")
+    line = f"{finding.place}: " if finding.place is not None and str(finding.place) not in finding.message else ""
+    typer.echo(f"  {typer.style(f'{mark} {finding.severity}', fg=colour)}  {line}{first}")
     for line in rest:
         typer.echo(f"      {line}")
 
@@ -87,7 +88,13 @@ def _print_json(checked: Checked, *, good: bool, strict: bool) -> None:
         "errors": checked.errors,
         "warnings": checked.warnings,
         "findings": [
-            {"kind": each.kind, "severity": each.severity, "file": each.file, "message": each.message}
+            {
+                "kind": each.kind,
+                "severity": each.severity,
+                "file": each.file,
+                "place": None if each.place is None else each.place.to_json(),
+                "message": each.message,
+            }
             for each in checked.findings
         ],
     }

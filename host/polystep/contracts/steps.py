@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from polystep.contracts.limits import RUN_TIMEOUT_S, RUNS_PER_RUNNER
+from polystep.contracts.places import Place
 from polystep.contracts.values import JSONObject
 
 StepType: TypeAlias = Literal["api", "event", "cron", "noop"]
@@ -163,7 +164,9 @@ class LoadFailure:
 
     source: SourceFile
     message: str
-    """What happened and what to do; may be several lines with a stack."""
+    """What happened and what to do; may be several lines, with the source around the place."""
+    place: Place | None = None
+    """In this file, or in one that it imports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +180,11 @@ class Finding:
     """Relative to the project; empty when it is about no single file."""
     message: str
     """What is wrong and what to do."""
+    place: Place | None = field(default=None, compare=False)
+    """Where in the file; a finding that moved to another line is the same finding."""
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.message}" if self.file else self.message
+        return f"{self.place or self.file}: {self.message}" if self.file else self.message
 
 
 @dataclass(frozen=True, slots=True)

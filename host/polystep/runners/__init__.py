@@ -1,6 +1,7 @@
 """Language runners: environments, processes, handshake, pools, supervision, drain and stop."""
 
 from polystep.runners.environment import child_environment
+from polystep.runners.failures import Failures
 from polystep.runners.foreign import foreign_kind
 from polystep.runners.kinds import Launch, RunnerKind, bridge_folder, explain_load_failure
 from polystep.runners.node import node_kind
@@ -8,13 +9,16 @@ from polystep.runners.pool import RunnerPool, Staged
 from polystep.runners.process import RunnerCalls, RunnerProcess
 from polystep.runners.python import python_kind
 from polystep.runners.ruby import ruby_kind
+from polystep.runners.sources import Sources
 
 __all__ = [
+    "Failures",
     "Launch",
     "RunnerCalls",
     "RunnerKind",
     "RunnerPool",
     "RunnerProcess",
+    "Sources",
     "Staged",
     "bridge_folder",
     "child_environment",

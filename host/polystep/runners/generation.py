@@ -9,6 +9,7 @@ from typing import Final
 
 from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
 from polystep.contracts.limits import LOAD_TIMEOUT_S
+from polystep.contracts.places import place_from
 from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.places import Places
@@ -120,7 +121,7 @@ class Generation:
             except RunnerGone as error:
                 return LoadFailure(source, error.message)
             except PolystepError as error:
-                self.failures.append(LoadFailure(source, error.message))
+                self.failures.append(LoadFailure(source, error.message, place_from(error.data.get("place"))))
             else:
                 self.loaded.append(_loaded(source, answer))
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -10,6 +9,7 @@ from typing import Literal
 
 from polystep.contracts.steps import Finding, SourcePattern
 from polystep.contracts.values import JSONObject
+from polystep.runners.failures import Failures
 
 Progress = Callable[[str], None]
 """Shown to the user while something takes long, such as installing packages."""
@@ -29,15 +29,16 @@ class Launch:
 def explain_load_failure(project: Path, file: str, data: JSONObject) -> str:
     """Say in one sentence why a file did not load: `steps/a_step.pl:3 failed to load: Error: no such table`.
 
+    The place is the innermost one in the project, which may be a file that the step imports.
+
     Args:
         project: The project's root.
         file: Relative to it.
         data: `{name, message, stack}` as the runner answered it; members may be missing or empty (PS-9.4).
     """
-    name, message, stack = (str(data.get(each) or "").strip() for each in ("name", "message", "stack"))
-    # The line in the file itself, wherever below it something was raised: most languages write it `file:line`.
-    line = re.search(rf"{re.escape(file)}:(\d+)", stack)
-    place = f"{file}:{line[1]}" if line and f"{file}:" not in message else file
+    name, message = (str(data.get(each) or "").strip() for each in ("name", "message"))
+    found = Failures(project).of_load(file, data)
+    place = file if found is None or f"{found.file}:" in message else found
     why = ": ".join(part for part in (name, message.replace(f"{project}/", "")) if part)
     return f"{place} failed to load: {why or 'its runner does not say why'}"
 

@@ -12,8 +12,8 @@ from polystep.runners.kinds import explain_load_failure
 
 _MISSING: Final = re.compile(r"Cannot find (?:module|package) '([^']+)'")
 _IMPORTER: Final = re.compile(r"imported from (/\S+)|Require stack:\n- (\S+)")
-_SYNTAX_PLACE: Final = re.compile(r"^(?:file://)?(/\S+:\d+)$", re.MULTILINE)
-"""Node writes the place of a syntax error above its stack, and nowhere else."""
+_MISTAKE: Final = re.compile(r":(\d+): ERROR: ")
+"""After file and line: esbuild counts columns from 0, editors from 1."""
 _SAYS_IT_ALL: Final = frozenset({"LoadProblem", "invalid_value"})
 """Names of what the bridge itself has to say about a file: its message needs no more words."""
 
@@ -26,7 +26,7 @@ def explain(project: Path, file: str, failure: JSONObject) -> str:
         file: Relative to it.
         failure: `{name, message, stack}` as the bridge answered it (PS-6.3, PS-9.4).
     """
-    name, message, stack = (str(failure.get(each) or "") for each in ("name", "message", "stack"))
+    name, message = (str(failure.get(each) or "") for each in ("name", "message"))
     if name in _SAYS_IT_ALL and message:
         return message
     missing = _MISSING.match(message)
@@ -35,10 +35,8 @@ def explain(project: Path, file: str, failure: JSONObject) -> str:
     if message.startswith("Transform failed"):
         # One line for each mistake: `/path/steps/a.step.ts:3:4: ERROR: Unexpected ","`.
         mistakes = message.partition("\n")[2] or message
-        return f"Syntax error in {mistakes.replace(f'{project}/', '').replace(': ERROR: ', ': ')}"
-    place = _SYNTAX_PLACE.search(stack) if name == "SyntaxError" else None
-    if place:
-        return f"{_shown(project, place[1])} failed to load: {name}: {message}"
+        shown = _MISTAKE.sub(lambda column: f":{int(column[1]) + 1}: ", mistakes)
+        return f"Syntax error in {shown.replace(f'{project}/', '')}"
     return explain_load_failure(project, file, failure)
 
 

@@ -22,6 +22,7 @@ from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
 from polystep.contracts.limits import FRAME_BYTES_MAX, HELLO_TIMEOUT_S, RUNS_PER_RUNNER
 from polystep.contracts.steps import SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
+from polystep.runners.failures import Failures
 from polystep.runners.hello import FEATURES, PROTOCOL, read_hello
 from polystep.runners.kinds import Launch, RunnerKind
 from polystep.runners.output import OutputLines, read_lines, stray_text
@@ -131,7 +132,7 @@ class RunnerProcess:
         except LoadFailed as error:
             if not error.data:
                 raise
-            raise LoadFailed(self.kind.explain(self._project, source.path, error.data), error.data) from error
+            raise self._explained(source, error) from error
         if not isinstance(answer, dict) or not isinstance(config := answer.get("config"), dict):
             raise LoadFailed(f"The {self.kind.name} runner answered step.load with {str(answer)[:200]}.")
         if config.get("middleware") and "middleware" not in self._features:
@@ -141,6 +142,17 @@ class RunnerProcess:
                 "run. Do in its handler what the middleware does."
             )
         return answer
+
+    def _explained(self, source: SourceFile, error: LoadFailed) -> LoadFailed:
+        text = self.kind.explain(self._project, source.path, error.data)
+        failures = Failures(self._project)
+        place = failures.of_load(source.path, error.data)
+        if place is None:
+            return LoadFailed(text, error.data)
+        # A text that names no line gets one.
+        header = "" if f"{place.file}:{place.line}" in text else f"{place}\n"
+        frame = f"{header}{failures.frame(place)}".rstrip()
+        return LoadFailed(f"{text}\n{frame}" if frame else text, {**error.data, "place": place.to_json()})
 
     def call_run(self, params: JSONObject) -> asyncio.Future[JSONValue]:
         """Start a run; the future gets the handler's value."""

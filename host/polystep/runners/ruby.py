@@ -11,6 +11,7 @@ from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import SourcePattern
 from polystep.contracts.values import JSONObject
 from polystep.runners.commands import run_command
+from polystep.runners.failures import Failures
 from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder, explain_load_failure
 
 _PATTERNS: Final = (
@@ -29,6 +30,7 @@ _INSTALL: Final = (
     "Install it (Debian, Ubuntu: apt install ruby ruby-msgpack; elsewhere: Ruby 3.1, then gem install msgpack)"
 )
 _MISSING_GEM: Final = re.compile(r"cannot load such file -- ([\w/.-]+)")
+_MISTAKE: Final = re.compile(r"/\S+:\d+: ")
 
 
 def ruby_kind() -> RunnerKind:
@@ -59,6 +61,12 @@ def explain_ruby_failure(project: Path, file: str, data: JSONObject) -> str:
         return (
             f'{file} requires "{name}", which Ruby cannot find. Run "gem install {name.partition("/")[0]}", then save.'
         )
+    if data.get("name") == "SyntaxError":
+        # Ruby shows the line as well, and so does the host.
+        first, *more = [line for line in str(data.get("message")).split("\n") if _MISTAKE.match(line)] or [file]
+        place = Failures(project).of_load(file, data) or file
+        shown = _MISTAKE.sub("", first).removeprefix("syntax error, ")
+        return "\n".join([f"Syntax error in {place}: {shown}", *more]).replace(f"{project}/", "")
     return explain_load_failure(project, file, data)
 
 

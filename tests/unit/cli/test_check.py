@@ -87,6 +87,7 @@ def test_the_json_says_all_of_it(run: Any) -> None:
                     "kind": "topic",
                     "severity": "warning",
                     "file": "steps/a.step.ts",
+                    "place": None,
                     "message": "A emits t, but no step subscribes to it.",
                 }
             ],

@@ -49,14 +49,14 @@ def failure(name: str, message: str, stack: str = "") -> JSONObject:
                 "TransformError",
                 'Transform failed with 1 error:\n/shop/steps/a.step.ts:2:5: ERROR: Unexpected ","',
             ),
-            'Syntax error in steps/a.step.ts:2:5: Unexpected ","',
+            'Syntax error in steps/a.step.ts:2:6: Unexpected ","',
         ),
         (
             failure(
                 "TransformError",
                 "Transform failed with 2 errors:\n/shop/lib/b.ts:1:0: ERROR: One\n/shop/lib/b.ts:2:0: ERROR: Two",
             ),
-            "Syntax error in lib/b.ts:1:0: One\nlib/b.ts:2:0: Two",
+            "Syntax error in lib/b.ts:1:1: One\nlib/b.ts:2:1: Two",
         ),
         (
             failure(
@@ -64,11 +64,14 @@ def failure(name: str, message: str, stack: str = "") -> JSONObject:
                 "The requested module 'zod' does not provide an export named 'y'",
                 "file:///shop/lib/b.mjs:3\nimport { y } from 'zod'\n         ^\nSyntaxError: The requested module…",
             ),
-            "lib/b.mjs:3 failed to load: SyntaxError: The requested module 'zod' does not provide an export named 'y'",
+            (
+                "lib/b.mjs:3:10 failed to load: SyntaxError: "
+                "The requested module 'zod' does not provide an export named 'y'"
+            ),
         ),
         (
             failure("RangeError", "at the top", "RangeError: at the top\n    at /shop/steps/a.step.ts:2:7"),
-            "steps/a.step.ts:2 failed to load: RangeError: at the top",
+            "steps/a.step.ts:2:7 failed to load: RangeError: at the top",
         ),
         (failure("CardDeclined", ""), "steps/a.step.ts failed to load: CardDeclined"),
         (

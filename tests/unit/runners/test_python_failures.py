@@ -31,9 +31,12 @@ def explained(project: Path, source: str) -> str:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("x = 1\ndef broken(:\n", "steps/a_step.py:2: invalid syntax"),
-        ("if True:\nx = 1\n", "steps/a_step.py:2: expected an indented block after 'if' statement on line 1"),
-        ("if True:\n\tx = 1\n        y = 2\n", "steps/a_step.py:3: inconsistent use of tabs and spaces in indentation"),
+        ("x = 1\ndef broken(:\n", "steps/a_step.py:2:12: invalid syntax"),
+        ("if True:\nx = 1\n", "steps/a_step.py:2:1: expected an indented block after 'if' statement on line 1"),
+        (
+            "if True:\n\tx = 1\n        y = 2\n",
+            "steps/a_step.py:3:9: inconsistent use of tabs and spaces in indentation",
+        ),
         ("import left_pad.core", "No module named 'left_pad': add it to requirements.txt and save"),
         ("from steps.gone import x", "No module named 'steps.gone': the project has no such file."),
         ("import helper.gone", "No module named 'helper.gone': the project has no such file."),
@@ -41,11 +44,11 @@ def explained(project: Path, source: str) -> str:
             "import sys; sys.exit(3)",
             "leaves the process while it is imported; move the call of exit() into the handler.",
         ),
-        ("raise KeyboardInterrupt", "steps/a_step.py:1: KeyboardInterrupt"),
-        ("\nraise ValueError('boom')", "steps/a_step.py:2: ValueError: boom"),
-        ("assert False", "steps/a_step.py:1: AssertionError"),
-        ("raise ImportError('not for this platform')", "steps/a_step.py:1: ImportError: not for this platform"),
-        ("import json\njson.loads('{')", "steps/a_step.py:2: JSONDecodeError: Expecting property name enclosed in"),
+        ("raise KeyboardInterrupt", "steps/a_step.py:1:1: KeyboardInterrupt"),
+        ("\nraise ValueError('boom')", "steps/a_step.py:2:1: ValueError: boom"),
+        ("assert False", "steps/a_step.py:1:1: AssertionError"),
+        ("raise ImportError('not for this platform')", "steps/a_step.py:1:1: ImportError: not for this platform"),
+        ("import json\njson.loads('{')", "steps/a_step.py:2:1: JSONDecodeError: Expecting property name enclosed in"),
     ],
 )
 def test_a_failure_is_told_with_its_place_and_what_to_do(
@@ -60,7 +63,7 @@ def test_a_failure_is_told_with_its_place_and_what_to_do(
 def test_a_syntax_error_in_an_imported_file_names_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken_helper.py").write_text("\n\nx = (\n")
-    assert explained(tmp_path, "import broken_helper") == "broken_helper.py:3: '(' was never closed"
+    assert explained(tmp_path, "import broken_helper") == "broken_helper.py:3:5: '(' was never closed"
 
 
 def test_a_syntax_error_outside_the_project_has_its_whole_path(tmp_path: Path) -> None:

@@ -7,14 +7,21 @@ const BRIDGE_DIR = fileURLToPath(new URL('..', import.meta.url))
 const PLACES = String.raw`[( ]node:|/node_modules/(tsx|esbuild|@msgpack)/|data:text/javascript|${BRIDGE_DIR}((adapters|features)/)?\w+\.ts`
 const FOREIGN = RegExp(String.raw`^\s+at .*(${PLACES})`)
 
-/** The stack without them, and below it those of its causes. */
+/** Of the errors that an AggregateError gathers. */
+const ERRORS_MAX = 10
+
+/** The stack without them, and below it those of the errors it gathers and of its cause. */
 export function stackOf(error: Error): string {
   const lines = (error.stack ?? `${error.name}: ${error.message}`).split('\n').filter((line) => !FOREIGN.test(line))
   const { cause } = error
-  if (cause === undefined) return lines.join('\n')
-  const shown = typeof cause === 'string' ? cause : inspect(cause, { depth: 3, breakLength: Infinity })
-  return `${lines.join('\n')}\nCaused by: ${cause instanceof Error ? stackOf(cause) : shown}`
+  const errors: unknown[] = error instanceof AggregateError ? error.errors.slice(0, ERRORS_MAX) : []
+  const parts = errors.map((each, index) => `Error ${index + 1} of ${(error as AggregateError).errors.length}: ${partOf(each)}`)
+  if (cause !== undefined) parts.push(`Caused by: ${partOf(cause)}`)
+  return [...lines, ...parts].join('\n')
 }
+
+const partOf = (thrown: unknown): string => (thrown instanceof Error ? stackOf(thrown)
+  : typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 3, breakLength: Infinity }))
 
 /** Most packages give their errors a class and no name of their own: then the class says more than "Error". */
 export function nameOf(error: Error): unknown {

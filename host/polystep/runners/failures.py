@@ -1,0 +1,83 @@
+"""Failures of user code, explained: the place in the project, the source around it, the stack without libraries."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from polystep.contracts.places import Place
+from polystep.contracts.values import JSONObject
+from polystep.runners.sources import Sources
+from polystep.runners.stacks import folded, place_of
+
+_NOT_ERRORS: Final = frozenset({"string", "number", "boolean", "object", "undefined", "function", "symbol", "bigint"})
+"""JavaScript's types: the name of what was thrown when it is no Error (PS-9.4)."""
+_COMPILER: Final = re.compile(r"^(?P<path>/.+?):(?P<line>\d+):(?P<column>\d+): ERROR: ", re.MULTILINE)
+"""esbuild's; it counts columns from 0, in bytes."""
+_NODE_SYNTAX: Final = re.compile(
+    r"^(?:file://)?(?P<path>/\S+):(?P<line>\d+)\n(?P<text>.*)\n(?P<mark> *)\^", re.MULTILINE
+)
+"""Node writes the place of a syntax error above its stack."""
+_RUBY_SYNTAX: Final = re.compile(
+    r"^(?P<path>/\S+?):(?P<line>\d+): .*(?:\n(?P<text>.*)\n(?P<mark>[ ~]*)\^)?", re.MULTILINE
+)
+
+
+class Failures:
+    """Explains what runners describe as `{name, message, stack}` (PS-9.4)."""
+
+    def __init__(self, project: Path) -> None:
+        self._sources = Sources(project)
+
+    def of_handler(self, error: JSONObject) -> JSONObject:
+        """The same error with `place` and `frame` where it has a place, and its stack without libraries."""
+        name, message, stack = (str(error.get(each) or "") for each in ("name", "message", "stack"))
+        if not stack:
+            if name not in _NOT_ERRORS:
+                return error
+            hint = "What was thrown is no Error, so it has no place: throw new Error(…) instead."
+            return {**error, "name": f"thrown {name}", "stack": hint}
+        place = place_of(self._sources, stack)
+        explained: JSONObject = {**error, "stack": folded(self._sources, stack, message)}
+        return explained if place is None else {**explained, **self.shown(place)}
+
+    def of_load(self, file: str, error: JSONObject) -> Place | None:
+        """The place of what made a file fail to load."""
+        name, message, stack = (str(error.get(each) or "") for each in ("name", "message", "stack"))
+        if (found := _COMPILER.search(message)) is not None:
+            return self._at(found["path"], int(found["line"]), prefix_bytes=int(found["column"]))
+        if name == "SyntaxError" and (found := _NODE_SYNTAX.search(stack) or _RUBY_SYNTAX.match(message)) is not None:
+            text, mark = found["text"] or "", found["mark"]
+            return self._at(found["path"], int(found["line"]), None if mark is None else len(mark) - _indent(text))
+        return place_of(self._sources, stack) or self._named(file, f"{message}\n{stack}")
+
+    def frame(self, place: Place) -> str:
+        """The source around a place, or nothing."""
+        return self._sources.frame(place)
+
+    def shown(self, place: Place) -> JSONObject:
+        """Shape: `{place: {file, line, column}, frame}`; `frame` is the source around it."""
+        return {"place": place.to_json(), "frame": self.frame(place)}
+
+    def _at(self, path: str, line: int, offset: int | None = None, *, prefix_bytes: int | None = None) -> Place | None:
+        file = self._sources.own(path)
+        if file is None:
+            return None
+        source = self._sources.line(file, line) or ""
+        if prefix_bytes is not None:
+            return Place(
+                file,
+                line,
+                len(source.encode()[:prefix_bytes].decode(errors="replace")) + 1 if source else prefix_bytes + 1,
+            )
+        return Place(file, line, None if offset is None else _indent(source) + offset + 1)
+
+    def _named(self, file: str, text: str) -> Place | None:
+        """Most languages write `file:line` or, as Perl does, `file line 3`."""
+        line = re.search(rf"{re.escape(file)}(?::| line )(\d+)(?::(\d+))?", text)
+        return None if line is None else Place(file, int(line[1]), None if line[2] is None else int(line[2]))
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
