@@ -36,6 +36,7 @@ class Stores:
     streams: StreamStore
     queue: QueueStore
     traces: TraceStore
+    folder: Path
 
 
 @pytest.fixture
@@ -55,6 +56,7 @@ async def stores(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeCloc
             SqliteStreamStore(durable),
             SqliteQueueStore(durable, clock),
             SqliteTraceStore(traces),
+            tmp_path,
         )
     await traces.stop()
     await durable.stop()

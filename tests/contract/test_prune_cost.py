@@ -48,9 +48,9 @@ def a_trace(number: int) -> list[Record]:
 @pytest.mark.parametrize(
     ("records", "portion", "limits"),
     [
-        (a_trace, PRUNE_TRACES_MAX, (100, 100, 100, 0)),
-        (a_trace, PRUNE_TRACES_MAX, (10**6, 100, 100, 10**6)),
-        (lambda number: [log(f"l{number}", trace_id=None)], PRUNE_ROWS_MAX, (100, 100, 100, 0)),
+        (a_trace, PRUNE_TRACES_MAX, (100, 100, 100, 0, 2**40)),
+        (a_trace, PRUNE_TRACES_MAX, (10**6, 100, 100, 10**6, 2**40)),
+        (lambda number: [log(f"l{number}", trace_id=None)], PRUNE_ROWS_MAX, (100, 100, 100, 0, 2**40)),
     ],
     ids=["too many traces", "too old traces", "too many lines"],
 )

@@ -9,10 +9,12 @@ import pytest
 
 from polystep.contracts.ports import TraceStore
 from polystep.contracts.values import JSONObject, JSONValue
+from tests.contract.conftest import Stores
 
 HTTP: JSONObject = {"kind": "http"}
 ERROR: JSONObject = {"name": "Error", "message": "no"}
 Record = tuple[object, ...]
+ANY_SIZE = 2**40
 
 
 def text(payload: object) -> str | None:
@@ -236,7 +238,7 @@ async def test_pruning_keeps_the_newest_traces_with_all_that_belongs_to_them(tra
              end(run_id, 1, "completed", trace_id=trace_id)]
         )  # fmt: skip
     kept = await traces.trace("t5")
-    assert not await traces.prune(2, 100, 3, 0)
+    assert not await traces.prune(2, 100, 3, 0, ANY_SIZE)
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t5", "t4"]
     assert [await traces.trace("t3"), await traces.trace("t5")] == [None, kept]
     assert [row["message"] for row in await traces.logs(10)] == ["l5", "l4", "l3"]
@@ -249,14 +251,14 @@ async def test_pruning_removes_what_is_too_old(traces: TraceStore) -> None:
             [run(f"r{number}", trace_id, at_ms=at_ms), end(f"r{number}", 1, "completed", trace_id=trace_id),
              log(f"l{number}", time_ms=at_ms)]
         )  # fmt: skip
-    assert not await traces.prune(100, 100, 100, 2000)
+    assert not await traces.prune(100, 100, 100, 2000, ANY_SIZE)
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t2", "t1"]
     assert [row["message"] for row in await traces.logs(10)] == ["l2", "l1"]
 
 
 async def test_pruning_leaves_what_still_runs(traces: TraceStore) -> None:
     await traces.write([run("r0", "t0"), run("r1", "t1"), end("r1", 1, "completed", trace_id="t1"), run("r2", "t2")])
-    assert not await traces.prune(0, 100, 100, 10**12)
+    assert not await traces.prune(0, 100, 100, 10**12, ANY_SIZE)
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t2", "t0"]
 
 
@@ -265,10 +267,10 @@ async def test_pruning_removes_in_the_end_what_seems_to_run_for_ever(traces: Tra
         return [run(f"r{number}", f"t{number}"), end(f"r{number}", 1, "completed", trace_id=f"t{number}")]
 
     await traces.write([run("lost", "lost"), *(record for number in range(1, 40) for record in ended(number))])
-    await traces.prune(3, 100, 100, 0)
+    await traces.prune(3, 100, 100, 0, ANY_SIZE)
     assert [trace["traceId"] for trace in await traces.traces(10)] == ["t39", "t38", "t37", "lost"]
     await traces.write(ended(40))
-    while await traces.prune(3, 100, 100, 0):
+    while await traces.prune(3, 100, 100, 0, ANY_SIZE):
         pass
     assert await traces.trace("lost") is None
     # What comes of it later after all is nobody's any more.
@@ -283,7 +285,7 @@ async def test_pruning_goes_by_portions_and_says_when_there_is_more(traces: Trac
         records += [run(run_id, trace_id), end(run_id, 1, "completed", trace_id=trace_id)]
     await traces.write(records)
     portions = 1
-    while await traces.prune(10, 100, 100, 0):
+    while await traces.prune(10, 100, 100, 0, ANY_SIZE):
         portions += 1
     assert portions > 1
     assert [trace["traceId"] for trace in await traces.traces(100)] == [f"t{n:04}" for n in range(2499, 2489, -1)]
@@ -302,7 +304,7 @@ async def test_nothing_is_kept_of_a_run_that_is_not(traces: TraceStore) -> None:
 async def test_pruning_a_long_trace_whose_runs_all_wait_comes_to_an_end(traces: TraceStore) -> None:
     # As many over the bound as are removed in one go.
     await traces.write([run(f"r{number}") for number in range(5010)])
-    assert not await traces.prune(100, 10, 100, 0)
+    assert not await traces.prune(100, 10, 100, 0, ANY_SIZE)
 
 
 async def test_pruning_keeps_the_last_runs_of_a_long_trace(traces: TraceStore) -> None:
@@ -312,7 +314,7 @@ async def test_pruning_keeps_the_last_runs_of_a_long_trace(traces: TraceStore) -
         records += [run(run_id), attempt(run_id, 1), ("operation", run_id, 1, 1150, "state", text({"n": number})),
                     end(run_id, 1, "completed")]  # fmt: skip
     await traces.write(records)
-    assert not await traces.prune(100, 10, 100, 0)
+    assert not await traces.prune(100, 10, 100, 0, ANY_SIZE)
     whole = await _whole(traces)
     assert [each["runId"] for each in whole["runs"]] == ["open", *(f"r{number}" for number in range(41, 50))]
     assert len(whole["runs"][1]["operations"]) == 1
@@ -386,3 +388,49 @@ async def test_how_records_are_cut_into_batches_makes_no_difference(traces: Trac
     assert first["attempts"][0]["result"] == {"status": 200}
     assert [each["type"] for each in first["operations"]] == ["emit"]
     assert [each["message"] for each in second["logs"]] == ["again"]
+
+
+async def used_bytes(stores: Stores) -> int:
+    return (stores.folder / "traces.db").stat().st_size
+
+
+async def test_beyond_its_bytes_the_oldest_go_and_their_space_is_used_again(stores: Stores, traces: TraceStore) -> None:
+    bytes_max = 4_000_000
+
+    async def write(first: int) -> None:
+        records: list[Record] = []
+        for number in range(first, first + 500):
+            trace_id, run_id, at_ms = f"t{number:06}", f"r{number:06}", 1000 + number
+            records += [run(run_id, trace_id, at_ms=at_ms), end(run_id, 1, "completed", trace_id=trace_id),
+                        ("operation", run_id, 1, at_ms, "state", text({"value": "x" * 2000})),
+                        log("y" * 2000, time_ms=at_ms, trace_id=trace_id, run_id=run_id)]  # fmt: skip
+        await traces.write(records)
+        while await traces.prune(10**6, 10**6, 10**6, 0, bytes_max):
+            pass
+
+    sizes = []
+    for first in range(0, 10_000, 500):
+        await write(first)
+        sizes.append(await used_bytes(stores))
+    # 4 MB a round: the file holds the bound and one round, however many there were.
+    assert max(sizes) < bytes_max + 6_000_000
+    assert max(sizes[10:]) <= max(sizes[:10]) * 1.1
+    kept, lines = await traces.traces(10_000), await traces.logs(10_000)
+    assert kept[0]["traceId"] == "t009999"
+    assert lines[0]["traceId"] == "t009999"
+    assert 100 < len(kept) < 1000
+    assert 100 < len(lines) < 1000
+
+
+async def test_a_single_trace_that_runs_for_ever_is_bounded_in_bytes_too(stores: Stores, traces: TraceStore) -> None:
+    records: list[Record] = [run("open")]
+    for number in range(2000):
+        run_id = f"r{number}"
+        records += [run(run_id), end(run_id, 1, "completed"),
+                    ("operation", run_id, 1, 1150, "state", text({"value": "x" * 2000}))]  # fmt: skip
+    await traces.write(records)
+    while await traces.prune(10**6, 10**6, 10**6, 0, 1_000_000):
+        pass
+    whole = await _whole(traces)
+    assert "open" in [each["runId"] for each in whole["runs"]]
+    assert len(whole["runs"]) < 1000

@@ -190,9 +190,11 @@ class Calls:
     ) -> None:
         at_ms = self._clock.now_ms() if time_ms is None else time_ms
         step, trace_id, run_id = (None, None, None) if run is None else (run.step.name, run.trace_id, run.run_id)
+        share = None if run is None else run.share
         kept = self._recorder.log(
-            level, message, fields=fields, step=step, trace_id=trace_id, run_id=run_id, source=source, time_ms=at_ms
-        )
+            level, message, fields=fields, step=step, trace_id=trace_id, run_id=run_id, source=source, time_ms=at_ms,
+            share=share,
+        )  # fmt: skip
         shown = step if step is not None else source
         self._console.log(level, kept.message, time_ms=at_ms, step=shown, trace_id=trace_id, fields=kept.fields)
 
@@ -225,8 +227,7 @@ class Calls:
         raise item_broken(stream, issues)
 
     def _record(self, run: OpenRun, type_: str, data: JSONObject) -> None:
-        run.operations += 1
-        self._recorder.operation(run.run_id, run.attempt, run.operations, type_, data)
+        self._recorder.operation(run.run_id, run.attempt, run.share, type_, data)
 
 
 def _answer_of(run: OpenRun) -> AnswerStream:

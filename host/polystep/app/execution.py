@@ -22,6 +22,7 @@ from polystep.contracts.errors import (
 )
 from polystep.contracts.events import Delivery, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
+from polystep.contracts.limits import OPERATIONS_PER_ATTEMPT_MAX, TRACE_BYTES_PER_ATTEMPT_MAX
 from polystep.contracts.places import place_from
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.steps import Flow, StepSpec
@@ -271,6 +272,15 @@ class Execution:
             raise
         finally:
             self._runs.close(run)
+            if run.share.left_out:
+                self._tell_left_out(run)
+
+    def _tell_left_out(self, run: OpenRun) -> None:
+        message = (
+            f"{run.share.left_out} records of this run were left out of its trace, which holds at most "
+            f"{OPERATIONS_PER_ATTEMPT_MAX} operations and {TRACE_BYTES_PER_ATTEMPT_MAX} bytes of one attempt."
+        )
+        self._recorder.log("warn", message, step=run.step.name, trace_id=run.trace_id, run_id=run.run_id, source="host")
 
     def _describe(self, error: PolystepError) -> JSONObject:
         """Redacted once, here: the console, the traces and the dead letters all show the same."""

@@ -135,7 +135,7 @@ class Host:
         durable = open_durable(self._folder.database, settings.storage.durability)
         traces_file = open_traces(self._folder.traces)
         queue, traces = SqliteQueueStore(durable, clock), SqliteTraceStore(traces_file)
-        recorder, runs = TraceRecorder(traces, clock, self._preview), OpenRuns()
+        recorder, runs = TraceRecorder(traces, clock, self._preview, settings.trace.bytes_max), OpenRuns()
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools, ids = self._pools, Ids()
         nowhere = Nowhere(self._console, lambda: project.flow, dev=options.dev)

@@ -10,6 +10,7 @@ from polystep.contracts.events import NewDelivery
 from polystep.contracts.ports import AnswerStream
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONValue
+from polystep.trace import RunShare
 
 
 @dataclass(slots=True)
@@ -31,7 +32,8 @@ class OpenRun:
     refused: Overloaded | None = None
     """Its answer was not begun for that reason, whatever the handler makes of it."""
     emits: list[NewDelivery] = field(default_factory=list)
-    operations: int = 0
+    share: RunShare = field(default_factory=RunShare)
+    """What its trace holds of it."""
 
 
 class OpenRuns:

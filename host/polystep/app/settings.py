@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from polystep.app.responses import ResponsePolicy
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.limits import BODY_BYTES_MAX, UPLOAD_BYTES_MAX
+from polystep.contracts.limits import BODY_BYTES_MAX, TRACES_BYTES_MAX, UPLOAD_BYTES_MAX
 from polystep.runners import node_kind, python_kind, ruby_kind
 
 FILE: Final = "polystep.toml"
@@ -176,6 +176,13 @@ class RunnersSection(_Section):
         return self
 
 
+class TraceSection(_Section):
+    """`[trace]`."""
+
+    bytes_max: int = Field(default=TRACES_BYTES_MAX, ge=1024 * 1024)
+    """What the database of traces and logs holds; beyond it the oldest go."""
+
+
 class CronSection(_Section):
     """`[cron]`."""
 
@@ -191,6 +198,7 @@ class Settings(_Section):
     storage: StorageSection = StorageSection()
     runners: RunnersSection = RunnersSection()
     cron: CronSection = CronSection()
+    trace: TraceSection = TraceSection()
 
 
 def read_settings(project: Path) -> Settings:

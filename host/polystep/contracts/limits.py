@@ -67,8 +67,17 @@ RUNS_PER_TRACE_MAX: Final = 10_000
 LOGS_KEPT_MAX: Final = 200_000
 """Log lines kept on disk before the oldest are removed."""
 
+TRACES_BYTES_MAX: Final = 512 * 1024 * 1024
+"""What the database of traces and logs holds (`[trace] bytes_max`); beyond it the oldest traces and lines go."""
+
+TRACE_WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Operations and log lines waiting to be written; beyond it new ones are dropped and counted in the health answer."""
+
 OPERATIONS_PER_ATTEMPT_MAX: Final = 1000
 """Operations (state, streams, emits, calls) stored for one attempt; the rest are counted, not stored."""
+
+TRACE_BYTES_PER_ATTEMPT_MAX: Final = 4 * 1024 * 1024
+"""Operations and log lines stored for one attempt; the rest are counted, and the trace says how many."""
 
 EMITS_PER_ATTEMPT_MAX: Final = 10_000
 """Events of one event or cron run: they wait in memory until it completes, then commit together."""

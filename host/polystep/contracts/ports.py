@@ -224,8 +224,11 @@ class TraceStore(Protocol):
         """Mark open runs that an earlier process left behind, and that no delivery will finish."""
         ...
 
-    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int) -> bool:
-        """Remove some of the oldest beyond these bounds, `runs_max` within one trace; whether there are more."""
+    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int, bytes_max: int) -> bool:
+        """Remove some of the oldest beyond these bounds, `runs_max` within one trace; whether there are more.
+
+        Beyond `bytes_max` for all, whichever is older goes first: lines or whole traces.
+        """
         ...
 
 

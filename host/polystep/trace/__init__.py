@@ -1,6 +1,6 @@
 """What happened, per run: records gathered off the hot path, redacted, bounded, stored in batches."""
 
 from polystep.trace.preview import Preview
-from polystep.trace.recorder import TraceRecorder
+from polystep.trace.recorder import RunShare, TraceRecorder
 
-__all__ = ["Preview", "TraceRecorder"]
+__all__ = ["Preview", "RunShare", "TraceRecorder"]

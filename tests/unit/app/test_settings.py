@@ -50,6 +50,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         processes = 5
         [cron]
         timezone = "Europe/Berlin"
+        [trace]
+        bytes_max = 2000000
         """
     )
     assert read_settings(tmp_path).model_dump() == {
@@ -76,6 +78,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             },
         },
         "cron": {"timezone": "Europe/Berlin"},
+        "trace": {"bytes_max": 2_000_000},
     }
 
 
@@ -169,7 +172,7 @@ def test_a_pattern_of_another_runner_is_taken(tmp_path: Path, more: str, ending:
     [
         (
             "[htp]\n",
-            "htp: there is no such setting. Did you mean http? Here may be: http, contracts, storage, runners, cron",
+            "htp: there is no such setting. Did you mean http? Here may be: http, contracts, storage, ",
         ),
         (
             "[storage]\ndurabilty = 1\n",

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from polystep.contracts.errors import PolystepError
-from polystep.contracts.limits import LOG_LINE_CHARS_MAX, OPERATIONS_PER_ATTEMPT_MAX
+from polystep.contracts.limits import LOG_LINE_CHARS_MAX, OPERATIONS_PER_ATTEMPT_MAX, TRACES_BYTES_MAX
 from polystep.testing import FakeClock
-from polystep.trace import Preview, TraceRecorder
+from polystep.trace import Preview, RunShare, TraceRecorder
 from polystep.trace import recorder as recorder_module
 
 
@@ -20,7 +20,7 @@ class Store:
 
     def __init__(self) -> None:
         self.batches: list[list[tuple[object, ...]]] = []
-        self.pruned: list[tuple[int, int, int, int]] = []
+        self.pruned: list[tuple[int, ...]] = []
         self.portions = 0
         """How often there is more to prune."""
         self.failing = False
@@ -33,8 +33,8 @@ class Store:
             raise PolystepError("The disk is full.")
         self.batches.append(list(records))
 
-    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int) -> bool:
-        self.pruned.append((traces_max, runs_max, logs_max, older_than_ms))
+    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int, bytes_max: int) -> bool:
+        self.pruned.append((traces_max, runs_max, logs_max, older_than_ms, bytes_max))
         if self.failing:
             raise PolystepError("The disk is full.")
         self.portions -= 1
@@ -67,7 +67,7 @@ async def test_each_call_becomes_the_record_that_stores_expect(recorder: TraceRe
     now_ms = 1_000_000_000_000
     recorder.run_queued("r", "t", "p", "step", "event", {"kind": "event"})
     recorder.attempt_started("r", "t", 1)
-    recorder.operation("r", 1, 1, "state", {"operation": "get"})
+    recorder.operation("r", 1, RunShare(), "state", {"operation": "get"})
     recorder.log("info", "hello", fields={"n": 1}, step="step", trace_id="t", run_id="r")
     recorder.attempt_ended("r", "t", 1, duration_ms=1.5, status="failed", run_status="waiting", error={"name": "E"})
     await recorder.flush()
@@ -204,9 +204,54 @@ async def test_logs_are_redacted_and_cut_and_come_back_as_they_are_kept(recorder
 
 
 async def test_operations_over_the_bound_are_not_stored(recorder: TraceRecorder, store: Store) -> None:
+    share = RunShare()
+    share.operations = OPERATIONS_PER_ATTEMPT_MAX - 1
     for number in (OPERATIONS_PER_ATTEMPT_MAX, OPERATIONS_PER_ATTEMPT_MAX + 1):
-        recorder.operation("r", 1, number, "state", {"number": number})
+        recorder.operation("r", 1, share, "state", {"number": number})
     await recorder.flush()
     assert [[record[5] for record in batch] for batch in store.batches] == [
         [f'{{"number":{OPERATIONS_PER_ATTEMPT_MAX}}}']
     ]
+    assert share.left_out == 1
+
+
+async def test_an_attempt_has_a_share_of_bytes(
+    recorder: TraceRecorder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "TRACE_BYTES_PER_ATTEMPT_MAX", 100)
+    share, other = RunShare(), RunShare()
+    for letter in "abc":
+        assert recorder.log("info", letter * 60, share=share).message == letter * 60
+    recorder.operation("r", 1, share, "state", {"operation": "get"})
+    recorder.log("info", "of another run", share=other)
+    recorder.log("info", "of no run")
+    await recorder.flush()
+    assert (share.left_out, other.left_out) == (3, 0)
+    assert store.messages == [["a" * 60, "of another run", "of no run"]]
+
+
+async def test_what_waits_for_the_disk_is_bounded_in_bytes_but_ends_are_kept(
+    recorder: TraceRecorder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "TRACE_WAITING_BYTES_MAX", 100)
+    for _ in range(3):
+        recorder.log("info", "x" * 60)
+    recorder.attempt_ended("r", "t", 1, duration_ms=1.5, status="completed", run_status="completed")
+    await recorder.flush()
+    recorder.log("info", "y" * 60)
+    await recorder.flush()
+    assert recorder.dropped == 2
+    assert [[record[0] for record in batch] for batch in store.batches] == [["log", "end"], ["log"]]
+
+
+async def test_much_at_once_is_pruned_at_once(
+    recorder: TraceRecorder, store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "PRUNE_EVERY_BYTES", 100)
+    await recorder.start()
+    recorder.log("info", "x" * 60)
+    await clock.advance(0.1)
+    assert store.pruned == []
+    recorder.log("info", "x" * 60)
+    await clock.advance(0.1)
+    assert [bounds[4] for bounds in store.pruned] == [TRACES_BYTES_MAX]

@@ -26,7 +26,15 @@ _SYNCHRONOUS: Final = {"full": "FULL", "process": "NORMAL", "none": "OFF"}
 class Database:
     """Owns the connections to one file, and its writer."""
 
-    def __init__(self, path: Path, schema: str, *, durability: str = "full", upgrades: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: str,
+        *,
+        durability: str = "full",
+        upgrades: Sequence[str] = (),
+        returns_space: bool = False,
+    ) -> None:
         """Prepare; nothing is opened before `start`.
 
         Args:
@@ -36,7 +44,9 @@ class Database:
                 commits at a power cut; `none` is for data that may be lost.
             upgrades: What has changed in the schema, oldest first: statements for files from before. `user_version`
                 counts those that a file has.
+            returns_space: Free pages can be given back to the disk (`PRAGMA incremental_vacuum`).
         """
+        self._returns_space = returns_space
         self._path = path
         self._schema = schema
         self._upgrades = upgrades
@@ -155,6 +165,9 @@ class Database:
         connection = apsw.Connection(str(self._path), flags=flags)
         self._connections.append(connection)
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+        if self._returns_space and flags & apsw.SQLITE_OPEN_CREATE:
+            # Only a new file takes it; it must come before the first table and before WAL.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={self._synchronous}")
         return connection

@@ -105,4 +105,4 @@ def open_durable(path: Path, durability: str = "full") -> Database:
 
 def open_traces(path: Path) -> Database:
     """The file of traces and logs: written in batches, may lose the last of them at a power cut."""
-    return Database(path, TRACES, durability="process", upgrades=[_COUNTED])
+    return Database(path, TRACES, durability="process", upgrades=[_COUNTED], returns_space=True)

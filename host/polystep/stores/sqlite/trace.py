@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, cast
 
 import apsw
@@ -16,6 +16,11 @@ from polystep.stores.sqlite.trace_batch import TraceBatch
 PRUNE_TRACES_MAX: Final = 1000
 PRUNE_ROWS_MAX: Final = 5000
 """What is removed in one go, so that a prune never holds the writer for long."""
+PRUNE_BYTES_TRACES_MAX: Final = 100
+PRUNE_BYTES_ROWS_MAX: Final = 250
+"""The same where bytes count: rows may be large, and no more is to go than must."""
+FREE_PAGES_MAX: Final = 2000
+"""Given back to the disk in one go."""
 RUNNING_KEPT_TIMES: Final = 10
 """Traces that run go too once this many times the bound have come since: their end may have been lost."""
 
@@ -26,6 +31,8 @@ SELECT trace_id FROM traces WHERE status <> 'running' AND seq <= (SELECT max(seq
 ORDER BY seq LIMIT ?"""
 _FAR_TOO_MANY = "SELECT trace_id FROM traces WHERE seq <= (SELECT max(seq) FROM traces) - ? ORDER BY seq LIMIT ?"
 _TOO_OLD = "SELECT trace_id FROM traces WHERE status <> 'running' AND started_ms < ? ORDER BY started_ms LIMIT ?"
+_OLDEST = "SELECT trace_id FROM traces WHERE status <> 'running' ORDER BY seq LIMIT ?"
+_FIRST_ENDED = "SELECT run_id FROM runs WHERE status NOT IN ('waiting', 'running') ORDER BY rowid LIMIT ?"
 _LONG = "SELECT trace_id, (SELECT count(*) FROM runs WHERE runs.trace_id = traces.trace_id) FROM traces WHERE runs > ?"
 _ITS_FIRST = (
     "SELECT run_id FROM runs WHERE trace_id = ? AND status NOT IN ('waiting', 'running') ORDER BY rowid LIMIT ?"
@@ -114,7 +121,7 @@ class SqliteTraceStore:
 
         await self._database.sweep(job)
 
-    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int) -> bool:
+    async def prune(self, traces_max: int, runs_max: int, logs_max: int, older_than_ms: int, bytes_max: int) -> bool:
         """Remove the oldest traces with all that belongs to them, the first runs of long ones, and the oldest logs."""
 
         def job(connection: apsw.Connection) -> bool:
@@ -123,6 +130,7 @@ class SqliteTraceStore:
                 _prune_traces(connection, traces_max, older_than_ms) == PRUNE_TRACES_MAX
                 or _prune_runs(connection, runs_max) == PRUNE_ROWS_MAX
                 or _prune_logs(connection, logs_max, older_than_ms) == PRUNE_ROWS_MAX
+                or _prune_bytes(connection, bytes_max)
             )
 
         return await self._database.sweep(job)
@@ -164,6 +172,14 @@ def _remove_runs(connection: apsw.Connection, ids: str, bindings: tuple[object, 
     return len(runs)
 
 
+def _remove_traces(connection: apsw.Connection, trace_ids: Collection[str]) -> int:
+    """Remove traces with all that belongs to them but their log lines; returns how many."""
+    listed = _json(list(trace_ids))
+    _remove_runs(connection, f"SELECT run_id FROM runs WHERE trace_id IN {_LISTED}", (listed,))
+    connection.execute(f"DELETE FROM traces WHERE trace_id IN {_LISTED}", (listed,))
+    return len(trace_ids)
+
+
 def _prune_traces(connection: apsw.Connection, traces_max: int, older_than_ms: int) -> int:
     """Remove some of the oldest traces; returns how many."""
     bounds = (
@@ -175,10 +191,7 @@ def _prune_traces(connection: apsw.Connection, traces_max: int, older_than_ms: i
     for sql, bound in bounds:
         rows = connection.execute(sql, (bound, PRUNE_TRACES_MAX - len(doomed)))
         doomed.update(cast("str", row[0]) for row in rows)
-    traces = _json(list(doomed))
-    _remove_runs(connection, f"SELECT run_id FROM runs WHERE trace_id IN {_LISTED}", (traces,))
-    connection.execute(f"DELETE FROM traces WHERE trace_id IN {_LISTED}", (traces,))
-    return len(doomed)
+    return _remove_traces(connection, doomed)
 
 
 def _prune_runs(connection: apsw.Connection, runs_max: int) -> int:
@@ -201,6 +214,28 @@ def _prune_logs(connection: apsw.Connection, logs_max: int, older_than_ms: int) 
     removed = connection.changes()
     connection.execute(f"DELETE FROM logs WHERE time_ms < ? AND id < {oldest}", (older_than_ms, PRUNE_ROWS_MAX))
     return max(removed, connection.changes())
+
+
+def _prune_bytes(connection: apsw.Connection, bytes_max: int) -> bool:
+    """Remove some of what is oldest while the pages in use are beyond the bound; whether there is more to do."""
+    ((pages,),) = connection.execute("PRAGMA page_count")
+    ((free,),) = connection.execute("PRAGMA freelist_count")
+    ((page_bytes,),) = connection.execute("PRAGMA page_size")
+    if (pages - free) * page_bytes <= bytes_max:
+        # New rows use the free pages again; what a burst has left beyond that goes back to the disk.
+        surplus = min(pages - bytes_max // page_bytes, free, FREE_PAGES_MAX)
+        if surplus > 0:
+            connection.execute(f"PRAGMA incremental_vacuum({surplus})").fetchall()
+        return False
+    ((oldest_line,),) = connection.execute("SELECT (SELECT time_ms FROM logs ORDER BY id LIMIT 1)")
+    ((oldest_trace,),) = connection.execute("SELECT (SELECT started_ms FROM traces ORDER BY seq LIMIT 1)")
+    if oldest_trace is None or (oldest_line is not None and oldest_line <= oldest_trace):
+        connection.execute("DELETE FROM logs WHERE id < (SELECT min(id) FROM logs) + ?", (PRUNE_BYTES_ROWS_MAX,))
+        return connection.changes() > 0
+    if _remove_traces(connection, [row[0] for row in connection.execute(_OLDEST, (PRUNE_BYTES_TRACES_MAX,))]):
+        return True
+    # The oldest traces run, such as those of a step whose events lead to itself for ever.
+    return _remove_runs(connection, _FIRST_ENDED, (PRUNE_BYTES_ROWS_MAX,)) > 0
 
 
 def _json(ids: list[str]) -> str:
