@@ -96,6 +96,10 @@ class Running:
     async def ready(self) -> None:
         """Wait until every step that can load is ready."""
         await self.line("ready in", within_s=READY_S)
+        await self.connect()
+
+    async def connect(self) -> None:
+        """Make the client of a host that listens."""
         known = json.loads((self.project / ".polystep" / "host.json").read_text())
         self.url = known["url"]
         token = (self.project / ".polystep" / "token").read_text()

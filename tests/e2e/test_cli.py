@@ -167,7 +167,7 @@ async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
         assert (letter["step"], letter["error"]["message"]) == ("Refuse", "nobody is greeted here")
         assert (await verb(project, "cron")).startswith("Tick")
         assert (await asked(project, "stream", "board", "all"))["items"][0]["text"] == "hello Ada"
-        assert await asked(project, "queues", "--json") == {"queues": []}
+        assert await asked(project, "queues", "--json") == {"queues": [], "parked": []}
         assert (
             (await verb(project, "logs", "--step", "Greet")).rstrip().endswith('[INFO] Greet greeting {"name": "Ada"}')
         )

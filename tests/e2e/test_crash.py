@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,24 @@ async def test_a_step_that_kills_its_runner_ends_in_the_dead_letters_and_takes_n
         assert sorted(done) == sorted(str(number) for number in range(10))
 
 
+async def test_a_runner_that_is_killed_while_it_starts_is_started_again(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {
+            "steps/slow.step.ts": SLOW,
+            "steps/other_step.own": OTHER,
+            "polystep.toml": '[runners.own]\npattern = "_step.own"\ncommand = ["sh", "runner.sh"]\n',
+            "runner.sh": KILLED_TWICE.format(python=sys.executable, runner=SCRIPTED),
+        },
+    )
+    async with Running(project, verb="start") as host:
+        await host.line("[ERROR] steps/other_step.own")
+        await host.line("[CREATED] Step (API) steps/other_step.own")
+        assert (await host.get("/__polystep/health"))["status"] == "ready"
+        listed = {each["file"]: each["error"] for each in (await host.api("steps"))["steps"]}
+        assert listed["steps/other_step.own"] is None
+
+
 async def test_events_of_a_step_that_has_never_loaded_outlive_a_kill_and_reach_it(tmp_path: Path) -> None:
     project = make_project(tmp_path, {"steps/start.step.ts": SLOW, "steps/count_step.py": "import no_such_module\n"})
     first = Running(project)
@@ -176,6 +195,13 @@ async def readable(descriptor: int) -> None:
         os.close(descriptor)
 
 
+KILLED_TWICE = """
+echo started >> starts
+[ "$(wc -l < starts)" -gt 2 ] || kill -9 $$
+exec {python} {runner}
+"""
+OTHER = '{"config": {"type": "api", "name": "Other", "path": "/other", "method": "GET"}}'
+SCRIPTED = ROOT / "tests" / "unit" / "runners" / "scripted_runner.py"
 BLOCKING = """
 config = {"type": "api", "name": "BlockPython", "path": "/block-python", "method": "GET", "emits": []}
 

@@ -48,7 +48,9 @@ async def test_a_file_that_fails_to_load_is_named_the_rest_runs_and_saving_mends
         assert await host.get("/broken") == {"said": "mended"}
         (tmp_path / "steps/good.step.ts").write_text("export const config = 1 +")
         await host.line("[REMOVED] Step (API) steps/good.step.ts")
-        await host.get("/good", status=404)
+        refused = await host.get("/good", status=503)
+        assert (refused["error"], refused["file"]) == ("Step not loaded", "steps/good.step.ts")
+        assert "good.step.ts:1" in refused["message"]
         (tmp_path / "steps/good.step.ts").unlink()
         (tmp_path / "steps/fresh_step.py").write_text(PYTHON_API.replace("works", "fresh").replace("Works", "Fresh"))
         await host.line("[CREATED] Step (API) steps/fresh_step.py")
@@ -149,6 +151,61 @@ async def test_a_step_with_nearly_the_right_name_is_named_at_start_and_at_a_save
         assert "Call it steps/work.step.ts." in (await host.command("check"))[1]
 
 
+async def test_a_broken_stream_file_fails_no_run_that_uses_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/say.step.ts": SAY, "steps/said.stream.ts": SAID})
+    async with Running(project) as host:
+        waiting = asyncio.create_task(host.post("/say", {"ms": 1500}))
+        await host.line("about to say")
+        (tmp_path / "steps/said.stream.ts").write_text("export const config = {{{")
+        await host.line("[ERROR]", "steps/said.stream.ts")
+        assert await waiting == {"id": "1"}
+        assert await host.post("/say", {"ms": 0}) == {"id": "1"}
+        health = await host.get("/__polystep/health")
+        assert (health["status"], [each["file"] for each in health["failing"]]) == (
+            "degraded",
+            ["steps/said.stream.ts"],
+        )
+        assert (await host.get("/__polystep/health?strict", status=503))["status"] == "degraded"
+    async with Running(project, verb="start") as host:
+        assert await host.post("/say", {"ms": 0}) == {"id": "1"}
+        (tmp_path / "steps/say.step.ts").write_text("export const config = {{{")
+    async with Running(project, verb="start") as host:
+        refused = await host.post("/say", {"ms": 0}, status=503)
+        assert (sorted(refused), refused["error"]) == (["error", "traceId"], "Step not available")
+    refusing = Running(project, "--strict", verb="start")
+    await refusing.launch()
+    assert await refusing.ended() == 1
+    printed = "\n".join(refusing.lines)
+    assert "Not started, since --strict was given" in printed
+    assert printed.endswith("Mend them, or start without --strict to serve the rest.")
+    assert "  steps/said.stream.ts\n  steps/say.step.ts\n" in printed
+
+
+async def test_a_language_that_hangs_while_it_loads_keeps_no_other_from_answering(tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path,
+        {
+            "steps/good.step.ts": api_step("Good", "/good", "'good'"),
+            "steps/hangs_step.py": f"import time\ntime.sleep(3600)\n{PYTHON_API}",
+        },
+    )
+    host = Running(project)
+    await host.launch()
+    try:
+        await host.line("[CREATED] Step (API) steps/good.step.ts")
+        await host.connect()
+        assert await host.get("/good") == {"said": "good"}
+        assert (await host.get("/works", status=503))["error"] == "Starting"
+        assert (await host.get("/__polystep/health", status=503))["status"] == "starting"
+        assert await host.get("/__polystep/alive") == {"status": "alive"}
+        # A save of the other language is live meanwhile.
+        (tmp_path / "steps/good.step.ts").write_text(api_step("Good", "/good", "'better'"))
+        await host.line("[UPDATED] Step (API) steps/good.step.ts")
+        assert await host.get("/good") == {"said": "better"}
+    finally:
+        await host.kill()
+
+
 async def becomes(host: Running, path: str, answer: object) -> None:
     """Each save prints an update of nothing by name when only a helper changed: ask until the new code answers."""
     async with asyncio.timeout(15):
@@ -163,6 +220,21 @@ def api_step(name: str, path: str, said: str) -> str:
     )
 
 
+SAY = """
+export const config = { type: 'api', name: 'Say', path: '/say', method: 'POST', emits: [] }
+export const handler = async (req: any, { logger, streams }: any) => {
+  logger.info('about to say')
+  await new Promise((resolve) => setTimeout(resolve, req.body.ms))
+  const { id } = await streams.said.set('all', '1', { text: 'hello' })
+  return { status: 200, body: { id } }
+}
+"""
+SAID = """
+import { z } from 'zod'
+export const config = {
+  name: 'said', schema: z.object({ text: z.string() }), baseConfig: { storageType: 'default' as const },
+}
+"""
 PYTHON_API = """
 said = "works"
 config = {"type": "api", "name": "Works", "path": "/works", "method": "GET", "emits": []}

@@ -47,16 +47,28 @@ class ProjectAdmin:
         self._started_s = clock.monotonic_s()
 
     async def health(self) -> JSONObject:
-        """Whether the project is loaded, and how much of it."""
-        flow = self._project.flow
+        """Whether the project is loaded, how much of it, and what is not."""
+        project, flow = self._project, self._project.flow
+        without_runner = project.without_runner
+        failing = [(failure.source.path, failure.message) for failure in flow.failures]
+        failing += [(each.file, each.message) for each in flow.findings if each.severity == "error"]
+        status = "ready"
+        if not project.ready:
+            status = "starting"
+        elif without_runner:
+            status = "unavailable"
+        elif failing:
+            status = "degraded"
         return {
-            "status": "ready" if self._project.ready else "starting",
+            "status": status,
             "version": __version__,
             "uptimeS": round(self._clock.monotonic_s() - self._started_s, 3),
-            "generation": self._project.generation,
+            "generation": project.generation,
             "steps": len(flow.steps),
             "streams": len(flow.streams),
             "failures": len(flow.failures),
+            "failing": [{"file": file, "message": message} for file, message in failing],
+            "runnersMissing": [{"runner": name, "message": message} for name, message in without_runner.items()],
             "openRuns": len(self._runs),
             "traceRecordsDropped": self._recorder.dropped,
         }
@@ -64,7 +76,8 @@ class ProjectAdmin:
     async def steps(self) -> JSONObject:
         """Every step and stream file: what is loaded, and what is not and why."""
         flow = self._project.flow
-        steps: list[JSONValue] = [_step(step) for step in flow.steps.values()]
+        never_fire = {row["step"]: row["error"] for row in self._schedule.upcoming()}
+        steps: list[JSONValue] = [{**_step(step), "error": never_fire.get(step.name)} for step in flow.steps.values()]
         streams: list[JSONValue] = [_stream(stream) for stream in flow.streams.values()]
         for failure in flow.failures:
             (streams if failure.source.kind == "stream" else steps).append(_failed(failure.source, failure.message))
@@ -126,7 +139,13 @@ class ProjectAdmin:
 
     async def cron(self) -> JSONObject:
         """Cron steps and their next fire times."""
-        return {"cron": cast("JSONValue", self._schedule.upcoming())}
+        rows: list[JSONValue] = []
+        for row in self._schedule.upcoming():
+            step = self._project.declared.steps.get(str(row["step"]))
+            if row["error"] is None and step is not None and self._project.unloaded(step) is not None:
+                row |= {"error": f"{step.source.path} does not load: a tick waits until it does."}
+            rows.append(row)
+        return {"cron": rows}
 
     async def fire_cron(self, step: str) -> JSONObject | None:
         """Fire now; `skipped` says when an earlier tick is still at work."""

@@ -6,14 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from polystep.app.config_places import placed_finding
 from polystep.app.loading import load_flow
 from polystep.app.settings import Settings
-from polystep.contracts.errors import LoadFailed
-from polystep.contracts.steps import CronTrigger, Finding, Flow
+from polystep.contracts.steps import Finding, Flow
 from polystep.discovery import SOURCE_FOLDERS
-from polystep.runners import Sources
-from polystep.schedule import CronExpression
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +43,7 @@ async def check_project(
     Arguments as for `load_flow`.
     """
     flow = await load_flow(project, settings, shell, progress)
-    sources = Sources(project)
-    crons = (placed_finding(each, sources) for each in _crons(flow, settings.cron.timezone))
-    found = [*_failures(flow), *flow.findings, *crons]
+    found = [*_failures(flow), *flow.findings]
     if not flow.steps and not flow.streams and not flow.failures:
         folders = " or ".join(f"{folder}/" for folder in SOURCE_FOLDERS)
         message = f"No steps were found in {project}. Put files such as hello.step.ts or hello_step.py under {folders}."
@@ -60,12 +54,3 @@ async def check_project(
 def _failures(flow: Flow) -> Iterator[Finding]:
     for failure in flow.failures:
         yield Finding("load", "error", failure.source.path, failure.message, failure.place)
-
-
-def _crons(flow: Flow, default_timezone: str | None) -> Iterator[Finding]:
-    for step in flow.steps.values():
-        if isinstance(step.trigger, CronTrigger):
-            try:
-                CronExpression.parse(step.trigger.expression, step.trigger.timezone or default_timezone)
-            except LoadFailed as error:
-                yield Finding("cron", "error", step.source.path, error.message)

@@ -63,6 +63,8 @@ class HostOptions:
     dev: bool = True
     """Watch files, allow pages on localhost, serve the stand-in model."""
     stand_in: bool = True
+    strict: bool = False
+    """Refuse to start while a file does not load or something else is wrong for certain."""
     token: str | None = None
     """The admin token; a fresh one per start by default. Must be given when the address is not loopback."""
 
@@ -143,7 +145,9 @@ class Host:
         common = (recorder, self._console, clock, ids, responses, nowhere, explained)
         execution = Execution(runs, pools.__getitem__, lambda: project.validators, *common)
         bus = Bus(queue, clock, execution, execution, ids, owner=OWNER)
-        timetable = Timetable(clock, self._cron_fire(bus, recorder), self._cron_failed)
+        timetable = Timetable(
+            clock, self._cron_fire(bus, recorder, lambda step: step in project.flow.steps), self._cron_failed
+        )
         types = DeclarationWriter(options.project, settings.runners, self._console)
         project = LiveProject(
             options.project,
@@ -194,21 +198,34 @@ class Host:
         self._announce(port)
         for pool in pools.values():
             self._on_stop(f"{pool.kind.name} runners", pool.stop)
-        await server.start()
         if options.dev:
             await types.start()
             self._on_stop("types", types.stop)
-        await project.load()
+        if options.strict:
+            await self._load(project)
+            _refuse_broken(project)
+        # Routes, events and ticks of a language begin when it is loaded; one that hangs keeps no other waiting.
+        await server.start()
         await bus.start()
         # Requests and deliveries share one grace period: both end while the runners still work.
         self._on_stop("work", lambda: _together(server.stop(STOP_GRACE_S), bus.stop(STOP_GRACE_S)))
         await timetable.start()
         self._on_stop("schedule", timetable.stop)
         if options.dev:
-            edits = Edits(options.project, self._settings, self._variables, self._shell, self._console)
-            watcher = Watcher(options.project, project.reload, [pool.kind for pool in pools.values()], edits.tell)
-            await watcher.start()
-            self._on_stop("watcher", watcher.stop)
+            await self._watch(project)
+        if not options.strict:
+            await self._load(project)
+
+    async def _load(self, project: LiveProject) -> None:
+        self._on_stop("project", project.stop)
+        await project.load()
+
+    async def _watch(self, project: LiveProject) -> None:
+        edits = Edits(self._options.project, self._settings, self._variables, self._shell, self._console)
+        kinds = [pool.kind for pool in self._pools.values()]
+        watcher = Watcher(self._options.project, project.begin_reload, kinds, edits.tell)
+        await watcher.start()
+        self._on_stop("watcher", watcher.stop)
 
     def _make_pools(self, pools: dict[str, RunnerPool], calls: RunnerCalls) -> None:
         for kind, size in kinds_of(self._settings.runners, self._options.project).items():
@@ -263,13 +280,20 @@ class Host:
         reachable = "127.0.0.1" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host
         self._folder.announce(f"http://{reachable}:{port}")
 
-    def _cron_fire(self, bus: Bus, recorder: TraceRecorder) -> Callable[[str, int], Awaitable[None]]:
+    def _cron_fire(
+        self, bus: Bus, recorder: TraceRecorder, is_loaded: Callable[[str], bool]
+    ) -> Callable[[str, int], Awaitable[None]]:
         async def fire(step: str, due_ms: int) -> None:
             tick = await bus.publish_tick(step, pack(None))
-            if tick is None:
+            if tick is not None:
+                return
+            if is_loaded(step):
                 message = "This tick was skipped: the one before is still at work."
-                recorder.log("warn", message, step=step, source="host", time_ms=due_ms)
                 self._console.warning(f"{step}: {message}")
+            else:
+                # The console has named the file; a step that fires every second must not fill it.
+                message = "This tick was skipped: the one before waits for the step's file, which does not load."
+            recorder.log("warn", message, step=step, source="host", time_ms=due_ms)
 
         return fire
 
@@ -286,6 +310,22 @@ class Host:
 
     def _on_stop(self, name: str, stop: Callable[[], Awaitable[None]]) -> None:
         self._stops.append((name, stop))
+
+
+def _refuse_broken(project: LiveProject) -> None:
+    """End a strict start.
+
+    Raises:
+        LoadFailed: A file does not load, or a finding is an error; the message lists them.
+    """
+    wrong = [failure.source.path for failure in project.flow.failures]
+    wrong += [each.file or "the project" for each in project.flow.findings if each.severity == "error"]
+    if wrong:
+        listed = "".join(f"\n  {each}" for each in dict.fromkeys(wrong))
+        raise LoadFailed(
+            f"Not started, since --strict was given and these have errors, which are listed above:{listed}\n"
+            "Mend them, or start without --strict to serve the rest."
+        )
 
 
 def _later(action: Callable[[], None]) -> Callable[[], Awaitable[None]]:

@@ -14,10 +14,11 @@ from polystep.app.settings import Settings, read_settings
 from polystep.app.standin import stand_in_variables, stand_in_wanted
 from polystep.app.variables import read_variables
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.steps import Finding, Flow, SourceFile, SourcePattern
+from polystep.contracts.steps import CronTrigger, Finding, Flow, LoadFailure, SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject
-from polystep.discovery import build_flow, compile_validators, find_misnamed, find_sources
+from polystep.discovery import Validators, build_flow, compile_validators, find_misnamed, find_sources
 from polystep.runners import RunnerCalls, RunnerPool, Sources, Staged, child_environment
+from polystep.schedule import cron_problem
 
 _NO_MODEL: Final = "http://127.0.0.1:9/"
 """Where nothing answers: a file that asks a model while it loads is told so at once."""
@@ -59,10 +60,39 @@ async def load_flow(
         )
     finally:
         await asyncio.gather(*(pool.stop(0) for pool in pools))
+    flow, _ = assemble(staged, settings.cron.timezone)
+    return placed(with_findings(flow, (*variables.findings, *misnamed)), Sources(project))
+
+
+def assemble(
+    staged: Sequence[Staged],
+    default_timezone: str | None,
+    *,
+    pending: Sequence[LoadFailure] = (),
+    before: Flow | None = None,
+) -> tuple[Flow, Validators]:
+    """Put together what all languages have loaded, with everything that is wrong with it.
+
+    Args:
+        staged: What each runner has loaded.
+        default_timezone: For cron steps that name none.
+        pending: Files that are still to be loaded: what they contain is unknown, as with files that fail.
+        before: What was loaded until now; see `build_flow`.
+    """
     loaded = [file for result in staged for file in result.loaded]
     failures = [failure for result in staged for failure in result.failures]
-    flow, _ = compile_validators(build_flow(loaded, failures))
-    return placed(with_findings(flow, (*variables.findings, *misnamed, *problems_of(staged))), Sources(project))
+    flow, validators = compile_validators(build_flow(loaded, (*failures, *pending), before))
+    flow = dataclasses.replace(flow, failures=tuple(each for each in flow.failures if each not in pending))
+    return with_findings(flow, (*problems_of(staged), *cron_problems(flow, default_timezone))), validators
+
+
+def cron_problems(flow: Flow, default_timezone: str | None) -> list[Finding]:
+    """Cron steps that never fire."""
+    return [
+        Finding("cron", "error", step.source.path, f"{step.name} never fires: {problem}")
+        for step in flow.steps.values()
+        if isinstance(step.trigger, CronTrigger) and (problem := cron_problem(step.trigger, default_timezone))
+    ]
 
 
 def find_files(project: Path, patterns: Sequence[SourcePattern]) -> tuple[tuple[SourceFile, ...], tuple[Finding, ...]]:

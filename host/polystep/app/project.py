@@ -1,27 +1,42 @@
-"""The live project: loads it, reloads what changed, and switches every room to the new flow at one moment."""
+"""The live project: loads each language, reloads what changed, and switches all rooms to the new flow at one moment."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from polystep.app.config_places import placed
 from polystep.app.console import Console
-from polystep.app.loading import find_files, problems_of, with_findings
+from polystep.app.declared import Declared
+from polystep.app.loading import assemble, find_files, with_findings
+from polystep.app.reloads import Reloads
+from polystep.app.report import Report
 from polystep.bus import Bus
+from polystep.codegen import with_kept
+from polystep.contracts.errors import LoadFailed
 from polystep.contracts.ports import Clock, ParameterReader, QueueStore, Schedule, Validator
-from polystep.contracts.steps import CronTrigger, Finding, Flow, SourceFile, StepSpec, StreamSpec
-from polystep.discovery import SOURCE_FOLDERS, Validators, build_flow, compile_validators
+from polystep.contracts.steps import CronTrigger, Finding, Flow, LoadFailure, SourceFile, SourcePattern, StepSpec
+from polystep.discovery import Validators
 from polystep.runners import RunnerPool, Sources, Staged
 from polystep.streams import Streams
 
-_NO_TOPIC = ""
+_NO_TOPIC: Final = ""
+_LOADING: Final = "Its language is still starting."
+
+_log = logging.getLogger("polystep.project")
 
 
 class LiveProject:
-    """What is loaded now. Implements `ProjectView`."""
+    """What is loaded now. Implements `ProjectView`.
+
+    Each language is loaded and switched by itself. What files declared last stays in use while they do not load: their
+    events and cron ticks wait, their streams go on, their routes answer that they are broken. When a runner does not
+    start, the generation before goes on with all of its steps, and the start is tried again.
+    """
 
     def __init__(
         self,
@@ -42,24 +57,53 @@ class LiveProject:
         self._bus = bus
         self._streams = streams
         self._schedule = schedule
-        self._console = console
         self._clock = clock
         self._default_timezone = default_timezone
         self._on_load = on_load
+        self._report = Report(console)
+        self._memory = Declared(root)
+        self._reloads = Reloads(self._load_language, clock)
         self._results: dict[str, Staged] = {}
+        self._pending: dict[str, list[LoadFailure]] = {}
+        """Files of languages that have not been loaded yet."""
+        self._down: dict[str, str] = {}
+        """Runners that did not start at the last try, and why."""
+        self._found: dict[str, int] = {}
+        """Number of files by language."""
         self._subscriptions: list[tuple[str, str, str]] = []
-        self._loading = asyncio.Lock()
-        self._flow = Flow()
+        self._switching, self._saving = asyncio.Lock(), asyncio.Lock()
+        self._flow = self._declared = Flow()
         self._validators = Validators({}, {}, {})
         self._generation = 0
         self._ready = False
-        self._told: frozenset[Finding] = frozenset()
-        """Findings that were shown. While a file is broken some are not made, and are no news when it is mended."""
 
     @property
     def flow(self) -> Flow:
         """What is loaded now."""
         return self._flow
+
+    @property
+    def declared(self) -> Flow:
+        """What is loaded, and what files that do not load at the moment declared last."""
+        return self._declared
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Runners that have never started, by name, with the reason, if some of their files are unknown."""
+        known = {step.source.path for step in self._declared.steps.values()}
+        return {
+            name: why
+            for name, why in self._down.items()
+            if self._results[name].generation is None
+            and any(failure.source.path not in known for failure in self._results[name].failures)
+        }
+
+    @property
+    def without_runner(self) -> Mapping[str, str]:
+        """Runners that have files and no process for them at this moment, by name, with the reason."""
+        ended = "its process has ended, and a new one is being started"
+        found = {name: self._down.get(name, ended) for name, pool in self._pools.items() if pool.is_missing}
+        return {**{name: why for name, why in self._down.items() if self._results[name].generation is None}, **found}
 
     @property
     def generation(self) -> int:
@@ -68,7 +112,7 @@ class LiveProject:
 
     @property
     def ready(self) -> bool:
-        """The first load is done."""
+        """Every language has been loaded once, or has failed to."""
         return self._ready
 
     @property
@@ -84,117 +128,154 @@ class LiveProject:
         """The compiled `queryParams` and `pathParams`."""
         return self._validators.parameters(step.name)
 
+    def unloaded(self, step: StepSpec) -> str | None:
+        """The reason why a declared step does not run; `None` when it does."""
+        if step.name in self._flow.steps:
+            return None
+        return next((each.message for each in self._absent() if each.source.path == step.source.path), _LOADING)
+
     async def load(self) -> None:
-        """Load everything for the first time."""
+        """Load everything for the first time; returns when each language is loaded or has failed to."""
         self._subscriptions = await self._queue.subscriptions()
-        await self._load(self._pools, frozenset())
-        broken = self._broken_files()
-        known = [*self._flow.steps, *(step for file, step, _ in self._subscriptions if file in broken)]
-        gone = {"name": "step_not_found", "message": "No file of the project has this step any more."}
-        for step, count in await self._queue.bury_orphans(known, {**gone}, self._clock.now_ms()):
-            self._console.warning(
-                f"{count} waiting events were for {step}, which no file has any more. They are in the dead letters: "
-                "bring the step back and replay them."
-            )
+        self._declared = await asyncio.to_thread(self._memory.before)
+        sources, _ = await self._files()
+        for source in sources:
+            self._pending.setdefault(source.runner, []).append(LoadFailure(source, _LOADING))
+        self._switch(Flow(), Validators({}, {}, {}), frozenset())
+        await self._reloads.start(self._pools)
+        await self._reloads.ask(self._pools, frozenset())
         self._ready = True
+        await self._bury_orphans()
+
+    async def stop(self) -> None:
+        """Load nothing more; what is loaded goes on."""
+        await self._reloads.stop()
 
     async def reload(self, runners: Iterable[str], changed: frozenset[str]) -> None:
-        """Load again what these runners run; `changed` are the paths whose change is shown as an update."""
-        pools = {name: self._pools[name] for name in runners if name in self._pools}
-        await self._load(pools, changed)
+        """Load again what these runners run, and wait for it; `changed` are the paths that are shown as updates."""
+        await self._reloads.ask(self._known(runners), changed)
 
-    async def _load(self, pools: Mapping[str, RunnerPool], changed: frozenset[str]) -> None:
-        async with self._loading:
-            patterns = [pattern for pool in self._pools.values() for pattern in pool.kind.patterns]
-            sources, misnamed = await asyncio.to_thread(find_files, self._root, patterns)
-            # Languages load side by side: each waits mostly for its own process.
-            results = await asyncio.gather(*(pool.stage(_of(sources, name)) for name, pool in pools.items()))
-            staged = dict(zip(pools, results, strict=True))
-            self._results.update(staged)
-            loaded = [file for result in self._results.values() for file in result.loaded]
-            failures = [failure for result in self._results.values() for failure in result.failures]
-            flow, validators = compile_validators(build_flow(loaded, failures, self._flow))
-            flow = with_findings(flow, (*misnamed, *problems_of(self._results.values())))
-            flow = await asyncio.to_thread(placed, flow, Sources(self._root))
+    async def begin_reload(self, runners: Iterable[str], changed: frozenset[str]) -> None:
+        """Have them loaded again, without waiting: one that hangs must not keep the others from their next reload."""
+        self._reloads.ask(self._known(runners), changed).add_done_callback(_retrieve)
+
+    def _known(self, runners: Iterable[str]) -> list[str]:
+        return [name for name in runners if name in self._pools]
+
+    async def _load_language(self, name: str, changed: frozenset[str]) -> bool:
+        """Load the files of one language; returns whether its runner started."""
+        pool = self._pools[name]
+        sources, misnamed = await self._files()
+        own = [source for source in sources if source.runner == name]
+        staged = await pool.stage(own)
+        async with self._switching:
+            loaded = staged if staged.started else _instead(name, staged, self._results.get(name))
+            results = {**self._results, name: loaded}
+            pending = {other: files for other, files in self._pending.items() if other != name}
+            flow, validators = self._assemble(results, pending)
+            flow = await asyncio.to_thread(placed, with_findings(flow, misnamed), Sources(self._root))
             # No await from here to the end of the switch: a run goes by the old flow in the old generation or by the
             # new one in the new, never across.
-            for name, result in staged.items():
-                pools[name].switch(result)
-            await self._switch(flow, validators, changed)
-            if not sources:
-                endings = ", ".join(f"*{pattern.suffix}" for pattern in patterns if pattern.kind == "step")
-                self._console.warning(
-                    f"No steps were found in {self._root}. Put files that are called {endings} under "
-                    f"{' or '.join(f'{folder}/' for folder in SOURCE_FOLDERS)}."
-                )
+            pool.switch(staged)
+            self._results, self._pending, self._found[name] = results, pending, len(own)
+            self._down.pop(name, None)
+            if not staged.started:
+                self._down[name] = staged.failures[0].message
+            self._switch(flow, validators, changed)
+        await self._save()
+        if not any(self._found.values()) and len(self._found) == len(self._pools):
+            self._report.nothing_found(self._root, self._patterns())
+        return staged.started
 
-    async def _switch(self, flow: Flow, validators: Validators, changed: frozenset[str]) -> None:
-        before, self._flow, self._validators = self._flow, flow, validators
+    async def _files(self) -> tuple[Sequence[SourceFile], Sequence[Finding]]:
+        return await asyncio.to_thread(find_files, self._root, self._patterns())
+
+    def _patterns(self) -> list[SourcePattern]:
+        return [pattern for pool in self._pools.values() for pattern in pool.kind.patterns]
+
+    def _assemble(
+        self, results: Mapping[str, Staged], pending: Mapping[str, Sequence[LoadFailure]]
+    ) -> tuple[Flow, Validators]:
+        # Until all is loaded, which of two steps with one name came first says nothing about who had it before.
+        before = self._flow if self._ready else None
+        waiting = [failure for failures in pending.values() for failure in failures]
+        return assemble(list(results.values()), self._default_timezone, pending=waiting, before=before)
+
+    def _switch(self, flow: Flow, validators: Validators, changed: frozenset[str]) -> None:
+        """Give every room what is loaded now."""
+        shown, self._flow, self._validators = self._flow, flow, validators
         self._generation += 1
-        is_complete = all(failure.source.kind == "stream" for failure in flow.failures)
-        self._bus.replace(flow, self._kept(), is_complete=is_complete)
-        self._streams.replace(dict(flow.streams))
+        absent = self._absent()
+        kept = with_kept(dataclasses.replace(flow, failures=absent), self._declared)
+        self._declared = dataclasses.replace(kept, failures=flow.failures)
+        self._keep_streams()
+        broken = {failure.source.path for failure in absent}
+        known = [(step, topic) for file, step, topic in self._subscriptions if file in broken and topic != _NO_TOPIC]
+        is_complete = all(failure.source.kind == "stream" for failure in absent)
+        self._bus.replace(flow, known, is_complete=is_complete)
+        self._streams.replace(dict(kept.streams))
         self._schedule.replace(self._cron_triggers())
-        # A cron step has no topic, but ticks may wait for it too.
-        rows = [
-            (step.source.path, step.name, topic)
-            for step in flow.steps.values()
-            for topic in (step.topics or (_NO_TOPIC,) * (step.type == "cron"))
-        ]
-        broken = self._broken_files()
-        rows += [row for row in self._subscriptions if row[0] in broken]
-        if sorted(set(rows)) != sorted(set(self._subscriptions)):
-            await self._queue.save_subscriptions(rows)
-            self._subscriptions = rows
-        self._report(before, changed)
-        self._on_load(flow)
+        self._report.switched(shown, flow, changed, is_complete=not absent)
+        if not self._pending:
+            self._on_load(flow)
 
-    def _kept(self) -> list[tuple[str, str]]:
-        """Subscriptions of files that fail to load at the moment: their events wait for the file to be mended."""
-        broken = self._broken_files()
-        return [(step, topic) for file, step, topic in self._subscriptions if file in broken and topic != _NO_TOPIC]
+    def _absent(self) -> tuple[LoadFailure, ...]:
+        """Files that are not running: they fail, or are still to be loaded."""
+        return (*self._flow.failures, *(failure for failures in self._pending.values() for failure in failures))
 
-    def _broken_files(self) -> set[str]:
-        return {failure.source.path for failure in self._flow.failures}
+    def _keep_streams(self) -> None:
+        """Check items of streams whose file is broken as before."""
+        for name, stream in self._declared.streams.items():
+            if name not in self._flow.streams and stream.schema is not None:
+                try:
+                    self._validators.add_stream(name, stream.schema)
+                except LoadFailed as error:
+                    _log.warning("Items of %s are not checked until its file loads: %s", name, error.message)
 
     def _cron_triggers(self) -> dict[str, CronTrigger]:
         return {
             step.name: dataclasses.replace(step.trigger, timezone=step.trigger.timezone or self._default_timezone)
-            for step in self._flow.steps.values()
+            for step in self._declared.steps.values()
             if isinstance(step.trigger, CronTrigger)
         }
 
-    def _report(self, before: Flow, changed: frozenset[str]) -> None:
-        """Print what came, changed, went, and what is wrong that was not shown yet."""
-        old: dict[str, StepSpec | StreamSpec] = {**_by_key(before)}
-        new: dict[str, StepSpec | StreamSpec] = {**_by_key(self._flow)}
-        # A file whose step has another name now was changed, and is still there.
-        kept = {spec.source.path for spec in old.values()} & {spec.source.path for spec in new.values()}
-        for key, spec in new.items():
-            if key not in old and spec.source.path not in kept:
-                self._console.step("CREATED", spec)
-            elif spec != old.get(key) or spec.source.path in changed:
-                self._console.step("UPDATED", spec)
-        for key, spec in old.items():
-            if key not in new and spec.source.path not in kept:
-                self._console.step("REMOVED", spec)
-        told: dict[str, str] = {}
-        for failure in self._flow.failures:
-            if failure not in before.failures or failure.source.path in changed:
-                first = told.setdefault(failure.message, failure.source.path)
-                is_first = first == failure.source.path
-                self._console.failure(failure.source, failure.message if is_first else f"The same as {first}.")
-        for finding in self._flow.findings:
-            if finding not in self._told or (finding.kind == "project" and finding.file in changed):
-                self._console.finding(finding)
-        found = frozenset(self._flow.findings)
-        self._told = found | self._told if self._flow.failures else found
+    async def _save(self) -> None:
+        """Store what the next start has to know of files that do not load then."""
+        async with self._saving:
+            # A cron step has no topic, but ticks may wait for it too.
+            rows = [
+                (step.source.path, step.name, topic)
+                for step in self._flow.steps.values()
+                for topic in (step.topics or (_NO_TOPIC,) * (step.type == "cron"))
+            ]
+            broken = {failure.source.path for failure in self._absent()}
+            rows += [row for row in self._subscriptions if row[0] in broken]
+            if sorted(set(rows)) != sorted(set(self._subscriptions)):
+                await self._queue.save_subscriptions(rows)
+                self._subscriptions = rows
+            if not self._pending:
+                await asyncio.to_thread(self._memory.remember, self._flow)
+
+    async def _bury_orphans(self) -> None:
+        broken = {failure.source.path for failure in self._absent()}
+        known = [*self._flow.steps, *(step for file, step, _ in self._subscriptions if file in broken)]
+        gone = {"name": "step_not_found", "message": "No file of the project has this step any more."}
+        for step, count in await self._queue.bury_orphans(known, {**gone}, self._clock.now_ms()):
+            self._report.buried(step, count)
 
 
-def _of(sources: Sequence[SourceFile], runner: str) -> list[SourceFile]:
-    return [source for source in sources if source.runner == runner]
+def _instead(name: str, staged: Staged, before: Staged | None) -> Staged:
+    """What is loaded when a runner does not start: what was before, while its generation runs, and else nothing."""
+    if before is None or before.generation is None:
+        return staged
+    known = {file.source for file in before.loaded} | {failure.source for failure in before.failures}
+    fresh = [failure for failure in staged.failures if failure.source not in known]
+    message = f"{staged.failures[0].message}\nThe {name} steps go on as they were; the start is tried again."
+    problem = Finding("load", "error", "", message)
+    return Staged(before.loaded, [*before.failures, *fresh], before.generation, problem)
 
 
-def _by_key(flow: Flow) -> dict[str, StepSpec | StreamSpec]:
-    steps: dict[str, StepSpec | StreamSpec] = {f"step {name}": step for name, step in flow.steps.items()}
-    return {**steps, **{f"stream {name}": stream for name, stream in flow.streams.items()}}
+def _retrieve(done: asyncio.Future[list[None]]) -> None:
+    """Take what a reload raised: it was logged where it happened."""
+    if not done.cancelled():
+        done.exception()

@@ -64,7 +64,7 @@ class Bus:
         self._owner = owner
         self._backoff = backoff or Backoff()
         self._ids = ids
-        self._routes = Routes(Flow(), self._ids)
+        self._routes = Routes(Flow(), self._ids, is_complete=False)
         self._parking = Parking(store, observer, clock)
         self._wake = asyncio.Event()
         self._places = Places(RUNNING_MAX, lambda name: self._routes.limit(name))

@@ -36,6 +36,8 @@ def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List steps and streams, what does not load, and what is wrong with the project."""
     for each in _listed(project, "steps", as_json, "steps", "streams", "findings"):
         if "severity" in each:
+            if each["kind"] == "cron":
+                continue  # shown with its step
             about = f"{each['file']}: " if each["file"] else ""
             colour = "red" if each["severity"] == "error" else "yellow"
             typer.secho(f"{each['severity']}: {about}{each['message']}".replace("\n", "\n  "), fg=colour)

@@ -87,10 +87,13 @@ def start(
     project: ProjectOption = Path(),
     host: HostOption = "127.0.0.1",
     port: PortOption = 3000,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse to start when a file does not load or has an error.")
+    ] = False,
     token: TokenOption = None,
 ) -> None:
     """Run a project for production: no watcher, no stand-in model."""
-    _serve(HostOptions(project.resolve(), host, port, dev=False, stand_in=False, token=token))
+    _serve(HostOptions(project.resolve(), host, port, dev=False, stand_in=False, strict=strict, token=token))
 
 
 app.command()(create)

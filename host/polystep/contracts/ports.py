@@ -18,6 +18,7 @@ from polystep.contracts.events import (
 )
 from polystep.contracts.parking import ParkedStore
 from polystep.contracts.steps import CronTrigger, Flow, StepSpec
+from polystep.contracts.unloaded import UnloadedView
 from polystep.contracts.values import JSONObject, JSONValue
 
 
@@ -336,7 +337,7 @@ class StepCaller(Protocol):
         ...
 
 
-class ProjectView(Protocol):
+class ProjectView(UnloadedView, Protocol):
     """The live project, as the HTTP room sees it. Changes with every reload."""
 
     @property
@@ -422,7 +423,7 @@ class Admin(Protocol):
     """What the admin API reads and does. Every answer is plain JSON in the shape that the route documents."""
 
     async def health(self) -> JSONObject:
-        """`{status: "ready"|"starting", version, ...}`."""
+        """`{status: "starting"|"ready"|"degraded"|"unavailable", version, failing: [{file, message}], ...}`."""
         ...
 
     async def steps(self) -> JSONObject:

@@ -64,6 +64,14 @@ class AdminGate:
                 {"WWW-Authenticate": 'Bearer realm="polystep"'},
             )
 
+    def allows(self, request: web.BaseRequest) -> bool:
+        """Whether `check` lets the request go on."""
+        try:
+            self.check(request)
+        except RequestRefused:
+            return False
+        return True
+
     def session_for(self, query: str) -> str | None:
         """The session cookie to set for a page that was opened with `?token=`, when the token is right."""
         given = parse_qs(query, max_num_fields=20).get("token", [""])[0]

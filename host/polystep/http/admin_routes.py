@@ -58,6 +58,9 @@ class Query:
         return text
 
 
+_NOT_SERVING: Final = ("starting", "unavailable")
+_DETAILS: Final = ("failing", "runnersMissing")
+
 Answer: TypeAlias = "Awaitable[JSONObject | None]"
 Handler: TypeAlias = Callable[[tuple[str, ...], Query], Answer]
 
@@ -104,13 +107,27 @@ class AdminRoutes:
             _Route(method, tuple(path.split("/")), handler)
             for (method, path), handler in ((line.split(" "), handler) for line, handler in table)
         ]
-        self._shown = ["GET /__polystep/health", *(line.replace(" ", " /__polystep/") for line, _ in table)]
+        self._shown = [
+            "GET /__polystep/health",
+            "GET /__polystep/alive",
+            *(line.replace(" ", " /__polystep/") for line, _ in table),
+        ]
 
-    async def health(self) -> web.Response:
-        """200 when every step that can load is loaded, else 503."""
+    async def health(self, query: str = "", *, detailed: bool = True) -> web.Response:
+        """Answer whether requests can be served: 503 while the project starts or a whole runner is missing.
+
+        Args:
+            query: With `strict`, 503 also while a file does not load (`degraded`).
+            detailed: List files and messages; they are for those who may read the admin API.
+        """
+        health = await self._admin.health()
         if not self._project.ready:
-            return json_answer(503, {**await self._admin.health(), "status": "starting"}, {"Retry-After": "1"})
-        return json_answer(200, await self._admin.health())
+            health = {**health, "status": "starting"}
+        if not detailed:
+            health = {name: value for name, value in health.items() if name not in _DETAILS}
+        status = health["status"]
+        refused = status in _NOT_SERVING or (status != "ready" and "strict" in _query(query).fields)
+        return json_answer(503, health, {"Retry-After": "1"}) if refused else json_answer(200, health)
 
     async def answer(self, method: str, path: str, query: str) -> web.Response:
         """Answer one API request.

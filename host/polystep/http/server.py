@@ -184,8 +184,11 @@ class HttpServer:
         moved = self._origin.check(request)
         if moved is not None:
             return moved
+        if rest == "alive" and safe:
+            # For liveness probes: a restart mends neither a broken file nor a runner that does not start.
+            return json_answer(200, {"status": "alive"})
         if rest == "health" and safe:
-            return await self._admin.health()
+            return await self._admin.health(query, detailed=self._gate.allows(request))
         if rest == "" and safe and (session := self._gate.session_for(query)) is not None:
             if not self._origin.includes(request):
                 raise self._origin.refused(request)

@@ -23,6 +23,7 @@ from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
 from polystep.http.settings import HttpSettings
 from polystep.http.streamed import StreamedAnswer
+from polystep.http.unloaded import broken_files, not_loaded, runner_missing
 from polystep.http.uploads import is_upload, read_upload
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
@@ -103,6 +104,8 @@ class StepRoutes:
         found = table.match(request.method, path)
         if found is None:
             return self._unclaimed(request, table, path)
+        if (reason := self._project.unloaded(found.step)) is not None:
+            raise not_loaded(self._project, found.step, reason, dev=self._settings.dev)
         content_type = request.headers.get("Content-Type", "")
         if request.body_exists and is_upload(content_type):
             # What it brings to the disk is removed when the handler is done with it.
@@ -187,7 +190,9 @@ class StepRoutes:
     def _routes(self) -> RouteTable:
         generation = self._project.generation
         if generation != self._generation:
-            self._table = RouteTable(self._project.flow.steps.values())
+            flow, declared = self._project.flow.steps, self._project.declared.steps
+            # Routes of files that do not load count too: another step with a wider path must not get their requests.
+            self._table = RouteTable([*flow.values(), *(step for name, step in declared.items() if name not in flow)])
             self._generation = generation
         return self._table
 
@@ -195,6 +200,8 @@ class StepRoutes:
         if not self._project.ready:
             # A 404 would say that the path is wrong; it may be claimed in a moment.
             raise RequestRefused(503, {"error": "Starting", "hint": "The steps are loading."}, {"Retry-After": "1"})
+        if self._project.missing and not table.methods(path):
+            raise runner_missing(self._project, dev=self._settings.dev)
         methods = table.methods(path)
         if request.method == "OPTIONS":
             if "Access-Control-Request-Method" in request.headers:
@@ -225,10 +232,12 @@ class StepRoutes:
     def _not_found_hint(self, table: RouteTable) -> str:
         if not self._settings.dev:
             return "No step claims this path."
+        broken = broken_files(self._project)
         if not table.shown:
-            return "No step has a route yet: add one with type 'api', a path and a method."
+            return broken or "No step has a route yet: add one with type 'api', a path and a method."
         more = len(table.shown) - _ROUTES_SHOWN_MAX
-        return f"Routes: {', '.join(table.shown[:_ROUTES_SHOWN_MAX])}" + (f" and {more} more." if more > 0 else ".")
+        routes = f"Routes: {', '.join(table.shown[:_ROUTES_SHOWN_MAX])}" + (f" and {more} more." if more > 0 else ".")
+        return f"{routes} {broken}".strip()
 
 
 def _headers(headers: CIMultiDictProxy[str]) -> JSONObject:

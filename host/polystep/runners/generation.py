@@ -63,6 +63,11 @@ class Generation:
         """Whether the file is loaded in it."""
         return file in self._files
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether any process of it can take runs."""
+        return any(process.usable for process in self._processes)
+
     def retire(self) -> None:
         """Take no more runs; those that wait are sent to the generation that follows."""
         self._retired = True

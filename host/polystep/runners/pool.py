@@ -43,6 +43,11 @@ class Staged:
     problem: Finding | None = None
     """What is wrong although the files were loaded, see `Launch.problem`."""
 
+    @property
+    def started(self) -> bool:
+        """Whether the runner itself started, or had nothing to run."""
+        return self.generation is not None or not self.failures
+
 
 class RunnerPool:
     """Runs steps in processes of one kind."""
@@ -125,6 +130,11 @@ class RunnerPool:
             self._drain(old)
         if staged.generation is not None:
             self._make_standby()
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether files are loaded and no process could take a run at this moment."""
+        return self._current is not None and not self._current.is_usable
 
     async def run(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.contracts.ports import Clock, CronFire
@@ -176,6 +177,23 @@ class Timetable:
             entry.error = error.message
         entry.reckon(self._clock.now_ms())
         return entry
+
+
+def cron_problem(trigger: CronTrigger, default_timezone: str | None, now_ms: int | None = None) -> str | None:
+    """Return why a cron step can never fire; `None` when it can.
+
+    Args:
+        trigger: Of the step.
+        default_timezone: Its zone when it names none; `None` is the machine's.
+        now_ms: From when on it is to fire, Unix time; now by default.
+    """
+    try:
+        expression = CronExpression.parse(trigger.expression, trigger.timezone or default_timezone)
+    except LoadFailed as error:
+        return error.message
+    entry = _Entry(trigger, expression)
+    entry.reckon(SystemClock().now_ms() if now_ms is None else now_ms)
+    return entry.error
 
 
 def _row(step: str, entry: _Entry) -> JSONObject:

@@ -57,14 +57,19 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest.fixture
 def admin(house: House) -> ProjectAdmin:
+    return admin_of(house)
+
+
+def admin_of(house: House, trigger: Any = CRON.trigger, **told: object) -> ProjectAdmin:
     async def fire(step: str, due_ms: int) -> None:
         raise AssertionError(step)
 
     timetable = Timetable(house.clock, fire, lambda *_: None)
-    timetable.replace({"C": CronTrigger("0 * * * *", "UTC")})
-    project = cast("LiveProject", SimpleNamespace(flow=FLOW, ready=True, generation=3))
+    timetable.replace({"C": trigger})
+    known: dict[str, object] = {"flow": FLOW, "ready": True, "generation": 3, "without_runner": {}}
+    known |= {"declared": told.get("flow", FLOW), "unloaded": lambda _: None, **told}
     return ProjectAdmin(
-        project,
+        cast("LiveProject", SimpleNamespace(**known)),
         house.bus,
         house.queue,
         house.state,
@@ -82,12 +87,17 @@ async def test_health_counts_what_is_loaded(admin: ProjectAdmin, house: House) -
     health = await admin.health()
     assert abs(cast("float", health.pop("uptimeS"))) <= 0.01
     assert health == {
-        "status": "ready",
+        "status": "degraded",
         "version": __version__,
         "generation": 3,
         "steps": 4,
         "streams": 1,
         "failures": 2,
+        "failing": [
+            {"file": "steps/x.step.ts", "message": "bad"},
+            {"file": "steps/y.stream.ts", "message": "worse"},
+        ],
+        "runnersMissing": [],
         "openRuns": 1,
         "traceRecordsDropped": 0,
     }
@@ -204,6 +214,38 @@ async def test_a_cron_step_is_fired_unless_it_is_at_work_or_is_none(admin: Proje
     assert (fired["step"], len(fired["traceId"]), fired["skipped"]) == ("C", 32, None)
     assert again == {"step": "C", "traceId": None, "skipped": "C is still at work; ticks do not overlap."}
     assert (await admin.fire_cron("E"), await admin.fire_cron("?")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("project", "status"),
+    [
+        ({"ready": False, "without_runner": {"node": "no"}}, "starting"),
+        ({"ready": True, "without_runner": {"node": "no"}}, "unavailable"),
+        ({"ready": True, "without_runner": {}}, "degraded"),
+        (
+            {"ready": True, "without_runner": {}, "flow": Flow(findings=(Finding("cron", "error", "a", "b"),))},
+            "degraded",
+        ),
+        ({"ready": True, "without_runner": {}, "flow": Flow()}, "ready"),
+    ],
+)
+async def test_health_tells_broken_files_from_a_missing_runner(
+    house: House, project: dict[str, object], status: str
+) -> None:
+    health = await admin_of(house, **project).health()
+    assert health["status"] == status
+    assert health["runnersMissing"] == [
+        {"runner": name, "message": why} for name, why in cast("Any", project["without_runner"]).items()
+    ]
+
+
+async def test_a_cron_step_that_never_fires_or_does_not_load_says_so(house: House) -> None:
+    bad = StepSpec("C", "cron", source("c.step.ts"), CronTrigger("61 * * * *"))
+    (step,) = cast("Any", await admin_of(house, bad.trigger, flow=Flow({"C": bad})).steps())["steps"]
+    assert '"61 * * * *" is not usable' in step["error"]
+    admin = admin_of(house, flow=Flow(), declared=FLOW, unloaded=lambda _: "bad file")
+    (row,) = cast("Any", await admin.cron())["cron"]
+    assert row["error"] == "steps/c.step.ts does not load: a tick waits until it does."
 
 
 async def test_cron_shows_the_timetable(admin: ProjectAdmin) -> None:

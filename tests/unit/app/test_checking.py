@@ -8,7 +8,7 @@ import pytest
 
 from polystep.app import Checked, Settings, check_project
 from polystep.app import checking as checking_module
-from polystep.app.settings import CronSection
+from polystep.app.loading import cron_problems
 from polystep.contracts.steps import CronTrigger, Finding, Flow, LoadFailure, SourceFile, StepSpec
 
 
@@ -25,28 +25,34 @@ async def checked(monkeypatch: pytest.MonkeyPatch, flow: Flow, settings: Setting
     return await check_project(Path("/project"), settings or Settings(), {}, print)
 
 
-async def test_failures_findings_and_expressions_are_listed_by_file_errors_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    steps = {step.name: step for step in (cron("Bad", "61 * * * *"), cron("Good", "0 9 * * *"))}
+async def test_failures_and_findings_are_listed_by_file_errors_first(monkeypatch: pytest.MonkeyPatch) -> None:
     failure = LoadFailure(SourceFile("steps/a.step.ts", "step", "typescript", "node"), "no import")
     warning = Finding("config", "warning", "steps/bad.step.ts", "odd key")
-    found = await checked(monkeypatch, Flow(steps, {}, (failure,), (warning,)))
+    error = Finding("cron", "error", "steps/bad.step.ts", "never")
+    found = await checked(monkeypatch, Flow({}, {}, (failure,), (warning, error)))
     assert [(each.file, each.kind, each.severity) for each in found.findings] == [
         ("steps/a.step.ts", "load", "error"),
         ("steps/bad.step.ts", "cron", "error"),
         ("steps/bad.step.ts", "config", "warning"),
     ]
-    assert '"61 * * * *" is not usable' in found.findings[1].message
     assert (found.errors, found.warnings, found.is_good(strict=False)) == (2, 1, False)
 
 
-async def test_a_zone_of_the_project_that_is_none_is_found_at_the_steps_that_use_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_cron_step_that_can_never_fire_is_found() -> None:
+    steps = (cron("Bad", "61 * * * *"), cron("Good", "0 9 * * *"), cron("Never", "0 9 31 2 *"))
+    found = cron_problems(Flow({step.name: step for step in steps}), None)
+    assert [(each.file, each.kind, each.severity) for each in found] == [
+        ("steps/bad.step.ts", "cron", "error"),
+        ("steps/never.step.ts", "cron", "error"),
+    ]
+    assert '"61 * * * *" is not usable' in found[0].message
+    assert "matches no date" in found[1].message
+
+
+def test_a_zone_of_the_project_that_is_none_is_found_at_the_steps_that_use_it() -> None:
     steps = {step.name: step for step in (cron("A", "0 9 * * *"), cron("B", "0 9 * * *", "UTC"))}
-    found = await checked(monkeypatch, Flow(steps), Settings(cron=CronSection(timezone="Mars/Base")))
-    assert [(each.file, each.kind, "Mars/Base" in each.message) for each in found.findings] == [
+    found = cron_problems(Flow(steps), "Mars/Base")
+    assert [(each.file, each.kind, "Mars/Base" in each.message) for each in found] == [
         ("steps/a.step.ts", "cron", True)
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,15 @@ class Project:
         (self.script.root / "steps").mkdir(exist_ok=True)
         return self.script.file(f"steps/{name}.script", **told)
 
+    def stream(self, name: str, **told: Any) -> None:
+        (self.script.root / "steps").mkdir(exist_ok=True)
+        self.script.file(f"steps/{name}.stream", **told)
+
+    async def restart(self) -> None:
+        await self.live.stop()
+        self.live = self.new()
+        await self.load()
+
     def remove(self, name: str) -> None:
         (self.script.root / "steps" / f"{name}.script").unlink()
 
@@ -68,7 +78,11 @@ async def project_in(folder: Path) -> AsyncIterator[Project]:
     script = Script(folder / "project")
     script.root.mkdir()
     async with house(folder) as built, pool_of(script) as pool:
-        yield Project(built, script, {"script": pool})
+        project = Project(built, script, {"script": pool})
+        try:
+            yield project
+        finally:
+            await bounded(project.live.stop())
 
 
 @pytest.fixture
@@ -88,7 +102,7 @@ async def test_the_first_load_tells_what_came_what_is_broken_and_what_is_doubtfu
     project.file("d", config=event("D", "never", colour="red"))
     assert not project.live.ready
     await project.load()
-    assert (project.live.ready, project.live.generation, list(project.live.flow.steps)) == (True, 1, ["A", "B", "D"])
+    assert (project.live.ready, project.live.generation, list(project.live.flow.steps)) == (True, 2, ["A", "B", "D"])
     assert project.house.lines() == [
         "➜ [CREATED] Step (Event) steps/a.script created",
         "➜ [CREATED] Step (Cron) steps/b.script created",
@@ -197,8 +211,7 @@ async def test_events_for_a_step_whose_file_is_broken_wait_for_it(project: Proje
     await project.publish("t")
     assert await project.house.queue.waiting() == [("A", 1)]
     # Also over a restart: the subscriptions are stored.
-    project.live = project.new()
-    await project.load()
+    await project.restart()
     await project.publish("t")
     assert (await project.house.queue.waiting(), await project.house.queue.dead_letters(10)) == ([("A", 2)], [])
     project.file("a", config=event("A", "other"))
@@ -231,8 +244,7 @@ async def test_events_for_a_step_that_no_file_has_are_buried_at_the_next_start(p
     project.remove("a")
     await project.reload()
     assert await project.house.queue.waiting() == [("A", 1), ("B", 1)]
-    project.live = project.new()
-    await project.load()
+    await project.restart()
     letters = await project.house.queue.dead_letters(10)
     assert (await project.house.queue.waiting(), [(letter.step, letter.error) for letter in letters]) == (
         [("B", 1)],
@@ -249,8 +261,7 @@ async def test_a_tick_that_waits_for_a_broken_cron_step_is_not_buried(project: P
     await project.load()
     await project.house.bus.publish_tick("C", pack(None))
     project.file("c", load="fail")
-    project.live = project.new()
-    await project.load()
+    await project.restart()
     # An event without a topic is not for it, though.
     await project.publish("")
     assert (await project.house.queue.waiting(), await project.house.queue.dead_letters(10)) == ([("C", 1)], [])
@@ -267,25 +278,124 @@ async def test_cron_steps_without_a_zone_get_the_projects(project: Project) -> N
     assert project.live.flow.steps["C"].trigger == CronTrigger("0 9 * * *", None)
 
 
-async def test_a_runner_that_cannot_start_fails_its_files_and_the_next_reload_mends_them(project: Project) -> None:
+async def test_a_runner_that_does_not_start_anew_leaves_its_steps_as_they_were_and_is_tried_again(
+    project: Project,
+) -> None:
     project.file("a", config=event("A", "t"))
+    project.file("c", config={"type": "cron", "name": "C", "cron": "0 * * * *"})
     await project.load()
     project.script.before = {"hello": "exit"}
+    project.file("b", config=event("B", "t"))
     await project.reload()
-    assert [failure.message for failure in project.live.flow.failures] == [
-        "The script runner did not start: it exited with status 3."
-    ]
+    live = project.live
+    assert (list(live.flow.steps), [failure.source.path for failure in live.flow.failures]) == (
+        ["A", "C"],
+        ["steps/b.script"],
+    )
+    (problem,) = [finding for finding in live.flow.findings if finding.severity == "error"]
+    assert problem.message == (
+        "The script runner did not start: it exited with status 3.\n"
+        "The script steps go on as they were; the start is tried again."
+    )
+    assert [row["step"] for row in project.timetable.upcoming()] == ["C"]
+    assert (await bounded(run(project.pools["script"], "r", "params", file="steps/a.script")))["file"]
+    assert live.without_runner == {}
     project.script.before = {}
+    await starts_again(project)
+    assert (list(live.flow.steps), live.flow.failures) == (["A", "B", "C"], ())
+    assert all(finding.severity == "warning" for finding in live.flow.findings)
+
+
+async def test_a_runner_that_never_started_is_missing_until_a_later_try_succeeds(project: Project) -> None:
+    project.file("a", config=event("A", "t"))
+    project.script.before = {"hello": "exit"}
+    await project.load()
+    live = project.live
+    assert live.ready
+    reason = "The script runner did not start: it exited with status 3."
+    assert (live.missing, live.without_runner) == ({"script": reason}, {"script": reason})
+    assert [failure.message for failure in live.flow.failures] == [reason]
+    await project.publish("t")
+    before = live.generation
+    await starts_again(project)
+    assert live.generation > before, "it was not tried again"
+    assert live.flow.failures
+    project.script.before = {}
+    await starts_again(project)
+    assert (list(live.flow.steps), live.missing, live.without_runner) == (["A"], {}, {})
+    async with asyncio.timeout(10):
+        await project.house.bus.start()
+        while await project.house.queue.parked_topics():
+            await project.house.clock.settle()
+    assert await project.house.queue.waiting() == [("A", 1)]
+
+
+async def starts_again(project: Project) -> None:
+    """Wait until the next try, which comes after a pause, has been switched to."""
+    before = project.live.generation
+    async with asyncio.timeout(10):
+        while project.live.generation == before:
+            await project.house.clock.advance(1)
+
+
+async def test_what_broken_files_declared_stays_in_use_until_they_are_mended_or_deleted(project: Project) -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "number"}}, "required": ["n"]}
+    project.file("a", config={"type": "api", "name": "A", "path": "/a", "method": "GET"})
+    project.file("c", config={"type": "cron", "name": "C", "cron": "0 * * * *"})
+    project.stream("s", config={"name": "s", "schema": schema})
+    await project.load()
+    for name in ("a", "c"):
+        project.file(name, load="fail")
+    project.stream("s", load="fail")
+    for restarted in (False, True):
+        if restarted:
+            await project.restart()
+        else:
+            await project.reload()
+        live = project.live
+        assert (list(live.flow.steps), list(live.flow.streams)) == ([], [])
+        assert list(live.declared.steps) == ["A", "C"]
+        assert live.unloaded(live.declared.steps["A"]) == "bad file"
+        assert project.house.streams.stream_exists("s")
+        validator = live.validators.item("s")
+        assert validator is not None
+        assert [issue.path for issue in validator.issues({"n": "x"})] == [("n",)]
+        assert [row["step"] for row in project.timetable.upcoming()] == ["C"]
+    for name in ("a.script", "c.script", "s.stream"):
+        (project.script.root / "steps" / name).unlink()
     await project.reload()
-    assert (list(project.live.flow.steps), project.live.flow.failures) == (["A"], ())
+    assert (project.live.declared.steps, project.live.declared.streams) == ({}, {})
+    assert (project.house.streams.stream_exists("s"), project.timetable.upcoming()) == (False, [])
 
 
-class SlowPool:
+async def test_cron_steps_that_never_fire_are_told_at_start_and_reload(project: Project) -> None:
+    def cron(name: str, expression: str, **more: str) -> JSONObject:
+        return {"type": "cron", "name": name, "cron": expression, **more}
+
+    project.file("a", config=cron("A", "61 * * * *"))
+    await project.load()
+    project.file("b", config=cron("B", "0 9 * * *", timezone="Mars/Base"))
+    project.file("c", config=cron("C", "0 9 31 2 *"))
+    project.file("d", config=cron("D", "0 9 * * *"))
+    await project.reload()
+    told = [line.split(" never fires: ") for line in project.house.lines() if "never fires" in line]
+    assert [begin for begin, _ in told] == [
+        "✖ [ERROR] steps/a.script: A",
+        "✖ [ERROR] steps/b.script: B",
+        "✖ [ERROR] steps/c.script: C",
+    ]
+    assert ["61 * * * *" in told[0][1], "Mars/Base" in told[1][1], "matches no date" in told[2][1]] == [True] * 3
+
+
+class OtherPool:
     """A second language, whose load takes until it is let."""
 
     def __init__(self, pool: RunnerPool) -> None:
-        self.kind = pool.kind
+        self.kind = dataclasses.replace(
+            pool.kind, name="other", patterns=(SourcePattern(".other", "step", "other", "other"),)
+        )
         self._pool = pool
+        self.is_missing = False
         self.began, self.let = asyncio.Event(), asyncio.Event()
 
     async def stage(self, sources: list[SourceFile]) -> Any:
@@ -298,20 +408,49 @@ class SlowPool:
         self._pool.switch(staged)
 
 
-async def test_all_languages_switch_at_one_moment(project: Project) -> None:
-    project.file("a", config=event("A", "t"))
-    await project.load()
-    async with pool_of(project.script) as other:
-        other.kind = type(other.kind)("other", (SourcePattern(".other", "step", "other", "other"),), other.kind.prepare)
-        slow = SlowPool(other)
-        project.pools["other"] = slow  # type: ignore[assignment]
-        project.remove("a")
-        project.file("b", config=event("B", "t"))
-        reloading = asyncio.create_task(project.live.reload({"script", "other"}, frozenset()))
-        await bounded(slow.began.wait())
-        # The step of the old flow still runs, though its language has loaded the new files.
-        answer = await bounded(run(project.pools["script"], "r", "params", file="steps/a.script"))
-        assert (answer["file"], list(project.live.flow.steps)) == ("steps/a.script", ["A"])
-        slow.let.set()
-        await bounded(reloading)
-        assert list(project.live.flow.steps) == ["B"]
+@contextlib.asynccontextmanager
+async def other_language(project: Project) -> AsyncIterator[OtherPool]:
+    async with pool_of(project.script) as pool:
+        other = OtherPool(pool)
+        project.pools["other"] = other  # type: ignore[assignment]
+        (project.script.root / "steps").mkdir(exist_ok=True)
+        project.script.file("steps/o.other", config=event("O", "o", emits=["t", "never"]))
+        project.live = project.new()
+        try:
+            yield other
+        finally:
+            await project.live.stop()
+
+
+async def test_each_language_is_ready_by_itself(project: Project) -> None:
+    async with other_language(project) as other:
+        project.file("a", config=event("A", "t", emits=["o"]))
+        loading = asyncio.create_task(project.live.load())
+        await bounded(other.began.wait())
+        live = project.live
+        async with asyncio.timeout(10):
+            while "A" not in live.flow.steps:
+                await project.house.clock.settle()
+        # What is between languages is judged when all are known, and so is where an event goes.
+        assert (live.ready, live.flow.failures, live.flow.findings) == (False, (), ())
+        await project.publish("o")
+        assert [topic for topic, _, _ in await project.house.queue.parked_topics()] == ["o"]
+        other.let.set()
+        await bounded(loading)
+        assert (live.ready, sorted(live.flow.steps)) == (True, ["A", "O"])
+        assert [finding.message for finding in live.flow.findings] == ["O emits never, but no step subscribes to it."]
+
+
+async def test_a_language_that_hangs_keeps_no_other_from_its_reloads(project: Project) -> None:
+    async with other_language(project) as other:
+        other.let.set()
+        project.file("a", config=event("A", "t"))
+        await project.load()
+        other.let.clear()
+        other.began.clear()
+        await project.live.begin_reload({"other"}, frozenset())
+        await bounded(other.began.wait())
+        for name in ("B", "C"):
+            project.file("a", config=event(name, "t"))
+            await project.reload("steps/a.script")
+            assert sorted(project.live.flow.steps) == [name, "O"]

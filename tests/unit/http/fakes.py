@@ -43,6 +43,16 @@ class FakeProject:
         self.flow = Flow(steps={step.name: step for step in steps})
         self.validators: dict[str, Validator] = {}
         self.readers: dict[str, dict[str, ParameterReader]] = {}
+        self.kept: dict[str, tuple[StepSpec, str]] = {}
+        """Steps whose files do not load, and why."""
+        self.missing: dict[str, str] = {}
+
+    @property
+    def declared(self) -> Flow:
+        return replace(self.flow, steps={**{name: step for name, (step, _) in self.kept.items()}, **self.flow.steps})
+
+    def unloaded(self, step: StepSpec) -> str | None:
+        return None if step.name in self.flow.steps else self.kept[step.name][1]
 
     def replace(self, *steps: StepSpec) -> None:
         self.flow = replace(self.flow, steps={step.name: step for step in steps})
@@ -156,9 +166,10 @@ class FakeAdmin:
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self.told: JSONObject = {"status": "ready", "version": "0.1.0"}
 
     async def health(self) -> JSONObject:
-        return {"status": "ready", "version": "0.1.0"}
+        return self.told
 
     async def steps(self) -> JSONObject:
         return {"steps": [{"name": "Hello"}], "streams": []}

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from polystep.contracts.values import JSONObject
+from polystep.http import HttpSettings
 from tests.unit.http.fakes import TOKEN, running
 
 API = "/__polystep/api/"
@@ -20,6 +21,31 @@ async def test_health_is_503_until_the_project_is_ready() -> None:
         house.project.ready = True
         answer = await house.client.get("/__polystep/health")
         assert (answer.status, await answer.json()) == (200, {"status": "ready", "version": "0.1.0"})
+
+
+@pytest.mark.parametrize(
+    ("status", "plain", "strict"), [("ready", 200, 200), ("degraded", 200, 503), ("unavailable", 503, 503)]
+)
+async def test_readiness_may_be_strict_and_liveness_is_not(status: str, plain: int, strict: int) -> None:
+    async with running() as house:
+        house.admin.told = {"status": status, "failing": [{"file": "a", "message": "m"}], "runnersMissing": []}
+        for query, expected in (("", plain), ("?strict", strict), ("?strict=1", strict)):
+            answer = await house.client.get(f"/__polystep/health{query}")
+            assert (answer.status, await answer.json()) == (expected, house.admin.told)
+            assert answer.headers.get("Retry-After") == ("1" if expected == 503 else None)
+        house.project.ready = False
+        answer = await house.client.get("/__polystep/alive")
+        assert (answer.status, await answer.json()) == (200, {"status": "alive"})
+
+
+async def test_health_lists_files_and_messages_only_for_those_who_may_read_the_admin_api() -> None:
+    told: JSONObject = {"status": "degraded", "failing": [{"file": "a", "message": "m"}], "runnersMissing": []}
+    async with running(settings=HttpSettings(port=0, token=TOKEN, require_token_for_reads=True)) as house:
+        house.admin.told = told
+        answer = await house.client.get("/__polystep/health")
+        assert (answer.status, await answer.json()) == (200, {"status": "degraded"})
+        answer = await house.client.get("/__polystep/health", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert await answer.json() == told
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ RUNNER = Path(__file__).with_name("scripted_runner.py")
 T = TypeVar("T")
 
 PATTERN = SourcePattern(".script", "step", "script", "script")
+STREAMS = SourcePattern(".stream", "stream", "script", "script")
 
 
 class Script:
@@ -47,7 +48,7 @@ class Script:
             self.prepared += 1
             return self.launch()
 
-        return RunnerKind("script", (PATTERN,), prepare, "stdio" if channel == "stdio" else "private")
+        return RunnerKind("script", (PATTERN, STREAMS), prepare, "stdio" if channel == "stdio" else "private")
 
     def launch(self) -> Launch:
         return Launch((sys.executable, str(RUNNER)), {"SCRIPT": json.dumps(self.before)})
