@@ -441,3 +441,25 @@ async def test_a_parked_event_is_delivered_with_its_deliveries_or_not_at_all(que
     with pytest.raises(PolystepError):
         await queue.unpark([(event, [new("a"), UNSTORABLE])], keep=False)
     assert (await queue.parked(10), await queue.waiting()) == ([event], [])
+
+
+async def test_due_times_move_with_a_clock_that_was_set_back(queue: QueueStore, clock: FakeClock) -> None:
+    then_ms = clock.now_ms()
+    await queue.enqueue([new("due", at_ms=then_ms), new("delayed", at_ms=then_ms + 5000), new("old", at_ms=1)])
+    (retried,) = await claim(queue, 1, now_ms=then_ms)
+    assert names([retried]) == ["old"]
+    await queue.retry(retried, then_ms + 4000, FAILURE)
+    assert await queue.move_due(then_ms, 3_600_000) == 0
+    assert await queue.move_due(then_ms - 3_600_000, 3_600_000) == 3
+    for at_ms, expected in ((0, ["due"]), (3999, []), (4000, ["old"]), (5000, ["delayed"])):
+        assert names(await claim(queue, now_ms=then_ms - 3_600_000 + at_ms)) == expected
+
+
+async def test_a_move_by_an_unknown_step_keeps_delays_and_is_done_once(queue: QueueStore, clock: FakeClock) -> None:
+    then_ms = clock.now_ms()
+    await queue.enqueue([new("due", at_ms=then_ms), new("delayed", at_ms=then_ms + 5000)])
+    (running,) = await claim(queue, 1, now_ms=then_ms)
+    assert (await queue.move_due(1000, None), await queue.move_due(1000, None)) == (2, 0)
+    assert await queue.release(running, crashed=False)
+    for at_ms, expected in ((1000, ["due"]), (5999, []), (6000, ["delayed"])):
+        assert names(await claim(queue, now_ms=at_ms)) == expected

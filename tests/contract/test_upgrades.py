@@ -8,7 +8,8 @@ import apsw
 import pytest
 
 from polystep.contracts.errors import PolystepError
-from polystep.stores import Database, SqliteTraceStore, open_traces
+from polystep.stores import Database, SqliteQueueStore, SqliteTraceStore, open_durable, open_traces
+from polystep.testing import FakeClock
 
 COUNTERS = (
     "  -- How many of its runs are so. Counted as they change: a trace may have a million runs.\n"
@@ -57,3 +58,24 @@ async def test_an_upgrade_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -
     await database.start()
     assert database.read("SELECT n FROM t") == [(1,)]
     await database.stop()
+
+
+async def test_deliveries_of_before_due_times_were_moved_are_kept(tmp_path: Path) -> None:
+    from polystep.stores.sqlite.schema import DURABLE
+
+    column = ",\n  -- When run_at_ms was set, if that was not when it was stored.\n  timed_at_ms INTEGER\n"
+    assert column in DURABLE
+    old = apsw.Connection(str(tmp_path / "polystep.db"))
+    old.execute(DURABLE.replace(column, "\n"))
+    old.execute(
+        "INSERT INTO deliveries (kind, event_id, topic, step, data, trace_id, run_id, status, run_at_ms, "
+        "enqueued_at_ms) VALUES ('event', 'e', 't', 'A', x'00', 't', 'r', 0, 5000, 5000)"
+    )
+    old.close()
+    for moved in (1, 0):
+        database = open_durable(tmp_path / "polystep.db")
+        await database.start()
+        queue = SqliteQueueStore(database, FakeClock())
+        assert await queue.move_due(2000, None) == moved
+        assert await queue.next_due_ms(["A"], "host") == 2000
+        await database.stop()

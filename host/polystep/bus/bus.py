@@ -16,6 +16,7 @@ from polystep.bus.parked import Parking
 from polystep.bus.places import Places
 from polystep.bus.retry import Backoff
 from polystep.bus.routes import Routes
+from polystep.bus.wall_clock import WallClock
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import UNKNOWN_STEP, Claim, DeadLetter, Delivery, NewDelivery, Outcome
 from polystep.contracts.futures import then
@@ -66,6 +67,7 @@ class Bus:
         self._ids = ids
         self._routes = Routes(Flow(), self._ids, is_complete=False)
         self._parking = Parking(store, observer, clock)
+        self._wall = WallClock(clock)
         self._wake = asyncio.Event()
         self._places = Places(RUNNING_MAX, lambda name: self._routes.limit(name))
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
@@ -89,6 +91,10 @@ class Bus:
             return
         self._stopping = False
         recovered = await self._store.recover(self._owner)
+        if moved := await self._store.move_due(self._clock.now_ms(), None):
+            _log.warning(
+                "%d waiting events are from a time when the clock was ahead; they start as if it was not", moved
+            )
         if recovered:
             _log.info("%d runs were cut short by the last stop; they start again", recovered)
         self._heat_all()
@@ -270,6 +276,8 @@ class Bus:
     async def _wake_at(self, at_ms: int) -> None:
         while (left_ms := at_ms - self._clock.now_ms()) > 0:
             await self._clock.sleep(min(left_ms / 1000, SLEEP_MAX_S))
+            if self._wall.look():
+                self._wake.set()
         self._timer = None
         self._heat_all()
 
@@ -284,7 +292,17 @@ class Bus:
                 await self._clock.sleep(SETTLE_PAUSE_S)
                 self._heat_all()
 
+    async def _move_due(self) -> None:
+        """Bring what waits along with a wall clock that was set back."""
+        behind_ms = self._wall.behind_ms
+        moved = await self._store.move_due(self._clock.now_ms(), behind_ms)
+        self._wall.behind_ms -= behind_ms
+        _log.warning("The clock was set back by %.1f s; %d waiting events keep their time", behind_ms / 1000, moved)
+        self._heat_all()
+
     async def _claim_due(self) -> None:
+        if self._wall.look():
+            await self._move_due()
         if self._parking.is_due:
             self._published(await self._parking.settle(self._routes), [])
         if self._is_crowded:
@@ -417,6 +435,8 @@ class Bus:
     async def _lease_loop(self) -> None:
         while True:
             await self._clock.sleep(LEASE_MS / 3000)
+            if self._wall.look():
+                self._wake.set()
             if self._claimed:
                 try:
                     held = list(self._claimed.values())

@@ -19,6 +19,7 @@ from polystep.contracts.events import (
 from polystep.contracts.parking import ParkedStore
 from polystep.contracts.steps import CronTrigger, Flow, StepSpec
 from polystep.contracts.unloaded import UnloadedView
+from polystep.contracts.upkeep import QueueUpkeep
 from polystep.contracts.values import JSONObject, JSONValue
 
 
@@ -103,7 +104,7 @@ class StreamStore(Protocol):
         ...
 
 
-class QueueStore(ParkedStore, Protocol):
+class QueueStore(ParkedStore, QueueUpkeep, Protocol):
     """Durable deliveries. Every method is one transaction; what it returned about is on disk.
 
     A delivery is `ready` (from its `run_at_ms` on), `blocked` (an earlier one with its step and FIFO key is not

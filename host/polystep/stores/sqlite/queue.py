@@ -45,6 +45,11 @@ WHERE id IN (
   SELECT id FROM deliveries WHERE step = ? AND status = {READY} AND run_at_ms <= ? ORDER BY run_at_ms, id LIMIT ?
 ) RETURNING {_COLUMNS}"""
 _EXPIRED = f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND lease_until_ms <= ? AND owner <> ?"
+_TIMED_AT = "coalesce(timed_at_ms, enqueued_at_ms)"
+_MOVE_DUE = f"""
+UPDATE deliveries SET run_at_ms = run_at_ms - coalesce(?1, {_TIMED_AT} - ?2),
+  timed_at_ms = {_TIMED_AT} - coalesce(?1, {_TIMED_AT} - ?2)
+WHERE {_TIMED_AT} > ?2"""
 _INSERT = """
 INSERT INTO deliveries (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, status,
   run_at_ms, enqueued_at_ms, owner, lease_until_ms, token, attempt)
@@ -106,7 +111,9 @@ class SqliteQueueStore:
     async def retry(self, delivery: Delivery, run_at_ms: int, error: JSONObject) -> bool:
         """Make it due later with one failure more."""
         return await self._update_mine(
-            delivery, "failures = failures + 1, run_at_ms = ?, error = ?", (run_at_ms, _json(error))
+            delivery,
+            "failures = failures + 1, run_at_ms = ?, timed_at_ms = ?, error = ?",
+            (run_at_ms, self._clock.now_ms(), _json(error)),
         )
 
     async def release(self, delivery: Delivery, crashed: bool) -> bool:
@@ -143,6 +150,15 @@ class SqliteQueueStore:
             connection.execute(
                 f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND owner = ?", (owner,)
             )
+            return connection.changes()
+
+        return await self._database.sweep(job)
+
+    async def move_due(self, now_ms: int, back_ms: int | None) -> int:
+        """Look at all of them, in a thread."""
+
+        def job(connection: apsw.Connection) -> int:
+            connection.execute(_MOVE_DUE, (back_ms, now_ms))
             return connection.changes()
 
         return await self._database.sweep(job)

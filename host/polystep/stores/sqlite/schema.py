@@ -23,7 +23,9 @@ CREATE TABLE IF NOT EXISTS deliveries (
   status INTEGER NOT NULL, run_at_ms INTEGER NOT NULL, enqueued_at_ms INTEGER NOT NULL,
   token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0,
   failures INTEGER NOT NULL DEFAULT 0, crashes INTEGER NOT NULL DEFAULT 0,
-  owner TEXT, lease_until_ms INTEGER, error TEXT
+  owner TEXT, lease_until_ms INTEGER, error TEXT,
+  -- When run_at_ms was set, if that was not when it was stored.
+  timed_at_ms INTEGER
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (step, status, run_at_ms, id);
 CREATE INDEX IF NOT EXISTS deliveries_leased ON deliveries (lease_until_ms) WHERE status = 2;
@@ -97,10 +99,12 @@ ALTER TABLE traces ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;
 {RECOUNT};
 """
 
+_TIMED: Final = "ALTER TABLE deliveries ADD COLUMN timed_at_ms INTEGER;"
+
 
 def open_durable(path: Path, durability: str = "full") -> Database:
     """The file of deliveries, state and streams."""
-    return Database(path, DURABLE, durability=durability)
+    return Database(path, DURABLE, durability=durability, upgrades=[_TIMED])
 
 
 def open_traces(path: Path) -> Database:
