@@ -434,3 +434,21 @@ async def test_a_single_trace_that_runs_for_ever_is_bounded_in_bytes_too(stores:
     whole = await _whole(traces)
     assert "open" in [each["runId"] for each in whole["runs"]]
     assert len(whole["runs"]) < 1000
+
+
+async def test_traces_are_found_by_the_beginning_and_the_end_of_their_id(traces: TraceStore) -> None:
+    ids = ["aaaa1111", "aaaa2222", "bbbbaaaa", "a%aa1111"]
+    await traces.write([run(f"r{number}", trace_id) for number, trace_id in enumerate(ids)])
+    found = {
+        part: [each["traceId"] for each in await traces.traces_like(part, limit)]
+        for part, limit in (("aaaa", 10), ("2222", 10), ("aaaa1", 10), ("a%aa", 10), ("%", 10), ("cccc", 10))
+    }
+    assert found == {
+        "aaaa": ["bbbbaaaa", "aaaa2222", "aaaa1111"],
+        "2222": ["aaaa2222"],
+        "aaaa1": ["aaaa1111"],
+        "a%aa": ["a%aa1111"],
+        "%": [],
+        "cccc": [],
+    }
+    assert len(await traces.traces_like("aaaa", 2)) == 2

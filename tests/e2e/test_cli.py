@@ -175,6 +175,10 @@ async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
         whole = await asked(project, "trace", summary["traceId"])
         assert [run["step"] for run in whole["runs"]] == ["Greet", "Refuse"]
         assert summary["traceId"] in await verb(project, "traces")
+        # The console shows the end of the id.
+        shown = summary["traceId"][-8:]
+        assert await asked(project, "trace", shown) == await asked(project, "trace", summary["traceId"])
+        assert "greeting" in await verb(project, "logs", "--trace", shown)
         assert "nobody is greeted here" in await verb(project, "dead-letters")
         assert await verb(project, "replay", str(letter["id"])) == (
             f"Refuse gets its event again; trace {summary['traceId']}\n"
@@ -200,6 +204,75 @@ async def test_a_second_host_of_a_project_is_refused_with_the_address_of_the_fir
         where = f"http://127.0.0.1:{port} (process {first.process.pid})"
         refusal = f"✖ polystep already runs this project at {where}. Stop it first, or use another copy.\n"
         assert (second.returncode, errors.decode()) == (1, refusal)
+
+
+async def stopped(project: Path, *arguments: str) -> list[str]:
+    """What `polystep stop` prints."""
+    return (await verb(project, "stop", *arguments)).splitlines()
+
+
+async def test_stop_ends_the_host_and_waits_for_its_end(tmp_path: Path) -> None:
+    project = tmp_path.resolve()
+    async with dev(project, tick=TICK) as command:
+        port = (await command.address()).rpartition(":")[2]
+        assert await stopped(project) == [
+            f"Stopping http://127.0.0.1:{port} (process {command.process.pid})…",
+            "Stopped. Work that was not finished goes on at the next start.",
+        ]
+        assert not (project / ".polystep" / "host.json").exists()
+        code, rest = await command.end()
+    assert (code, rest[-1]) == (0, "➜ Stopped. Work that was not finished goes on at the next start.")
+    assert await stopped(project) == [f"No polystep runs {project}, so there is nothing to stop."]
+
+
+async def test_stop_now_waits_for_no_handler(tmp_path: Path) -> None:
+    project = tmp_path.resolve()
+    async with dev(project, block=BLOCK) as command:
+        url = await command.address()
+        asking = asyncio.create_task(asyncio.to_thread(urllib.request.urlopen, f"{url}/block", None, BOUND_S))
+        await command.pid_of_runner()
+        result = await asyncio.to_thread(CliRunner().invoke, app, ["stop", "--wait", "0", "--project", str(project)])
+        assert (result.exit_code, "is still there after 0 s" in result.stderr) == (1, True)
+        assert (await stopped(project, "--now"))[-1].startswith("Stopped.")
+        code, _ = await command.end()
+        with pytest.raises(OSError, match=r"."):
+            await asking
+    assert code == 130
+
+
+async def test_dev_takes_the_next_port_and_start_refuses_a_taken_one(tmp_path: Path) -> None:
+    first, second = tmp_path.resolve() / "first", tmp_path.resolve() / "second"
+    first.mkdir()
+    (second / "steps").mkdir(parents=True)
+    async with dev(first, tick=TICK) as command:
+        port = (await command.address()).rpartition(":")[2]
+        whose = f"the polystep of {first} (process {command.process.pid})"
+        refused = await asyncio.create_subprocess_exec(
+            POLYSTEP, "start", "--project", str(second), "-p", port, stderr=asyncio.subprocess.PIPE
+        )
+        async with asyncio.timeout(BOUND_S):
+            _, errors = await refused.communicate()
+        refusal = (
+            f"✖ Port {port} on 127.0.0.1 is in use by {whose}. Stop it (polystep stop --project {first}), or choose "
+            f"another port with --port, such as --port {int(port) + 1}.\n"
+        )
+        assert (refused.returncode, errors.decode()) == (1, refusal)
+        other = Command(
+            await asyncio.create_subprocess_exec(
+                POLYSTEP,
+                "dev",
+                "--project",
+                str(second),
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "NO_COLOR": "1", "PORT": port},
+            )
+        )
+        told = await other.line_with(f"[WARNING] Port {port} is in use by {whose}: ")
+        taken = told.rpartition(": ")[2].removesuffix(" is taken instead.")
+        assert int(port) < int(taken) < int(port) + 10
+        assert (await other.address()).endswith(f":{taken}")
+        await stopped(second)
+        assert (await other.end())[0] == 0
 
 
 async def test_a_second_signal_ends_at_once_and_takes_a_blocked_runner_along(tmp_path: Path) -> None:

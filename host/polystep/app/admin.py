@@ -113,6 +113,11 @@ class ProjectAdmin:
         await self._recorder.flush()
         return await self._traces.trace(trace_id)
 
+    async def traces_like(self, part: str, limit: int) -> JSONObject:
+        """Summaries of traces by the beginning or end of their id."""
+        await self._recorder.flush()
+        return {"traces": cast("JSONValue", await self._traces.traces_like(part, limit))}
+
     async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:
         """Log lines."""
         await self._recorder.flush()

@@ -100,6 +100,17 @@ class ProjectFolder:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def is_taken(self) -> bool:
+        """Whether a host runs this project, or starts to; `host.json` alone may be of one that was killed."""
+        try:
+            with (self.path / "lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def release(self) -> None:
         """Let other hosts in."""
         if self._lock is not None:

@@ -191,6 +191,8 @@ class Host:
     ) -> None:
         options, pools = self._options, self._pools
         port = server.bind()
+        if server.port_taken_by is not None:
+            self._console.warning(f"Port {options.port} is in use by {server.port_taken_by}: {port} is taken instead.")
         self._on_stop("port", lambda: server.stop(0))
         shown = "localhost" if options.host == "127.0.0.1" else options.host
         self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"

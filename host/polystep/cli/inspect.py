@@ -34,7 +34,8 @@ def register(app: typer.Typer) -> None:
 
 def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List steps and streams, what does not load, and what is wrong with the project."""
-    for each in _listed(project, "steps", as_json, "steps", "streams", "findings"):
+    nothing = "No steps are loaded."
+    for each in _listed(project, "steps", as_json, "steps", "streams", "findings", nothing=nothing):
         if "severity" in each:
             if each["kind"] == "cron":
                 continue  # shown with its step
@@ -49,12 +50,14 @@ def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
 
 def traces(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List the last traces."""
-    for each in _listed(project, f"traces?limit={limit}", as_json, "traces"):
-        took = "-" if each["durationMs"] is None else f"{each['durationMs']} ms"
-        typer.echo(f"{each['traceId']}  {_at(each['startedAt'])}  {each['status']:<10} {took:>9}  {each['name']}")
+    for each in _listed(project, f"traces?limit={limit}", as_json, "traces", nothing="No traces yet."):
+        typer.echo(_trace_line(each))
 
 
-def trace(trace_id: str, project: ProjectOption = Path()) -> None:
+def trace(
+    trace_id: Annotated[str, typer.Argument(help="Its id, or the beginning or end of it, as the console shows it.")],
+    project: ProjectOption = Path(),
+) -> None:
     """Print one whole trace as JSON."""
     _print_json(_ask(project, "GET", _path("traces", trace_id)))
 
@@ -64,28 +67,39 @@ def logs(
     limit: LimitOption = 50,
     level: Annotated[str | None, typer.Option(help="debug, info, warn or error.")] = None,
     step: Annotated[str | None, typer.Option(help="Only this step's.")] = None,
+    trace_id: Annotated[
+        str | None, typer.Option("--trace", help="Only this trace's; the beginning or end of its id is enough.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the last log lines, oldest first."""
-    wanted = {"limit": limit, **({"level": level} if level else {}), **({"step": step} if step else {})}
-    for each in reversed(_listed(project, f"logs?{urllib.parse.urlencode(wanted)}", as_json, "logs")):
+    chosen = {"level": level, "step": step, "traceId": trace_id}
+    wanted = urllib.parse.urlencode({"limit": limit, **{name: value for name, value in chosen.items() if value}})
+    nothing = "No log lines fit." if any(chosen.values()) else "No log lines yet."
+    for each in reversed(_listed(project, f"logs?{wanted}", as_json, "logs", nothing=nothing)):
         fields = json.dumps(each["fields"]) if each["fields"] else ""
         typer.echo(f"{_at(each['time'])} [{each['level'].upper()}] {each['step'] or '-'} {each['message']} {fields}")
 
 
 def state(group: str, key: Annotated[str | None, typer.Argument()] = None, project: ProjectOption = Path()) -> None:
     """Print a state group, or one of its values, as JSON."""
-    _print_json(_ask(project, "GET", _path("state", group, *([] if key is None else [key]))))
+    answer = _ask(project, "GET", _path("state", group, *([] if key is None else [key])))
+    _print_json(answer)
+    if key is None and not answer["items"]:
+        typer.echo(f"The state group {group} is empty.", err=True)
 
 
 def stream(name: str, group: str, project: ProjectOption = Path()) -> None:
     """Print the items of a stream's group as JSON."""
-    _print_json(_ask(project, "GET", _path("streams", name, group)))
+    answer = _ask(project, "GET", _path("streams", name, group))
+    _print_json(answer)
+    if not answer["items"]:
+        typer.echo(f"The group {group} of the stream {name} is empty.", err=True)
 
 
 def queues(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List how many events wait or run, by step; then those whose subscriber is not known yet, by topic."""
-    for each in _listed(project, "queues", as_json, "queues", "parked"):
+    for each in _listed(project, "queues", as_json, "queues", "parked", nothing="No events wait or run."):
         if "topic" in each:
             what = f"(unknown subscriber) of {each['topic']}: the oldest waits for {each['oldestMs'] / 1000:.0f} s"
         else:
@@ -95,7 +109,7 @@ def queues(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
 
 def dead_letters(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List events that could not be delivered or kept failing."""
-    for each in _listed(project, f"dead-letters?limit={limit}", as_json, "deadLetters"):
+    for each in _listed(project, f"dead-letters?limit={limit}", as_json, "deadLetters", nothing="No dead letters."):
         typer.echo(f"{each['id']:>6}  {_at(each['diedAt'])}  {each['step']}  {each['error']['message']}")
 
 
@@ -107,7 +121,7 @@ def replay(id: int, project: ProjectOption = Path()) -> None:
 
 def cron(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List cron steps and when they fire next."""
-    for each in _listed(project, "cron", as_json, "cron"):
+    for each in _listed(project, "cron", as_json, "cron", nothing="No cron steps are loaded."):
         typer.echo(f"{each['step']:<24} {each['expression']:<16} {each['error'] or each['next']}")
 
 
@@ -138,7 +152,8 @@ def _ask(project: Path, method: str, path: str) -> Any:
 def _refusal(error: urllib.error.HTTPError) -> str:
     try:
         answer = json.load(error)
-        return f"{answer['error']}. {answer.get('hint', '')}".strip()
+        choices = [f"\n  {_trace_line(each)}" for each in answer.get("traces", [])]
+        return f"{answer['error']}. {answer.get('hint', '')}".strip() + "".join(choices)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"The host answered {error.code} {error.reason}."
 
@@ -147,13 +162,24 @@ def _path(*parts: str) -> str:
     return "/".join(urllib.parse.quote(part, safe="") for part in parts)
 
 
-def _listed(project: Path, path: str, as_json: bool, *members: str) -> list[Any]:
-    """The entries of an answer, one after another; none with `--json`, which prints the answer itself."""
+def _trace_line(each: Any) -> str:
+    took = "-" if each["durationMs"] is None else f"{each['durationMs']} ms"
+    return f"{each['traceId']}  {_at(each['startedAt'])}  {each['status']:<10} {took:>9}  {each['name']}"
+
+
+def _listed(project: Path, path: str, as_json: bool, *members: str, nothing: str) -> list[Any]:
+    """The entries of an answer, one after another; none with `--json`, which prints the answer itself.
+
+    An empty list says so, beside the output: what counts its lines gets none.
+    """
     answer = _ask(project, "GET", path)
     if as_json:
         _print_json(answer)
         return []
-    return [entry for member in members for entry in answer.get(member, [])]
+    entries = [entry for member in members for entry in answer.get(member, [])]
+    if not entries:
+        typer.echo(nothing, err=True)
+    return entries
 
 
 def _print_json(answer: Any) -> None:

@@ -17,6 +17,7 @@ from polystep.cli.inspect import register as register_inspect
 from polystep.cli.motia import register as register_motia
 from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
+from polystep.cli.stop import stop
 from polystep.cli.types import generate_types_command
 from polystep.contracts.errors import PolystepError
 
@@ -96,6 +97,7 @@ def start(
     _serve(HostOptions(project.resolve(), host, port, dev=False, stand_in=False, strict=strict, token=token))
 
 
+app.command()(stop)
 app.command()(create)
 app.command()(init)
 app.command()(check)

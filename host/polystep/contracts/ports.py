@@ -212,6 +212,10 @@ class TraceStore(Protocol):
         """One whole trace."""
         ...
 
+    async def traces_like(self, part: str, limit: int) -> list[JSONObject]:
+        """Summaries of the traces whose id begins or ends with this, newest first."""
+        ...
+
     async def logs(
         self, limit: int, trace_id: str | None = None, level: str | None = None, step: str | None = None
     ) -> list[JSONObject]:
@@ -453,6 +457,10 @@ class Admin(Protocol):
 
     async def trace(self, trace_id: str) -> JSONObject | None:
         """The whole trace."""
+        ...
+
+    async def traces_like(self, part: str, limit: int) -> JSONObject:
+        """`{traces: [...]}` newest first, of those whose id begins or ends with `part`."""
         ...
 
     async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:

@@ -18,6 +18,12 @@ ROWS_MAX: Final = 1000
 """Rows one answer may hold; a larger `limit` is cut to it."""
 ROWS_USUAL: Final = 100
 
+_ID_CHARS: Final = 32
+_ID_PART_CHARS_MIN: Final = 4
+"""Fewer say nothing: with a thousand traces two digits are those of four."""
+_CHOICES_MAX: Final = 20
+"""Traces that are listed when a part of an id is that of several."""
+
 _STATUSES: Final = ("running", "completed", "failed", "rejected")
 _LEVELS: Final = ("debug", "info", "warn", "error")
 
@@ -95,7 +101,7 @@ class AdminRoutes:
             ("GET api/state/{group}/{key}", lambda path, _: admin.state_value(path[0], path[1])),
             ("GET api/streams/{stream}/{group}", lambda path, _: admin.stream_items(path[0], path[1])),
             ("GET api/traces", self._traces),
-            ("GET api/traces/{id}", lambda path, _: admin.trace(path[0])),
+            ("GET api/traces/{id}", self._trace),
             ("GET api/logs", self._logs),
             ("GET api/queues", lambda _, __: admin.queues()),
             ("GET api/dead-letters", lambda _, query: admin.dead_letters(query.limit(), query.integer("before"))),
@@ -164,10 +170,30 @@ class AdminRoutes:
     def _traces(self, _: tuple[str, ...], query: Query) -> Answer:
         return self._admin.traces(query.limit(), query.integer("before"), query.one_of("status", _STATUSES))
 
-    def _logs(self, _: tuple[str, ...], query: Query) -> Answer:
-        return self._admin.logs(
-            query.limit(), query.fields.get("traceId"), query.one_of("level", _LEVELS), query.fields.get("step")
-        )
+    async def _trace(self, path: tuple[str, ...], _: Query) -> JSONObject | None:
+        """One trace; of its id the beginning or the end is enough, as the console shows it."""
+        return await self._admin.trace(path[0]) or await self._admin.trace(await self._whole_id(path[0]))
+
+    async def _logs(self, _: tuple[str, ...], query: Query) -> JSONObject | None:
+        limit, level, trace_id = query.limit(), query.one_of("level", _LEVELS), query.fields.get("traceId")
+        if trace_id is not None:
+            trace_id = await self._whole_id(trace_id)
+        return await self._admin.logs(limit, trace_id, level, query.fields.get("step"))
+
+    async def _whole_id(self, part: str) -> str:
+        """The only trace id that begins or ends like this; `part` itself when there is none.
+
+        Raises:
+            RequestRefused: 409 with the traces that it may be.
+        """
+        if not _ID_PART_CHARS_MIN <= len(part) < _ID_CHARS:
+            return part
+        traces = (await self._admin.traces_like(part, _CHOICES_MAX))["traces"]
+        ids = [each["traceId"] for each in traces if isinstance(each, dict)] if isinstance(traces, list) else []
+        if len(ids) > 1:
+            hint = f"Several traces begin or end with {part!r}: give more of the id."
+            raise RequestRefused(409, {"error": "Ambiguous trace id", "hint": hint, "traces": traces})
+        return str(ids[0]) if ids else part
 
     def _replay(self, path: tuple[str, ...], _: Query) -> Answer:
         id = Query({"id": path[0]}).integer("id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from typing import Final
 
 from aiohttp import web
 
@@ -14,8 +15,9 @@ from polystep.http.admin_origin import AdminOrigin
 from polystep.http.admin_routes import AdminRoutes
 from polystep.http.connections import ConnectionServer
 from polystep.http.document_routes import DocumentRoutes
-from polystep.http.listening import listen
+from polystep.http.listening import listen_near
 from polystep.http.origins import HostNames
+from polystep.http.port_owner import PortOwner
 from polystep.http.refusals import RequestRefused, json_answer, refusal_answer
 from polystep.http.settings import HttpSettings
 from polystep.http.sockets import Sockets
@@ -23,6 +25,8 @@ from polystep.http.static_files import PAGE_ROOT, SECURITY_HEADERS, StaticFiles
 from polystep.http.step_routes import StepRoutes
 
 ADMIN_PREFIX = "/__polystep/"
+PORTS_TRIED: Final = 10
+"""In development, from the port that was asked for on."""
 _LAST_WORDS_S = 1.0
 """After the grace: how long cancelled handlers and open connections get to end."""
 
@@ -51,6 +55,8 @@ class HttpServer:
         self._files = StaticFiles(PAGE_ROOT)
         self._documents = DocumentRoutes(settings, project, documents)
         self._listening: socket.socket | None = None
+        self.port_taken_by: PortOwner | None = None
+        """Who has the port that was asked for, when another one is listened on."""
         self._server: asyncio.Server | None = None
         self._connections: ConnectionServer | None = None
         self._open = 0
@@ -60,6 +66,8 @@ class HttpServer:
     def bind(self) -> int:
         """Take the port before anything slow starts; clients that come early wait in the backlog.
 
+        In development the next free one is taken, and `port_taken_by` says who has the first.
+
         Returns:
             The real port, also when the settings say 0.
 
@@ -67,7 +75,8 @@ class HttpServer:
             AddressUnavailable: Another program has the port, or the address is not this machine's.
         """
         if self._listening is None:
-            self._listening = listen(self._settings.host, self._settings.port)
+            tries = PORTS_TRIED if self._settings.dev else 1
+            self._listening, self.port_taken_by = listen_near(self._settings.host, self._settings.port, tries)
         port: int = self._listening.getsockname()[1]
         return port
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import http.server
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +19,7 @@ from polystep.cli.main import app
 from tests.unit.cli.commands import polystep
 
 VERBS = {
+    "stop": "Stop the host that runs a project",
     "dev": "Run a project for development",
     "start": "Run a project for production",
     "check": "Load a project without serving it, and report what is wrong",
@@ -113,7 +118,7 @@ def test_a_wrong_setting_stops_the_start_by_name(tmp_path: Path) -> None:
     assert result.stderr == (
         f"✖ {tmp_path}/polystep.toml is not usable:\n"
         "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, allowed_hosts, "
-        "allowed_origins, docs\n"
+        "allowed_origins, admin_origin, docs\n"
     )
 
 
@@ -157,7 +162,7 @@ def test_the_token_goes_to_the_host_and_to_no_proxy(tmp_path: Path, server: type
     server.body = b'{"steps": [], "streams": []}'
     nowhere = {"http_proxy": "http://127.0.0.1:1", "HTTP_PROXY": "http://127.0.0.1:1", "no_proxy": ""}
     result = polystep("steps", "--project", str(tmp_path), environment=nowhere)
-    assert (result.exit_code, result.stderr, server.seen) == (0, "", [("/__polystep/api/steps", "Bearer mine")])
+    assert (result.exit_code, server.seen) == (0, [("/__polystep/api/steps", "Bearer mine")])
 
 
 @pytest.mark.parametrize(
@@ -199,3 +204,67 @@ def test_generate_types_says_what_it_cannot_do(tmp_path: Path) -> None:
         f"No steps were found in {tmp_path}, so there are no types to write.\n",
     )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body", "said"),
+    [
+        (["steps"], b'{"steps": [], "streams": []}', "No steps are loaded."),
+        (["traces"], b'{"traces": []}', "No traces yet."),
+        (["logs"], b'{"logs": []}', "No log lines yet."),
+        (["logs", "--level", "error"], b'{"logs": []}', "No log lines fit."),
+        (["queues"], b'{"queues": []}', "No events wait or run."),
+        (["dead-letters"], b'{"deadLetters": []}', "No dead letters."),
+        (["cron"], b'{"cron": []}', "No cron steps are loaded."),
+        (["state", "g"], b'{"items": {}}', "The state group g is empty."),
+        (["stream", "s", "g"], b'{"items": []}', "The group g of the stream s is empty."),
+    ],
+)
+def test_an_empty_list_says_so_beside_the_output(
+    tmp_path: Path, server: type[Answers], arguments: list[str], body: bytes, said: str
+) -> None:
+    server.body = body
+    result = polystep(*arguments, "--project", str(tmp_path))
+    assert (result.exit_code, result.stderr) == (0, f"{said}\n")
+    assert result.stdout == ("" if "items" not in json.loads(body) else json.dumps(json.loads(body), indent=2) + "\n")
+
+
+def test_a_part_of_an_id_that_several_traces_have_lists_them(tmp_path: Path, server: type[Answers]) -> None:
+    server.status = 409
+    server.body = json.dumps(
+        {
+            "error": "Ambiguous trace id",
+            "hint": "Give more.",
+            "traces": [
+                {"traceId": f"0{n}", "startedAt": 0, "durationMs": None, "status": "running", "name": "Hi"}
+                for n in (1, 2)
+            ],
+        }
+    ).encode()
+    result = polystep("trace", "0000", "--project", str(tmp_path))
+    first, *choices = result.stderr.splitlines()
+    assert (result.exit_code, first) == (1, "✖ Ambiguous trace id. Give more.")
+    assert [line.split()[0] for line in choices] == ["01", "02"]
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["dev", "-h"], ["protocol", "check", "-h"]])
+def test_help_has_a_short_form(arguments: list[str]) -> None:
+    assert polystep(*arguments).output == polystep(*arguments[:-1], "--help").output
+
+
+def test_the_port_may_come_from_the_environment_and_the_option_goes_first(tmp_path: Path) -> None:
+    wrong = polystep("dev", "--project", str(tmp_path), environment={"PORT": "http"})
+    assert (wrong.exit_code, "PORT" in wrong.stderr) == (2, True)
+    refused = polystep("dev", "--project", str(tmp_path / "none"), "-p", "1", environment={"PORT": "http"})
+    assert (refused.exit_code, "is not a folder" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("polystep st", ["stop", "start", "steps", "state", "stream"]),
+                                                ("polystep dev --po", ["--port"]),
+                                                ("polystep create --template he", ["hello"])])  # fmt: skip
+def test_the_shell_completes_verbs_options_and_choices(typed: str, offered: list[str]) -> None:
+    command = Path(sys.executable).with_name("polystep")
+    asked = {**os.environ, "_POLYSTEP_COMPLETE": "complete_bash", "COMP_WORDS": typed}
+    asked["COMP_CWORD"] = str(len(typed.split()) - 1)
+    done = subprocess.run([command], env=asked, capture_output=True, text=True, check=False, timeout=60)
+    assert sorted(done.stdout.split()) == sorted(offered)

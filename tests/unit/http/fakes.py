@@ -167,6 +167,8 @@ class FakeAdmin:
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
         self.told: JSONObject = {"status": "ready", "version": "0.1.0"}
+        self.trace_ids: list[str] = []
+        """When there are any, no other trace is known."""
 
     async def health(self) -> JSONObject:
         return self.told
@@ -191,7 +193,13 @@ class FakeAdmin:
         return {"traces": []}
 
     async def trace(self, trace_id: str) -> JSONObject | None:
-        return None if trace_id == "missing" else {"traceId": trace_id}
+        is_known = trace_id in self.trace_ids if self.trace_ids else trace_id != "missing"
+        return {"traceId": trace_id} if is_known else None
+
+    async def traces_like(self, part: str, limit: int) -> JSONObject:
+        return {
+            "traces": [{"traceId": each} for each in self.trace_ids if each.startswith(part) or each.endswith(part)]
+        }
 
     async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:
         self.asked.append(("logs", limit, trace_id, level, step))

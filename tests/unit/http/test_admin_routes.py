@@ -149,3 +149,21 @@ async def test_an_unknown_path_lists_what_exists() -> None:
         assert "POST /__polystep/api/cron/{step}/run" in body["routes"]
         assert (await house.client.head(API + "steps")).status == 200
         assert (await house.client.get("/__polystep", allow_redirects=False)).headers["Location"] == "/__polystep/"
+
+
+async def test_a_part_of_a_trace_id_finds_the_only_trace_that_begins_or_ends_so() -> None:
+    first, second = "0a" * 12 + "11112222", "0a" * 12 + "33334444"
+    async with running() as house:
+        house.admin.trace_ids = [first, second]
+        for part, found in (("11112222", first), ("4444", second), (first[:30], first), (second, second)):
+            answer = await house.client.get(f"{API}traces/{part}")
+            assert (answer.status, await answer.json()) == (200, {"traceId": found})
+            await house.client.get(f"{API}logs?traceId={part}")
+            assert house.admin.asked[-1] == ("logs", 100, found, None, None)
+        for part in ("0404", "22"):
+            assert (await house.client.get(f"{API}traces/{part}")).status == 404
+        for path in ("traces/0a0a0a", "logs?traceId=0a0a0a"):
+            async with house.client.get(f"{API}{path}") as response:
+                answer = await response.json()
+                assert (response.status, answer["error"]) == (409, "Ambiguous trace id")
+                assert [each["traceId"] for each in answer["traces"]] == [first, second]

@@ -28,7 +28,7 @@ async def test_a_port_in_use_is_an_error_that_names_the_option() -> None:
         port = other.getsockname()[1]
         with pytest.raises(AddressUnavailable) as failed:
             server_on(HttpSettings(port=port)).bind()
-    assert failed.value.message == f"Port {port} on 127.0.0.1 is in use by another program."
+    assert failed.value.message.startswith(f"Port {port} on 127.0.0.1 is in use by ")
     assert failed.value.hint == f"Stop it, or choose another port with --port, such as --port {port + 1}."
 
 

@@ -83,6 +83,15 @@ class SqliteTraceStore:
         whole["logs"] = cast("Any", shaped_logs)
         return whole
 
+    async def traces_like(self, part: str, limit: int) -> list[JSONObject]:
+        """Summaries of the traces whose id begins or ends with this, newest first. Looks at every trace."""
+        rows = await self._database.scan(
+            f"SELECT {_SUMMARY} FROM traces WHERE substr(trace_id, 1, ?) = ? OR substr(trace_id, ?) = ? "
+            "ORDER BY seq DESC LIMIT ?",
+            (len(part), part, -len(part), part, limit),
+        )
+        return [_summary(row) for row in rows]
+
     async def logs(
         self, limit: int, trace_id: str | None = None, level: str | None = None, step: str | None = None
     ) -> list[JSONObject]:
