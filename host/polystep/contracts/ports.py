@@ -429,66 +429,51 @@ class Admin(Protocol):
 
     async def health(self) -> JSONObject:
         """`{status: "starting"|"ready"|"degraded"|"unavailable", version, failing: [{file, message}], ...}`."""
-        ...
 
     async def steps(self) -> JSONObject:
         """`{steps: [...], streams: [...], findings: [{kind, severity, file, message}], warnings: [text]}`."""
-        ...
 
     async def state_groups(self) -> JSONObject:
         """`{groups: [{group, keys}]}`."""
-        ...
 
     async def state_items(self, group: str) -> JSONObject:
         """`{items: {key: value}}`."""
-        ...
 
     async def state_value(self, group: str, key: str) -> JSONObject | None:
         """`{value}`, `None` when there is none."""
-        ...
 
     async def stream_items(self, stream: str, group: str) -> JSONObject | None:
         """`{items: [...]}`, `None` for an unknown stream."""
-        ...
 
     async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:
         """`{traces: [{traceId, name, status, ...}]}` newest first."""
-        ...
 
     async def trace(self, trace_id: str) -> JSONObject | None:
         """The whole trace."""
-        ...
 
     async def traces_like(self, part: str, limit: int) -> JSONObject:
         """`{traces: [...]}` newest first, of those whose id begins or ends with `part`."""
-        ...
 
     async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:
         """`{logs: [{level, message, fields, step, traceId, time}]}` newest first."""
-        ...
 
     async def queues(self) -> JSONObject:
         """`{queues: [{step, waiting}], parked: [{topic, waiting, oldestMs}]}`.
 
         Parked events wait for files that do not load: no step is known to subscribe to their topic.
         """
-        ...
 
     async def dead_letters(self, limit: int, before: int | None) -> JSONObject:
         """`{deadLetters: [...]}` newest first."""
-        ...
 
     async def replay(self, id: int) -> JSONObject | None:
         """Replay one dead letter; `{replayed: id, step, traceId}`, `None` when there is none."""
-        ...
 
     async def cron(self) -> JSONObject:
         """`{cron: [{step, expression, timezone, next, error}]}`."""
-        ...
 
     async def fire_cron(self, step: str) -> JSONObject | None:
         """Fire a cron step now; `{step, traceId}`, `None` when there is no such cron step."""
-        ...
 
 
 CronFire = Callable[[str, int], Awaitable[None]]
@@ -500,8 +485,6 @@ class Schedule(Protocol):
 
     def replace(self, triggers: Mapping[str, CronTrigger]) -> None:
         """Set the schedule; unchanged entries keep their next fire time."""
-        ...
 
     def upcoming(self) -> list[JSONObject]:
         """`{step, expression, timezone, next, error}` each; `next` is ISO 8601 or None, `error` a text or None."""
-        ...
