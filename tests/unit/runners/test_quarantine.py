@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from polystep.contracts.errors import RunnerGone
+from polystep.contracts.values import JSONValue
 from polystep.runners import RunnerPool
 from polystep.runners import process as process_module
 from polystep.runners import quarantine as quarantine_module
@@ -55,7 +56,7 @@ async def test_suspects_run_again_together_and_apart_from_the_others(script: Scr
         await script.until_started(*(f"v{number}.2" for number in range(100)))
         shared = (await bounded(run(pool, "r", "describe")))["pid"]
         (apart,) = [each for each in pool._alive if each._child is not None and each._child.pid != shared]
-        names = [f"v{number}.2" for number in range(100)]
+        names: list[JSONValue] = [f"v{number}.2" for number in range(100)]
         await bounded(apart.call_run({"run": "x", "input": {"do": "release", "runs": names}}))
         assert set(await bounded(asyncio.gather(*settling))) == {"held"}
         await bounded(asyncio.shield(apart.ended))
