@@ -44,7 +44,7 @@ from polystep.stores import (
     open_traces,
 )
 from polystep.streams import Streams
-from polystep.trace import Preview, TraceRecorder
+from polystep.trace import Preview, SecretNames, TraceRecorder
 from polystep.wire import pack
 
 OWNER: Final = "local"
@@ -79,7 +79,8 @@ class Host:
         self._shell = shell
         self._folder = ProjectFolder(options.project)
         self._stand_in: StandInServer | None = None
-        self._preview = Preview({})
+        trace = settings.trace
+        self._preview = Preview({}, names=SecretNames(trace.redact, trace.reveal))
         self._told_of_variables: tuple[Finding, ...] = ()
         self._stops: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         self._pools: dict[str, RunnerPool] = {}

@@ -181,6 +181,10 @@ class TraceSection(_Section):
 
     bytes_max: int = Field(default=TRACES_BYTES_MAX, ge=1024 * 1024)
     """What the database of traces and logs holds; beyond it the oldest go."""
+    redact: tuple[str, ...] = ()
+    """Further names whose values are hidden in traces, logs and on the console."""
+    reveal: tuple[str, ...] = ()
+    """Names whose values are shown though they look like those of secrets."""
 
 
 class CronSection(_Section):

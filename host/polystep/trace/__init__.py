@@ -2,5 +2,6 @@
 
 from polystep.trace.preview import Preview
 from polystep.trace.recorder import RunShare, TraceRecorder
+from polystep.trace.secrets import SecretNames
 
-__all__ = ["Preview", "RunShare", "TraceRecorder"]
+__all__ = ["Preview", "RunShare", "SecretNames", "TraceRecorder"]

@@ -1,13 +1,13 @@
 """Payloads as they are kept in traces and logs: redacted, cut, always JSON.
 
-Redaction is by name (keys such as `password` or `authorization`) and by value (the secrets of the environment, wherever
-they turn up). It is a net, not a proof: a secret that a step renames and transforms is not known to it.
+Redaction is by name (keys such as `password` or `authorization`), by value (the secrets of the environment, wherever
+they turn up) and by shape (private keys, passwords in URLs, tokens). It is a net, not a proof: a secret that a step
+renames and transforms is not known to it.
 """
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
@@ -15,23 +15,14 @@ import orjson
 
 from polystep.contracts.limits import TRACE_VALUE_BYTES_MAX
 from polystep.contracts.values import JSONObject
+from polystep.trace.secrets import REDACTED, SecretNames, without_secrets
 
-REDACTED: Final = "[redacted]"
-
-_SECRET_KEY: Final = re.compile(
-    r"pass(word|wd|phrase)?$|secret|(^|[_-])token$|(access|auth|refresh|id|bearer|session|csrf|bot)token|"
-    r"api[_-]?key|authorization|cookie|private[_-]?key|credential|client[_-]?secret|session[_-]?id",
-    re.IGNORECASE,
-)
 _PLAIN_ONLY: Final = (
     orjson.OPT_STRICT_INTEGER
     | orjson.OPT_PASSTHROUGH_SUBCLASS
     | orjson.OPT_PASSTHROUGH_DATACLASS
     | orjson.OPT_PASSTHROUGH_DATETIME
 )
-_SECRET_VARIABLE: Final = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
-_SECRET_CHARS_MIN: Final = 8
-"""Shorter values are too common as ordinary text to be cut out of everything."""
 _KEYS_KNOWN_MAX: Final = 10_000
 _ITEMS_MAX: Final = 100
 _DEPTH_MAX: Final = 12
@@ -41,8 +32,15 @@ _CONTAINERS: Final = (dict, list, tuple)
 class Preview:
     """Turns payloads into bounded, redacted JSON text."""
 
-    def __init__(self, environment: Mapping[str, str], value_bytes_max: int = TRACE_VALUE_BYTES_MAX) -> None:
-        """Learn the secrets of an environment."""
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        value_bytes_max: int = TRACE_VALUE_BYTES_MAX,
+        *,
+        names: SecretNames | None = None,
+    ) -> None:
+        """Learn the secrets of an environment; `names` says which names are secrets'."""
+        self._names = names or SecretNames()
         self._bytes_max = value_bytes_max
         self._secrets: list[str] = []
         self._escaped_secrets: list[str] = []
@@ -53,11 +51,7 @@ class Preview:
 
     def learn(self, environment: Mapping[str, str]) -> None:
         """Take further secrets from the names of environment variables; those known before stay known."""
-        found = {
-            value
-            for name, value in environment.items()
-            if _SECRET_VARIABLE.search(name) and len(value) >= _SECRET_CHARS_MIN
-        }
+        found = self._names.of_environment(environment)
         # Longest first: a secret that holds another one is cut out whole.
         self._secrets = sorted(found.union(self._secrets), key=len, reverse=True)
         self._escaped_secrets = [
@@ -65,10 +59,11 @@ class Preview:
         ]
 
     def text(self, text: str) -> str:
-        """Cut the known secrets out of a text, and make it one that UTF-8 can carry."""
+        """Cut known secrets, and what has their shape, out of a text; make it one that UTF-8 can carry."""
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, REDACTED)
+        text = without_secrets(text)
         return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
     def redacted(self, fields: JSONObject) -> JSONObject:
@@ -102,6 +97,8 @@ class Preview:
         for secret in self._escaped_secrets:
             if secret in text:
                 return None
+        if without_secrets(text) is not text:
+            return None
         return text if self._has_plain_keys(payload) else None
 
     def _has_plain_keys(self, value: object) -> bool:
@@ -121,7 +118,7 @@ class Preview:
     def _is_secret_key(self, key: str) -> bool:
         if key in self._plain_keys:
             return False
-        if _SECRET_KEY.search(key):
+        if self._names.has(key):
             return True
         if len(self._plain_keys) >= _KEYS_KNOWN_MAX:
             self._plain_keys.clear()

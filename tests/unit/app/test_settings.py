@@ -52,6 +52,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         timezone = "Europe/Berlin"
         [trace]
         bytes_max = 2000000
+        redact = ["customerNumber"]
+        reveal = ["signature"]
         """
     )
     assert read_settings(tmp_path).model_dump() == {
@@ -78,7 +80,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             },
         },
         "cron": {"timezone": "Europe/Berlin"},
-        "trace": {"bytes_max": 2_000_000},
+        "trace": {"bytes_max": 2_000_000, "redact": ("customerNumber",), "reveal": ("signature",)},
     }
 
 

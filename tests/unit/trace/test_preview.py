@@ -31,13 +31,27 @@ def encoded(preview: Preview, payload: object) -> Any:
     "key",
     ["password", "Password", "userPassword", "passwd", "passphrase", "secret", "clientSecret", "token", "access_token",
      "accessToken", "refreshToken", "idToken", "apiKey", "api_key", "x-api-key", "Authorization", "cookie",
-     "set-cookie", "privateKey", "credentials", "sessionId"],
+     "set-cookie", "privateKey", "credentials", "bearer", "jwt", "pin", "otp", "pwd", "signature"],
 )  # fmt: skip
 def test_values_under_secret_names_are_redacted_at_any_depth(preview: Preview, key: str) -> None:
     assert encoded(preview, {key: "x", "deep": [{key: {"y": 1}}]}) == {key: REDACTED, "deep": [{key: REDACTED}]}
 
 
-@pytest.mark.parametrize("key", ["name", "tokens", "max_tokens", "nextPageToken", "author", "keyboard", "passenger"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "name",
+        "tokens",
+        "max_tokens",
+        "nextPageToken",
+        "author",
+        "keyboard",
+        "passenger",
+        "sessionId",
+        "secretary",
+        "cookieConsent",
+    ],
+)
 def test_ordinary_names_are_kept(preview: Preview, key: str) -> None:
     assert encoded(preview, {key: "x"}) == {key: "x"}
 
