@@ -1,13 +1,13 @@
 # The Ruby runner of polystep (protocol/SPEC.md): one thread reads, one writes, each run has its own. Apache-2.0
-%w[msgpack time].each { |library| require library }
+["msgpack", "time", "#{__dir__}/features/pages"].each { |library| require library }
 module Polystep
   extend self
   CODES = { "method_not_found" => 2, "invalid_params" => 3, "invalid_value" => 4, "frame_too_large" => 5,
             "protocol_mismatch" => 6, "cancelled" => 11, "run_ended" => 13, "load_failed" => 20, "step_failed" => 21 }
   UNKNOWN = { "code" => 1, "name" => "internal", "message" => "an error of no known shape", "retryable" => true }
   HELLO = { protocol: "1.0", runner: { name: "polystep-ruby", version: "1.0.0" }, language: "ruby", pid: Process.pid,
-            runs_max: 8, frame_bytes_max: (@frame_max = 1 << 24), features: [] } # 8 endless loops leave others a turn
-  TEXT, VALUES = ->(v) { String === v || Symbol === v || Numeric === v }, %i[data value event]
+            runs_max: 8, frame_bytes_max: (@frame_max = 1 << 24), features: %w[pages] } # 8 loops leave a turn
+  TEXT, VALUES = ->(v) { String === v || Symbol === v || Numeric === v }, %i[data value event limit]
   KEYS, MSGPACK = [TEXT, nil, true, false], MessagePack::Factory.new # one without types that user code registers
   OUTBOX, LOCK, FILES, RUNS, WAITING = Queue.new, Mutex.new, {}, {}, {} # WAITING: a queue for each call, by its id
   STDIO = ENV.delete("POLYSTEP_CHANNEL") == "stdio" # programs that user code starts are no runners
@@ -58,7 +58,7 @@ module Polystep
     pack([1, id, error&.wire, error ? nil : yield])
   rescue Failure => e then reply(id, e)
   end
-  Area = Struct.new(:run, :area, :names, :fixed) do # context.state, context.streams.NAME; the host knows the methods
+  Area = Struct.new(:run, :area, :names, :fixed) do include Pages # context.state, context.streams.NAME
     def send(group, event, id = nil) = run.call("#{area}.send", **fixed, group:, event:, id:)
     def method_missing(name, *given) = run.call("#{area}.#{name}", **fixed, **names.zip(given).take(given.size).to_h)
   end
@@ -79,7 +79,7 @@ module Polystep
     end
     def text(name, value) = TEXT[value] ? value.to_s : raise(Polystep.failure("invalid_params", "#{name} is no text"))
     def call(method, **given)
-      given.reject! { |name, value| value.nil? && %i[id message_group_id].include?(name) }
+      given.reject! { |name, value| value.nil? && %i[id message_group_id cursor limit only].include?(name) }
       given = given.to_h { |name, v| [name, Polystep.carry(VALUES.include?(name) ? v : text(name, v), name.to_s)] }
       frame = Polystep.pack([0, (answer = Queue.new).object_id, method, { run: params[:run], **given }])
       raise Polystep.failure("run_ended", "the run has ended") unless equal?(RUNS[params[:run]])
@@ -105,8 +105,8 @@ module Polystep
     case [method, params]
     in ["hello", Hash] if !(/\A1\.\d+\z/ === params[:protocol])
       raise failure("protocol_mismatch", "the runner has 1.0: update what is older", { "protocol" => "1.0" })
-    in ["hello", { host: Hash, project: String => project, frame_bytes_max: 1024.. => frame_max, features: Array }]
-      (@project, @frame_max = project, [frame_max, @frame_max].min) && OUTBOX << reply(id) { HELLO }
+    in ["hello", { host: Hash, project: String => project, frame_bytes_max: 1024.. => frame_max, features: Array => has }]
+      (@project, @frame_max, @features = project, [frame_max, @frame_max].min, has) && OUTBOX << reply(id) { HELLO }
     in ["step.load", { file: String => file, kind: String }] then Thread.new { OUTBOX << reply(id) { load_file(file) } }
     in ["step.run", { run: String => name, file: String => file, type: "api" | "event" | "cron", input: _, step: String,
          trace_id: String, attempt: Integer, flows: Array }] if FILES[file].respond_to?(:handler) && !RUNS[name]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from polystep.contracts.ports import QueueStore, StateStore, StreamStore, TraceStore
+from polystep.contracts.groups import StateStore, StreamStore
+from polystep.contracts.ports import QueueStore, TraceStore
 from polystep.stores import (
     SqliteQueueStore,
     SqliteStateStore,

@@ -10,6 +10,7 @@ import pytest
 from polystep.stores import SqliteQueueStore, SqliteStateStore, SqliteStreamStore, open_durable
 from polystep.testing import FakeClock
 from tests.contract.deliveries import names, new
+from tests.contract.groups import state_items, stream_items
 
 WRITER = Path(__file__).with_name("killed_writer.py")
 ROUNDS = 20
@@ -39,8 +40,8 @@ async def test_everything_that_was_answered_survives_a_kill(tmp_path: Path) -> N
             answered |= set(await _answered_until_killed(path, chance.randrange(1, 120)))
         database = open_durable(path)
         await database.start()
-        stored = dict(await SqliteStateStore(database).items("group"))
-        items = {id_ for id_, _, _ in await SqliteStreamStore(database).items("stream", "group")}
+        stored = dict(await state_items(SqliteStateStore(database), "group"))
+        items = {id_ for id_, _, _ in await stream_items(SqliteStreamStore(database), "stream", "group")}
         waiting = await database.scan("SELECT data FROM deliveries")
         assert (await database.scan("PRAGMA integrity_check")) == [("ok",)]
         await database.stop()

@@ -16,6 +16,7 @@ from polystep.stores import Database, SqliteQueueStore, SqliteStateStore, open_d
 from polystep.testing import FakeClock
 from tests.contract.deliveries import LEASE_MS, new
 from tests.contract.failing_disk import FailingDisk, failing_disk
+from tests.contract.groups import state_items
 
 WRITERS = 16
 EVENTS = 12
@@ -57,7 +58,7 @@ class Ledger:
     async def stored(self) -> tuple[set[str], dict[str, bytes]]:
         """What is in the file, in the same shapes."""
         rows = await self._database.scan("SELECT data FROM deliveries")
-        return {row[0].decode() for row in rows}, dict(await self._state.items("done"))
+        return {row[0].decode() for row in rows}, dict(await state_items(self._state, "done"))
 
     async def heads(self) -> set[int]:
         """How many deliveries of each FIFO key may start; there must be one of each."""

@@ -4,7 +4,9 @@ import asyncio
 
 import pytest
 
-from polystep.contracts.ports import StateStore
+from polystep.contracts.errors import InvalidParams
+from polystep.contracts.groups import PageBounds, StateStore
+from tests.contract.groups import LARGE, state_items
 
 STRANGE_TEXTS = [
     "",
@@ -42,7 +44,7 @@ async def test_a_missing_value_is_none(state: StateStore) -> None:
 async def test_a_later_write_replaces_the_earlier_one(state: StateStore) -> None:
     await state.set("group", "key", b"first")
     await state.set("group", "key", b"second")
-    assert await state.items("group") == [("key", b"second")]
+    assert await state_items(state, "group") == [("key", b"second")]
 
 
 async def test_an_empty_value_is_a_value(state: StateStore) -> None:
@@ -64,13 +66,13 @@ async def test_a_value_of_eight_megabytes_comes_back(state: StateStore) -> None:
 @pytest.mark.parametrize("text", STRANGE_TEXTS)
 async def test_any_text_names_a_group_and_a_key(state: StateStore, text: str) -> None:
     await state.set(text, text, b"mine")
-    assert (await state.get(text, text), await state.items(text)) == (b"mine", [(text, b"mine")])
+    assert (await state.get(text, text), await state_items(state, text)) == (b"mine", [(text, b"mine")])
 
 
 async def test_no_text_is_a_pattern_or_a_prefix_of_another(state: StateStore) -> None:
     for text in STRANGE_TEXTS:
         await state.set(text, "key", text.encode())
-    assert {text: await state.items(text) for text in STRANGE_TEXTS} == {
+    assert {text: await state_items(state, text) for text in STRANGE_TEXTS} == {
         text: [("key", text.encode())] for text in STRANGE_TEXTS
     }
 
@@ -116,14 +118,57 @@ async def test_items_come_in_the_order_of_their_keys(state: StateStore) -> None:
     for key in ("b", "a", "c", "10", "9", "B", "é"):
         await state.set("group", key, key.encode())
     keys = ["10", "9", "B", "a", "b", "c", "é"]
-    assert await state.items("group") == [(key, key.encode()) for key in keys]
+    assert await state_items(state, "group") == [(key, key.encode()) for key in keys]
+
+
+@pytest.mark.parametrize("entries_max", [1, 2, 3, 100])
+async def test_pages_together_are_the_group(state: StateStore, entries_max: int) -> None:
+    for key in STRANGE_TEXTS:
+        await state.set("group", key, key.encode())
+        await state.set("grou", key, b"other")
+    expected = [(key, key.encode()) for key in sorted(STRANGE_TEXTS, key=str.encode)]
+    assert await state_items(state, "group", PageBounds(entries_max, 1 << 20)) == expected
+
+
+async def test_a_page_of_keys_has_no_values(state: StateStore) -> None:
+    await state.set("group", "a", b"1" * 1000)
+    await state.set("group", "b", b"2" * 1000)
+    assert await state.page("group", None, PageBounds(10, 1500), keys_only=True) == ([("a", b""), ("b", b"")], None)
+
+
+async def test_a_page_ends_before_its_bytes_do_but_never_empty(state: StateStore) -> None:
+    for key in "abcd":
+        await state.set("group", key, b"x" * (5000 if key == "c" else 100))
+    pages, cursor, more = [], None, True
+    while more:
+        found, cursor = await state.page("group", cursor, PageBounds(10, 250, entry_bytes=10))
+        pages.append([key for key, _ in found])
+        more = cursor is not None
+    assert pages == [["a", "b"], ["c"], ["d"]]
+
+
+async def test_a_key_that_stays_is_read_once_while_others_come_and_go(state: StateStore) -> None:
+    for key in "bdfh":
+        await state.set("group", key, b"1")
+    found, cursor = await state.page("group", None, PageBounds(2, 1 << 20))
+    await state.set("group", "a", b"1")
+    await state.delete("group", "d")
+    await state.set("group", "g", b"2")
+    more, end = await state.page("group", cursor, PageBounds(10, 1 << 20))
+    assert ([key for key, _ in found], more, end) == (["b", "d"], [("f", b"1"), ("g", b"2"), ("h", b"1")], None)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "1.2"])
+async def test_what_is_no_cursor_is_refused(state: StateStore, cursor: str) -> None:
+    with pytest.raises(InvalidParams, match="not a cursor of a state group"):
+        await state.page("group", cursor, LARGE)
 
 
 async def test_a_group_without_keys_is_no_group(state: StateStore) -> None:
     await state.set("kept", "key", b"1")
     await state.set("emptied", "key", b"1")
     await state.delete("emptied", "key")
-    assert (await state.groups(), await state.items("emptied")) == ([("kept", 1)], [])
+    assert (await state.groups(), await state_items(state, "emptied")) == ([("kept", 1)], [])
 
 
 async def test_concurrent_writes_to_a_key_apply_in_the_order_of_the_calls(state: StateStore) -> None:
@@ -144,4 +189,4 @@ async def test_concurrent_calls_of_all_kinds_apply_in_order(state: StateStore) -
         )
     ]
     assert answers == [None, b"one", None, None, 2, None]
-    assert await state.items("group") == [("key", b"four")]
+    assert await state_items(state, "group") == [("key", b"four")]

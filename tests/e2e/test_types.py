@@ -52,6 +52,14 @@ export const submit: Handlers['SubmitTicket'] = async (req, { emit, state, strea
   await streams.ticketStatus.send({ groupId: '1' }, { type: 'ping', data: { id, priority } })
   const ticket = await state.get<{ keywords: string[] }>('tickets', '1')
   const words: string[] = ticket?.keywords ?? []
+  const { items, cursor } = await state.getGroup<{ priority: string }>('tickets', { limit: 10 })
+  const first: string | undefined = items[0]?.value.priority
+  const keys: string[] = (await state.getGroup('tickets', { cursor, keysOnly: true })).items
+  const whole: { priority: string }[] = await state.getGroup('tickets')
+  const stages: string[] = (await streams.ticketStatus.getGroup('1', { limit: 1 })).items.map((item) => item.stage)
+  // @ts-expect-error a limit is a number
+  await state.getGroup('tickets', { limit: 'ten' })
+  words.push(...keys, ...stages, first ?? String(whole.length))
   return { status: 200, body: { ticketId: words.join(), status: 'received' } }
 }
 // @ts-expect-error the body has another type
@@ -86,6 +94,11 @@ async def handler(ticket: TicketSubmitted, context: Context) -> None:
     await context.emit(topic="ticket.submitted", data=ticket, message_group_id="a")
     await context.emit(topic="digest.ready", data=[1])
     context.state.set("a", "b", context.traceId + context.trace_id)
+    page = await context.state.get_group("tickets", cursor=None, limit=10)
+    keys: list[str] = (await context.state.getGroup("tickets", cursor=page["cursor"], keys_only=True))["items"]
+    items = (await context.streams.ticketStatus.get_group("a", limit=1))["items"]
+    stages: list[str] = [each["stage"] for each in items]
+    keys += [page["items"][0]["key"], *stages, str(len(await context.state.get_group("tickets")))]
 """
 
 WRONG_PY = """
@@ -100,6 +113,7 @@ async def handler(ticket: TicketSubmitted, context: Context) -> None:
     await context.streams.ticketStatus.set("a", "b", {"ticketId": "a"})  # wrong
     context.streams.ticketState  # wrong
     context.trace_ID  # wrong
+    await context.state.get_group("tickets", limit="ten")  # wrong
 """
 
 

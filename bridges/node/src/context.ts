@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { carry, carryAsText } from './codec.ts'
 import { invalidParams, isMap, type Members, shown } from './errors.ts'
+import { readGroup } from './features/pages.ts'
 import type { Run } from './run.ts'
 
 /** Severity of a log line. */
@@ -43,7 +44,7 @@ class RunState {
     return this.#run.call('state.set', () => ({ group, key, value }), () => value)
   }
   delete(group: unknown, key: unknown) { return this.#run.call('state.delete', () => ({ group, key })) }
-  getGroup(group: unknown) { return this.#run.call('state.get_group', () => ({ group })) }
+  getGroup(group: unknown, page?: unknown) { return readGroup(this.#run, 'state', { group }, page) }
   clear(group: unknown) { return this.#run.call('state.clear', () => ({ group }), nothing) }
 }
 
@@ -53,7 +54,7 @@ function streamOf(run: Run, stream: string): object {
     get(group: unknown, id: unknown) { return run.call('streams.get', () => ({ stream, group, id })) },
     set(group: unknown, id: unknown, data: unknown) { return run.call('streams.set', () => ({ stream, group, id, data })) },
     delete(group: unknown, id: unknown) { return run.call('streams.delete', () => ({ stream, group, id })) },
-    getGroup(group: unknown) { return run.call('streams.get_group', () => ({ stream, group })) },
+    getGroup(group: unknown, page?: unknown) { return readGroup(run, 'streams', { stream, group }, page) },
     /** Send an event that is not stored to the group, or to one item of it. */
     send(channel: unknown, event: unknown) {
       return run.call('streams.send', () => {

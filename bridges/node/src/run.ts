@@ -29,7 +29,7 @@ export class Run {
   private madeController: AbortController | null = null
 
   /** `ended` is called once, with the answer or the error that the host gets. */
-  constructor(readonly id: string, readonly step: LoadedFile, readonly params: Members, private readonly features: ReadonlySet<string>,
+  constructor(readonly id: string, readonly step: LoadedFile, readonly params: Members, readonly features: ReadonlySet<string>,
     private readonly peer: Peer, private readonly ended: (value: unknown, error: PolystepError | null) => void) {}
 
   /** Fires when the host cancels the run; made when it is first asked for. */

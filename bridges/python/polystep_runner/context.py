@@ -3,13 +3,14 @@
 import asyncio
 import concurrent.futures
 import sys
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping, Set
 from contextvars import ContextVar
 from typing import Any, Final
 
-from polystep_runner.channel import Channel
+from polystep_runner.channel import Channel, Finish
 from polystep_runner.codec import plain, plain_name
 from polystep_runner.errors import PolystepError
+from polystep_runner.features.pages import Groups
 
 _NAMES: Final = frozenset({"topic", "group", "key", "stream", "id", "message_group_id"})
 
@@ -67,23 +68,23 @@ class Call(Coroutine[Any, Any, Any]):
 class Run:
     """One attempt of one step, from `step.run` to its answer."""
 
-    def __init__(self, request_id: int, params: dict[str, Any], channel: Channel) -> None:
-        self.id, self.type, self.params = params["run"], params["type"], params
+    def __init__(self, request_id: int, params: dict[str, Any], channel: Channel, features: Set[str]) -> None:
+        self.id, self.type, self.params, self.features = params["run"], params["type"], params, features
         self.request_id, self.channel, self.answered = request_id, channel, False
         self.task: asyncio.Task[None] | None = None
         self.open: set[Call] = set()
         self.failed: dict[Call, PolystepError] = {}
         self.settled: asyncio.Future[None] | None = None
 
-    def call(self, method: str, params: dict[str, Any]) -> Call:
-        """Start a call at once, from any thread."""
+    def call(self, method: str, params: dict[str, Any], via: Callable[[Finish], Finish] = lambda end: end) -> Call:
+        """Start a call at once, from any thread; what `via` makes of its end is given the answer."""
         call, message = Call(self, params.get("value")), {"run": self.id}
         try:
             for name, value in params.items():
                 if type(value) is not str or not value.isascii():
                     value = plain_name(value, name) if name in _NAMES else plain(value, name)
                 message[name] = value
-            self.channel.request(method, message, call.finish)
+            self.channel.request(method, message, via(call.finish))
         except PolystepError as error:
             self.channel.loop.call_soon_threadsafe(call.finish, error, None)
         return call
@@ -145,20 +146,18 @@ def _calling(method: str, *names: str) -> Callable[..., Call]:
     return call
 
 
-class State(_Part):
+class State(_Part, Groups):
     """The state that all steps share: values by group and key. Every call starts at once, awaited or not."""
 
     get, delete = _calling("state.get", "group", "key"), _calling("state.delete", "group", "key")
     set, clear = _calling("state.set", "group", "key", "value"), _calling("state.clear", "group")
-    get_group = getGroup = _calling("state.get_group", "group")
 
 
-class Stream(_Part):
+class Stream(_Part, Groups):
     """One stream; items come back with `id`, `_createdAt` and `__motia` added."""
 
     get, delete = _calling("streams.get", "group", "id"), _calling("streams.delete", "group", "id")
-    set, get_group = _calling("streams.set", "group", "id", "data"), _calling("streams.get_group", "group")
-    getGroup = get_group
+    set = _calling("streams.set", "group", "id", "data")
 
     def send(self, channel: Mapping[str, Any], event: Mapping[str, Any]) -> Call:
         """Tell subscribers `{type, data}` without storing it; `channel` is `{groupId, id?}`."""

@@ -27,7 +27,7 @@ from polystep_runner.loader import LoadedStep, Loader
 from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ["contracts", "middleware", "response.stream"]
+FEATURES: Final = ["contracts", "middleware", "pages", "response.stream"]
 RUNS_MAX: Final = 128  # more at once only waits longer on one core
 STREAMS_MAX: Final = 2048  # streamed answers beside these, which wait for their clients (PS-7.12)
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
@@ -118,7 +118,7 @@ class Runner:
 
     def _run(self, id: int, params: dict[str, Any]) -> None:
         _require(params, run=str, file=str, step=str, type=str, trace_id=str, attempt=int)
-        run, step = Run(id, params, self._channel), self._steps.get(params["file"])
+        run, step = Run(id, params, self._channel, self._features), self._steps.get(params["file"])
         if step is None or not step.has_handler:
             raise PolystepError("invalid_params", f"{params['file']} is not loaded, or has no handler.")
         if run.id in self._runs:

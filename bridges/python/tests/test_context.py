@@ -79,6 +79,66 @@ return seen
     ]
 
 
+PAGED = """\
+parts = [
+    await context.state.get_group("g"),
+    await context.streams.live.getGroup(7),
+    await context.state.get_group("g", cursor="here", limit=2),
+    await context.state.getGroup("g", {"cursor": None, "keysOnly": True}),
+    await context.streams.live.get_group("g", limit=1),
+]
+"""
+
+
+async def test_groups_are_read_page_by_page(start: Any) -> None:
+    def answer(method: str, params: dict[str, Any]) -> Any:
+        if method == "streams.page":
+            return {"items": []}
+        return {"items": [3]} if "cursor" in params else {"items": [1, 2], "cursor": "c"}
+
+    host = await start(handler(PAGED + "return parts"), hello={"features": ["pages"]})
+    host.answer = answer
+    assert await host.load_and_run("steps/a_step.py", run="r") == [
+        [1, 2, 3],
+        [],
+        {"items": [3], "cursor": None},
+        {"items": [1, 2], "cursor": "c"},
+        {"items": [], "cursor": None},
+    ]
+    state, stream = {"run": "r", "group": "g"}, {"run": "r", "stream": "live"}
+    assert host.calls == [
+        ("state.page", {**state, "only": "values"}),
+        ("state.page", {**state, "only": "values", "cursor": "c"}),
+        ("streams.page", {**stream, "group": "7", "only": "values"}),
+        ("state.page", {**state, "cursor": "here", "limit": 2}),
+        ("state.page", {**state, "only": "keys"}),
+        ("streams.page", {**stream, "group": "g", "limit": 1}),
+    ]
+
+
+async def test_pages_that_nobody_awaited_come_before_the_answer(start: Any) -> None:
+    def answer(method: str, params: dict[str, Any]) -> Any:
+        return {"items": [3]} if "cursor" in params else {"items": [1, 2], "cursor": "c"}
+
+    host = await start(handler("context.state.get_group('g')\nreturn 'early'"), hello={"features": ["pages"]})
+    host.answer = answer
+    assert await host.load_and_run("steps/a_step.py") == "early"
+    assert [params.get("cursor") for _, params in host.calls] == [None, "c"]
+
+
+async def test_a_host_that_reads_whole_groups_is_not_asked_for_pages(start: Any, wire_error: Any) -> None:
+    host = await start(handler("return await context.state.get_group('g', limit=1)"))
+    error = await failure(host.load_and_run("steps/a_step.py"), wire_error)
+    assert "This host reads groups as a whole" in error["message"]
+    assert host.calls == []
+
+
+async def test_get_group_takes_no_other_names(start: Any, wire_error: Any) -> None:
+    host = await start(handler("return await context.state.get_group('g', size=1)"))
+    error = await failure(host.load_and_run("steps/a_step.py"), wire_error)
+    assert "takes group, cursor, limit and keys_only, not size" in error["message"]
+
+
 async def test_calls_work_with_everything_that_takes_a_coroutine(start: Any) -> None:
     host = await start(
         handler("""

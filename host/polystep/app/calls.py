@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from polystep.app.console import Console
@@ -14,6 +15,7 @@ from polystep.app.verdicts import item_broken
 from polystep.bus import Bus
 from polystep.contracts.errors import InvalidParams, Overloaded
 from polystep.contracts.futures import then
+from polystep.contracts.groups import PageQuery
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject, JSONValue
@@ -21,6 +23,7 @@ from polystep.discovery import SchemaValidator
 from polystep.state import State
 from polystep.streams import Streams
 from polystep.trace import TraceRecorder
+from polystep.wire import FittedAnswer
 
 _LEVELS: Final = ("debug", "info", "warn", "error")
 _TIME_MS_MAX: Final = 2**43
@@ -64,11 +67,13 @@ class Calls:
             "state.set": self._state_set,
             "state.delete": self._state_delete,
             "state.get_group": self._state_get_group,
+            "state.page": self._state_page,
             "state.clear": self._state_clear,
             "streams.get": self._streams_get,
             "streams.set": self._streams_set,
             "streams.delete": self._streams_delete,
             "streams.get_group": self._streams_get_group,
+            "streams.page": self._streams_page,
             "streams.send": self._streams_send,
             "response.start": self._response_start,
             "response.write": self._response_write,
@@ -116,10 +121,16 @@ class Calls:
         self._record(run, "state", {"operation": "delete", "group": group, "key": key})
         return self._state.delete(group, key)
 
-    def _state_get_group(self, params: JSONObject) -> Awaitable[list[JSONValue]]:
+    def _state_get_group(self, params: JSONObject) -> FittedAnswer:
         run, group = self._runs.get(params.get("run")), _text(params, "group")
         self._record(run, "state", {"operation": "getGroup", "group": group})
-        return self._state.get_group(group)
+        return FittedAnswer(partial(self._state.whole, group))
+
+    def _state_page(self, params: JSONObject) -> FittedAnswer:
+        run, group, query = self._runs.get(params.get("run")), _text(params, "group"), _page_query(params)
+        if not _continues_whole(query):
+            self._record(run, "state", {"operation": "getGroup", "group": group, **_shown_query(query)})
+        return FittedAnswer(partial(self._state.page, group, query))
 
     def _state_clear(self, params: JSONObject) -> Awaitable[None]:
         run, group = self._runs.get(params.get("run")), _text(params, "group")
@@ -143,11 +154,19 @@ class Calls:
         self._record(run, "stream", {"operation": "delete", "stream": stream, "group": group, "id": id_})
         return self._streams.delete(stream, group, id_)
 
-    def _streams_get_group(self, params: JSONObject) -> Awaitable[list[JSONObject]]:
+    def _streams_get_group(self, params: JSONObject) -> FittedAnswer:
         run = self._runs.get(params.get("run"))
         stream, group = _text(params, "stream"), _text(params, "group")
         self._record(run, "stream", {"operation": "getGroup", "stream": stream, "group": group})
-        return self._streams.get_group(stream, group)
+        return FittedAnswer(partial(self._streams.whole, stream, group))
+
+    def _streams_page(self, params: JSONObject) -> FittedAnswer:
+        run = self._runs.get(params.get("run"))
+        stream, group, query = _text(params, "stream"), _text(params, "group"), _page_query(params)
+        if not _continues_whole(query):
+            recorded: JSONObject = {"operation": "getGroup", "stream": stream, "group": group}
+            self._record(run, "stream", {**recorded, **_shown_query(query)})
+        return FittedAnswer(partial(self._streams.page, stream, group, query))
 
     def _streams_send(self, params: JSONObject) -> None:
         run = self._runs.get(params.get("run"))
@@ -246,6 +265,32 @@ def _text(params: JSONObject, name: str) -> str:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     raise InvalidParams(f"`{name}` must be a text; it is {value!r}.")
+
+
+def _page_query(params: JSONObject) -> PageQuery:
+    cursor, limit, only = params.get("cursor"), params.get("limit"), params.get("only")
+    if isinstance(limit, float) and limit.is_integer():
+        limit = int(limit)
+    if cursor is not None and not isinstance(cursor, str):
+        raise InvalidParams(f"`cursor` must be the `cursor` of the page before; it is {cursor!r}.")
+    if limit is not None and (type(limit) is not int or limit < 1):
+        raise InvalidParams(f"`limit` must be an integer from 1 up; it is {limit!r}.")
+    match only:
+        case None | "values" | "keys":
+            return PageQuery(cursor, limit, only)
+    raise InvalidParams(f'`only` must be "values" or "keys"; it is {only!r}.')
+
+
+def _continues_whole(query: PageQuery) -> bool:
+    """Whether a bridge reads a whole group: user code made one call, which was recorded with the first page."""
+    return query.only == "values" and query.cursor is not None
+
+
+def _shown_query(query: PageQuery) -> JSONObject:
+    """Show in a trace which part of a group was read."""
+    given: JSONObject = {"cursor": query.cursor, "limit": query.limit}
+    shown: JSONObject = {name: value for name, value in given.items() if value is not None}
+    return {**shown, "keysOnly": True} if query.only == "keys" else shown
 
 
 def _contained(notification: Callable[[JSONObject], None]) -> Callable[[JSONObject], None]:

@@ -105,12 +105,28 @@
     type: string
     data: Data
   }
+  /** Which part of a group to read. */
+  export interface GroupPageQuery {
+    /** The `cursor` of the page before; from the start without it. */
+    cursor?: string | null
+    /** At most this many. */
+    limit?: number
+    /** Only keys, or ids of items. */
+    keysOnly?: boolean
+  }
+  export interface GroupPage<Entry> {
+    items: Entry[]
+    /** Where the next page begins; `null` at the end. */
+    cursor: string | null
+  }
   /** One live channel: items by group and id, which clients see change. */
   export interface MotiaStream<Item> {
     get(groupId: string, id: string): Promise<BaseStreamItem<Item> | null>
     set(groupId: string, id: string, data: Item): Promise<BaseStreamItem<Item>>
     delete(groupId: string, id: string): Promise<BaseStreamItem<Item> | null>
     getGroup(groupId: string): Promise<BaseStreamItem<Item>[]>
+    getGroup(groupId: string, page: GroupPageQuery & { keysOnly: true }): Promise<GroupPage<string>>
+    getGroup(groupId: string, page: GroupPageQuery): Promise<GroupPage<BaseStreamItem<Item>>>
     send<Data = unknown>(channel: StateStreamEventChannel, event: StateStreamEvent<Data>): Promise<void>
   }
   export type IStateStream<Item> = MotiaStream<Item>
@@ -121,6 +137,8 @@
     set<Value>(groupId: string, key: string, value: Value): Promise<Value>
     delete<Value>(groupId: string, key: string): Promise<Value | null>
     getGroup<Value>(groupId: string): Promise<Value[]>
+    getGroup(groupId: string, page: GroupPageQuery & { keysOnly: true }): Promise<GroupPage<string>>
+    getGroup<Value>(groupId: string, page: GroupPageQuery): Promise<GroupPage<{ key: string; value: Value }>>
     clear(groupId: string): Promise<void>
   }
   export interface Logger {

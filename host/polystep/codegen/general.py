@@ -9,7 +9,19 @@ from __future__ import annotations
 # --- begin: imports
 from abc import abstractmethod
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Never, NotRequired, Protocol, TypeAlias, TypedDict, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Never,
+    NotRequired,
+    Protocol,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+    overload,
+)
 
 # --- end: imports
 
@@ -21,6 +33,7 @@ class Streams(Protocol):
 # --- begin: general
 _Value_co = TypeVar("_Value_co", covariant=True)
 _Value = TypeVar("_Value")
+_Entry = TypeVar("_Entry")
 _Item_contra = TypeVar("_Item_contra", contravariant=True)
 _Stored = TypeVar("_Stored")
 _Body_co = TypeVar("_Body_co", covariant=True)
@@ -58,8 +71,26 @@ class Logger(Protocol):
         """What failed, with the exception that is being handled."""
 
 
+class GroupEntry(TypedDict):
+    """A value of a state group with its key."""
+
+    key: str
+    value: Any
+
+
+class GroupPage(TypedDict, Generic[_Entry]):
+    """Part of a group."""
+
+    items: list[_Entry]
+    cursor: str | None
+    """Where the next page begins; None at the end."""
+
+
 class State(Protocol):
-    """Values by group and key, the same for all steps."""
+    """Values by group and key, the same for all steps.
+
+    `get_group` gives all values of a group; with `cursor` or `limit` a part of it, with `keys_only` the keys.
+    """
 
     def get(self, group: str, key: str) -> Call[Any]:
         """The value; None when there is none."""
@@ -73,13 +104,27 @@ class State(Protocol):
         """Remove; the answer is the value that was there."""
         ...
 
-    def get_group(self, group: str) -> Call[list[Any]]:
-        """All values of a group."""
-        ...
+    @overload
+    def get_group(self, group: str) -> Call[list[Any]]: ...
+    @overload
+    def get_group(
+        self, group: str, *, cursor: str | None = None, limit: int | None = None, keys_only: Literal[True]
+    ) -> Call[GroupPage[str]]: ...
+    @overload
+    def get_group(self, group: str, *, cursor: str | None, limit: int | None = None) -> Call[GroupPage[GroupEntry]]: ...
+    @overload
+    def get_group(self, group: str, *, cursor: str | None = None, limit: int) -> Call[GroupPage[GroupEntry]]: ...
 
-    def getGroup(self, group: str) -> Call[list[Any]]:
-        """The same as `get_group`."""
-        ...
+    @overload
+    def getGroup(self, group: str) -> Call[list[Any]]: ...
+    @overload
+    def getGroup(
+        self, group: str, *, cursor: str | None = None, limit: int | None = None, keys_only: Literal[True]
+    ) -> Call[GroupPage[str]]: ...
+    @overload
+    def getGroup(self, group: str, *, cursor: str | None, limit: int | None = None) -> Call[GroupPage[GroupEntry]]: ...
+    @overload
+    def getGroup(self, group: str, *, cursor: str | None = None, limit: int) -> Call[GroupPage[GroupEntry]]: ...
 
     def clear(self, group: str) -> Call[None]:
         """Remove a group."""
@@ -115,13 +160,27 @@ class Stream(Protocol[_Item_contra, _Stored]):
         """Remove, and tell who watches."""
         ...
 
-    def get_group(self, group: str) -> Call[list[_Stored]]:
-        """All items of a group."""
-        ...
+    @overload
+    def get_group(self, group: str) -> Call[list[_Stored]]: ...
+    @overload
+    def get_group(
+        self, group: str, *, cursor: str | None = None, limit: int | None = None, keys_only: Literal[True]
+    ) -> Call[GroupPage[str]]: ...
+    @overload
+    def get_group(self, group: str, *, cursor: str | None, limit: int | None = None) -> Call[GroupPage[_Stored]]: ...
+    @overload
+    def get_group(self, group: str, *, cursor: str | None = None, limit: int) -> Call[GroupPage[_Stored]]: ...
 
-    def getGroup(self, group: str) -> Call[list[_Stored]]:
-        """The same as `get_group`."""
-        ...
+    @overload
+    def getGroup(self, group: str) -> Call[list[_Stored]]: ...
+    @overload
+    def getGroup(
+        self, group: str, *, cursor: str | None = None, limit: int | None = None, keys_only: Literal[True]
+    ) -> Call[GroupPage[str]]: ...
+    @overload
+    def getGroup(self, group: str, *, cursor: str | None, limit: int | None = None) -> Call[GroupPage[_Stored]]: ...
+    @overload
+    def getGroup(self, group: str, *, cursor: str | None = None, limit: int) -> Call[GroupPage[_Stored]]: ...
 
     def send(self, channel: Channel, event: Message) -> Call[None]:
         """Tell who watches, and store nothing."""

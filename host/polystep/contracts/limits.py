@@ -7,6 +7,12 @@ from typing import Final
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 """One protocol message. Above it a call fails by name; 16 MiB holds every body the HTTP limit lets in."""
 
+PAGE_BYTES_MAX: Final = 1024 * 1024
+"""Values of a group in one message to a runner, at most half of its frame: a page is copied on the event loop."""
+
+PAGE_ENTRIES_MAX: Final = 10_000
+"""Entries of a group in one message to a runner: small values would otherwise make pages of half a million."""
+
 BODY_BYTES_MAX: Final = 1024 * 1024
 """One HTTP request body, unless `polystep.toml` says otherwise (`[http] body_bytes_max`)."""
 

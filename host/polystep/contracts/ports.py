@@ -52,58 +52,6 @@ class Service(Protocol):
         ...
 
 
-class StateStore(Protocol):
-    """Key-value pairs in groups. A write that has returned is on disk. Values are opaque bytes.
-
-    Groups and keys are any text, compared exactly: no group is a prefix or pattern of another.
-    Writes are applied in the order of the calls, whichever of their futures is awaited first.
-    """
-
-    async def get(self, group: str, key: str) -> bytes | None:
-        """The value, `None` when there is none."""
-        ...
-
-    def set(self, group: str, key: str, value: bytes) -> asyncio.Future[None]:
-        """Write or replace."""
-        ...
-
-    def delete(self, group: str, key: str) -> asyncio.Future[bytes | None]:
-        """Remove in one step and return what was there."""
-        ...
-
-    async def items(self, group: str) -> list[tuple[str, bytes]]:
-        """All pairs of a group, in the order of their keys."""
-        ...
-
-    def clear(self, group: str) -> asyncio.Future[int]:
-        """Remove a group; returns how many keys it had."""
-        ...
-
-    async def groups(self) -> list[tuple[str, int]]:
-        """Every group with its number of keys."""
-        ...
-
-
-class StreamStore(Protocol):
-    """Stream items: like `StateStore`, with the time each item was first made. Values are opaque bytes."""
-
-    async def get(self, stream: str, group: str, id: str) -> tuple[bytes, int] | None:
-        """`(value, created_at_ms)` or `None`."""
-        ...
-
-    def set(self, stream: str, group: str, id: str, value: bytes, now_ms: int) -> asyncio.Future[tuple[bool, int]]:
-        """Write or replace; returns `(created, created_at_ms)`: a replaced item keeps its time."""
-        ...
-
-    def delete(self, stream: str, group: str, id: str) -> asyncio.Future[tuple[bytes, int] | None]:
-        """Remove in one step and return what was there."""
-        ...
-
-    async def items(self, stream: str, group: str) -> list[tuple[str, bytes, int]]:
-        """`(id, value, created_at_ms)` of a group, oldest first."""
-        ...
-
-
 class QueueStore(ParkedStore, QueueUpkeep, Protocol):
     """Durable deliveries. Every method is one transaction; what it returned about is on disk.
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
+from polystep.contracts.errors import FrameTooLarge
 from polystep.contracts.futures import then
-from polystep.contracts.ports import StateStore
+from polystep.contracts.groups import PageBounds, PageQuery, StateStore, message_bounds
+from polystep.contracts.limits import PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
 from polystep.contracts.values import JSONValue
-from polystep.wire import pack, unpack
+from polystep.wire import Packed, pack, packed_entry, packed_list, packed_page, unpack
+
+_ENTRY_BYTES: Final = 24
+"""The heads of an entry, its key and its value."""
+_LARGEST_PAGE: Final = PageBounds(PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)
 
 
 class State:
@@ -33,13 +40,63 @@ class State:
         """Remove; returns what was there."""
         return then(self._store.delete(group, key), _unpacked)
 
-    async def get_group(self, group: str) -> list[JSONValue]:
-        """The values of a group, in the order of their keys."""
-        return [unpack(packed) for _, packed in await self._store.items(group)]
+    async def page(self, group: str, query: PageQuery, message_bytes_max: int) -> Packed:
+        """Read a part of a group for one message: `{items, cursor?}` in the order of the keys (PS-8.12).
+
+        Raises:
+            FrameTooLarge: One value alone is larger than the message; `data.key` is its key.
+            InvalidParams: The cursor is none.
+        """
+        bounds = message_bounds(message_bytes_max, query.limit, _ENTRY_BYTES)
+        keys_only = query.only == "keys"
+        rows, cursor = await self._store.page(group, query.cursor, bounds, keys_only=keys_only)
+        if keys_only:
+            items = [pack(key) for key, _ in rows]
+        elif query.only == "values":
+            items = [value for _, value in rows]
+        else:
+            items = [packed_entry(key, value) for key, value in rows]
+        page = packed_page(items, cursor)
+        if len(page.data) > message_bytes_max:
+            key = rows[0][0]
+            raise FrameTooLarge(
+                f'The value of "{key}" in the state group "{group}" takes {len(rows[0][1])} bytes, and a message to '
+                f"this runner holds {message_bytes_max}. Read the keys alone (getGroup(group, {{keysOnly: true}})), "
+                "and store large data outside the state.",
+                {"key": key},
+            )
+        return page
+
+    async def whole(self, group: str, message_bytes_max: int) -> Packed:
+        """Read the values of a group for one message, in the order of their keys.
+
+        Raises:
+            FrameTooLarge: They do not fit.
+        """
+        values: list[bytes] = []
+        size, cursor, more = 0, None, True
+        while more:
+            rows, cursor = await self._store.page(group, cursor, _LARGEST_PAGE)
+            values += [value for _, value in rows]
+            size += sum(len(value) for _, value in rows)
+            if size > message_bytes_max:
+                raise FrameTooLarge(
+                    f'The state group "{group}" takes more than {message_bytes_max} bytes, which a message to this '
+                    "runner holds. The runner reads groups in one message; with the feature `pages` (PS-8.12) it "
+                    "would read it in parts: getGroup(group, {cursor, limit})."
+                )
+            more = cursor is not None
+        return packed_list(values)
 
     async def items(self, group: str) -> dict[str, JSONValue]:
         """A group as a map."""
-        return {key: unpack(packed) for key, packed in await self._store.items(group)}
+        found: dict[str, JSONValue] = {}
+        cursor, more = None, True
+        while more:
+            rows, cursor = await self._store.page(group, cursor, _LARGEST_PAGE)
+            found |= {key: unpack(packed) for key, packed in rows}
+            more = cursor is not None
+        return found
 
     def clear(self, group: str) -> asyncio.Future[int]:
         """Remove a group; returns how many keys it had."""

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Final
 
-from polystep.contracts.errors import InvalidParams, StreamNotFound
+from polystep.contracts.errors import FrameTooLarge, InvalidParams, StreamNotFound
 from polystep.contracts.events import ChangeType, StreamChange
 from polystep.contracts.futures import ready, then
-from polystep.contracts.ports import Clock, StreamStore, StreamSubscriber
+from polystep.contracts.groups import PageBounds, PageQuery, StreamStore, message_bounds
+from polystep.contracts.limits import PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
+from polystep.contracts.ports import Clock, StreamSubscriber
 from polystep.contracts.steps import StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.streams.rooms import Rooms
-from polystep.wire import pack, unpack
+from polystep.wire import Packed, pack, packed_list, packed_page, unpack
+
+_ADDED_BYTES: Final = 128
+"""Of an item: the members that the host adds, without the names in them."""
+_LARGEST_PAGE: Final = PageBounds(PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)
+_ITEMS_ON_LOOP_MAX: Final = 200
+"""Items that are encoded on the event loop; more of them would hold it for milliseconds."""
 
 
 class Streams:
@@ -70,10 +80,53 @@ class Streams:
 
         return then(self._store.delete(stream, group, id), announce)
 
-    async def get_group(self, stream: str, group: str) -> list[JSONObject]:
-        """The items of a group, oldest first."""
+    async def page(self, stream: str, group: str, query: PageQuery, message_bytes_max: int) -> Packed:
+        """Read a part of a group for one message: `{items, cursor?}`, oldest first (PS-8.12).
+
+        Raises:
+            FrameTooLarge: One item alone is larger than the message; `data.id` is its id.
+            InvalidParams: The cursor is none.
+            StreamNotFound: There is no such stream.
+        """
         self._check(stream)
-        return [_handled(stream, group, *row) for row in await self._store.items(stream, group)]
+        ids_only = query.only == "keys"
+        bounds = message_bounds(message_bytes_max, query.limit, _ADDED_BYTES + len(stream.encode() + group.encode()))
+        rows, cursor = await self._store.page(stream, group, query.cursor, bounds, ids_only=ids_only)
+        items = [pack(id) for id, _, _ in rows] if ids_only else await _packed_items(stream, group, rows)
+        page = packed_page(items, cursor)
+        if len(page.data) > message_bytes_max:
+            id = rows[0][0]
+            raise FrameTooLarge(
+                f'The item "{id}" in the group "{group}" of stream {stream} takes {len(items[0])} bytes, and a message '
+                f"to this runner holds {message_bytes_max}. Read the ids alone (getGroup(group, {{keysOnly: true}})), "
+                "and store large data outside the stream.",
+                {"id": id},
+            )
+        return page
+
+    async def whole(self, stream: str, group: str, message_bytes_max: int) -> Packed:
+        """Read the items of a group for one message, oldest first.
+
+        Raises:
+            FrameTooLarge: They do not fit.
+            StreamNotFound: There is no such stream.
+        """
+        self._check(stream)
+        items: list[bytes] = []
+        size, cursor, more = 0, None, True
+        while more:
+            rows, cursor = await self._store.page(stream, group, cursor, _LARGEST_PAGE)
+            page = await _packed_items(stream, group, rows)
+            items += page
+            size += sum(map(len, page))
+            if size > message_bytes_max:
+                raise FrameTooLarge(
+                    f'The group "{group}" of stream {stream} takes more than {message_bytes_max} bytes, which a '
+                    "message to this runner holds. The runner reads groups in one message; with the feature `pages` "
+                    "(PS-8.12) it would read it in parts: getGroup(group, {cursor, limit})."
+                )
+            more = cursor is not None
+        return packed_list(items)
 
     def send(self, stream: str, group: str, id: str | None, event: JSONObject) -> None:
         """Announce an event that is not stored, to a group or to one item's subscribers."""
@@ -113,7 +166,13 @@ class Streams:
         if id is not None:
             found = await self._store.get(stream, group, id)
             return None if found is None else _visible(id, *found)
-        return [_visible(*row) for row in await self._store.items(stream, group)]
+        items: list[JSONValue] = []
+        cursor, more = None, True
+        while more:
+            rows, cursor = await self._store.page(stream, group, cursor, _LARGEST_PAGE)
+            items += [_visible(*row) for row in rows]
+            more = cursor is not None
+        return items
 
     def next_timestamp_ms(self) -> int:
         """Strictly increasing."""
@@ -126,6 +185,16 @@ class Streams:
 
     def _announce(self, type_: ChangeType, stream: str, group: str, id: str | None, data: JSONValue) -> None:
         self._rooms.tell(StreamChange(type_, stream, group, id, data, self._rooms.next_timestamp_ms()))
+
+
+async def _packed_items(stream: str, group: str, rows: Sequence[tuple[str, bytes, int]]) -> list[bytes]:
+    if len(rows) <= _ITEMS_ON_LOOP_MAX:
+        return _pack_items(stream, group, rows)
+    return await asyncio.to_thread(_pack_items, stream, group, rows)
+
+
+def _pack_items(stream: str, group: str, rows: Sequence[tuple[str, bytes, int]]) -> list[bytes]:
+    return [pack(_handled(stream, group, *row)) for row in rows]
 
 
 def _item(id: str, data: JSONObject, created_at_ms: int) -> JSONObject:

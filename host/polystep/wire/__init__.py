@@ -3,7 +3,22 @@
 from polystep.wire.codec import pack, unpack
 from polystep.wire.direct import direct_pair
 from polystep.wire.frames import FrameReader, Oversize, frame
+from polystep.wire.packed import FittedAnswer, Packed, packed_entry, packed_list, packed_page
 from polystep.wire.peer import Peer
 from polystep.wire.pipes import connect_pipes
 
-__all__ = ["FrameReader", "Oversize", "Peer", "connect_pipes", "direct_pair", "frame", "pack", "unpack"]
+__all__ = [
+    "FittedAnswer",
+    "FrameReader",
+    "Oversize",
+    "Packed",
+    "Peer",
+    "connect_pipes",
+    "direct_pair",
+    "frame",
+    "pack",
+    "packed_entry",
+    "packed_list",
+    "packed_page",
+    "unpack",
+]

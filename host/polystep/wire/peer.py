@@ -25,6 +25,7 @@ from polystep.contracts.limits import CALLS_MAX, FRAME_BYTES_MAX
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.wire.codec import message_head, pack_message, unpack_message
 from polystep.wire.frames import FrameReader, Oversize, frame
+from polystep.wire.packed import ENVELOPE_BYTES, FittedAnswer, Packed, packed_answer
 
 _SEND_AT_ONCE: Final = 48
 """Messages that leave before the turn of the loop ends, so that the other side begins while this one goes on."""
@@ -33,7 +34,10 @@ RESPONSE: Final = 1
 NOTIFICATION: Final = 2
 
 Method = Callable[[JSONObject], object]
-"""Answers one call: a value, or a future or coroutine of one. Raises `PolystepError` to answer with an error."""
+"""Answers one call: a value, a future or coroutine of one, or a `FittedAnswer`. A value may be `Packed`.
+
+Raises `PolystepError` to answer with an error.
+"""
 
 _ERROR_CHARS_MAX: Final = 1000
 """What is left of the text of an error that does not fit into a message."""
@@ -235,6 +239,8 @@ class Peer:
         except Exception as error:  # noqa: BLE001 - the one boundary where any failure becomes an answer
             self._respond_error(identifier, error, method)
             return
+        if isinstance(result, FittedAnswer):
+            result = result.make(self._bytes_max - ENVELOPE_BYTES)
         if isinstance(result, asyncio.Future):
             self._count(1)
             result.add_done_callback(lambda done: self._respond_future(identifier, method, done))
@@ -260,7 +266,11 @@ class Peer:
 
     def _respond(self, identifier: int, method: str, result: object) -> None:
         try:
-            self._send(self._message([RESPONSE, identifier, None, result], f"the answer to {method}"))
+            what = f"the answer to {method}"
+            if isinstance(result, Packed):
+                self._send(self._framed(packed_answer(identifier, result), what))
+            else:
+                self._send(self._message([RESPONSE, identifier, None, result], what))
         except PolystepError as error:
             self._respond_error(identifier, error)
 
@@ -286,7 +296,9 @@ class Peer:
             self._stray = message.start
 
     def _message(self, message: list[object], what: str) -> bytes:
-        payload = pack_message(message)
+        return self._framed(pack_message(message), what)
+
+    def _framed(self, payload: bytes, what: str) -> bytes:
         if len(payload) > self._bytes_max:
             raise FrameTooLarge(
                 f"{what} would be a message of {len(payload)} bytes; the limit is {self._bytes_max}. "

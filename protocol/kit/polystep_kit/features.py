@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from polystep_kit.natives import NATIVES, carry
 
-FEATURES: Final = ("contracts", "middleware", "response.stream")
+FEATURES: Final = ("contracts", "middleware", "pages", "response.stream")
 """All of this version of the protocol."""
 
 
@@ -56,3 +56,19 @@ def trimmed(names: list[str], body: Any) -> tuple[Any, list[dict[str, Any]]]:
     if wrong:
         return body, [{"path": [name], "message": "must be a text", "code": "type"} for name in wrong]
     return {name: value.strip() if name in names else value for name, value in texts.items()}, []
+
+
+async def read_group(runner: Sender, method: str, params: dict[str, Any], flag: str) -> Any:
+    """Read a whole group (PS-8.13), or one page, in which a cursor that is not there is nil (PS-8.12)."""
+    room, _, verb = method.partition(".")
+    if verb == "page":
+        return {"cursor": None, **await runner.call(method, params)}
+    items: list[Any] = []
+    page = {"cursor": ""}
+    while "cursor" in page:
+        after = {"cursor": page["cursor"]} if page["cursor"] else {}
+        page = await runner.call(f"{room}.page", {**params, "only": "values", **after})
+        items += page["items"]
+        if flag == "forgets_pages":
+            break
+    return items

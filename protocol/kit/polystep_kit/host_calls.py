@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from polystep_kit.host_case import REFUSES_AS, STRICT, TIMEOUT_S, HostCase, Op, get, item, lives, put, result_schema
+from polystep_kit.host_pages import PAGES
 
 _WITH_ITEM: Final[Op] = {"data": {"a": 1}}
 
@@ -119,6 +120,7 @@ CALLS: Final = (
         ),
         {"gives": {"streams.get_group": []}},
     ),
+    *PAGES,
     HostCase(
         "stream_delete",
         "PS-8.4",
@@ -146,11 +148,13 @@ CALLS: Final = (
     result_schema("state.set", "PS-8.4", put("schema", "key", 1), 1),
     result_schema("state.clear", "PS-8.4", {"call": "state.clear", "with": {"group": "schema"}}, 1),
     result_schema("state.get_group", "PS-8.4", {"call": "state.get_group", "with": {"group": "schema"}}, {}),
+    result_schema("state.page", "PS-8.12", {"call": "state.page", "with": {"group": "schema"}}, []),
     result_schema("streams.set", "PS-8.1", item("set", **_WITH_ITEM), "one"),
     result_schema("streams.get", "PS-8.1", item("get"), "one"),
     result_schema(
         "streams.get_group", "PS-8.1", {"call": "streams.get_group", "with": {"stream": "live", "group": "kit"}}, [1]
     ),
+    result_schema("streams.page", "PS-8.12", {"call": "streams.page", "with": {"stream": "live", "group": "kit"}}, []),
     result_schema("streams.delete", "PS-8.1", item("delete"), "one"),
     result_schema("response.start", "PS-8.11", {"call": "response.start", "with": {"status": 200}}, 1),
     result_schema("streams.send", "PS-8.4", item("send", event={"type": "kit", "data": 1}), 1),

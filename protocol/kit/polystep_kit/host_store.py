@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from polystep_kit.codec import pack
+from polystep_kit.host_case import RUNNER_FRAME_BYTES_MAX
+
 TOPIC: Final = "kit.event"
 STREAM: Final = "live"
 ERRORS: Final = {
@@ -43,9 +46,9 @@ class HostStore:
         kind, _, verb = method.partition(".")
         if method == "emit":
             return self._emit(params)
-        if kind == "state" and verb in ("get", "set", "delete", "get_group", "clear"):
+        if kind == "state" and verb in ("get", "set", "delete", "get_group", "page", "clear"):
             return self._of_state(verb, params)
-        if kind == "streams" and verb in ("get", "set", "delete", "get_group", "send"):
+        if kind == "streams" and verb in ("get", "set", "delete", "get_group", "page", "send"):
             return self._of_streams(verb, params)
         raise Refused("method_not_found", f"There is no method {method}.")
 
@@ -58,6 +61,8 @@ class HostStore:
         group = self._state.setdefault(_text(params, "group"), {})
         if verb == "get_group":
             return list(group.values())
+        if verb == "page":
+            return _page(params, {key: {"key": key, "value": group[key]} for key in sorted(group)})
         if verb == "clear":
             return group.clear()
         key = _text(params, "key")
@@ -72,6 +77,8 @@ class HostStore:
         group = self._items.setdefault(_text(params, "group"), {})
         if verb == "get_group":
             return list(group.values())
+        if verb == "page":
+            return _page(params, group)
         if verb == "send":
             return None
         id = _text(params, "id")
@@ -79,6 +86,26 @@ class HostStore:
             group[id] = {**params["data"], "id": id, "_createdAt": 0, "__motia": {"stream": STREAM}}
             return group[id]
         return None if verb == "set" else group.get(id) if verb == "get" else group.pop(id, None)
+
+
+def _page(params: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:
+    """Part of a group (PS-8.12): its cursor is the last key behind a mark."""
+    cursor, limit, only = params.get("cursor", "after:"), params.get("limit", len(entries) or 1), params.get("only")
+    if not isinstance(cursor, str) or not cursor.startswith("after:") or type(limit) is not int or limit < 1:
+        raise Refused("invalid_params", "cursor and limit are those of a page")
+    keys = list(entries)
+    after = cursor.removeprefix("after:")
+    start = keys.index(after) + 1 if after in entries else 0
+    chosen: list[str] = []
+    for key in keys[start : start + limit]:
+        if chosen and len(pack([entries[each] for each in [*chosen, key]])) > RUNNER_FRAME_BYTES_MAX // 2:
+            break
+        chosen.append(key)
+    more = {"cursor": f"after:{chosen[-1]}"} if start + len(chosen) < len(keys) else {}
+    if only == "keys":
+        return {"items": chosen, **more}
+    items = [entries[key] for key in chosen]
+    return {"items": [each["value"] for each in items] if only == "values" and "value" in items[0] else items, **more}
 
 
 def _text(params: dict[str, Any], name: str) -> str:

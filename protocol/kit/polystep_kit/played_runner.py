@@ -205,7 +205,7 @@ def _hello() -> dict[str, Any]:
         "pid": os.getpid(),
         "runs_max": RUNS_MAX,
         "frame_bytes_max": RUNNER_FRAME_BYTES_MAX,
-        "features": [],
+        "features": ["pages"],
     }
 
 

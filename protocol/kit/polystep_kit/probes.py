@@ -14,6 +14,8 @@ from polystep_kit.patterns import difference, is_same, show
 from polystep_kit.places import VECTORS
 from polystep_kit.watched import Watched
 
+_PAGES_MAX: Final = 20
+"""No group of a check has more pages: a host that gives one cursor for ever is caught."""
 _HOLD_S: Final = 0.3
 """How long the first runs stay open while others are waiting to get in where they must not."""
 
@@ -107,6 +109,25 @@ class Probe:
         id, payload = self._request({"call": method, "with": params})
         self._runner.write(frame(payload))
         return await self._answer(id, method)
+
+    async def _do_pages(self, op: Op) -> None:
+        """Every page of a group, each with the cursor of the one before: their sizes, and all that is in them."""
+        found: list[Any] = []
+        sizes: list[int] = []
+        cursor: dict[str, Any] | None = {}
+        while cursor is not None and len(sizes) < _PAGES_MAX:
+            error, page = await self._called(op["pages"], {**op["with"], **cursor})
+            if error is not None or not isinstance(page, dict) or not isinstance(page.get("items"), list):
+                raise Missed(f"{op['pages']} was answered {show(page if error is None else error)}")
+            found += page["items"]
+            sizes.append(len(page["items"]))
+            cursor = {"cursor": page["cursor"]} if "cursor" in page else None
+            for between in op.get("between", ()):
+                await self.play(between)
+        for what, wanted, got in (("sizes", op.get("sizes", sizes), sizes), ("entries", op["are"], found)):
+            reason = difference(got, wanted, f"the {what} of {op['pages']}")
+            if reason is not None:
+                raise Missed(reason)
 
     async def _do_send(self, op: Op) -> None:
         self._runner.write(frame(pack(from_json(op["send"]))))

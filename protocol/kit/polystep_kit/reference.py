@@ -298,6 +298,10 @@ class ReferenceRunner:
         self._send([0, self._last_id, method, self.faults.params(method, params)])
         return waiter
 
+    def has(self, feature: str) -> bool:
+        """Whether both sides have a feature."""
+        return feature in self._features
+
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Tell the host."""
         if not self.faults.drops(method):

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from typing import Any, NoReturn, Protocol
 
-from polystep_kit.features import Streamed
+from polystep_kit.faults import Faults
+from polystep_kit.features import Streamed, read_group
 from polystep_kit.natives import NATIVES, Refused, carry
 
 
@@ -19,6 +20,12 @@ class Odd(BaseException):
 
 class Runner(Protocol):
     """What the script needs of its runner."""
+
+    faults: Faults
+
+    def has(self, feature: str) -> bool:
+        """Whether both sides have a feature."""
+        ...
 
     def call(self, method: str, params: dict[str, Any]) -> asyncio.Future[Any]:
         """Ask the host."""
@@ -117,6 +124,8 @@ class _Script:
                 params[name] = carry(NATIVES[native] if native else value, name)
                 if name in ("topic", "group", "key", "stream", "id", "message_group_id"):
                     params[name] = _name(name, value)
+            if op["method"].endswith(".page") or (op["method"].endswith(".get_group") and self._runner.has("pages")):
+                return await read_group(self._runner, op["method"], params, self._runner.faults.flag)
             waiter = self._runner.call(op["method"], params)
             if op.get("unawaited"):
                 self._started.append(waiter)

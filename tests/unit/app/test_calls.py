@@ -15,7 +15,7 @@ from polystep.contracts.events import StreamChange
 from polystep.contracts.steps import Emit
 from polystep.contracts.values import JSONObject
 from polystep.discovery import SchemaValidator
-from polystep.wire import unpack
+from polystep.wire import FittedAnswer, unpack
 from tests.unit.app import house as house_module
 from tests.unit.app.house import TRACE, House, event_step
 
@@ -31,6 +31,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 async def call(house: House, method: str, **params: Any) -> Any:
     answer = house.calls.methods[method]({"run": "run", **params})
+    if isinstance(answer, FittedAnswer):
+        return unpack((await answer.make(1 << 20)).data)
     return await answer if inspect.isawaitable(answer) else answer
 
 
@@ -46,11 +48,13 @@ def stored(now_ms: int, **data: Any) -> dict[str, Any]:
         "state.set",
         "state.delete",
         "state.get_group",
+        "state.page",
         "state.clear",
         "streams.get",
         "streams.set",
         "streams.delete",
         "streams.get_group",
+        "streams.page",
         "streams.send",
     ],
 )
@@ -83,6 +87,46 @@ async def test_state_is_written_read_and_removed(house: House) -> None:
     ]
 
 
+async def test_a_group_is_read_in_parts(house: House) -> None:
+    house.open(event_step("E", "t"))
+    for key in "cab":
+        await call(house, "state.set", group="g", key=key, value=key.upper())
+    page = await call(house, "state.page", group="g", limit=2)
+    assert page["items"] == [{"key": "a", "value": "A"}, {"key": "b", "value": "B"}]
+    assert await call(house, "state.page", group="g", limit=2, cursor=page["cursor"]) == {
+        "items": [{"key": "c", "value": "C"}]
+    }
+    assert await call(house, "state.page", group="g", only="keys") == {"items": ["a", "b", "c"]}
+    assert await call(house, "state.page", group="g", only="values", cursor=page["cursor"]) == {"items": ["C"]}
+    assert (await house.operations())[3:] == [
+        {"type": "state", "operation": "getGroup", "group": "g", "limit": 2},
+        {"type": "state", "operation": "getGroup", "group": "g", "limit": 2, "cursor": page["cursor"]},
+        {"type": "state", "operation": "getGroup", "group": "g", "keysOnly": True},
+    ]
+
+
+async def test_items_of_a_stream_are_read_in_parts(house: House) -> None:
+    house.open(event_step("E", "t"))
+    item = stored(house.clock.now_ms(), n=1)
+    at = {"stream": "s", "group": "g"}
+    assert await call(house, "streams.set", **at, id="i", data={"n": 1}) == item
+    await call(house, "streams.set", **at, id="a", data={})
+    page = await call(house, "streams.page", **at, limit=1)
+    assert page["items"] == [item]
+    assert (await call(house, "streams.page", **at, cursor=page["cursor"]))["items"][0]["id"] == "a"
+    assert await call(house, "streams.page", **at, only="keys") == {"items": ["i", "a"]}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"limit": 0}, {"limit": 1.5}, {"limit": True}, {"limit": "2"}, {"cursor": 1}, {"cursor": "x"}, {"only": "all"}],
+)
+async def test_a_page_that_makes_no_sense_is_refused(house: House, wrong: Any) -> None:
+    house.open(event_step("E", "t"))
+    with pytest.raises(InvalidParams, match=next(iter(wrong))):
+        await call(house, "state.page", group="g", **wrong)
+
+
 async def test_stream_items_are_written_read_and_removed(house: House) -> None:
     house.open(event_step("E", "t"))
     at = {"stream": "s", "group": "g", "id": "i"}
@@ -108,7 +152,7 @@ async def test_an_ephemeral_event_reaches_the_group_and_is_not_stored(house: Hou
     assert await call(house, "streams.send", stream="s", group="g", event=event) is None
     now_ms = house.clock.now_ms()
     assert seen == [StreamChange("event", "s", "g", None, event, now_ms)]
-    assert await house.streams.get_group("s", "g") == []
+    assert await call(house, "streams.get_group", stream="s", group="g") == []
 
 
 @pytest.mark.parametrize(

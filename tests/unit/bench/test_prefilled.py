@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from polystep.contracts.groups import PageBounds
 from polystep.stores import SqliteQueueStore, SqliteStateStore, open_durable
 from polystep.testing.clock import FakeClock
 from polystep.wire import unpack
@@ -31,7 +32,7 @@ async def test_filled_state_is_read_like_any_other(tmp_path: Path) -> None:
     database = open_durable(tmp_path / ".polystep" / "polystep.db")
     await database.start()
     try:
-        items = await SqliteStateStore(database).items("chains")
+        items, _ = await SqliteStateStore(database).page("chains", None, PageBounds(10, 1000))
     finally:
         await database.stop()
     assert [(key, unpack(value)) for key, value in items] == [

@@ -16,6 +16,7 @@ from polystep.contracts.values import JSONValue
 from polystep.stores import SqliteStreamStore, open_durable
 from polystep.streams import Streams
 from polystep.testing import FakeClock
+from polystep.wire import unpack
 
 NOW_MS = 1_767_225_600_000
 
@@ -69,10 +70,14 @@ async def test_an_item_is_its_data_with_what_the_host_adds(streams: Streams, clo
     expected = {"text": "one", "id": "i", "_createdAt": NOW_MS, "__motia": origin}
     assert await streams.set("s", "g", "i", {"text": "one"}) == expected
     await clock.advance(5)
-    assert [await streams.get("s", "g", "i"), await streams.get_group("s", "g")] == [expected, [expected]]
+    assert [await streams.get("s", "g", "i"), await group_of(streams)] == [expected, [expected]]
     assert await streams.set("s", "g", "i", {"text": "two"}) == {**expected, "text": "two"}
     assert await streams.delete("s", "g", "i") == {**expected, "text": "two"}
-    assert [await streams.get("s", "g", "i"), await streams.get_group("s", "g")] == [None, []]
+    assert [await streams.get("s", "g", "i"), await group_of(streams)] == [None, []]
+
+
+async def group_of(streams: Streams) -> JSONValue:
+    return unpack((await streams.whole("s", "g", 1 << 20)).data)
 
 
 async def test_an_item_that_was_read_can_be_written_back_without_growing(streams: Streams) -> None:
@@ -157,7 +162,7 @@ async def test_events_go_to_a_group_or_to_one_items_room_and_are_not_stored(stre
     to_item = StreamChange("event", "s", "g", "i", {"type": "pong", "data": None}, NOW_MS + 1)
     to_group = StreamChange("event", "s", "g", None, {"type": "ping", "data": {"n": 1}}, NOW_MS)
     assert (of_group.changes, of_item.changes) == ([to_group, to_item], [to_item])
-    assert await streams.get_group("s", "g") == []
+    assert await group_of(streams) == []
 
 
 @pytest.mark.parametrize("event", [{}, {"type": 1}, {"data": {}}])
@@ -247,7 +252,7 @@ async def test_an_unknown_stream_is_named_with_those_there_are(streams: Streams)
         lambda: streams.get("nope", "g", "i"),
         lambda: streams.set("nope", "g", "i", {}),
         lambda: streams.delete("nope", "g", "i"),
-        lambda: streams.get_group("nope", "g"),
+        lambda: streams.whole("nope", "g", 1 << 20),
     ):
         with pytest.raises(StreamNotFound, match=message):
             await call()

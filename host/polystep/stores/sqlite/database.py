@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from polystep.contracts.errors import PolystepError
+from polystep.contracts.groups import PageBounds
 from polystep.contracts.private import narrow, private_file
 from polystep.stores.sqlite.writer import BUSY_TIMEOUT_MS, Job, Writer
 
@@ -132,6 +133,18 @@ class Database:
             raise self._not_open()
         return await asyncio.get_running_loop().run_in_executor(self._scans, _rows, self._scanner, sql, bindings)
 
+    async def page(
+        self, sql: str, bindings: tuple[object, ...], bounds: PageBounds
+    ) -> tuple[list[tuple[Any, ...]], bool]:
+        """Read the first rows in a thread, as many as fit the bounds and at least one; and whether more follow.
+
+        The first two columns are a text and a blob, whose sizes count.
+        """
+        if self._scans is None or self._scanner is None:
+            raise self._not_open()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scans, _first_rows, self._scanner, sql, bindings, bounds)
+
     def _keep_private(self) -> None:
         """Let the user alone read the file and those beside it: SQLite gives new ones the mode of the first."""
         private_file(self._path)
@@ -177,4 +190,29 @@ def _rows(connection: apsw.Connection, sql: str, bindings: tuple[object, ...]) -
     try:
         return list(connection.execute(sql, bindings))
     except (apsw.Error, ValueError, OverflowError) as error:
-        raise PolystepError(f"The database could not be read: {type(error).__name__}: {error}") from error
+        raise _unreadable(error) from error
+
+
+def _first_rows(
+    connection: apsw.Connection, sql: str, bindings: tuple[object, ...], bounds: PageBounds
+) -> tuple[list[tuple[Any, ...]], bool]:
+    rows: list[tuple[Any, ...]] = []
+    bytes_left = bounds.bytes_max
+    try:
+        found = connection.execute(sql, bindings)
+        try:
+            for row in found:
+                bytes_left -= len(row[0].encode()) + len(row[1]) + bounds.entry_bytes
+                if rows and (len(rows) >= bounds.entries_max or bytes_left < 0):
+                    return rows, True
+                rows.append(row)
+        finally:
+            # A statement that is not at its end keeps the file's log from being checkpointed.
+            found.close()
+    except (apsw.Error, ValueError, OverflowError) as error:
+        raise _unreadable(error) from error
+    return rows, False
+
+
+def _unreadable(error: Exception) -> PolystepError:
+    return PolystepError(f"The database could not be read: {type(error).__name__}: {error}")

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS stream_items (
   stream TEXT NOT NULL, grp TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, created_at_ms INTEGER NOT NULL,
   PRIMARY KEY (stream, grp, id)
 );
+-- Groups are read oldest first, in pages.
+CREATE INDEX IF NOT EXISTS stream_items_oldest ON stream_items (stream, grp, created_at_ms);
 -- AUTOINCREMENT: an id is never used again, so an answer for a finished delivery cannot hit a new one.
 CREATE TABLE IF NOT EXISTS deliveries (
   id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from typing import Final, cast
 
 import apsw
 
+from polystep.contracts.errors import InvalidParams
+from polystep.contracts.groups import PageBounds
 from polystep.stores.sqlite.database import Database
+
+_MARK: Final = "k"
+"""How a cursor begins: a key may be the empty text, and loops end at an empty cursor."""
 
 
 class SqliteStateStore:
@@ -40,10 +45,16 @@ class SqliteStateStore:
 
         return self._database.write(job)
 
-    async def items(self, group: str) -> list[tuple[str, bytes]]:
-        """Read a group."""
-        rows = await self._database.scan("SELECT key, value FROM state WHERE grp = ? ORDER BY key", (group,))
-        return cast("list[tuple[str, bytes]]", rows)
+    async def page(
+        self, group: str, cursor: str | None, bounds: PageBounds, *, keys_only: bool = False
+    ) -> tuple[list[tuple[str, bytes]], str | None]:
+        """Read a part of a group by its primary key."""
+        after, key = (">", _key_of(cursor)) if cursor is not None else (">=", "")
+        value = "x''" if keys_only else "value"
+        rows, more = await self._database.page(
+            f"SELECT key, {value} FROM state WHERE grp = ? AND key {after} ? ORDER BY key", (group, key), bounds
+        )
+        return cast("list[tuple[str, bytes]]", rows), _MARK + rows[-1][0] if more else None
 
     def clear(self, group: str) -> asyncio.Future[int]:
         """Remove a group."""
@@ -58,3 +69,9 @@ class SqliteStateStore:
         """Count the keys of every group."""
         rows = await self._database.scan("SELECT grp, count(*) FROM state GROUP BY grp ORDER BY grp")
         return cast("list[tuple[str, int]]", rows)
+
+
+def _key_of(cursor: str) -> str:
+    if not cursor.startswith(_MARK):
+        raise InvalidParams(f"{cursor[:80]!r} is not a cursor of a state group. Give the `cursor` of the page before.")
+    return cursor.removeprefix(_MARK)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+import re
+from typing import Final, cast
 
 import apsw
 
+from polystep.contracts.errors import InvalidParams
+from polystep.contracts.groups import PageBounds
 from polystep.stores.sqlite.database import Database
+
+_FIRST: Final = (-(2**63), 0)
+"""Before every creation time."""
 
 
 class SqliteStreamStore:
@@ -51,11 +57,25 @@ class SqliteStreamStore:
 
         return self._database.write(job)
 
-    async def items(self, stream: str, group: str) -> list[tuple[str, bytes, int]]:
-        """Read a group, oldest first."""
-        rows = await self._database.scan(
-            "SELECT id, value, created_at_ms FROM stream_items WHERE stream = ? AND grp = ? "
-            "ORDER BY created_at_ms, rowid",
-            (stream, group),
+    async def page(
+        self, stream: str, group: str, cursor: str | None, bounds: PageBounds, *, ids_only: bool = False
+    ) -> tuple[list[tuple[str, bytes, int]], str | None]:
+        """Read a part of a group by the index of its creation times; the row's number orders items of one time."""
+        value = "x''" if ids_only else "value"
+        rows, more = await self._database.page(
+            f"SELECT id, {value}, created_at_ms, rowid FROM stream_items "
+            "WHERE stream = ? AND grp = ? AND (created_at_ms, rowid) > (?, ?) ORDER BY created_at_ms, rowid",
+            (stream, group, *_place_of(cursor)),
+            bounds,
         )
-        return cast("list[tuple[str, bytes, int]]", rows)
+        found = [(id, value, created_at_ms) for id, value, created_at_ms, _ in rows]
+        return found, "{2}.{3}".format(*rows[-1]) if more else None
+
+
+def _place_of(cursor: str | None) -> tuple[int, int]:
+    if cursor is None:
+        return _FIRST
+    place = re.fullmatch(r"(-?\d{1,18})\.(\d{1,18})", cursor, re.ASCII)
+    if place is None:
+        raise InvalidParams(f"{cursor[:80]!r} is not a cursor of a stream. Give the `cursor` of the page before.")
+    return int(place[1]), int(place[2])

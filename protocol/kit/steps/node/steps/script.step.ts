@@ -57,6 +57,10 @@ class Script {
   private start(method: string, args: any): Promise<unknown> {
     const [room = '', verb = ''] = method.split('.')
     if (room === 'emit') return this.context.emit({ topic: args.topic, data: args.data, messageGroupId: args.message_group_id })
+    if (verb === 'page') {
+      const target = room === 'state' ? this.context.state : this.context.streams[args.stream]
+      return target.getGroup(args.group, { cursor: args.cursor, limit: args.limit, keysOnly: args.only === 'keys' })
+    }
     const name = verb === 'get_group' ? 'getGroup' : verb
     if (room === 'state') return this.context.state[name](args.group, args.key, args.value)
     const stream = this.context.streams[args.stream]

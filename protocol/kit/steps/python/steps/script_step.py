@@ -103,6 +103,10 @@ class Script:
             args["value" if method == "state.set" else "data"] = NATIVES[native]()
         if method == "emit":
             return self.context.emit(args)
+        if verb == "page":
+            target = self.context.state if room == "state" else self.context.streams[args["stream"]]
+            named = {name: args.get(name) for name in ("cursor", "limit")}
+            return target.get_group(args["group"], **named, keys_only=args.get("only") == "keys")
         if room == "state":
             return getattr(self.context.state, verb)(*(args.get(name) for name in _PARAMETERS[verb]))
         stream = self.context.streams[args["stream"]]

@@ -53,6 +53,10 @@ def call(context, operation)
   target = area == "state" ? context.state : context.streams[args["stream"]]
   return target.send(args["group"], args["event"], args["id"]) if name == "send"
 
+  if name == "page"
+    return target.get_group(args["group"], cursor: args["cursor"], limit: args["limit"], keys_only: args["only"] == "keys")
+  end
+
   target.public_send(name, *args.values_at(*NAMES[area] & args.keys))
 end
 

@@ -1,0 +1,36 @@
+# Groups that may be larger than a message: read page by page, or one page at a time (PS-8.12, PS-8.13). Apache-2.0
+module Polystep
+  def has?(feature) = @features.include?(feature)
+
+  # For the state and for streams, which have `run`, the name of their `area` on the wire, and `fixed` parameters.
+  module Pages
+    # All values of a group; with `cursor`, `limit` or `keys_only`, a part of it: a hash with `items` and `cursor`.
+    def get_group(group, **page)
+      if page.empty?
+        Polystep.has?("pages") ? whole(group) : run.call("#{area}.get_group", **fixed, group:)
+      elsif Polystep.has?("pages")
+        part(group, page[:cursor], limit: page[:limit], only: page[:keys_only] ? "keys" : nil)
+      else
+        raise Polystep.failure("invalid_params", "this host reads groups as a whole: call get_group(group) alone")
+      end
+    end
+
+    private
+
+    def whole(group)
+      items = []
+      cursor = nil
+      loop do
+        page = part(group, cursor, only: "values")
+        items.concat(page["items"])
+        cursor = page["cursor"]
+        return items unless cursor
+      end
+    end
+
+    # The end has no cursor on the wire, and `nil` here.
+    def part(group, cursor, **asked)
+      { "cursor" => nil, **run.call("#{area}.page", **fixed, group:, cursor:, **asked) }
+    end
+  end
+end
