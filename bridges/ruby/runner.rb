@@ -6,7 +6,7 @@ module Polystep
             "protocol_mismatch" => 6, "cancelled" => 11, "run_ended" => 13, "load_failed" => 20, "step_failed" => 21 }
   UNKNOWN = { "code" => 1, "name" => "internal", "message" => "an error of no known shape", "retryable" => true }
   HELLO = { protocol: "1.0", runner: { name: "polystep-ruby", version: "1.0.0" }, language: "ruby", pid: Process.pid,
-            runs_max: 8, frame_bytes_max: (@frame_max = 1 << 24), features: %w[pages] } # 8 loops leave a turn
+            runs_max: 8, frame_bytes_max: (@frame_max = 1 << 24), features: %w[integers pages] } # 8 loops leave a turn
   TEXT, VALUES = ->(v) { String === v || Symbol === v || Numeric === v }, %i[data value event limit]
   KEYS, MSGPACK = [TEXT, nil, true, false], MessagePack::Factory.new # one without types that user code registers
   OUTBOX, LOCK, FILES, RUNS, WAITING = Queue.new, Mutex.new, {}, {}, {} # WAITING: a queue for each call, by its id

@@ -232,7 +232,7 @@ async def test_what_no_step_claims_is_a_json_404_or_405(host: Running) -> None:
     ("sent", "issue"),
     [
         (b'{"a":', {"path": [], "code": "invalid_json"}),
-        (b'{"a":[0,9007199254740992]}', {"path": ["a", 1], "code": "integer_out_of_range"}),
+        (b'{"a":1e400}', {"path": [], "code": "invalid_json"}),
         (b'{"a":NaN}', {"path": [], "code": "invalid_json"}),
         (b'"\xff"', {"path": [], "code": "invalid_json"}),
         (b"[" * 101 + b"]" * 101, {"path": [], "code": "too_deep"}),

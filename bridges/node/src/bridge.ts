@@ -14,7 +14,7 @@ const PROTOCOL = '1.0'
 /** Of this package. */
 const VERSION = '0.1.0'
 /** What this runner can do that not every one can; PS-5.5. */
-const FEATURES = ['contracts', 'middleware', 'pages', 'response.stream']
+const FEATURES = ['contracts', 'integers', 'middleware', 'pages', 'response.stream']
 /** Handlers at once. They share one thread, so more only adds memory. */
 const RUNS_MAX = 128
 /** Streamed answers beside these: they wait for their clients; PS-7.12. */

@@ -4,8 +4,6 @@ import { describeFailure, isMap, type Members, PolystepError, shown } from './er
 
 /** Containers inside each other; PS-3.9. */
 const DEPTH_MAX = 100
-/** From here on JSON writes numbers with an exponent, so they read back as floats, not as integers; PS-3.5. */
-const EXPONENT_FROM = 1e21
 const CYCLE = 'it refers back to something that it is in'
 const SURROGATE = 'it holds a lone surrogate; use toWellFormed()'
 const NO_JSON = 'it has no JSON form; send the parts that are needed'
@@ -45,7 +43,7 @@ class Walk {
   value(given: unknown): unknown {
     const value = this.afterToJSON(given)
     if (typeof value === 'string') return value.isWellFormed() ? value : this.refuse(value, 'string', SURROGATE)
-    if (typeof value === 'number') return this.number(value)
+    if (typeof value === 'number') return Number.isFinite(value) ? value : this.refuse(value, String(value), 'only finite numbers; use null')
     if (typeof value === 'object') return value === null ? null : this.object(value)
     if (typeof value === 'bigint') return this.refuse(value, 'BigInt', 'send String(value) or Number(value)')
     // undefined, functions and symbols are absent, as in JSON.
@@ -58,12 +56,6 @@ class Walk {
     const { toJSON } = given as { toJSON?: unknown }
     const key = String(this.path[this.above.length])
     return typeof toJSON === 'function' ? (Reflect.apply(toJSON, given, [key]) as unknown) : given
-  }
-
-  private number(value: number): unknown {
-    if (!Number.isFinite(value)) return this.refuse(value, String(value), 'only finite numbers; use null')
-    if (!Number.isInteger(value) || Number.isSafeInteger(value) || Math.abs(value) >= EXPONENT_FROM) return value
-    return this.refuse(value, 'unsafe integer', 'beyond ±(2^53−1); send it as a string')
   }
 
   private object(value: object): unknown {

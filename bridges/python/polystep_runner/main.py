@@ -27,7 +27,7 @@ from polystep_runner.loader import LoadedStep, Loader
 from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ["contracts", "middleware", "pages", "response.stream"]
+FEATURES: Final = ["contracts", "integers", "middleware", "pages", "response.stream"]
 RUNS_MAX: Final = 128  # more at once only waits longer on one core
 STREAMS_MAX: Final = 2048  # streamed answers beside these, which wait for their clients (PS-7.12)
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)

@@ -7,14 +7,15 @@ This is what Fastify does (Ajv's `coerceTypes`). What fits as text stays text; a
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from polystep.contracts.errors import Issue
-from polystep.contracts.values import INTEGER_MAX, JSONObject, JSONValue
+from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery.pointers import escaped
 from polystep.discovery.schemas import SchemaValidator
 
@@ -114,9 +115,12 @@ def _plain(value: JSONValue) -> JSONValue:
         return value == "true"
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         return value
-    number: int | float = json.loads(value)
-    # Beyond this two numbers look the same; no number at all is 1e999.
-    return number if abs(number) <= INTEGER_MAX else value
+    try:
+        # As a JSON body is read: integers of up to 64 bits are exact, larger ones doubles.
+        number: int | float = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return value  # no double is as large as 1e999
+    return number
 
 
 def _check_entry(at: int, entry: object) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -16,18 +14,12 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from polystep.contracts.errors import Issue
 from polystep.contracts.limits import VALUE_DEPTH_MAX
-from polystep.contracts.values import INTEGER_MAX, JSONObject, JSONValue
+from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
 
 FORM_FIELDS_MAX: Final = 1000
 """Fields of a form or a query; each costs a dict entry, so a body of bare `&` must not make a million."""
-
-_LARGE_NUMBER = re.compile(rb"\d{16}|(?:^|[:\[,\s])-?\d[\d.]*[eE]\+?\d")
-"""Shorter numbers without an exponent cannot exceed 2^53-1."""
-
-INTEGERS_END: Final = 1e21
-"""From here on JavaScript writes an exponent, and a number reads back as a float in every language."""
 
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1", "windows-1252"})
 """A list, because Python would also decode `idna` (quadratic) or `unicode_escape`."""
@@ -44,11 +36,6 @@ class Body:
 
 
 NO_BODY: Final = Body({}, "")
-
-
-@dataclass(frozen=True, slots=True)
-class _TooLarge:
-    """Stands for an integer beyond 2^53-1 until its path is known."""
 
 
 async def read_body(request: web.BaseRequest, settings: HttpSettings) -> bytes:
@@ -93,7 +80,8 @@ async def read_body(request: web.BaseRequest, settings: HttpSettings) -> bytes:
 def parse_body(content_type: str, data: bytes, *, present: bool) -> Body:
     """Turn the bytes of a body into a value.
 
-    JSON is parsed, forms become maps (repeated fields lists), text stays text, everything else stays bytes.
+    JSON is parsed: integers of up to 64 bits are exact, larger ones and all other numbers are doubles. Forms become
+    maps (repeated fields lists), text stays text, everything else stays bytes.
 
     Args:
         content_type: The header as sent; empty when there was none.
@@ -101,7 +89,7 @@ def parse_body(content_type: str, data: bytes, *, present: bool) -> Body:
         present: Whether the request has a body at all, even an empty one.
 
     Raises:
-        RequestRefused: 400 with `issues` for JSON that is malformed, too deep, or holds integers beyond 2^53-1;
+        RequestRefused: 400 with `issues` for JSON that is malformed, too deep, or holds a number that no double can;
             400 for text that is not what its charset says; 415 for an unknown charset.
     """
     kind = content_type.partition(";")[0].strip().lower()
@@ -196,8 +184,6 @@ def _parse_json(data: bytes) -> Body:
         raise _json_refused("invalid_json", f"{broken.msg} at {where}") from None
     if data.count(b"[") + data.count(b"{") > VALUE_DEPTH_MAX:
         _check_depth(value)
-    if _LARGE_NUMBER.search(data):
-        value = _parse_exactly(raw)
     return Body(value, raw)
 
 
@@ -223,43 +209,3 @@ def _check_depth(value: object) -> None:
             return
         level = below
     raise _too_deep()
-
-
-def _parse_exactly(raw: str) -> JSONValue:
-    """Parse again, with integers as they are written: orjson reads those beyond 64 bits as floats."""
-    found: list[_TooLarge] = []
-
-    def exact(text: str) -> int | _TooLarge:
-        if len(text) <= 17 and abs(int(text)) <= INTEGER_MAX:
-            return int(text)
-        found.append(_TooLarge())
-        return found[-1]
-
-    def exact_float(text: str) -> float | _TooLarge:
-        value = float(text)
-        # JavaScript has these as integers that it cannot tell from their neighbours (PS-3.5).
-        if not (value.is_integer() and INTEGER_MAX < abs(value) < INTEGERS_END):
-            return value
-        found.append(_TooLarge())
-        return found[-1]
-
-    value: JSONValue = json.loads(raw, parse_int=exact, parse_float=exact_float)
-    if found:
-        raise _json_refused(
-            "integer_out_of_range", f"integers lie within ±{INTEGER_MAX}; send this one as text", _first_path(value)
-        )
-    return value
-
-
-def _first_path(value: object) -> tuple[str | int, ...]:
-    """Where the first integer is that was too large."""
-    waiting: list[tuple[tuple[str | int, ...], object]] = [((), value)]
-    while waiting:
-        path, each = waiting.pop()
-        if isinstance(each, _TooLarge):
-            return path
-        if isinstance(each, dict):
-            waiting.extend(reversed([((*path, key), child) for key, child in each.items()]))
-        elif isinstance(each, list):
-            waiting.extend(reversed([((*path, at), child) for at, child in enumerate(each)]))
-    return ()

@@ -27,7 +27,7 @@ from polystep.runners.hello import FEATURES, PROTOCOL, read_hello
 from polystep.runners.kinds import Launch, RunnerKind
 from polystep.runners.output import OutputLines, read_lines, stray_text
 from polystep.runners.spawn import Child, pipe, spawn
-from polystep.wire import Peer, connect_pipes
+from polystep.wire import Peer, connect_pipes, pack_request_message
 
 _STEP_S: Final = 1.0
 """An answer to `shutdown`, and each signal, gets this long."""
@@ -156,7 +156,10 @@ class RunnerProcess:
 
     def call_run(self, params: JSONObject) -> asyncio.Future[JSONValue]:
         """Start a run; the future gets the handler's value."""
-        return self._peer.call("step.run", params)
+        if params.get("type") != "api":
+            return self._peer.call("step.run", params)
+        pack = functools.partial(pack_request_message, takes_integers="integers" in self._features)
+        return self._peer.call("step.run", params, pack)
 
     def cancel_run(self, run: str, reason: str) -> None:
         """Ask for the end of a run."""

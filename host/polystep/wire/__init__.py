@@ -1,6 +1,6 @@
 """Bytes to frames to messages to calls: the protocol of protocol/SPEC.md, and the only importer of msgpack."""
 
-from polystep.wire.codec import pack, unpack
+from polystep.wire.codec import pack, pack_message, pack_request_message, unpack
 from polystep.wire.direct import direct_pair
 from polystep.wire.frames import FrameReader, Oversize, frame
 from polystep.wire.packed import FittedAnswer, Packed, packed_entry, packed_list, packed_page
@@ -17,6 +17,8 @@ __all__ = [
     "direct_pair",
     "frame",
     "pack",
+    "pack_message",
+    "pack_request_message",
     "packed_entry",
     "packed_list",
     "packed_page",

@@ -47,10 +47,7 @@ def pack(value: object, name: str = "value") -> bytes:
         InvalidValue: It holds a type, a number or a depth that the protocol does not carry; `data.path` says where a
             number is (PS-3.9).
     """
-    try:
-        payload = ormsgpack.packb(value)
-    except (ormsgpack.MsgpackEncodeError, TypeError, RecursionError) as error:
-        raise InvalidValue(f"A value cannot be sent to a runner: {error}.") from error
+    payload = _packed(value)
     if _is_suspect(payload):
         _check_numbers(value, name)
     return payload
@@ -58,12 +55,24 @@ def pack(value: object, name: str = "value") -> bytes:
 
 def pack_message(message: list[object]) -> bytes:
     """Encode a message (PS-4); raises as `pack`, with paths such as `input.items[3]` and `result.total`."""
-    try:
-        payload = ormsgpack.packb(message)
-    except (ormsgpack.MsgpackEncodeError, TypeError, RecursionError) as error:
-        raise InvalidValue(f"A value cannot be sent to a runner: {error}.") from error
+    payload = _packed(message)
     if _is_suspect(payload):
         _check_message(message)
+    _check_depth(message, payload)
+    return payload
+
+
+def pack_request_message(message: list[object], *, takes_integers: bool) -> bytes:
+    """Encode a `step.run` whose input is an HTTP request; raises as `pack_message`.
+
+    Clients may send integers of 64 bits. They go as they are to a runner that takes them, and as the nearest doubles
+    to others (PS-3.12).
+    """
+    payload = _packed(message)
+    if _is_suspect(payload):
+        narrow = _narrowed(message)
+        _check_message(narrow)
+        payload = payload if takes_integers else _packed(narrow)
     _check_depth(message, payload)
     return payload
 
@@ -115,6 +124,22 @@ def message_head(payload: bytes) -> tuple[int, int | None]:
     if type(identifier) is int and abs(identifier) <= INTEGER_MAX:
         return kind, identifier
     return -1, None
+
+
+def _packed(message: object) -> bytes:
+    try:
+        return ormsgpack.packb(message)
+    except (ormsgpack.MsgpackEncodeError, TypeError, RecursionError) as error:
+        raise InvalidValue(f"A value cannot be sent to a runner: {error}.") from error
+
+
+def _narrowed(value: object) -> object:
+    """Put doubles in the place of integers beyond ±(2^53-1)."""
+    if isinstance(value, dict):
+        return {key: _narrowed(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_narrowed(member) for member in value]
+    return float(value) if isinstance(value, int) and not -INTEGER_MAX <= value <= INTEGER_MAX else value
 
 
 def _is_suspect(payload: bytes) -> bool:

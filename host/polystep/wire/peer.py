@@ -124,15 +124,17 @@ class Peer:
         """Keep to the smaller limit both ways, once the other side's hello has told its own (PS-3.2)."""
         self._bytes_max = self._frames.frame_bytes_max = min(self._bytes_max, frame_bytes_max)
 
-    def call(self, method: str, params: JSONObject) -> asyncio.Future[JSONValue]:
-        """Send a request; the future gets its answer, or the `PolystepError` that ended it."""
+    def call(
+        self, method: str, params: JSONObject, pack: Callable[[list[object]], bytes] = pack_message
+    ) -> asyncio.Future[JSONValue]:
+        """Send a request, encoded by `pack`; the future gets its answer, or the `PolystepError` that ended it."""
         waiter: asyncio.Future[JSONValue] = asyncio.get_running_loop().create_future()
         if self._gone is not None:
             waiter.set_exception(self._gone)
             return waiter
         self._next_id += 1
         try:
-            message = self._message([REQUEST, self._next_id, method, params], method)
+            message = self._framed(pack([REQUEST, self._next_id, method, params]), method)
         except PolystepError as error:
             waiter.set_exception(error)
             return waiter

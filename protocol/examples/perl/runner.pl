@@ -5,7 +5,7 @@ use v5.36;
 no warnings qw(experimental::builtin once recursion);
 package Polystep;
 use builtin qw(blessed created_as_number is_bool refaddr);
-require "$_.pm" for qw(Carp Encode POSIX Time/HiRes);
+require "$_.pm" for qw(B Carp Encode POSIX Time/HiRes);
 my ($frame_max, $last_id, $bytes, $at) = (1 << 24, 0, '', 0);    # `bytes`: the message that is read, `at`: how far
 my ($run, $in, $out, $project, @drains, %files, %answers, %SIZED) = { ended => 1 };
 my %CODES = (internal => 1, method_not_found => 2, invalid_params => 3, invalid_value => 4, frame_too_large => 5,
@@ -42,7 +42,7 @@ sub encode ($value, $path = '', @inside) {
     return $value ? "\xc3" : "\xc2" if is_bool($value) || ref $value eq 'JSON::PP::Boolean';
     my $size = created_as_number($value) ? abs $value : undef;
     return pack 'Cq>', 0xd3, $value if defined $size && $size < 2**53 && $size == int $size;
-    return pack 'Cd>', 0xcb, $value if defined $size && $size < 9**9**9 && ($size >= 1e21 || $size != int $size);
+    return pack 'Cd>', 0xcb, $value if $size && $size < 9**9**9 && ~B::svref_2object(\$value)->FLAGS & B::SVf_IOK();
     refuse($path, "the number $value") if defined $size;
     refuse($path, 'a lone surrogate, or what is beyond Unicode,') if !ref $value && $value =~ $ILL_FORMED;
     return pack 'CN/a*', 0xdb, Encode::encode_utf8($value) if !ref $value;

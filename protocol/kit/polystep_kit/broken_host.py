@@ -111,7 +111,7 @@ class BrokenHost:
             "host": {"name": "polystep-kit", "version": "1.0"},
             "project": "/elsewhere" if self._flag("elsewhere") else str(self._project),
             "frame_bytes_max": FRAME_BYTES_MAX,
-            "features": ["pages"],
+            "features": ["integers", "pages"],
         }
         if self._flag("no_features"):
             del hello["features"]

@@ -69,13 +69,13 @@ def _sized(count: int, small: tuple[int, int] | None, codes: tuple[int | None, i
     raise ValueError("too large for msgpack")
 
 
-def unpack(data: bytes) -> Any:
-    """The one value that fills `data`.
+def unpack(data: bytes, *, wide: bool = False) -> Any:
+    """The one value that fills `data`; with `wide` also with integers of 64 bits (PS-3.12).
 
     Raises:
         Malformed: It is cut short or goes on, or holds what the protocol does not allow.
     """
-    reader = _Reader(data)
+    reader = _Reader(data, wide=wide)
     value = reader.value(0)
     if reader.at != len(data):
         raise Malformed(f"{len(data) - reader.at} bytes follow the value")
@@ -110,8 +110,9 @@ _LENGTHS: Final = {
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, wide: bool = False) -> None:
         self._data = data
+        self._is_wide = wide
         self.at = 0
 
     def array_length(self) -> int:
@@ -160,7 +161,7 @@ class _Reader:
         (number,) = struct.unpack(form, self._take(struct.calcsize(form)))
         if isinstance(number, float) and not math.isfinite(number):
             raise Malformed(f"the float {number}")
-        if isinstance(number, int) and abs(number) > INTEGER_MAX:
+        if isinstance(number, int) and abs(number) > INTEGER_MAX and not self._is_wide:
             raise Malformed(f"the integer {number} is beyond 2^53-1")
         return number  # type: ignore[no-any-return]
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from polystep_kit.natives import NATIVES, carry
 
-FEATURES: Final = ("contracts", "middleware", "pages", "response.stream")
+FEATURES: Final = ("contracts", "integers", "middleware", "pages", "response.stream")
 """All of this version of the protocol."""
 
 

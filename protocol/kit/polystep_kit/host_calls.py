@@ -198,6 +198,14 @@ RUNS: Final = (
         {"method": "POST", "path": "/probe/api_input?q=1", "body": {"a": [1, "ä"]}},
     ),
     HostCase(
+        "api_integers",
+        "PS-3.12",
+        "integers of 64 bits in a JSON body come as they are to a runner with the feature, floats as floats",
+        ({"params": {"input": {"body": {"$exactly": {"ids": [2**53 + 1, 2**64 - 1, -(2**63)], "float": 1e20}}}}},),
+        {"changes_body": {"ids": [2**53, 2**64 - 1, -(2**63)], "float": 1e20}},
+        {"method": "POST", "body": {"ids": [2**53 + 1, 2**64 - 1, -(2**63)], "float": 1e20}},
+    ),
+    HostCase(
         "api_answer",
         "PS-7.2",
         "the value of an api step is the answer",

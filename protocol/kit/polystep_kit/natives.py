@@ -54,6 +54,7 @@ NATIVES: Final[dict[str, Any]] = {
     "nan": float("nan"),
     "infinity": float("inf"),
     "too_large": 2**53,
+    "large_float": [2.0**53, 1e20, -1e20],
     "integral_float": 1.0,
     "cycle": _cycle(),
     "deep": _nested(101),

@@ -104,7 +104,7 @@ class PlayedRunner:
 
     def _take(self, payload: bytes) -> None:
         try:
-            message = unpack(payload)
+            message = unpack(payload, wide=True)
         except Malformed as error:
             self.watched.failed("schema.request", f"bytes that are no message: {error}: {payload[:60].hex()}")
             return
@@ -205,7 +205,7 @@ def _hello() -> dict[str, Any]:
         "pid": os.getpid(),
         "runs_max": RUNS_MAX,
         "frame_bytes_max": RUNNER_FRAME_BYTES_MAX,
-        "features": ["pages"],
+        "features": ["integers", "pages"],
     }
 
 

@@ -116,7 +116,7 @@ class ReferenceRunner:
 
     def _take(self, body: bytes) -> None:
         try:
-            message = unpack(body)
+            message = unpack(body, wide=self.has("integers"))
         except Malformed as error:
             self._fail(body, WireError("invalid_value", str(error), {"path": "message"}))
             return

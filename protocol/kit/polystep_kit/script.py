@@ -121,9 +121,9 @@ class _Script:
                 native = op.get("native") if name in ("value", "data") else None
                 if name == "data" and "times" in op:
                     value = value * op["times"]
-                params[name] = carry(NATIVES[native] if native else value, name)
-                if name in ("topic", "group", "key", "stream", "id", "message_group_id"):
-                    params[name] = _name(name, value)
+                is_name = name in ("topic", "group", "key", "stream", "id", "message_group_id")
+                given = NATIVES[native] if native else value
+                params[name] = _name(name, value) if is_name else carry(given, name)
             if op["method"].endswith(".page") or (op["method"].endswith(".get_group") and self._runner.has("pages")):
                 return await read_group(self._runner, op["method"], params, self._runner.faults.flag)
             waiter = self._runner.call(op["method"], params)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polystep.contracts.errors import InvalidValue
 from polystep.contracts.values import INTEGER_MAX
 from polystep.wire import pack, unpack
-from polystep.wire.codec import _carried, message_head, pack_message, unpack_message
+from polystep.wire.codec import _carried, message_head, pack_message, pack_request_message, unpack_message
 
 VALUES: Any = st.recursive(
     st.none()
@@ -192,6 +192,22 @@ def test_a_value_outside_of_a_message_has_the_name_it_is_given() -> None:
     assert refused.value.data == {"path": "value.a[0]"}
     with pytest.raises(InvalidValue, match=r"data\.a: the integer"):
         pack({"a": BEYOND}, "data")
+
+
+def test_integers_of_a_request_go_as_they_are_or_as_the_nearest_doubles() -> None:
+    body = {"ids": [2**53 + 1, 2**64 - 1, -(2**63), 5], "float": 1e20}
+    message: list[object] = [0, 7, "step.run", {"input": {"body": body, "rawBody": "\xcf\xcf"}}]
+    exact = msgpack.unpackb(pack_request_message(message, takes_integers=True))
+    assert exact[3]["input"]["body"] == body
+    near = msgpack.unpackb(pack_request_message(message, takes_integers=False))[3]["input"]["body"]
+    assert repr(near) == repr({"ids": [9007199254740992.0, float(2**64), -float(2**63), 5], "float": 1e20})
+
+
+@pytest.mark.parametrize("takes_integers", [True, False])
+def test_a_request_with_a_number_that_no_runner_takes_is_refused_by_path(takes_integers: bool) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        pack_request_message([0, 7, "step.run", {"input": {"body": [1, NAN]}}], takes_integers=takes_integers)
+    assert refused.value.data == {"path": "input.body[1]"}
 
 
 @pytest.mark.parametrize(

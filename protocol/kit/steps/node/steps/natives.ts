@@ -8,7 +8,7 @@ class Instance {
 export const natives: Partial<Record<string, () => unknown>> = {
   nan: () => NaN,
   infinity: () => Infinity,
-  too_large: () => 2 ** 53,
+  large_float: () => [2 ** 53, 1e20, -1e20],
   integral_float: () => 1.0,
   minus_zero: () => -0,
   bigint: () => 1n,

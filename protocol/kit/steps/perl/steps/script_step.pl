@@ -26,7 +26,8 @@ sub cycle {
 my %NATIVES = (
     nan => sub { 9**9**9 - 9**9**9 },
     infinity => sub { 9**9**9 },
-    too_large => sub { 2**53 },
+    too_large => sub { 9007199254740992 },
+    large_float => sub { [9007199254740992.0, 1e20, -1e20] },
     integral_float => sub { unpack 'd', pack 'd', 1 },
     cycle => \&cycle,
     deep => sub { nested(101) },

@@ -29,6 +29,7 @@ NATIVES = {
     "nan": lambda: float("nan"),
     "infinity": lambda: float("inf"),
     "too_large": lambda: 2**53,
+    "large_float": lambda: [2.0**53, 1e20, -1e20],
     "integral_float": lambda: 1.0,
     "cycle": _cycle,
     "deep": lambda: _nested(101),

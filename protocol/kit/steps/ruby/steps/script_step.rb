@@ -18,6 +18,7 @@ def native(name)
   when "nan" then Float::NAN
   when "infinity" then Float::INFINITY
   when "too_large" then 2**53
+  when "large_float" then [2.0**53, 1e20, -1e20]
   when "integral_float" then 1.0
   when "cycle" then [].tap { |array| array << array }
   when "deep" then nested(101)
