@@ -13,6 +13,14 @@ MODULES = {"python-dotenv": "dotenv", "jsonschema-rs": "jsonschema_rs"}
 """Of packages that are not named like their module."""
 BROUGHT = {"multidict": "aiohttp", "pydantic_core": "pydantic"}
 """Modules that a declared package depends on and whose types it hands to its users."""
+FIXED = {
+    "aiohttp": "3.14.3",  # CVE-2026-69244, and many below it in 3.12 and 3.13
+    "apsw": "3.51.3",  # SQLite's WAL-reset corruption, 3.7.0 to 3.51.2
+    "orjson": "3.11.6",  # CVE-2025-67221
+    "python-dotenv": "1.2.2",  # CVE-2026-28684
+    "uv": "0.11.15",  # GHSA-4gg8-gxpx-9rph
+}
+"""The first version without an advisory that is known; raise it with the bound in pyproject.toml."""
 
 
 def test_every_package_that_is_imported_is_declared(root: Path) -> None:
@@ -25,6 +33,18 @@ def test_every_package_that_is_imported_is_declared(root: Path) -> None:
     missing = {name: str(path) for name, path in foreign.items() if BROUGHT.get(name, name) not in declared}
     assert missing == {}
     assert "aiohttp" in foreign
+
+
+def test_lower_bounds_leave_out_versions_with_known_advisories_and_allow_the_locked_one(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    bounds = dict(re.findall(r"([\w-]+)>=([\d.]+)", "\n".join(project["dependencies"])))
+    locked = dict(re.findall(r"^([\w-]+)==([\d.]+)", (root / "requirements.lock").read_text("utf-8"), re.MULTILINE))
+    assert {name for name, version in FIXED.items() if _version(bounds[name]) < _version(version)} == set()
+    assert {name for name, bound in bounds.items() if _version(locked[name]) < _version(bound)} == set()
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
 
 
 def _dependencies(root: Path) -> list[str]:

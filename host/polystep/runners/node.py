@@ -22,6 +22,8 @@ _PATTERNS: Final = tuple(
     for ending, language in (("ts", "typescript"), ("js", "javascript"))
     for joint in (".", "_")
 )
+_LOCK: Final = "package-lock.json"
+"""What tells a packaged bridge from one in a checkout, where the lock is the workspace's."""
 _IMPORTS: Final = frozenset({".tsx", ".mts", ".cts", ".jsx", ".mjs", ".cjs", ".json"})
 
 
@@ -37,26 +39,25 @@ async def _prepare(project: Path, progress: Progress) -> Launch:
             "Node.js was not found, and this project has TypeScript or JavaScript steps. Install Node 20 or newer."
         )
     bridge = bridge_folder("node")
-    loader = _loader(bridge)
-    if loader is None:
+    if (bridge / _LOCK).is_file():
         bridge = await _install(bridge, project, progress)
-        loader = _loader(bridge)
+        places = [bridge]
+    else:
+        # A checkout's packages are installed for the bridge or, as npm does it, for the workspace.
+        places = [bridge, bridge.parents[1]]
+    loader = next((path for path in map(_loader, places) if path.is_file()), None)
     if loader is None:
         raise LoadFailed(f"tsx is missing beside {bridge}. In a checkout of polystep, run `make setup`.")
     return Launch((node, "--import", loader.as_uri(), str(bridge / "src" / "main.ts")))
 
 
-def _loader(bridge: Path) -> Path | None:
-    """The module that teaches Node TypeScript, from the nearest node_modules upwards."""
-    for folder in (bridge, *bridge.parents):
-        loader = folder / "node_modules" / "tsx" / "dist" / "loader.mjs"
-        if loader.is_file():
-            return loader
-    return None
+def _loader(folder: Path) -> Path:
+    """The module that teaches Node TypeScript. The tsx of another folder or of PATH may be of any version."""
+    return folder / "node_modules" / "tsx" / "dist" / "loader.mjs"
 
 
 async def _install(bridge: Path, project: Path, progress: Progress) -> Path:
-    """Copy a packaged bridge into the project's `.polystep/` and install its two packages there, once per version."""
+    """Copy a packaged bridge into the project's `.polystep/` and install its locked packages, once per version."""
     npm = shutil.which("npm")
     if npm is None:
         raise LoadFailed("npm was not found. Install Node 20 or newer with npm.")
@@ -66,11 +67,11 @@ async def _install(bridge: Path, project: Path, progress: Progress) -> Path:
         project_home(project)
         await asyncio.to_thread(shutil.copytree, bridge, target, dirs_exist_ok=True)
         status, output = await run_command(
-            target, npm, "install", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"
+            target, npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"
         )
         if status != 0:
             raise LoadFailed(
-                f"Setting up the Node runner failed (npm install in {target}):\n{output[-2000:]}\n"
+                f"Setting up the Node runner failed (npm ci in {target}):\n{output[-2000:]}\n"
                 "Mend what it names and start again."
             )
     mark_used(target)
