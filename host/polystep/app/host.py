@@ -275,6 +275,7 @@ class Host:
             body_bytes_max=http.body_bytes_max,
             upload_bytes_max=http.upload_bytes_max,
             uploads=self._folder.uploads,
+            bytes_in_flight_max=http.bytes_in_flight_max,
             docs=http.docs,
         )
 

@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from polystep.app.responses import ResponsePolicy
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.limits import BODY_BYTES_MAX, TRACES_BYTES_MAX, UPLOAD_BYTES_MAX
+from polystep.contracts.limits import BODY_BYTES_MAX, BYTES_IN_FLIGHT_MAX, TRACES_BYTES_MAX, UPLOAD_BYTES_MAX
 from polystep.runners import node_kind, python_kind, ruby_kind
 
 FILE: Final = "polystep.toml"
@@ -48,6 +48,8 @@ class HttpSection(_Section):
     """Largest request body."""
     upload_bytes_max: int = Field(default=UPLOAD_BYTES_MAX, gt=0)
     """Largest `multipart/form-data` body with all its files."""
+    bytes_in_flight_max: int = Field(default=BYTES_IN_FLIGHT_MAX, gt=0)
+    """Bytes of bodies and answers that are held at once; what is small is not counted."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names, besides the machine's own, that requests may be addressed to."""
     allowed_origins: tuple[str, ...] = ()

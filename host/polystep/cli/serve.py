@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import gc
 import logging
 import os
@@ -20,6 +22,11 @@ from polystep.http import AddressUnavailable
 
 ENDED_AT_ONCE = 130
 COLLECT_AFTER_OBJECTS = 20_000
+
+_M_MMAP_THRESHOLD = -3
+"""Of glibc's malloc.h."""
+_LARGE_BYTES = 256 * 1024
+"""From this size on a piece of memory is the system's own, not one of the heap."""
 
 
 class _ConsoleLog(logging.Handler):
@@ -83,6 +90,7 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
             await starting
             _greet(console, host, options, settings, time.monotonic() - began_s)
             _spare_collections()
+            _give_memory_back()
             await waiting
             console.info(f"Stopping: running handlers get {STOP_GRACE_S:g} s. Ctrl-C again ends at once.")
         else:
@@ -105,6 +113,15 @@ def _spare_collections() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 20, 50)
+
+
+def _give_memory_back() -> None:
+    """Let the system have large pieces of memory back when they are freed, such as bodies of clients that have left.
+
+    glibc keeps them for later once one was freed, and small objects between them keep them for good.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def _greet(console: Console, host: Host, options: HostOptions, settings: Settings, took_s: float) -> None:

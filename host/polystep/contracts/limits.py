@@ -38,7 +38,25 @@ WRITES_WAITING_MAX: Final = 20_000
 """Writes waiting for a commit. Beyond it a write is refused as `overloaded` instead of queueing without end."""
 
 HTTP_RUNS_MAX: Final = 1024
-"""HTTP requests in handlers at once; the next one is answered 503 with Retry-After."""
+"""HTTP requests of one language in handlers at once; the next ones wait for their turn."""
+
+TURN_WAIT_S: Final = 5.0
+"""A request waits so long for its turn, then it is answered 503: an answer that comes at once is asked for at once."""
+
+CONNECTIONS_MAX: Final = 10_000
+"""Client connections, WebSockets included; the next one is answered 503 before it is read. Each takes 10 to 20 KiB."""
+
+SOCKETS_MAX: Final = 8_000
+"""WebSockets; fewer than connections, so that some are left for requests."""
+
+UPLOADS_MAX: Final = 32
+"""`multipart/form-data` bodies on their way at once: each has a file open and some MiB in memory."""
+
+BYTES_IN_FLIGHT_MAX: Final = 256 * 1024 * 1024
+"""Bodies and answers above a few KiB that are held at once (`[http] bytes_in_flight_max`)."""
+
+WRITE_TIMEOUT_S: Final = 30.0
+"""A client that is behind with reading must have taken at least 30 KiB within this time."""
 
 RUNS_PER_RUNNER: Final = 128
 """Runs one runner process is given at once unless its hello says fewer."""
@@ -46,7 +64,7 @@ RUNS_PER_RUNNER: Final = 128
 PLACE_WAIT_S: Final = 10.0
 """A request waits so long for a place in its runner, then it is answered 503: most clients give up soon after."""
 
-REQUESTS_WAITING_MAX: Final = 512
+REQUESTS_WAITING_MAX: Final = HTTP_RUNS_MAX
 """Requests of one language that wait for a place; the next one is answered 503 at once."""
 
 SOCKET_FRAMES_MAX: Final = 1000

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from polystep.contracts.errors import Issue
 from polystep.contracts.limits import VALUE_DEPTH_MAX
 from polystep.contracts.values import JSONObject, JSONValue
+from polystep.http.budget import Hold
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
 
@@ -38,11 +39,12 @@ class Body:
 NO_BODY: Final = Body({}, "")
 
 
-async def read_body(request: web.BaseRequest, settings: HttpSettings) -> bytes:
-    """Read the whole body, inflated, holding at most the limit.
+async def read_body(request: web.BaseRequest, settings: HttpSettings, hold: Hold) -> bytes:
+    """Read the whole body, inflated, holding at most the limit; `hold` counts what there is of it.
 
     Raises:
-        RequestRefused: 413 over `body_bytes_max`; 408 not all there in time; 400 broken compression or chunks.
+        RequestRefused: 413 over `body_bytes_max`; 408 not all there in time; 400 broken compression or chunks;
+            503 when bodies and answers hold too many bytes.
     """
     if not request.body_exists:
         return b""
@@ -55,15 +57,18 @@ async def read_body(request: web.BaseRequest, settings: HttpSettings) -> bytes:
         data = content.read_nowait()
         if len(data) > length_max:
             raise _too_large(length_max)
+        hold.grow_to(len(data))
         return data
     await _answer_expectation(request)
-    data_parts = bytearray()
+    gathered = bytearray()
     try:
         async with asyncio.timeout(settings.body_timeout_s):
             while chunk := await content.readany():
-                data_parts += chunk
-                if len(data_parts) > length_max:
+                gathered += chunk
+                if len(gathered) > length_max:
                     raise _too_large(length_max)
+                hold.grow_to(len(gathered))
+        return bytes(gathered)
     except TimeoutError:
         raise RequestRefused(
             408,
@@ -74,7 +79,10 @@ async def read_body(request: web.BaseRequest, settings: HttpSettings) -> bytes:
         raise RequestRefused(
             400, {"error": "Malformed body", "hint": f"Its transfer or content encoding is broken: {broken}"}
         ) from broken
-    return bytes(data_parts)
+    finally:
+        # The connection keeps the error of a body that broke off, and with its traceback what this function holds.
+        gathered.clear()
+        chunk = b""
 
 
 def parse_body(content_type: str, data: bytes, *, present: bool) -> Body:

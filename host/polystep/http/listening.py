@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import resource
 import socket
 
 from polystep.http.port_owner import PortOwner, port_owner
@@ -12,6 +13,9 @@ _BACKLOG = 1024
 """Connections that wait to be accepted, such as a burst of clients while the steps still load."""
 
 _PORT_MAX = 65_535
+
+_FILES_WANTED = 65_536
+"""Each connection is one; many systems let a process have 1,024 until it asks for more."""
 
 
 class AddressUnavailable(Exception):
@@ -48,6 +52,16 @@ def listen_near(host: str, port: int, tries: int) -> tuple[socket.socket, PortOw
             with contextlib.suppress(OSError):
                 return _create(host, following), taken.owner
         raise
+
+
+def open_files_max() -> int:
+    """How many files this process may have open, once it has asked for as many as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, _FILES_WANTED)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return _FILES_WANTED if soft == resource.RLIM_INFINITY else soft
 
 
 def listen(host: str, port: int) -> socket.socket:

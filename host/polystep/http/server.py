@@ -16,6 +16,7 @@ from polystep.http.admin_routes import AdminRoutes
 from polystep.http.connections import ConnectionServer
 from polystep.http.document_routes import DocumentRoutes
 from polystep.http.listening import listen_near
+from polystep.http.load import Load
 from polystep.http.origins import HostNames
 from polystep.http.port_owner import PortOwner
 from polystep.http.refusals import RequestRefused, json_answer, refusal_answer
@@ -47,9 +48,10 @@ class HttpServer:
         self._settings = settings
         self._clock = clock
         self._hosts = HostNames(settings)
+        self.load = Load(settings)
         self._origin = AdminOrigin(settings)
         self._gate = AdminGate(settings, self._origin)
-        self._steps = StepRoutes(settings, project, steps, clock, self._origin)
+        self._steps = StepRoutes(settings, project, steps, clock, self._origin, self.load)
         self._sockets = Sockets(settings, streams)
         self._admin = AdminRoutes(project, admin)
         self._files = StaticFiles(PAGE_ROOT)
@@ -88,7 +90,7 @@ class HttpServer:
         """Answer requests; binds first when `bind` was not called."""
         self.bind()
         assert self._listening is not None
-        self._connections = ConnectionServer(self._handle, self._settings)
+        self._connections = ConnectionServer(self._handle, self._settings, self.load)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connections, sock=self._listening, backlog=1024)
 

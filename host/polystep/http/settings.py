@@ -6,7 +6,18 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from polystep.contracts.limits import BODY_BYTES_MAX, HEADER_BYTES_MAX, HTTP_RUNS_MAX, UPLOAD_BYTES_MAX
+from polystep.contracts.limits import (
+    BODY_BYTES_MAX,
+    BYTES_IN_FLIGHT_MAX,
+    CONNECTIONS_MAX,
+    HEADER_BYTES_MAX,
+    HTTP_RUNS_MAX,
+    SOCKETS_MAX,
+    TURN_WAIT_S,
+    UPLOAD_BYTES_MAX,
+    UPLOADS_MAX,
+    WRITE_TIMEOUT_S,
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -48,6 +59,13 @@ class HttpSettings:
     headers_max: int = 128
     """Header fields of one request; browsers send about 20."""
     runs_max: int = HTTP_RUNS_MAX
+    turn_wait_s: float = TURN_WAIT_S
+    connections_max: int = CONNECTIONS_MAX
+    sockets_max: int = SOCKETS_MAX
+    uploads_max: int = UPLOADS_MAX
+    bytes_in_flight_max: int = BYTES_IN_FLIGHT_MAX
+    write_timeout_s: float = WRITE_TIMEOUT_S
+    """Within it, a client that is behind must have taken a little of its answer."""
     docs: bool = True
     """Serve `/openapi.json`, `/asyncapi.json` and `/docs` where no step claims them."""
     body_timeout_s: float = 30.0

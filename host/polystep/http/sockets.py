@@ -27,6 +27,7 @@ class Sockets:
     def __init__(self, settings: HttpSettings, hub: StreamHub) -> None:
         self._origins = Origins(settings)
         self._hub = hub
+        self._sockets_max = settings.sockets_max
         self._frames = SharedFrames()
         self._clients: set[SocketClient] = set()
         self._none_left = asyncio.Event()
@@ -38,6 +39,9 @@ class Sockets:
             RequestRefused: 403 for a page of another origin, before the upgrade; 400 for a broken handshake.
         """
         self._check_origin(request)
+        if len(self._clients) >= self._sockets_max:
+            hint = f"{self._sockets_max} WebSockets are open, the most allowed."
+            raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "5"})
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S,
             timeout=_CLOSE_TIMEOUT_S,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -18,13 +20,15 @@ from polystep.http.answers import StepAnswerInvalid, step_answer
 from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
 from polystep.http.contract import contract_refused, read_request, request_refused
 from polystep.http.json_hint import JsonHints, with_json_hint
+from polystep.http.load import Load
 from polystep.http.origins import Origins, allow_reading, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
+from polystep.http.sending import send_large
 from polystep.http.settings import HttpSettings
 from polystep.http.streamed import StreamedAnswer
 from polystep.http.unloaded import broken_files, not_loaded, runner_missing
-from polystep.http.uploads import is_upload, read_upload
+from polystep.http.uploads import Uploads, is_upload
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _USUAL_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -41,11 +45,28 @@ _TOLD: Final = {
 """What a client hears of an error that is not the step's own; the status is the one of the error table."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request on its way to its step."""
+
+    request: web.BaseRequest
+    found: Match
+    query: str
+    trace_id: str
+    streamed: StreamedAnswer
+
+
 class StepRoutes:
     """Answers everything outside `/__polystep/`."""
 
     def __init__(
-        self, settings: HttpSettings, project: ProjectView, steps: StepCaller, clock: Clock, admin: AdminOrigin
+        self,
+        settings: HttpSettings,
+        project: ProjectView,
+        steps: StepCaller,
+        clock: Clock,
+        admin: AdminOrigin,
+        load: Load,
     ) -> None:
         self._admin_origin = admin
         self._settings = settings
@@ -57,7 +78,8 @@ class StepRoutes:
         self._json_hints = JsonHints()
         self._generation: int | None = None
         self._table = RouteTable(())
-        self._running = 0
+        self._load = load
+        self._uploads = Uploads(settings, load)
 
     def claims(self, method: str, path: str) -> bool:
         """Whether a step answers here.
@@ -88,9 +110,10 @@ class StepRoutes:
             )
         except RequestRefused as refused:
             answer = refusal_answer(refused, trace_id)
-        if not answer.prepared:
-            finish_head(answer)
-        return answer
+        if answer.prepared:
+            return answer
+        finish_head(answer)
+        return await send_large(request, answer, self._load.budget) if isinstance(answer, web.Response) else answer
 
     def _finish_head(self, answer: web.StreamResponse, request: web.BaseRequest, trace_id: str) -> None:
         answer.headers["X-Trace-Id"] = trace_id
@@ -106,34 +129,45 @@ class StepRoutes:
             return self._unclaimed(request, table, path)
         if (reason := self._project.unloaded(found.step)) is not None:
             raise not_loaded(self._project, found.step, reason, dev=self._settings.dev)
+        call = _Call(request, found, query, trace_id, streamed)
+        if not request.body_exists:
+            return await self._take_turn(call, lambda: NO_BODY)
         content_type = request.headers.get("Content-Type", "")
-        if request.body_exists and is_upload(content_type):
+        if is_upload(content_type):
             # What it brings to the disk is removed when the handler is done with it.
-            async with read_upload(request, self._settings) as body:
-                return await self._answer_step(
-                    found, self._step_request(request, found, query, body), trace_id, streamed
-                )
-        body = NO_BODY
-        if request.body_exists:
-            body = parse_body(content_type, await read_body(request, self._settings), present=True)
-            if self._settings.dev and self._project.body_validator(found.step) is None:
-                self._json_hints.note(found.step, content_type, body.raw)
-        step_request = self._step_request(request, found, query, body)
+            async with self._uploads.read(request) as body:
+                return await self._take_turn(call, lambda: body)
+        with self._load.budget.hold() as hold:
+            data = await read_body(request, self._settings, hold)
+            return await self._take_turn(call, lambda: parse_body(content_type, data, present=True))
+
+    async def _take_turn(self, call: _Call, body: Callable[[], Body]) -> web.StreamResponse:
+        """Wait for a turn among the requests of the step's language, and only then spend time on the request."""
+        turn = await self._load.admission(call.found.step.source.runner).enter(call.request)
+        # A streamed answer waits for its client most of the time; the runners bound how many are open (PS-7.12).
+        call.streamed.on_start = turn.leave
         try:
-            return await self._answer_step(found, step_request, trace_id, streamed)
+            return await self._answer_read(call, body())
+        finally:
+            turn.leave()
+
+    async def _answer_read(self, call: _Call, body: Body) -> web.StreamResponse:
+        content_type = call.request.headers.get("Content-Type", "")
+        if self._settings.dev and body is not NO_BODY and self._project.body_validator(call.found.step) is None:
+            self._json_hints.note(call.found.step, content_type, body.raw)
+        try:
+            return await self._answer_step(call, _step_request(call, body))
         except RequestRefused as refused:
             raise with_json_hint(refused, content_type, body.raw) from refused
 
-    async def _answer_step(
-        self, found: Match, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
-    ) -> web.StreamResponse:
-        step = found.step
+    async def _answer_step(self, call: _Call, step_request: JSONObject) -> web.StreamResponse:
+        step, streamed = call.found.step, call.streamed
         step_request, issues = read_request(self._project, step, step_request)
         if issues:
-            self._steps.reject_http(step, step_request, trace_id, issues)
+            self._steps.reject_http(step, step_request, call.trace_id, issues)
             raise request_refused(issues)
         try:
-            result = await self._run(step, step_request, trace_id, streamed)
+            result = await self._run(step, step_request, call.trace_id, streamed)
         except RequestRefused:
             if streamed.started:
                 return streamed.abort()
@@ -143,43 +177,18 @@ class StepRoutes:
         try:
             return step_answer(result)
         except StepAnswerInvalid as invalid:
-            self._steps.answer_refused(step, trace_id, str(invalid))
+            self._steps.answer_refused(step, call.trace_id, str(invalid))
             raise RequestRefused(500, {"error": "Internal server error"}) from invalid
 
     async def _run(
         self, step: StepSpec, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
     ) -> JSONObject:
-        if self._running >= self._settings.runs_max:
-            hint = f"{self._running} requests are in handlers, the most allowed at once."
-            raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "1"})
-        self._running += 1
-        counted = True
-
-        def leave() -> None:
-            nonlocal counted
-            self._running -= counted
-            counted = False
-
-        # A streamed answer waits for its client most of the time; the runners bound how many are open (PS-7.12).
-        streamed.on_start = leave
         try:
             return await self._steps.run_http(step, step_request, trace_id, streamed)
         except ContractBroken as error:
             raise contract_refused(error) from error
         except PolystepError as error:
             raise _failure(error) from error
-        finally:
-            leave()
-
-    def _step_request(self, request: web.BaseRequest, found: Match, query: str, body: Body) -> JSONObject:
-        step_request: JSONObject = {
-            "body": body.value,
-            "headers": _headers(request.headers),
-            "pathParams": dict(found.params),
-            "queryParams": parse_fields(query),
-            "rawBody": body.raw,
-        }
-        return step_request if body.files is None else {**step_request, "files": body.files}
 
     def _trace_id(self, traceparent: str | None) -> str:
         """The trace id of a valid W3C `traceparent`, else a new one."""
@@ -238,6 +247,17 @@ class StepRoutes:
         more = len(table.shown) - _ROUTES_SHOWN_MAX
         routes = f"Routes: {', '.join(table.shown[:_ROUTES_SHOWN_MAX])}" + (f" and {more} more." if more > 0 else ".")
         return f"{routes} {broken}".strip()
+
+
+def _step_request(call: _Call, body: Body) -> JSONObject:
+    step_request: JSONObject = {
+        "body": body.value,
+        "headers": _headers(call.request.headers),
+        "pathParams": dict(call.found.params),
+        "queryParams": parse_fields(call.query),
+        "rawBody": body.raw,
+    }
+    return step_request if body.files is None else {**step_request, "files": body.files}
 
 
 def _headers(headers: CIMultiDictProxy[str]) -> JSONObject:

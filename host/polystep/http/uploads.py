@@ -17,6 +17,7 @@ from aiohttp.multipart import MultipartReader
 
 from polystep.contracts.values import JSONValue
 from polystep.http.bodies import FORM_FIELDS_MAX, Body, gather_fields, parse_json
+from polystep.http.load import Load
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
 
@@ -44,22 +45,43 @@ def is_upload(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
 
 
+class Uploads:
+    """All uploads that are on their way, or in the hands of a handler; only so many at once."""
+
+    def __init__(self, settings: HttpSettings, load: Load) -> None:
+        self._settings = settings
+        self._load = load
+
+    @asynccontextmanager
+    async def read(self, request: web.BaseRequest) -> AsyncIterator[Body]:
+        """Read an upload; its files are removed at the end.
+
+        A part with a file name is a file. Any other is a field: text, or the value of a part whose type is JSON.
+        Repeated fields become a list.
+
+        Raises:
+            RequestRefused: 413 over `upload_bytes_max`, or fields over `body_bytes_max`; 408 too slow; 400 not valid
+                multipart, or too many parts; 503 too many uploads at once; 507 the disk is full.
+        """
+        settings = self._settings
+        if settings.uploads is None:
+            raise RequestRefused(415, {"error": "Unsupported body", "hint": "This server takes no uploads."})
+        if (request.content_length or 0) > settings.upload_bytes_max:
+            raise _too_large("An upload", settings.upload_bytes_max, "upload_bytes_max")
+        if self._load.uploads >= settings.uploads_max:
+            hint = f"{settings.uploads_max} uploads are on their way, the most allowed at once."
+            headers = {"Retry-After": "1", "Connection": "close"}
+            raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, headers)
+        self._load.uploads += 1
+        try:
+            async with _stored(request, settings, settings.uploads) as body:
+                yield body
+        finally:
+            self._load.uploads -= 1
+
+
 @asynccontextmanager
-async def read_upload(request: web.BaseRequest, settings: HttpSettings) -> AsyncIterator[Body]:
-    """Read an upload; its files are removed at the end.
-
-    A part with a file name is a file. Any other is a field: text, or the value of a part whose type is JSON. Repeated
-    fields become a list.
-
-    Raises:
-        RequestRefused: 413 over `upload_bytes_max`, or fields over `body_bytes_max`; 408 too slow; 400 not valid
-            multipart, or too many parts; 507 the disk is full.
-    """
-    if settings.uploads is None:
-        raise RequestRefused(415, {"error": "Unsupported body", "hint": "This server takes no uploads."})
-    if (request.content_length or 0) > settings.upload_bytes_max:
-        raise _too_large("An upload", settings.upload_bytes_max, "upload_bytes_max")
-    uploads = settings.uploads
+async def _stored(request: web.BaseRequest, settings: HttpSettings, uploads: Path) -> AsyncIterator[Body]:
     folder = await _on_disk(lambda: _make_folder(uploads))
     try:
         yield await _Upload(request, settings, folder).read()

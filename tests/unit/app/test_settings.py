@@ -27,6 +27,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         [http]
         body_bytes_max = 5
         upload_bytes_max = 7
+        bytes_in_flight_max = 9
         allowed_hosts = ["a.example"]
         allowed_origins = ["https://b.example"]
         admin_origin = "https://Admin.example"
@@ -60,6 +61,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         "http": {
             "body_bytes_max": 5,
             "upload_bytes_max": 7,
+            "bytes_in_flight_max": 9,
             "allowed_hosts": ("a.example",),
             "allowed_origins": ("https://b.example",),
             "admin_origin": "https://admin.example",
@@ -91,7 +93,8 @@ def test_every_wrong_entry_is_named_by_its_path(tmp_path: Path) -> None:
     assert message == (
         f"{tmp_path}/polystep.toml is not usable:\n"
         "  http.body_bytes_max: Input should be greater than 0\n"
-        "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, allowed_hosts, "
+        "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, "
+        "bytes_in_flight_max, allowed_hosts, "
         "allowed_origins, admin_origin, docs\n"
         "  storage.durability: Input should be 'full' or 'process'\n"
         "  runners.node.processes: Input should be less than or equal to 64"

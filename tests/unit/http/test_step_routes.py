@@ -343,8 +343,8 @@ async def test_a_client_that_asks_first_is_told_to_continue() -> None:
         assert house.steps.request["body"] == "hi"
 
 
-async def test_more_requests_than_the_bound_are_told_to_come_back() -> None:
-    async with running(GET, settings=HttpSettings(port=0, runs_max=1)) as house:
+async def test_a_request_beyond_the_bound_that_waits_in_vain_is_told_to_come_back() -> None:
+    async with running(GET, settings=HttpSettings(port=0, runs_max=1, turn_wait_s=0.05)) as house:
         entered, leave = asyncio.Event(), asyncio.Event()
 
         async def slow(_: JSONObject) -> object:

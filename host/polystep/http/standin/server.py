@@ -12,6 +12,7 @@ from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http.bodies import read_body
 from polystep.http.connections import ConnectionServer
 from polystep.http.listening import listen
+from polystep.http.load import Load
 from polystep.http.refusals import RequestRefused, json_answer
 from polystep.http.settings import HttpSettings
 from polystep.http.standin.replies import MADE_AT_S, ChatRefused, Reply, reply_to
@@ -29,6 +30,7 @@ class StandInServer:
 
     def __init__(self, port: int = 0) -> None:
         self._settings = HttpSettings(host="127.0.0.1", port=port)
+        self._load = Load(self._settings)
         self._listening: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._connections: ConnectionServer | None = None
@@ -53,7 +55,7 @@ class StandInServer:
         """Answer requests."""
         self.bind()
         assert self._listening is not None
-        self._connections = ConnectionServer(self._handle, self._settings)
+        self._connections = ConnectionServer(self._handle, self._settings, self._load)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connections, sock=self._listening)
 
@@ -91,7 +93,8 @@ class StandInServer:
 
     async def _body(self, request: web.BaseRequest) -> JSONValue:
         try:
-            data = await read_body(request, self._settings)
+            with self._load.budget.hold() as hold:
+                data = await read_body(request, self._settings, hold)
         except RequestRefused as refused:
             raise ChatRefused(str(refused.body.get("hint")), status=refused.status) from refused
         try:
