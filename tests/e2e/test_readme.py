@@ -70,8 +70,25 @@ def test_the_settings_of_the_readme_are_all_the_settings_there_are(tmp_path: Pat
     example = block("toml", "[http]")
     (tmp_path / "polystep.toml").write_text(example, encoding="utf-8")
     read_settings(tmp_path)
-    shown = set(re.findall(r"^(\w+) =", example, re.MULTILINE))
+    (tmp_path / "polystep.toml").write_text(re.sub(r"^# (?=\[|\w+ =)", "", example, flags=re.MULTILINE))
+    assert read_settings(tmp_path).runners.foreign["perl"].command == ("perl", "runner.pl")
+    shown = set(re.findall(r"^(?:# )?(\w+) =", example, re.MULTILINE))
     assert shown == leaves(Settings.model_json_schema())
+
+
+async def test_the_settings_of_the_readme_can_be_pasted(tmp_path: Path) -> None:
+    """Into a project that has neither a runner of its own nor a list of packages."""
+    source = 'config = {{"type": "api", "name": "{0}", "method": "GET", "path": "/{0}", "emits": []}}\n'
+    files = {
+        "polystep.toml": block("toml", "[http]"),
+        "requirements.txt": "",
+        "steps/a_step.py": source.format("a") + "def handler(req, context): return {'status': 200, 'body': {}}\n",
+        "steps/b.step.ts": "export const config = { type: 'api', name: 'b', method: 'GET', path: '/b' }\n"
+        "export const handler = async () => ({ status: 200, body: {} })\n",
+    }
+    async with Running(make_project(tmp_path, files), "--no-stand-in") as host:
+        assert (await host.get("/a"), await host.get("/b")) == ({}, {})
+        assert not [line for line in host.lines if "[ERROR]" in line or "[WARNING]" in line]
 
 
 def leaves(schema: dict[str, object]) -> set[str]:

@@ -59,9 +59,8 @@ export class Run {
    */
   async call(method: string, given: () => Members, result?: () => unknown): Promise<unknown> {
     this.callsOpen += 1
-    const [error, answer] = await new Promise<Parameters<EndCall>>((resolve) => {
-      this.peer.call(method, () => carryParams(this.id, given()), (...end) => { resolve(end) })
-    })
+    const params = () => carryParams(this.id, given())
+    const [error, answer] = await new Promise<Parameters<EndCall>>((resolve) => { this.peer.call(method, params, (...end) => { resolve(end) }) })
     this.callEnded(error)
     if (error === null) return result === undefined ? answer : result()
     // Only here does V8 know who awaits this call: the line of the handler.

@@ -134,6 +134,20 @@ async def test_a_request_has_files_only_of_an_upload_and_aliases_as_keys(start: 
     assert answer["body"] == [[], {"id": "1"}, None, False]
 
 
+async def test_maps_in_lists_and_the_files_of_an_upload_answer_by_attribute(start: Any) -> None:
+    body = """
+    rows = req.body.rows
+    rows.append({"n": 3})
+    again = req.body.rows is rows
+    return {'status': 200, 'body': [req.files[0].name, [file.path for file in req.files], rows[0].n, rows[1][0].n,
+                                    again, len(rows), isinstance(rows, list), req["files"][0]["type"]]}"""
+    host = await start(api('"emits": []', body))
+    files = [{"field": "f", "name": "a.txt", "type": "text/plain", "bytes": 3, "path": "/tmp/a"}]
+    request = {**REQUEST, "files": files, "body": {"rows": [{"n": 1}, [{"n": 2}]]}}
+    answer = await host.load_and_run("steps/a_step.py", request, "api")
+    assert answer["body"] == ["a.txt", ["/tmp/a"], 1, 2, True, 3, True, "text/plain"]
+
+
 STREAMS = """
     async def later():
         try:

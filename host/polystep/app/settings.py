@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from collections.abc import Sequence
@@ -31,6 +32,16 @@ _RESERVED: Final = frozenset({"typescript", "javascript", "host", "logger", "out
 """Names that people would take for something else: languages of shipped runners, and where a log line comes from."""
 
 
+_OWN_PROBLEMS: Final = frozenset({"origin", "host_name", "pattern", "command", "runner_name", "pattern_taken"})
+"""Problems that this module finds; it words the others itself too."""
+_TYPES: Final = {
+    "int": "a whole number", "float": "a number", "bool": "true or false", "string": "a text", "tuple": "a list",
+    "list": "a list", "model": "a section", "dict": "a section",
+}  # fmt: skip
+"""What pydantic's types of errors begin with, and what was wanted."""
+_SHOWN_CHARS_MAX: Final = 80
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,6 +50,31 @@ def _admin_origin(value: str) -> str:
     if value and not re.fullmatch(r"https?://[^\s/?#@]+", value):
         raise PydanticCustomError("origin", 'An origin is a scheme and a name: "https://admin.example.com"')
     return value.lower()
+
+
+def _origin(value: str) -> str:
+    """An origin as browsers send it: they compare whole texts."""
+    if value == "*" or re.fullmatch(
+        r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#@*:]+(:\d+)?/?|https?://\[[\da-fA-F:.]+\](:\d+)?/?", value
+    ):
+        return value
+    name = re.sub(r"^[a-zA-Z][a-zA-Z0-9+.-]*:/*|[/?#\s].*$", "", value).rpartition("@")[2] or "app.example.com"
+    scheme = value.partition("://")[0] if "://" in value else "https"
+    raise PydanticCustomError(
+        "origin",
+        '"{value}" is no origin: write a scheme and a name, such as "{example}", without a path, wildcard or user',
+        {"value": value, "example": f"{scheme}://{name.replace('*.', '')}"},
+    )
+
+
+def _host_name(value: str) -> str:
+    if re.search(r"[\s/?#@]", value) or not value:
+        raise PydanticCustomError(
+            "host_name",
+            '"{value}" is no host name: write it without scheme and path, such as "api.example.com"',
+            {"value": value},
+        )
+    return value
 
 
 class HttpSection(_Section):
@@ -50,9 +86,9 @@ class HttpSection(_Section):
     """Largest `multipart/form-data` body with all its files."""
     bytes_in_flight_max: int = Field(default=BYTES_IN_FLIGHT_MAX, gt=0)
     """Bytes of bodies and answers that are held at once; what is small is not counted."""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[Annotated[str, AfterValidator(_host_name)], ...] = ()
     """Host names, besides the machine's own, that requests may be addressed to."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
     """Origins of web pages that may call the steps and join streams, such as `https://app.example.com`."""
     admin_origin: Annotated[str, AfterValidator(_admin_origin)] = ""
     """Where browsers find the admin pages on an address that others reach, such as `https://admin.example.com`."""
@@ -218,7 +254,9 @@ def read_settings(project: Path) -> Settings:
         return Settings()
     try:
         return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise LoadFailed(f"{path} is no text in UTF-8: save it in this encoding.") from error
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise LoadFailed(f"{path}: {error}") from error
     except ValidationError as error:
         problems = [f"  {_problem(each)}" for each in error.errors(include_url=False)]
@@ -236,7 +274,36 @@ def _problem(error: ErrorDetails) -> str:
             return f"{path}: there is no such setting. {hint}Here may be: {', '.join(known)}"
         case "missing":
             return f"{path} is missing"
-    return f"{path}: {error['msg']}"
+        case str(kind) if kind in _OWN_PROBLEMS:
+            return f"{path}: {error['msg']}"
+    return f"{path} must be {_wanted(error)}; it is {_toml(error['input'])}"
+
+
+def _wanted(error: ErrorDetails) -> str:
+    """What an entry of the wrong type or size must be."""
+    limits = error.get("ctx", {})
+    match error["type"]:
+        case "greater_than":
+            return f"greater than {limits['gt']}"
+        case "greater_than_equal":
+            return f"at least {limits['ge']}"
+        case "less_than_equal":
+            return f"at most {limits['le']}"
+        case "literal_error":
+            return str(limits["expected"]).replace("'", '"')
+        case kind:
+            return next((wanted for start, wanted in _TYPES.items() if kind.startswith(start)), "something else")
+
+
+def _toml(value: object) -> str:
+    """A value as the file has it, cut."""
+    if isinstance(value, dict):
+        return "a section"
+    try:
+        shown = json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:
+        shown = str(value)
+    return shown if len(shown) <= _SHOWN_CHARS_MAX else shown[:_SHOWN_CHARS_MAX] + "…"
 
 
 def _members(section: Sequence[int | str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from typing import Final
 
@@ -24,6 +25,8 @@ from polystep.http.socket_frames import (
     read_message,
     sync_frame,
 )
+
+logger = logging.getLogger("polystep.http")
 
 DIRECT_BYTES_MAX: Final = 64 * 1024
 """Bytes the kernel has not taken yet, up to which a frame skips the queue; asyncio pauses writers there too."""
@@ -71,6 +74,7 @@ class SocketClient:
         self._frames = frames
         self._rooms: dict[Room, set[str]] = {}
         self._subscriptions = 0
+        self._told_full = False
         self._last: StreamChange | None = None
         self._held: list[StreamChange] | None = None
         """Changes that came while a snapshot is being read."""
@@ -220,6 +224,13 @@ class SocketClient:
         if self._subscriptions >= SOCKET_SUBSCRIPTIONS_MAX and asked.subscription not in self._rooms.get(
             asked.room, ()
         ):
+            if not self._told_full:
+                self._told_full = True
+                logger.warning(
+                    "A WebSocket client asked for more than %d subscriptions; further joins, of %s first, are "
+                    "refused. Join a group instead of its items, or use several sockets.",
+                    SOCKET_SUBSCRIPTIONS_MAX, stream,
+                )  # fmt: skip
             return "TOO_MANY_SUBSCRIPTIONS", f"One socket holds at most {SOCKET_SUBSCRIPTIONS_MAX} subscriptions"
         return None
 

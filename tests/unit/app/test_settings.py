@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -92,12 +93,13 @@ def test_every_wrong_entry_is_named_by_its_path(tmp_path: Path) -> None:
     )
     assert message == (
         f"{tmp_path}/polystep.toml is not usable:\n"
-        "  http.body_bytes_max: Input should be greater than 0\n"
+        "  http.body_bytes_max must be greater than 0; it is 0
+"
         "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, "
         "bytes_in_flight_max, allowed_hosts, "
         "allowed_origins, admin_origin, docs\n"
-        "  storage.durability: Input should be 'full' or 'process'\n"
-        "  runners.node.processes: Input should be less than or equal to 64"
+        '  storage.durability must be "full" or "process"; it is "no"\n'
+        "  runners.node.processes must be at most 64; it is 65"
     )
 
 
@@ -109,7 +111,7 @@ def test_what_is_no_toml_is_named_with_its_place(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "polystep.toml").write_bytes(b"\xff")
-    with pytest.raises(LoadFailed, match=r"polystep\.toml: 'utf-8' codec can't decode"):
+    with pytest.raises(LoadFailed, match=r"polystep\.toml is no text in UTF-8"):
         read_settings(tmp_path)
 
 
@@ -199,3 +201,55 @@ def test_an_unknown_or_missing_entry_says_what_may_be_there(tmp_path: Path, text
 def test_an_admin_origin_is_a_scheme_and_a_name(tmp_path: Path, value: str) -> None:
     message = refusal(tmp_path, f'[http]\nadmin_origin = "{value}"')
     assert 'http.admin_origin: An origin is a scheme and a name: "https://admin.example.com"' in message
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[http]\nbody_bytes_max = 1.5\n", "http.body_bytes_max must be a whole number; it is 1.5"),
+        ('[http]\nbody_bytes_max = "1 MB"\n', 'http.body_bytes_max must be a whole number; it is "1 MB"'),
+        ('[http]\ndocs = "maybe"\n', 'http.docs must be true or false; it is "maybe"'),
+        ('[http]\nallowed_hosts = "a"\n', 'http.allowed_hosts must be a list; it is "a"'),
+        ("[http]\nallowed_hosts = [1]\n", "http.allowed_hosts.0 must be a text; it is 1"),
+        ("http = 1\n", "http must be a section; it is 1"),
+        ("[cron]\ntimezone = 2020-01-01\n", 'cron.timezone must be a text; it is "2020-01-01"'),
+        ("[trace]\nbytes_max = 1\n", "trace.bytes_max must be at least 1048576; it is 1"),
+        (
+            f'[contracts]\nresponses = "{"x" * 200}"\n',
+            'contracts.responses must be "warn", "error" or "off"; it is "xxx',
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_in_words_of_the_file(tmp_path: Path, text: str, problem: str) -> None:
+    message = refusal(tmp_path, text)
+    assert f"\n  {problem}" in message
+    assert len(message) < 400
+    assert not re.search("[Ii]nput should|valid (integer|string|boolean|tuple)", message)
+
+
+@pytest.mark.parametrize(
+    ("origin", "example"),
+    [
+        ("app.example.com", "https://app.example.com"),
+        ("https://app.example.com/path", "https://app.example.com"),
+        ("https://app.example.com?x=1", "https://app.example.com"),
+        ("https://*.example.com", "https://example.com"),
+        ("https://user@app.example.com", "https://app.example.com"),
+        ("https:app.example.com", "https://app.example.com"),
+        ("", "https://app.example.com"),
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused(tmp_path: Path, origin: str, example: str) -> None:
+    message = refusal(tmp_path, f'[http]\nallowed_origins = ["https://ok.example", "{origin}"]')
+    assert f'http.allowed_origins.1: "{origin}" is no origin: write a scheme and a name, such as "{example}"' in message
+
+
+def test_origins_as_browsers_send_them_are_taken(tmp_path: Path) -> None:
+    origins = ["*", "http://localhost:5173", "https://A.example/", "http://[::1]:80", "capacitor://localhost"]
+    (tmp_path / "polystep.toml").write_text(f"[http]\nallowed_origins = {origins}".replace("'", '"'))
+    assert read_settings(tmp_path).http.allowed_origins == tuple(origins)
+
+
+@pytest.mark.parametrize("name", ["https://a.example", "a.example/path", ""])
+def test_a_host_name_is_no_address_of_a_page(tmp_path: Path, name: str) -> None:
+    assert f'"{name}" is no host name' in refusal(tmp_path, f'[http]\nallowed_hosts = ["{name}"]')

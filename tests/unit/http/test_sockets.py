@@ -234,7 +234,7 @@ async def test_a_message_far_over_the_limit_is_not_even_read() -> None:
         assert (await closed_with(socket))[0] == 1009
 
 
-async def test_subscriptions_are_bounded() -> None:
+async def test_subscriptions_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
     async with connected() as (house, socket):
         for number in range(SOCKET_SUBSCRIPTIONS_MAX + 1):
             await socket.send_json(join("g", f"i{number}"))
@@ -246,6 +246,11 @@ async def test_subscriptions_are_bounded() -> None:
         assert isinstance(answer, dict)
         assert answer["event"] == {"type": "event", "event": error}
         assert len(house.hub.rooms) == SOCKET_SUBSCRIPTIONS_MAX
+        # Once for each socket, on the console.
+        await socket.send_json(join("g", "one more"))
+        await received(socket)
+        (warning,) = [record.getMessage() for record in caplog.records if "subscriptions" in record.getMessage()]
+        assert warning.startswith("A WebSocket client asked for more than 1000 subscriptions")
 
 
 async def test_the_first_offered_subprotocol_is_taken() -> None:

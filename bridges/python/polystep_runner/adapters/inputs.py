@@ -5,13 +5,24 @@ from typing import Any, Final
 _SNAKE_CASE: Final = {"path_params": "pathParams", "query_params": "queryParams", "raw_body": "rawBody"}
 
 
+class Records(list[Any]):
+    """A list whose maps are records."""
+
+
+def _record(value: Any) -> Any:
+    """What is read by attribute too, however deep in lists it stands."""
+    if type(value) is dict:
+        return Record(value)
+    return Records(map(_record, value)) if type(value) is list else value
+
+
 class Record(dict[str, Any]):
     """A map that answers `record["name"]`, `record.get("name")` and `record.name`; maps in it are records too."""
 
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
-        if type(value) is dict:
-            value = self[name] = Record(value)
+        if type(value) is dict or (type(value) is list and name in self):
+            value = self[name] = _record(value)
         return value
 
     def get(self, name: str, default: Any = None) -> Any:
