@@ -93,8 +93,7 @@ def test_every_wrong_entry_is_named_by_its_path(tmp_path: Path) -> None:
     )
     assert message == (
         f"{tmp_path}/polystep.toml is not usable:\n"
-        "  http.body_bytes_max must be greater than 0; it is 0
-"
+        "  http.body_bytes_max must be greater than 0; it is 0\n"
         "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, "
         "bytes_in_flight_max, allowed_hosts, "
         "allowed_origins, admin_origin, docs\n"
