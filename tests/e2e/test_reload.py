@@ -144,10 +144,10 @@ async def test_a_step_with_nearly_the_right_name_is_named_at_start_and_at_a_save
     project = make_project(tmp_path, {"steps/start.step.ts": START, "work.step.ts": WORK})
     async with Running(project) as host:
         await host.line(
-            "[WARNING] work.step.ts: It looks like a step, but only files under steps/ and src/ are loaded."
+            "[WARNING] work.step.ts", "It looks like a step, but only files under steps/ and src/ are loaded."
         )
         (project / "steps" / "work-step.ts").write_text(WORK)
-        await host.line("[WARNING] steps/work-step.ts: It looks like a step", "Call it steps/work.step.ts.")
+        await host.line("[WARNING] steps/work-step.ts", "It looks like a step", "Call it steps/work.step.ts.")
         assert "Call it steps/work.step.ts." in (await host.command("check"))[1]
 
 

@@ -133,3 +133,10 @@ CANCEL_GRACE_S: Final = 1.0
 
 STOP_GRACE_S: Final = 10.0
 """What running handlers get at a graceful stop before their work is released for the next start."""
+
+PORTS_TRIED: Final = 10
+"""Ports that `polystep dev` tries, from the one that was asked for on: so many projects may run side by side."""
+
+ENVIRONMENTS_KEPT: Final = 1
+"""Complete Python environments and Node runners kept beside the current one: for runners that still finish their runs,
+and for going back."""

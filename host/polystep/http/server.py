@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Final
 
 from aiohttp import web
 
-from polystep.contracts.limits import STOP_GRACE_S
+from polystep.contracts.limits import PORTS_TRIED, STOP_GRACE_S
 from polystep.contracts.ports import Admin, Clock, Documents, ProjectView, StepCaller, StreamHub
 from polystep.http.admin_gate import COOKIE, AdminGate
 from polystep.http.admin_origin import AdminOrigin
@@ -26,8 +25,6 @@ from polystep.http.static_files import PAGE_ROOT, SECURITY_HEADERS, StaticFiles
 from polystep.http.step_routes import StepRoutes
 
 ADMIN_PREFIX = "/__polystep/"
-PORTS_TRIED: Final = 10
-"""In development, from the port that was asked for on."""
 _LAST_WORDS_S = 1.0
 """After the grace: how long cancelled handlers and open connections get to end."""
 

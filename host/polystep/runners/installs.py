@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from polystep.contracts.limits import ENVIRONMENTS_KEPT
+
 _DONE: Final = ".polystep-complete"
 """Written when everything is installed, and touched at every use."""
-_KEPT_OLD: Final = 1
-"""Complete ones kept beside the current: for runners that still finish their runs, and for going back."""
 _UNFINISHED_KEPT_S: Final = 3600.0
 """How long one without its mark is left alone: another process, such as `polystep check`, may be installing it."""
 
@@ -40,7 +40,7 @@ def prune(current: Path) -> None:
     complete = sorted(filter(is_complete, others), key=last_used_s, reverse=True)
     unfinished_until_s = last_used_s(current) - _UNFINISHED_KEPT_S
     abandoned = [path for path in others if not is_complete(path) and _changed_s(path) < unfinished_until_s]
-    for old in (*complete[_KEPT_OLD:], *abandoned):
+    for old in (*complete[ENVIRONMENTS_KEPT:], *abandoned):
         shutil.rmtree(old, ignore_errors=True)
 
 
