@@ -4,6 +4,7 @@ import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
 import { describeFailure, failureOf, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
+import { loadAccess } from './features/access.ts'
 import { type LoadedFile, loadFile } from './loader.ts'
 import { Output } from './output.ts'
 import { Peer } from './peer.ts'
@@ -14,7 +15,7 @@ const PROTOCOL = '1.0'
 /** Of this package. */
 const VERSION = '0.1.0'
 /** What this runner can do that not every one can; PS-5.5. */
-const FEATURES = ['contracts', 'integers', 'middleware', 'pages', 'response.stream']
+const FEATURES = ['access', 'contracts', 'integers', 'middleware', 'pages', 'response.stream']
 /** Handlers at once. They share one thread, so more only adds memory. */
 const RUNS_MAX = 128
 /** Streamed answers beside these: they wait for their clients; PS-7.12. */
@@ -103,7 +104,7 @@ export class Bridge {
   private 'step.load'(id: number, params: Members): void {
     const file = params['file'] as string
     const exited = new Promise<never>((_resolve, reject) => { this.failLoad = reject })
-    const loaded = Promise.race([loadFile(this.project ?? '', file), exited]).finally(() => { this.output.flush() })
+    const loaded = Promise.race([(params['kind'] === 'access' ? loadAccess : loadFile)(this.project ?? '', file), exited]).finally(() => { this.output.flush() })
     loaded.then((step) => {
       this.files.set(file, step)
       this.peer.answer(id, step.answer)
@@ -114,7 +115,7 @@ export class Bridge {
     const [name, file] = [params['run'] as string, params['file'] as string]
     const step = this.files.get(file)
     if (step === undefined) throw invalidParams(`${file} is not loaded in this runner; send step.load first.`)
-    if (!step.handler) throw invalidParams(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
+    if (!step.handler && !step.rules[params['type'] as string]) throw invalidParams(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
     if (this.open.has(name)) throw invalidParams(`The run ${name} is open already.`)
     const run = new Run(name, step, params, this.features, this.peer, (value, error) => {
       this.output.flush(run)

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeConfig } from './adapters/config.ts'
+import { exported } from './adapters/modules.ts'
 import { carry } from './codec.ts'
+import { type Rules, rulesOf } from './features/access.ts'
 import { type Checks, checksOf, madeBy } from './features/contracts.ts'
 import { middlewareOf } from './features/middleware.ts'
 import { isMap, LoadProblem, type Members } from './errors.ts'
@@ -12,7 +14,7 @@ export type UserFunction = (...given: unknown[]) => unknown
 
 /** A file that can be run, and the answer of its `step.load`. */
 export type LoadedFile = Readonly<{
-  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks; answer: Members
+  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks; rules: Rules; answer: Members
 }>
 
 /** Import `file`, relative to `project`, and look at it; throws what the file raised, or a `LoadProblem`. */
@@ -23,21 +25,14 @@ export async function loadFile(project: string, file: string): Promise<LoadedFil
   const handler = exported(module, 'handler')
   if (config === undefined) throw new LoadProblem(`${file} exports no "config". Add: export const config = { type, name, … }`)
   if (!isMap(config)) throw new LoadProblem(`The "config" of ${file} is ${kindOf(config)}, not an object.`)
-  if (!isFunction(handler ?? kindOf)) throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
+  if (typeof (handler ?? kindOf) !== 'function') throw new LoadProblem(`The "handler" of ${file} is ${kindOf(handler)}, not a function.`)
   const middleware = middlewareOf(config, file)
   const warnings: string[] = []
   const checks = checksOf(config)
   const described = carry(describeConfig(config, path, warnings), 'config')
   const made = madeBy(checks, config, described, path)
   const answer = { config: described, handler: handler !== undefined, warnings, contracts: Object.keys(checks), ...made }
-  return { file, handler: handler as UserFunction | undefined, middleware, checks, answer }
+  return { file, handler: handler as UserFunction | undefined, middleware, checks, rules: rulesOf(config), answer }
 }
 
-const isFunction = (value: unknown): value is UserFunction => typeof value === 'function'
 const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`)
-
-/** A named export, or a member of the default export; CommonJS under tsx can stand one level deeper. */
-function exported(holder: unknown, name: string, levels = 3): unknown {
-  if (levels === 0 || !isMap(holder)) return undefined
-  return holder[name] === undefined ? exported(holder['default'], name, levels - 1) : holder[name]
-}

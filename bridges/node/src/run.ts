@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { carry } from './codec.ts'
 import { carryParams, createContext } from './context.ts'
+import { askRule } from './features/access.ts'
 import { checkedInput } from './features/contracts.ts'
 import { failureOf, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
@@ -44,10 +45,10 @@ export class Run {
       const input = isChecked ? await checkedInput(checks, type, sent) : sent
       const context = createContext(this)
       const handle = type === 'cron' ? () => handler?.(context) : () => handler?.(input, context)
-      let value = await callThrough(this.step, [input, context], handle)
+      let value = await (askRule(this.step, type, input) ?? callThrough(this.step, [input, context], handle))
       if (type === 'api' && this.features.has('response.stream')) value = await streamed(this, value)
       // What other handlers give has no meaning; PS-7.7.
-      this.settle(type === 'api' ? carry(value, 'result') : null)
+      this.settle(type === 'event' || type === 'cron' ? null : carry(value, 'result'))
     } catch (error) {
       this.fail(error)
     }

@@ -12,12 +12,13 @@ from polystep_runner.adapters.configs import Config
 from polystep_runner.adapters.functions import Function
 from polystep_runner.codec import plain
 from polystep_runner.errors import PolystepError, failure_of
+from polystep_runner.features.access import read
 
 
 class LoadedStep:
     """A step file that was imported: its config, and what a run calls, which is the middleware and then the handler."""
 
-    def __init__(self, module: ModuleType, file: str) -> None:
+    def __init__(self, module: Any, file: str) -> None:
         config, handler = getattr(module, "config", None), getattr(module, "handler", None)
         if config is None:
             raise PolystepError("load_failed", f'{file} has no config: add config = {{"type": …, "name": …}}.')
@@ -52,10 +53,10 @@ class Loader:
         """Find a step file, as the other finders of `sys.meta_path` find other files."""
         return spec_from_file_location(name, self._files[name]) if name in self._files else None
 
-    def load(self, file: str) -> LoadedStep:
+    def load(self, file: str, kind: str) -> LoadedStep:
         """Import `file`, relative to the project; raises `load_failed`, which other files do not suffer from."""
         try:
-            return LoadedStep(self._module(file), file)
+            return LoadedStep(read(self._module(file), file, kind), file)
         except BaseException as error:  # user code may raise anything, SystemExit included (PS-6.3)
             raise failure_of("load_failed", error) from error
 

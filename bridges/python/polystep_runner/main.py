@@ -13,21 +13,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
 import polystep_runner
-from polystep_runner.adapters.functions import Function
+from polystep_runner.adapters.functions import Function, caught
 from polystep_runner.adapters.inputs import readable
 from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.adapters.records import Records
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import plain
-from polystep_runner.context import CURRENT_RUN, Context, Run
+from polystep_runner.context import CURRENT_RUN, Run
 from polystep_runner.errors import PolystepError, failure_of, safe_text
+from polystep_runner.features.access import answer_of, call_of, can_run
 from polystep_runner.features.contracts import checked
 from polystep_runner.features.responses import is_streamed, stream
 from polystep_runner.loader import LoadedStep, Loader
 from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ["contracts", "integers", "middleware", "pages", "response.stream"]
+FEATURES: Final = ["access", "contracts", "integers", "middleware", "pages", "response.stream"]
 RUNS_MAX: Final = 128  # more at once only waits longer on one core
 STREAMS_MAX: Final = 2048  # streamed answers beside these, which wait for their clients (PS-7.12)
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
@@ -109,7 +110,7 @@ class Runner:
     def _load(self, id: int, params: dict[str, Any]) -> None:
         _require(params, file=str, kind=str)
         try:
-            step = self._steps[params["file"]] = self._loader.load(params["file"])
+            step = self._steps[params["file"]] = self._loader.load(params["file"], params["kind"])
         finally:
             self.output.finish(None)
         answer = {"config": step.config.members, "handler": step.has_handler}
@@ -119,7 +120,7 @@ class Runner:
     def _run(self, id: int, params: dict[str, Any]) -> None:
         _require(params, run=str, file=str, step=str, type=str, trace_id=str, attempt=int)
         run, step = Run(id, params, self._channel, self._features), self._steps.get(params["file"])
-        if step is None or not step.has_handler:
+        if step is None or not can_run(step, params["type"]):
             raise PolystepError("invalid_params", f"{params['file']} is not loaded, or has no handler.")
         if run.id in self._runs:
             raise PolystepError("invalid_params", f"Run {run.id} is open already.")
@@ -151,12 +152,12 @@ class Runner:
         try:
             value = checked(step.config.checks, run.type, value) if "contracts" in self._features else value
             is_ours = False
-            result = await self._call(step.functions, run, Context(run), value)
+            result = await self._call(*call_of(step, run, value))
             if run.type == "api" and "response.stream" in self._features and is_streamed(result):
                 await stream(run, result, self._in_thread)
                 result = None
             is_ours = True
-            result = plain(result, "result") if run.type == "api" else None  # what others give has no meaning (PS-7.7)
+            result = plain(answer_of(run.type, result), "result")
         except BaseException as raised:  # user code may raise anything, SystemExit included (PS-7.3)
             if self.stopped:
                 raise  # the interpreter closes what a shutdown cut off
@@ -164,7 +165,7 @@ class Runner:
         unnoticed = await run.settle()
         self._finish(run, result, error or (unnoticed and failure_of("step_failed", unnoticed)))
 
-    def _call(self, functions: list[Function], run: Run, context: Context, value: object) -> Awaitable[object]:
+    def _call(self, functions: list[Function], run: Run, context: Any, value: object) -> Awaitable[object]:
         """Call the first function: the handler, or a middleware, whose `next()` or `next(other_request)` goes on."""
         function, *inner = functions
         value = readable(run.type, value)
@@ -178,7 +179,7 @@ class Runner:
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         context = contextvars.copy_context()
-        value, error = await self._loop.run_in_executor(self._threads, context.run, _caught, call, args)
+        value, error = await self._loop.run_in_executor(self._threads, context.run, caught, call, args)
         if error is not None:
             raise error
         return await value if inspect.isawaitable(value) else value
@@ -194,14 +195,6 @@ class Runner:
     def _answer_drains(self) -> None:
         while self._drains and not self._runs:
             self._channel.answer(self._drains.pop(), None)
-
-
-def _caught(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
-    # As a value: a future refuses StopIteration, and SystemExit would end the thread's pool.
-    try:
-        return call(*args), None
-    except BaseException as error:  # noqa: BLE001 - raised again where the handler is awaited
-        return None, error
 
 
 def _require(params: dict[str, Any], **kinds: type) -> None:

@@ -14,6 +14,7 @@ from polystep.app.settings import RunnersSection
 from polystep.codegen import PYTHON_FILE, declarations, first_declarations, with_kept, write
 from polystep.contracts.private import project_home, write_private
 from polystep.contracts.steps import (
+    AccessSpec,
     CronTrigger,
     Emit,
     EventTrigger,
@@ -48,7 +49,7 @@ class Declared:
     def remember(self, flow: Flow) -> None:
         """This is declared from now on, in later starts too."""
         before = self.before()
-        self._before = dataclasses.replace(with_kept(flow, before), failures=(), findings=())
+        self._before = dataclasses.replace(with_kept(flow, before), failures=(), findings=(), access_closed="")
         if self._before != before:
             # Without it the next start knows less of files that are broken then; nothing else is lost.
             with contextlib.suppress(OSError, TypeError):
@@ -90,7 +91,12 @@ def _flow(stored: Any) -> Flow:
             name: StreamSpec(**{**_members(stream), "source": SourceFile(**stream["source"])})
             for name, stream in stored["streams"].items()
         },
+        access=_access(stored["access"]),
     )
+
+
+def _access(stored: Any) -> AccessSpec | None:
+    return None if stored is None else AccessSpec(SourceFile(**stored["source"]), stored["context_schema"])
 
 
 def _step(stored: dict[str, Any]) -> StepSpec:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from polystep.app.access import AccessRules
 from polystep.app.admin import ProjectAdmin
 from polystep.app.calls import Calls
 from polystep.app.console import Console
@@ -184,7 +185,8 @@ class Host:
         self._on_stop("trace recorder", recorder.stop)
         await self._interrupt_lost_runs(queue, traces, clock)
         documents = ProjectDocuments(options.project, project)
-        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock, documents)
+        access = AccessRules(project, pools, self._console.warning, clock, ids)
+        server = HttpServer(self._http_settings(), project, execution, streams, admin, clock, documents, access)
         await self._start_work(server, types, project, bus, timetable)
 
     async def _start_work(

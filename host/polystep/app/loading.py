@@ -20,6 +20,8 @@ from polystep.discovery import Validators, build_flow, compile_validators, find_
 from polystep.runners import RunnerCalls, RunnerPool, Sources, Staged, child_environment
 from polystep.schedule import cron_problem
 
+LOADING: Final = "Its language is still starting."
+"""Said of files that wait to be loaded."""
 _NO_MODEL: Final = "http://127.0.0.1:9/"
 """Where nothing answers: a file that asks a model while it loads is told so at once."""
 
@@ -82,8 +84,22 @@ def assemble(
     loaded = [file for result in staged for file in result.loaded]
     failures = [failure for result in staged for failure in result.failures]
     flow, validators = compile_validators(build_flow(loaded, (*failures, *pending), before))
-    flow = dataclasses.replace(flow, failures=tuple(each for each in flow.failures if each not in pending))
+    flow = _without_pending(flow, pending)
     return with_findings(flow, (*problems_of(staged), *cron_problems(flow, default_timezone))), validators
+
+
+def _without_pending(flow: Flow, pending: Sequence[LoadFailure]) -> Flow:
+    """Take what waits to be loaded out of what fails. WebSockets wait for files that may decide about streams."""
+    if not pending:
+        return flow
+    waiting = {failure.source.path for failure in pending if failure.source.kind != "step"}
+    found = tuple(each for each in flow.findings if each.kind != "access" or each.file not in waiting)
+    failures = tuple(each for each in flow.failures if each not in pending)
+    is_wrong = any(each.kind == "access" and each.severity == "error" for each in found)
+    is_wrong = is_wrong or any(each.source.kind == "access" for each in failures)
+    # Never opened here: a reason that is none of the waiting files' stays.
+    closed = flow.access_closed if is_wrong or not waiting else LOADING
+    return dataclasses.replace(flow, failures=failures, findings=found, access_closed=closed)
 
 
 def cron_problems(flow: Flow, default_timezone: str | None) -> list[Finding]:

@@ -12,7 +12,7 @@ from typing import Final
 from polystep.app.config_places import placed
 from polystep.app.console import Console
 from polystep.app.declared import Declared
-from polystep.app.loading import assemble, find_files, with_findings
+from polystep.app.loading import LOADING, assemble, find_files, with_findings
 from polystep.app.reloads import Reloads
 from polystep.app.report import Report
 from polystep.bus import Bus
@@ -25,7 +25,6 @@ from polystep.runners import RunnerPool, Sources, Staged
 from polystep.streams import Streams
 
 _NO_TOPIC: Final = ""
-_LOADING: Final = "Its language is still starting."
 
 _log = logging.getLogger("polystep.project")
 
@@ -72,7 +71,8 @@ class LiveProject:
         """Number of files by language."""
         self._subscriptions: list[tuple[str, str, str]] = []
         self._switching, self._saving = asyncio.Lock(), asyncio.Lock()
-        self._flow = self._declared = Flow()
+        self._declared = Flow()
+        self._flow = Flow(access_closed=LOADING)
         self._validators = Validators({}, {}, {})
         self._generation = 0
         self._ready = False
@@ -132,7 +132,7 @@ class LiveProject:
         """The reason why a declared step does not run; `None` when it does."""
         if step.name in self._flow.steps:
             return None
-        return next((each.message for each in self._absent() if each.source.path == step.source.path), _LOADING)
+        return next((each.message for each in self._absent() if each.source.path == step.source.path), LOADING)
 
     async def load(self) -> None:
         """Load everything for the first time; returns when each language is loaded or has failed to."""
@@ -140,8 +140,8 @@ class LiveProject:
         self._declared = await asyncio.to_thread(self._memory.before)
         sources, _ = await self._files()
         for source in sources:
-            self._pending.setdefault(source.runner, []).append(LoadFailure(source, _LOADING))
-        self._switch(Flow(), Validators({}, {}, {}), frozenset())
+            self._pending.setdefault(source.runner, []).append(LoadFailure(source, LOADING))
+        self._switch(Flow(access_closed=LOADING), Validators({}, {}, {}), frozenset())
         await self._reloads.start(self._pools)
         await self._reloads.ask(self._pools, frozenset())
         self._ready = True
@@ -211,7 +211,7 @@ class LiveProject:
         self._keep_streams()
         broken = {failure.source.path for failure in absent}
         known = [(step, topic) for file, step, topic in self._subscriptions if file in broken and topic != _NO_TOPIC]
-        is_complete = all(failure.source.kind == "stream" for failure in absent)
+        is_complete = all(failure.source.kind != "step" for failure in absent)
         self._bus.replace(flow, known, is_complete=is_complete)
         self._streams.replace(dict(kept.streams))
         self._schedule.replace(self._cron_triggers())

@@ -29,6 +29,8 @@ class Report:
         """
         self._steps(before, now, changed)
         self._failures(before, now, changed)
+        if now.access is not None and now.access != before.access:
+            self._console.info(f"WebSockets are authenticated by {now.access.source.path}")
         for finding in now.findings:
             if finding not in self._told or (finding.kind == "project" and finding.file in changed):
                 self._console.finding(finding)

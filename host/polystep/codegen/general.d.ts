@@ -83,7 +83,20 @@
     steps: Step[]
   }
 
-  export interface StreamAuthContext {}
+  export interface StreamAuthRequest {
+    /** By lower-case name. */
+    headers: Record<string, string>
+    /** Path and query. */
+    url: string
+  }
+  /** Says who opens a WebSocket; `null` is an anonymous client, an exception refuses it. */
+  export type StreamAuthenticate = (
+    request: StreamAuthRequest,
+  ) => StreamAuthContext | null | undefined | Promise<StreamAuthContext | null | undefined>
+  export interface StreamAuthConfig {
+    contextSchema?: StepSchemaInput | null
+    authenticate: StreamAuthenticate
+  }
   export interface StreamSubscription {
     groupId: string
     id?: string
@@ -93,7 +106,7 @@
     description?: string
     schema?: StepSchemaInput | null
     baseConfig?: { storageType: 'default' } | { storageType: 'state'; property: string }
-    canAccess?: (subscription: StreamSubscription, auth: any) => boolean | Promise<boolean>
+    canAccess?: (subscription: StreamSubscription, auth: StreamAuthContext) => boolean | Promise<boolean>
   }
   export type StateStreamConfig = StreamConfig
   export type BaseStreamItem<Item = unknown> = Item & { id: string }
@@ -227,7 +240,11 @@
       : EventHandler
 
   export interface Config {
-    [name: string]: unknown
+    streamAuth?: StreamAuthConfig
+    app?: (app: any) => void
+    plugins?: readonly any[]
+    adapters?: any
+    redis?: any
   }
-  export const config: <Value>(value: Value) => Value
-  export const defineConfig: <Value>(value: Value) => Value
+  export const config: (value: Config) => Config
+  export const defineConfig: (value: Config) => Config

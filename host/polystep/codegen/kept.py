@@ -16,8 +16,14 @@ def with_kept(flow: Flow, before: Flow) -> Flow:
     broken = {failure.source.path for failure in flow.failures}
     if not broken:
         return flow
+    access = flow.access
+    if access is None and before.access is not None and before.access.source.path in broken:
+        access = before.access
     return dataclasses.replace(
-        flow, steps=_kept(flow.steps, before.steps, broken), streams=_kept(flow.streams, before.streams, broken)
+        flow,
+        steps=_kept(flow.steps, before.steps, broken),
+        streams=_kept(flow.streams, before.streams, broken),
+        access=access,
     )
 
 

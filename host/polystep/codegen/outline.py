@@ -64,6 +64,8 @@ class Outline:
     streams: tuple[tuple[str, Form], ...]
     steps: tuple[StepOutline, ...]
     definitions: Definitions
+    auth: Form = ANYTHING
+    """What `authenticate` returns."""
 
 
 def outline(flow: Flow) -> Outline:
@@ -89,6 +91,7 @@ def outline(flow: Flow) -> Outline:
             if step.type != "noop"
         ),
         definitions=definitions,
+        auth=definitions.read(None if flow.access is None else flow.access.context_schema, "stream auth context"),
     )
 
 

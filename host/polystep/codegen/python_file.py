@@ -57,6 +57,8 @@ class _PythonFile:
     def text(self) -> str:
         for topic in self._outline.topics:
             self._topic(topic)
+        if self._outline.auth != ANYTHING:
+            self._types.named(self._outline.auth, "stream", "auth", "context")
         streams = self._streams()
         context = self._context("Context", "What a handler is given; it may emit to every topic.", None)
         steps = [line for step in self._outline.steps for line in self._step(step)]

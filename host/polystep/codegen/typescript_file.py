@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from polystep.codegen.forms import ANYTHING, Anything, Form, Object
+from polystep.codegen.forms import ANYTHING, Anything, Form, Object, Reference
 from polystep.codegen.outline import Endpoint, Outline, StepOutline, Topic
 from polystep.codegen.typescript import TypeScriptTypes, comment, property_name, quoted
 
@@ -35,6 +35,7 @@ def typescript_file(outline: Outline, *, augments: bool) -> str:
         *_interface("Topics", "Payloads by topic: what every subscriber takes.", _topics(outline, types)),
         *_interface("Events", "What `emit` takes, by topic.", [_event(topic) for topic in outline.topics]),
         *_interface("FlowContextStateStreams", "Streams by name.", _streams(outline, types)),
+        *_auth(outline, types, augments=augments),
         *_interface("Handlers", "Handlers by the name of their step.", _handlers(outline, types, augments=augments)),
     ]
     # Last: what the others refer to is known now.
@@ -86,6 +87,19 @@ def _streams(outline: Outline, types: TypeScriptTypes) -> list[str]:
     return [
         f"{_MEMBER}{property_name(name)}: MotiaStream<{_or(item, 'Record<string, any>', types)}>"
         for name, item in outline.streams
+    ]
+
+
+def _auth(outline: Outline, types: TypeScriptTypes, *, augments: bool) -> list[str]:
+    """Type what `authenticate` returns. An interface, as in Motia: what is no object may have any member."""
+    form = outline.definitions.resolve(outline.auth.key) if isinstance(outline.auth, Reference) else outline.auth
+    if augments and not isinstance(form, Object):
+        return []
+    members = types.of(form, _IN) if isinstance(form, Object) else "{ [name: string]: any }"
+    return [
+        f"{_IN}/** Whom a WebSocket was authenticated as, for `canAccess`. */",
+        f"{_IN}interface StreamAuthContext {members}",
+        "",
     ]
 
 

@@ -131,6 +131,15 @@ RUN_TIMEOUT_S: Final = 300.0
 CANCEL_GRACE_S: Final = 1.0
 """From `cancel` to replacing the process that did not answer it."""
 
+ACCESS_TIMEOUT_S: Final = 10.0
+"""Asking an access rule (`authenticate`, `canAccess`), waiting for a place included; beyond it the answer is no."""
+
+ACCESS_RUNS_MAX: Final = 32
+"""Access rules asked at once. They share the places of handlers; many sockets at once must not take them all."""
+
+ACCESS_WAITING_MAX: Final = 4096
+"""Sockets and joins waiting for a rule; beyond it the next one is refused at once."""
+
 STOP_GRACE_S: Final = 10.0
 """What running handlers get at a graceful stop before their work is released for the next start."""
 

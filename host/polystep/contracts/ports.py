@@ -344,10 +344,6 @@ class StreamHub(Protocol):
         """Whether a stream of this name is loaded."""
         ...
 
-    def access_refusal(self, stream: str) -> str | None:
-        """Why joins of this stream are refused; `None` when they are not."""
-        ...
-
     def subscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
         """Register before reading the snapshot, so that no change falls between the two. Twice is once."""
         ...

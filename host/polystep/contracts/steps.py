@@ -11,14 +11,15 @@ from polystep.contracts.places import Place
 from polystep.contracts.values import JSONObject
 
 StepType: TypeAlias = Literal["api", "event", "cron", "noop"]
-FileKind: TypeAlias = Literal["step", "stream"]
-FindingKind: TypeAlias = Literal["load", "config", "schema", "topic", "route", "cron", "project"]
+FileKind: TypeAlias = Literal["step", "stream", "access"]
+"""`access`: a file whose rule decides who may open a WebSocket."""
+FindingKind: TypeAlias = Literal["load", "config", "schema", "topic", "route", "cron", "access", "project"]
 Severity: TypeAlias = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file that holds a step or a stream, found by its name."""
+    """A file that holds a step, a stream or the access rule, found by its name."""
 
     path: str
     """Relative to the project, with forward slashes."""
@@ -37,6 +38,8 @@ class SourcePattern:
     kind: FileKind
     language: str
     runner: str
+    in_root: bool = False
+    """The suffix is the whole name of a file in the project's root, such as `motia.config.ts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,17 @@ class StreamSpec:
     source: SourceFile
     schema: JSONObject | None = None
     guarded: bool = False
-    """The config has `canAccess`; joins are refused until it can be asked."""
+    """The config has `canAccess`, which is asked at every join."""
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessSpec:
+    """The project's rule for WebSockets: the `authenticate` of one file."""
+
+    source: SourceFile
+    context_schema: JSONObject | None = None
+    """JSON Schema of what it returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +208,10 @@ class Flow:
     failures: tuple[LoadFailure, ...] = ()
     findings: tuple[Finding, ...] = ()
     """What configs, and the contracts between steps, get wrong."""
+    access: AccessSpec | None = None
+    """`None`: every WebSocket is anonymous."""
+    access_closed: str = ""
+    """Reason for refusing every WebSocket: a rule may exist that is not loaded. Empty when they are served."""
 
     @property
     def warnings(self) -> tuple[str, ...]:

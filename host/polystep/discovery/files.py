@@ -1,13 +1,14 @@
-"""Step and stream files, found by their names.
+"""Step, stream and access files, found by their names.
 
-A file counts when it lies under `steps/` or `src/` and its name ends as a runner says. Folders of packages,
+A file counts when it lies under `steps/` or `src/` and its name ends as a runner says, or when it lies in the root and
+has a name that a runner gives in full. Folders of packages,
 `__pycache__` and what is hidden are passed over.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,10 +19,14 @@ PASSED_OVER: Final = frozenset({"node_modules", "__pycache__", "venv", "python_m
 """Folders that hold packages."""
 
 
-def find_sources(project: Path, patterns: Iterable[SourcePattern]) -> tuple[SourceFile, ...]:
-    """Every step and stream file of a project, sorted by path."""
-    known = tuple(patterns)
-    found = []
+def find_sources(project: Path, patterns: Sequence[SourcePattern]) -> tuple[SourceFile, ...]:
+    """Every step, stream and access file of a project, sorted by path."""
+    known = [pattern for pattern in patterns if not pattern.in_root]
+    found = [
+        SourceFile(pattern.suffix, pattern.kind, pattern.language, pattern.runner)
+        for pattern in patterns
+        if pattern.in_root and (project / pattern.suffix).is_file()
+    ]
     for folder in SOURCE_FOLDERS:
         for path in files_below(project / folder):
             pattern = next((each for each in known if path.name.endswith(each.suffix)), None)

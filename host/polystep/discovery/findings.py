@@ -24,7 +24,7 @@ def find_problems(
         failures: A step file that fails may be the other end of any topic, so none is missed meanwhile.
     """
     found = [*_of_configs((*steps.values(), *streams.values())), *_of_routes(steps), *_of_schemas(steps)]
-    if all(failure.source.kind == "stream" for failure in failures):
+    if all(failure.source.kind != "step" for failure in failures):
         found += _of_topics(steps)
     return tuple(sorted(found, key=lambda finding: finding.file))
 

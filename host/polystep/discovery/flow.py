@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import Flow, LoadedFile, LoadFailure, StepSpec, StreamSpec
+from polystep.discovery.access import read_access
 from polystep.discovery.configs import read_step, read_stream
 from polystep.discovery.findings import find_problems
 
@@ -24,8 +25,11 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
     holders |= {stream.source.path for stream in known.streams.values()}
     steps: dict[str, StepSpec] = {}
     streams: dict[str, StreamSpec] = {}
-    failed = list(failures)
-    for file in sorted(loaded, key=lambda each: (each.source.path not in holders, each.source.path)):
+    failed, files = list(failures), list(loaded)
+    access = read_access([file for file in files if file.source.kind == "access"], failed)
+    failed += access.failures
+    steps_and_streams = [file for file in files if file.source.kind != "access"]
+    for file in sorted(steps_and_streams, key=lambda each: (each.source.path not in holders, each.source.path)):
         try:
             if file.source.kind == "stream":
                 _take(streams, read_stream(file), "stream")
@@ -35,7 +39,8 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
             failed.append(LoadFailure(file.source, error.message))
     failed.sort(key=lambda failure: failure.source.path)
     by_path = dict(sorted(steps.items(), key=lambda pair: pair[1].source.path))
-    return Flow(by_path, streams, tuple(failed), find_problems(by_path, streams, failed))
+    found = (*access.findings, *find_problems(by_path, streams, failed))
+    return Flow(by_path, streams, tuple(failed), found, access.spec, access.closed)
 
 
 def _take(named: dict[str, _Spec], spec: _Spec, what: str) -> None:

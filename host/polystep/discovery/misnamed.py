@@ -1,4 +1,4 @@
-"""Files that look like steps or streams and are none by their name or place: each with the name it should have."""
+"""Files that look like steps, streams or access files and are none by name or place, each with the right name."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from typing import Final
 from polystep.contracts.steps import Finding, SourcePattern
 from polystep.discovery.files import PASSED_OVER, SOURCE_FOLDERS, files_below
 
-_NAME: Final = re.compile(r"(?P<stem>.*?)[._-]?(?P<kind>step|stream)s?(?P<ending>\.\w+)", re.IGNORECASE)
+_NAME: Final = re.compile(r"(?P<stem>.*?)[._-]?(?P<kind>step|stream|access)s?(?P<ending>\.\w+)", re.IGNORECASE)
 _ENDINGS: Final = {".mjs": ".js", ".cjs": ".js", ".mts": ".ts", ".cts": ".ts"}
 """What to call files whose endings are not looked for."""
 _CONFIG: Final = re.compile(r"\bconfig\b")
+_RULE: Final = re.compile(
+    r"^(?:export (?:async )?(?:const|let|function) authenticate\b|(?:async )?def authenticate\b)", re.MULTILINE
+)
+_SHOWN: Final = {"step": "a step", "stream": "a stream", "access": "an access file"}
 _READ_BYTES_MAX: Final = 65_536
 _ENTRIES_MAX: Final = 1000
 """Of each folder beside the source folders: it may hold a million files of data, and every reload looks again."""
@@ -31,7 +35,7 @@ def find_misnamed(project: Path, patterns: Iterable[SourcePattern]) -> tuple[Fin
     A file counts when its name is close to a step's and it has something called `config`: `checkout-steps.ts` may well
     be a helper.
     """
-    known = tuple(patterns)
+    known = tuple(pattern for pattern in patterns if not pattern.in_root)
     found = [*_in_place(project, known), *_out_of_place(project, known)]
     return tuple(sorted(found, key=lambda finding: finding.file))
 
@@ -40,10 +44,11 @@ def _in_place(project: Path, patterns: Sequence[SourcePattern]) -> Iterator[Find
     for folder in SOURCE_FOLDERS:
         for path in files_below(project / folder):
             right = _right_name(path.name, patterns)
-            if right is not None and _has_config(path):
+            if right is not None and _holds(path, right[1]):
                 name, kind = right
                 file = path.relative_to(project)
-                yield _finding(file, f"It looks like a {kind}, but its name is not a {kind}'s", file.with_name(name))
+                reason = f"It looks like {_SHOWN[kind]}, but its name is not {_SHOWN[kind]}'s"
+                yield _finding(file, reason, file.with_name(name))
 
 
 def _out_of_place(project: Path, patterns: Sequence[SourcePattern]) -> Iterator[Finding]:
@@ -51,13 +56,13 @@ def _out_of_place(project: Path, patterns: Sequence[SourcePattern]) -> Iterator[
     for path in _beside(project):
         named = next((each for each in patterns if _is_named(path.name, each)), None)
         right = (path.name, named.kind) if named is not None else _right_name(path.name, patterns)
-        if right is not None and _has_config(path):
+        if right is not None and _holds(path, right[1]):
             name, kind = right
             file = path.relative_to(project)
             # `routes/a.step.ts` may keep its folder: `steps/routes/a.step.ts`.
             there = PurePath(SOURCE_FOLDERS[0]) / file.with_name(name)
             folders = " and ".join(f"{folder}/" for folder in SOURCE_FOLDERS)
-            yield _finding(file, f"It looks like a {kind}, but only files under {folders} are loaded", there)
+            yield _finding(file, f"It looks like {_SHOWN[kind]}, but only files under {folders} are loaded", there)
 
 
 def _beside(project: Path) -> Iterator[Path]:
@@ -95,10 +100,12 @@ def _is_named(name: str, pattern: SourcePattern) -> bool:
     return name.endswith(pattern.suffix) and name != pattern.suffix
 
 
-def _has_config(path: Path) -> bool:
+def _holds(path: Path, kind: str) -> bool:
+    """Look for what a file of this kind must have: something called `config`, or an `authenticate` of its own."""
+    needed = _RULE if kind == "access" else _CONFIG
     try:
         with path.open("rb") as file:
-            return _CONFIG.search(file.read(_READ_BYTES_MAX).decode("utf-8", "replace")) is not None
+            return needed.search(file.read(_READ_BYTES_MAX).decode("utf-8", "replace")) is not None
     except OSError:
         return False
 

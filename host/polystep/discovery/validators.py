@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.steps import EventTrigger, Flow, HttpTrigger, LoadFailure, StepSpec
+from polystep.contracts.steps import AccessSpec, EventTrigger, Finding, Flow, HttpTrigger, LoadFailure, StepSpec
 from polystep.contracts.values import JSONObject
 from polystep.discovery.findings import find_problems
 from polystep.discovery.parameters import ParameterValidator
@@ -25,6 +25,8 @@ class Validators:
         self._bodies, self._inputs, self._items = bodies, inputs, items
         self._parameters: dict[str, dict[str, ParameterValidator]] = {}
         self._responses: dict[str, dict[str, SchemaValidator]] = {}
+        self.access_context: SchemaValidator | None = None
+        """For what `authenticate` returns."""
 
     def body(self, step: str) -> SchemaValidator | None:
         """For an api step's request body."""
@@ -68,6 +70,15 @@ class Validators:
         """
         self._items[name] = compile_schema(schema, "config.schema")
 
+    def add_access(self, access: AccessSpec) -> LoadFailure | None:
+        """Compile the schema of what `authenticate` returns; a schema that is not valid is a failure of the file."""
+        if access.context_schema is not None:
+            try:
+                self.access_context = compile_schema(access.context_schema, "contextSchema")
+            except LoadFailed as error:
+                return LoadFailure(access.source, error.message)
+        return None
+
     def _add_http(self, name: str, http: HttpTrigger) -> None:
         body = None if http.body_schema is None else compile_schema(http.body_schema, "config.bodySchema")
         parameters = {
@@ -104,10 +115,16 @@ def compile_validators(flow: Flow) -> tuple[Flow, Validators]:
         except LoadFailed as error:
             del streams[stream.name]
             failures.append(LoadFailure(stream.source, error.message))
+    access, closed = flow.access, flow.access_closed
+    about_access = [each for each in flow.findings if each.kind == "access"]
+    if access is not None and (failure := validators.add_access(access)) is not None:
+        failures.append(failure)
+        access, closed = None, f"Until {failure.source.path} is mended every WebSocket is refused."
+        about_access.append(Finding("access", "error", failure.source.path, closed))
     if len(failures) > len(flow.failures):
         failures.sort(key=lambda failure: failure.source.path)
-        found = find_problems(steps, streams, failures)
-        flow = Flow(steps, streams, tuple(failures), found)
+        found = (*about_access, *find_problems(steps, streams, failures))
+        flow = Flow(steps, streams, tuple(failures), found, access, closed)
     return flow, validators
 
 

@@ -7,6 +7,7 @@ import socket
 
 from aiohttp import web
 
+from polystep.contracts.access import StreamAccess
 from polystep.contracts.limits import PORTS_TRIED, STOP_GRACE_S
 from polystep.contracts.ports import Admin, Clock, Documents, ProjectView, StepCaller, StreamHub
 from polystep.http.admin_gate import COOKIE, AdminGate
@@ -41,6 +42,7 @@ class HttpServer:
         admin: Admin,
         clock: Clock,
         documents: Documents,
+        access: StreamAccess,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -49,7 +51,7 @@ class HttpServer:
         self._origin = AdminOrigin(settings)
         self._gate = AdminGate(settings, self._origin)
         self._steps = StepRoutes(settings, project, steps, clock, self._origin, self.load)
-        self._sockets = Sockets(settings, streams)
+        self._sockets = Sockets(settings, streams, access)
         self._admin = AdminRoutes(project, admin)
         self._files = StaticFiles(PAGE_ROOT)
         self._documents = DocumentRoutes(settings, project, documents)

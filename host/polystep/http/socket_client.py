@@ -14,6 +14,7 @@ from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import StreamChange
 from polystep.contracts.limits import SOCKET_FRAMES_MAX, SOCKET_SUBSCRIPTIONS_MAX
 from polystep.contracts.ports import StreamHub
+from polystep.http.socket_access import ClientAccess
 from polystep.http.socket_frames import (
     CLOSE_POLICY,
     CLOSE_UNSUPPORTED,
@@ -62,7 +63,12 @@ class SocketClient:
     """
 
     def __init__(
-        self, socket: web.WebSocketResponse, request: web.BaseRequest, hub: StreamHub, frames: SharedFrames
+        self,
+        socket: web.WebSocketResponse,
+        request: web.BaseRequest,
+        hub: StreamHub,
+        frames: SharedFrames,
+        access: ClientAccess,
     ) -> None:
         transport = request.transport
         if transport is None:
@@ -72,6 +78,7 @@ class SocketClient:
         self._drain = request.writer.drain
         self._hub = hub
         self._frames = frames
+        self._access = access
         self._rooms: dict[Room, set[str]] = {}
         self._subscriptions = 0
         self._told_full = False
@@ -182,7 +189,7 @@ class SocketClient:
 
     async def _join(self, asked: Membership) -> None:
         room, hub = asked.room, self._hub
-        refused = self._refusal(asked)
+        refused = await self._refusal(asked)
         if refused is not None:
             self._send(error_frame(room, hub.next_timestamp_ms(), *refused))
             return
@@ -213,14 +220,13 @@ class SocketClient:
         if frame is not None:
             self._send(frame)
 
-    def _refusal(self, asked: Membership) -> tuple[str, str] | None:
-        """Why a join is refused, as `(code, message)`."""
+    async def _refusal(self, asked: Membership) -> tuple[str, str] | None:
+        """Return why a join is refused, as `(code, message)`."""
         stream = asked.room.stream
         if not self._hub.stream_exists(stream):
             return "STREAM_NOT_FOUND", f"Stream {stream} not found"
-        denied = self._hub.access_refusal(stream)
-        if denied is not None:
-            return "STREAM_ACCESS_DENIED", denied
+        if not await self._access.may_join(asked.room):
+            return "STREAM_ACCESS_DENIED", "Access denied"
         if self._subscriptions >= SOCKET_SUBSCRIPTIONS_MAX and asked.subscription not in self._rooms.get(
             asked.room, ()
         ):

@@ -7,11 +7,15 @@ from typing import Final
 
 from aiohttp import WSCloseCode, web
 
+from polystep.contracts.access import AccessRefused, StreamAccess
 from polystep.contracts.limits import SOCKET_MESSAGE_BYTES_MAX
 from polystep.contracts.ports import StreamHub
+from polystep.contracts.values import JSONValue
+from polystep.http.headers import plain_headers, readable_text
 from polystep.http.origins import Origins, is_same_origin
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
+from polystep.http.socket_access import ClientAccess
 from polystep.http.socket_client import SharedFrames, SocketClient
 
 HEARTBEAT_S: Final = 30.0
@@ -24,24 +28,25 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 class Sockets:
     """Opens sockets for the streams room's changes and closes them at the stop."""
 
-    def __init__(self, settings: HttpSettings, hub: StreamHub) -> None:
+    def __init__(self, settings: HttpSettings, hub: StreamHub, access: StreamAccess) -> None:
         self._origins = Origins(settings)
         self._hub = hub
         self._sockets_max = settings.sockets_max
+        self._access = access
         self._frames = SharedFrames()
         self._clients: set[SocketClient] = set()
         self._none_left = asyncio.Event()
+        self._stopping = False
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Upgrade one request and serve its client until the socket closes.
 
         Raises:
-            RequestRefused: 403 for a page of another origin, before the upgrade; 400 for a broken handshake.
+            RequestRefused: 403 for a page of another origin, before the upgrade; 400 for a broken handshake; 401 for a
+                client that the project's rule refuses; 503 when the rule cannot be asked.
         """
         self._check_origin(request)
-        if len(self._clients) >= self._sockets_max:
-            hint = f"{self._sockets_max} WebSockets are open, the most allowed."
-            raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "5"})
+        self._check_room()
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S,
             timeout=_CLOSE_TIMEOUT_S,
@@ -54,8 +59,10 @@ class Sockets:
             raise RequestRefused(
                 400, {"error": "Bad WebSocket handshake", "hint": "Send Upgrade, Connection and a version 13 key."}
             )
+        client_access = ClientAccess(self._access, await self._authenticated(request))
+        self._check_room()  # again: others came, or the stop, while the rule was asked
         await socket.prepare(request)
-        client = SocketClient(socket, request, self._hub, self._frames)
+        client = SocketClient(socket, request, self._hub, self._frames, client_access)
         self._clients.add(client)
         try:
             await client.run()
@@ -67,11 +74,26 @@ class Sockets:
 
     async def stop(self) -> None:
         """Close every socket (1001) and wait for them; clients that do not answer are cut off."""
+        self._stopping = True
         self._none_left.clear()
         for client in self._clients:
             client.end(WSCloseCode.GOING_AWAY, "the server is stopping")
         if self._clients:
             await self._none_left.wait()
+
+    async def _authenticated(self, request: web.BaseRequest) -> JSONValue:
+        try:
+            return await self._access.authenticate(plain_headers(request.headers), readable_text(request.raw_path))
+        except AccessRefused as refused:
+            retry = {"Retry-After": "2"} if refused.status == 503 else None
+            raise RequestRefused(refused.status, {"error": refused.message}, retry) from None
+
+    def _check_room(self) -> None:
+        if self._stopping:
+            raise RequestRefused(503, {"error": "Server stopping"}, {"Retry-After": "1"})
+        if len(self._clients) >= self._sockets_max:
+            hint = f"{self._sockets_max} WebSockets are open, the most allowed."
+            raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "5"})
 
     def _check_origin(self, request: web.BaseRequest) -> None:
         """Browsers always send `Origin` here, and nothing else stops a page from connecting: there is no CORS."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
-from multidict import CIMultiDictProxy
 
 from polystep.contracts.errors import ContractBroken, PolystepError
 from polystep.contracts.ids import Ids
@@ -19,6 +18,7 @@ from polystep.http.admin_origin import AdminOrigin
 from polystep.http.answers import StepAnswerInvalid, step_answer
 from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
 from polystep.http.contract import contract_refused, read_request, request_refused
+from polystep.http.headers import plain_headers
 from polystep.http.json_hint import JsonHints, with_json_hint
 from polystep.http.load import Load
 from polystep.http.origins import Origins, allow_reading, preflight_headers
@@ -252,31 +252,12 @@ class StepRoutes:
 def _step_request(call: _Call, body: Body) -> JSONObject:
     step_request: JSONObject = {
         "body": body.value,
-        "headers": _headers(call.request.headers),
+        "headers": plain_headers(call.request.headers),
         "pathParams": dict(call.found.params),
         "queryParams": parse_fields(call.query),
         "rawBody": body.raw,
     }
     return step_request if body.files is None else {**step_request, "files": body.files}
-
-
-def _headers(headers: CIMultiDictProxy[str]) -> JSONObject:
-    """Lower-case names; a repeated header is joined as Node joins it."""
-    out: dict[str, str] = {}
-    for name, value in headers.items():
-        key = name.lower()
-        text = value if value.isascii() else _readable(value)
-        out[key] = f"{out[key]}{'; ' if key == 'cookie' else ', '}{text}" if key in out else text
-    return {**out}
-
-
-def _readable(value: str) -> str:
-    """Bytes that are not UTF-8 arrive as lone surrogates; HTTP's own reading of them is Latin-1."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-8", "surrogateescape").decode("latin-1")
-    return value
 
 
 def _failure(error: PolystepError) -> RequestRefused:

@@ -16,11 +16,14 @@ from polystep.runners.installs import is_complete, mark_used, prune
 from polystep.runners.kinds import Launch, Progress, RunnerKind, bridge_folder
 from polystep.runners.node_failures import explain
 
-_PATTERNS: Final = tuple(
+_PATTERNS: Final[tuple[SourcePattern, ...]] = tuple(
     SourcePattern(f"{joint}{kind}.{ending}", kind, language, "node")
-    for kind in ("step", "stream")
+    for kind in ("step", "stream", "access")
     for ending, language in (("ts", "typescript"), ("js", "javascript"))
     for joint in (".", "_")
+) + tuple(
+    SourcePattern(f"motia.config.{ending}", "access", language, "node", in_root=True)
+    for ending, language in (("ts", "typescript"), ("js", "javascript"), ("mjs", "javascript"))
 )
 _LOCK: Final = "package-lock.json"
 """What tells a packaged bridge from one in a checkout, where the lock is the workspace's."""
@@ -28,7 +31,7 @@ _IMPORTS: Final = frozenset({".tsx", ".mts", ".cts", ".jsx", ".mjs", ".cjs", ".j
 
 
 def node_kind() -> RunnerKind:
-    """Runs `*.step.ts`, `*.step.js`, `*.stream.ts`, `*.stream.js`, and the same with `_step`, `_stream`."""
+    """Runs `*.step.ts`, `*.step.js`, with `stream` and `access` too, with `_` for the dot, and `motia.config.*`."""
     return RunnerKind("node", _PATTERNS, _prepare, explain=explain, imports=_IMPORTS)
 
 

@@ -127,6 +127,8 @@ class RunnerProcess:
             LoadFailed: The file cannot be loaded; the message says why in the words of its language's users.
             RunnerGone: The process ended meanwhile.
         """
+        if source.kind == "access" and "access" not in self._features:
+            raise LoadFailed(f"The {self.kind.name} runner cannot ask an access rule, so {source.path} is not loaded.")
         try:
             answer = await self._peer.call("step.load", {"file": source.path, "kind": source.kind})
         except LoadFailed as error:
@@ -140,6 +142,11 @@ class RunnerProcess:
             raise LoadFailed(
                 f"{source.path} has middleware, which the {self.kind.name} runner does not call, so the step is not "
                 "run. Do in its handler what the middleware does."
+            )
+        if config.get("canAccess") and "access" not in self._features:
+            raise LoadFailed(
+                f"{source.path} has canAccess, which the {self.kind.name} runner cannot ask, so the stream is not "
+                "served (PS-6.7). Declare the stream in TypeScript, JavaScript or Python."
             )
         return answer
 

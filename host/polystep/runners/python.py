@@ -15,12 +15,13 @@ _PATTERNS: Final = (
     SourcePattern(".step.py", "step", "python", "python"),
     SourcePattern("_stream.py", "stream", "python", "python"),
     SourcePattern(".stream.py", "stream", "python", "python"),
+    SourcePattern("_access.py", "access", "python", "python"),
 )
 _PACKAGE_LISTS: Final = frozenset({"requirements.txt", "pyproject.toml", "uv.lock"})
 
 
 def python_kind(requirements: str | None = None) -> RunnerKind:
-    """Runs `*_step.py` and `*_stream.py` (and `.step.py`, as older projects have it).
+    """Runs `*_step.py`, `*_stream.py` and `*_access.py` (and `.step.py`, as older projects have it).
 
     Args:
         requirements: File with the project's packages, relative to the project; by default `requirements.txt`, else

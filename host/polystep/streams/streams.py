@@ -142,13 +142,6 @@ class Streams:
         """Whether a stream of this name is loaded."""
         return stream in self._specs
 
-    def access_refusal(self, stream: str) -> str | None:
-        """Why joins are refused: a stream with `canAccess` is closed until its rule can be asked."""
-        spec = self._specs.get(stream)
-        if spec is not None and spec.guarded:
-            return f"Stream {stream} has a canAccess rule; this version refuses its joins rather than ignore the rule."
-        return None
-
     def subscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
         """Join a room."""
         self._rooms.subscribe(subscriber, stream, group, id)

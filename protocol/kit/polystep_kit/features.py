@@ -1,4 +1,4 @@
-"""What not every runner can (PS-5.5), as the reference runner does it: streamed responses, checks of its own."""
+"""What not every runner can (PS-5.5), as the reference runner does it: streams, checks and rules of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from polystep_kit.natives import NATIVES, carry
 
-FEATURES: Final = ("contracts", "integers", "middleware", "pages", "response.stream")
+FEATURES: Final = ("access", "contracts", "integers", "middleware", "pages", "response.stream")
 """All of this version of the protocol."""
 
 
@@ -72,3 +72,17 @@ async def read_group(runner: Sender, method: str, params: dict[str, Any], flag: 
         if flag == "forgets_pages":
             break
     return items
+
+
+def ask_rule(told: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
+    """Ask the rule of the conformance files `access` and `guarded` (PS-6.6)."""
+    given = params["input"]
+    if told["rule"] == "authenticate":
+        user = given["headers"]["authorization"].removeprefix("Bearer ")
+        if user == "broken":
+            raise ValueError("broken on purpose")
+        return None if user == "nobody" else {"user": user, "url": given["url"]}
+    group, context = given["subscription"]["groupId"], given["context"]
+    if group == "broken":
+        raise ValueError("broken on purpose")
+    return context is None if group == "open" else group == context["user"]

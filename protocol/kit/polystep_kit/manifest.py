@@ -14,7 +14,7 @@ from polystep_kit.features import FEATURES
 from polystep_kit.natives import NATIVES
 
 FILE: Final = "kit.json"
-ROLES: Final = ("script", "cron", "broken", "bare", "exits", "noop", "stream", "schemas", "layers")
+ROLES: Final = ("script", "cron", "broken", "bare", "exits", "noop", "stream", "schemas", "layers", "access", "guarded")
 _MEMBERS: Final = ("language", "levels", "files", "natives", "features", "command")
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from polystep_kit.codec import Frames, Malformed, frame, head, pack, unpack
 from polystep_kit.error_table import error_table
 from polystep_kit.faults import Faults
-from polystep_kit.features import FEATURES, Streamed, trimmed
+from polystep_kit.features import FEATURES, Streamed, ask_rule, trimmed
 from polystep_kit.natives import Refused, carry
 from polystep_kit.script import play
 
@@ -160,7 +160,7 @@ class ReferenceRunner:
         elif not self._is_greeted:
             raise WireError("invalid_params", f"hello comes before {method}")
         elif method == "step.load":
-            self._load(id, _text(params, "file"))
+            self._load(id, _text(params, "file"), params.get("kind"))
         elif method == "step.run":
             self._run(id, params)
         elif method == "drain":
@@ -210,7 +210,7 @@ class ReferenceRunner:
             case "interruptible":
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-    def _load(self, id: int, file: str) -> None:
+    def _load(self, id: int, file: str, kind: Any) -> None:
         try:
             told = json.loads(Path(file).read_text("utf-8"))
         except (OSError, ValueError) as error:
@@ -219,6 +219,8 @@ class ReferenceRunner:
         if failure is not None:
             data = {"name": "Error", "message": failure, "stack": file}
             raise WireError("load_failed", failure, data)
+        if kind == "access" and told.get("rule") != "authenticate":
+            raise WireError("load_failed", f"{file} has no rule")
         self._loaded[file] = told
         self._respond(id, {"config": told["config"], "handler": bool(told.get("handler")), **told.get("answer", {})})
 
@@ -228,7 +230,8 @@ class ReferenceRunner:
             _text(params, member)
         if type(params.get("attempt")) is not int:
             raise WireError("invalid_params", "attempt must be an integer")
-        if told is None or not told.get("handler"):
+        is_rule = told is not None and params["type"] == told.get("rule")
+        if told is None or not (is_rule or told.get("handler")):
             raise WireError("invalid_params", "the file is not loaded or has no handler")
         if run in self._runs:
             raise WireError("invalid_params", f"the run {run} is open")
@@ -239,11 +242,13 @@ class ReferenceRunner:
         error: WireError | None = None
         value = None
         try:
-            value = await play(self, run, told, self._checked(told, params))
+            value = (
+                ask_rule(told, params) if "rule" in told else await play(self, run, told, self._checked(told, params))
+            )
             if isinstance(value, Streamed):
                 await self._stream(run, value)
                 value = None
-            value = carry(value, "result") if params["type"] == "api" else None
+            value = carry(value, "result") if params["type"] not in ("event", "cron") else None
         except Refused as refused:
             error = WireError("invalid_value", str(refused), {"path": refused.path})
             if not refused.is_result:

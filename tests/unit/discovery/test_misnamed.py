@@ -97,3 +97,24 @@ def test_a_finding_is_a_warning_of_the_project(tmp_path: Path) -> None:
     )
     assert [(each.kind, each.severity) for each in found] == [("project", "warning")]
     assert isinstance(found[0], Finding)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "right"),
+    [
+        ("who_access.py", "async def authenticate(request):\n    return None\n", "Call it steps/who_access.py."),
+        ("steps/who-access.ts", "export const authenticate = () => null", "Call it steps/who.access.ts."),
+        ("steps/who.access.mjs", "export async function authenticate() {}", "Call it steps/who.access.js."),
+    ],
+)
+def test_a_rule_that_would_not_be_asked_is_named(tmp_path: Path, file: str, text: str, right: str) -> None:
+    make(tmp_path, file, text)
+    message = misnamed(tmp_path)[file]
+    assert message.startswith("It looks like an access file")
+    assert message.endswith(right)
+
+
+def test_a_helper_about_access_is_left_alone(tmp_path: Path) -> None:
+    make(tmp_path, "steps/data-access.ts", "import { authenticate } from './auth'\nexport const rows = authenticate()")
+    make(tmp_path, "motia.config.ts", "export default {}")
+    assert misnamed(tmp_path) == {}

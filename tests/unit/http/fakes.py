@@ -11,6 +11,7 @@ from typing import cast
 
 import aiohttp
 
+from polystep.contracts.access import AccessRefused
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import Issue
 from polystep.contracts.events import ChangeType, StreamChange
@@ -119,9 +120,6 @@ class FakeHub:
     def stream_exists(self, stream: str) -> bool:
         return stream in self.streams
 
-    def access_refusal(self, stream: str) -> str | None:
-        return "Access denied" if stream == "closed" else None
-
     def subscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
         self.rooms.setdefault((stream, group, id), {})[subscriber] = None
         self.subscribed.set()
@@ -159,6 +157,33 @@ class FakeHub:
         for room in dict.fromkeys([(stream, group, None), (stream, group, id)]):
             for subscriber in list(self.rooms.get(room, {})):
                 subscriber.changed(change)
+
+
+@dataclass
+class FakeAccess:
+    """Rules of the test: `context` is what every socket is authenticated as, or the refusal that is raised."""
+
+    context: JSONValue = None
+    refusal: AccessRefused | None = None
+    guarded: set[str] = field(default_factory=set)
+    allows: Callable[[JSONValue, str, str | None], Awaitable[bool]] | None = None
+    authenticated: list[tuple[JSONObject, str]] = field(default_factory=list)
+    joins: list[tuple[str, str, str | None, JSONValue]] = field(default_factory=list)
+
+    async def authenticate(self, headers: JSONObject, url: str) -> JSONValue:
+        self.authenticated.append((copy.deepcopy(headers), url))
+        if self.refusal is not None:
+            raise self.refusal
+        return copy.deepcopy(self.context)
+
+    def has_rule(self, stream: str) -> bool:
+        return stream in self.guarded
+
+    async def may_join(self, stream: str, group: str, id: str | None, context: JSONValue) -> bool:
+        self.joins.append((stream, group, id, copy.deepcopy(context)))
+        if self.allows is not None:
+            return await self.allows(context, group, id)
+        return stream != "closed"
 
 
 class FakeAdmin:
@@ -247,6 +272,7 @@ class House:
     hub: FakeHub
     admin: FakeAdmin
     documents: FakeDocuments
+    access: FakeAccess
     client: aiohttp.ClientSession
     port: int
 
@@ -268,17 +294,20 @@ class House:
 
 @asynccontextmanager
 async def running(
-    *steps: StepSpec, settings: HttpSettings | None = None, clock: Clock | None = None
+    *steps: StepSpec,
+    settings: HttpSettings | None = None,
+    clock: Clock | None = None,
+    access: FakeAccess | None = None,
 ) -> AsyncIterator[House]:
     """Start a server with fakes; stops it at the end."""
     project, caller, hub, admin = FakeProject(*steps), FakeSteps(), FakeHub(), FakeAdmin()
     used = settings or HttpSettings(port=0, token=TOKEN)
-    documents = FakeDocuments(project)
-    server = HttpServer(used, project, caller, hub, admin, clock or SystemClock(), documents)
+    documents, rules = FakeDocuments(project), access or FakeAccess()
+    server = HttpServer(used, project, caller, hub, admin, clock or SystemClock(), documents, rules)
     port = server.bind()
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=False) as client:
-            yield House(server, project, caller, hub, admin, documents, client, port)
+            yield House(server, project, caller, hub, admin, documents, rules, client, port)
     finally:
         await server.stop(0.1)

@@ -12,14 +12,30 @@ from polystep.contracts.clock import SystemClock
 from polystep.contracts.values import JSONObject
 from polystep.http import AddressUnavailable, HttpServer, HttpSettings
 from polystep.testing import FakeClock
-from tests.unit.http.fakes import FakeAdmin, FakeDocuments, FakeHub, FakeProject, FakeSteps, api_step, running
+from tests.unit.http.fakes import (
+    FakeAccess,
+    FakeAdmin,
+    FakeDocuments,
+    FakeHub,
+    FakeProject,
+    FakeSteps,
+    api_step,
+    running,
+)
 
 GET = api_step("Show", "GET", "/x")
 
 
 def server_on(settings: HttpSettings) -> HttpServer:
     return HttpServer(
-        settings, FakeProject(), FakeSteps(), FakeHub(), FakeAdmin(), SystemClock(), FakeDocuments(FakeProject())
+        settings,
+        FakeProject(),
+        FakeSteps(),
+        FakeHub(),
+        FakeAdmin(),
+        SystemClock(),
+        FakeDocuments(FakeProject()),
+        FakeAccess(),
     )
 
 
@@ -100,7 +116,14 @@ async def test_a_handler_that_outlasts_the_grace_is_ended() -> None:
     clock = FakeClock()
     steps = FakeSteps()
     server = HttpServer(
-        HttpSettings(port=0), FakeProject(GET), steps, FakeHub(), FakeAdmin(), clock, FakeDocuments(FakeProject())
+        HttpSettings(port=0),
+        FakeProject(GET),
+        steps,
+        FakeHub(),
+        FakeAdmin(),
+        clock,
+        FakeDocuments(FakeProject()),
+        FakeAccess(),
     )
     entered, ended = asyncio.Event(), asyncio.Event()
 

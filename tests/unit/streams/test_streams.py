@@ -35,8 +35,8 @@ class Listener:
         return [(change.type, change.group, change.id) for change in self.changes]
 
 
-def spec(name: str, *, guarded: bool = False) -> StreamSpec:
-    return StreamSpec(name, SourceFile(f"{name}.stream.ts", "stream", "typescript", "node"), guarded=guarded)
+def spec(name: str) -> StreamSpec:
+    return StreamSpec(name, SourceFile(f"{name}.stream.ts", "stream", "typescript", "node"))
 
 
 @pytest.fixture
@@ -258,17 +258,6 @@ async def test_an_unknown_stream_is_named_with_those_there_are(streams: Streams)
             await call()
     with pytest.raises(StreamNotFound, match=message):
         streams.send("nope", "g", None, {"type": "x"})
-
-
-async def test_a_guarded_stream_refuses_joins_and_says_why(streams: Streams) -> None:
-    streams.replace({"open": spec("open"), "closed": spec("closed", guarded=True)})
-    assert [streams.stream_exists(name) for name in ("open", "closed", "s")] == [True, True, False]
-    refusals = [streams.access_refusal(name) for name in ("open", "closed", "s")]
-    assert refusals == [
-        None,
-        "Stream closed has a canAccess rule; this version refuses its joins rather than ignore the rule.",
-        None,
-    ]
 
 
 async def test_subscriptions_outlive_a_reload(streams: Streams, listener: Listener) -> None:

@@ -13,7 +13,7 @@ export function describeConfig(config: Members, file: string, warnings: string[]
   }
   return mapped(config, (key, value) => {
     if (key === 'middleware') return Array.isArray(value) ? value.length : 0
-    if (key === 'canAccess') return true
+    if (key === 'canAccess') return trueIfGiven(value)
     if (['bodySchema', 'input', 'schema'].includes(key) || isSchemaObject(value)) return convert(value, `config.${key}`)
     if (key === 'responseSchema' && isMap(value)) return mapped(value, (status, schema) => convert(schema, `config.${key}.${status}`))
     if (!['queryParams', 'pathParams'].includes(key) || !Array.isArray(value)) return value
@@ -22,6 +22,8 @@ export function describeConfig(config: Members, file: string, warnings: string[]
     return value.map((each: unknown, at) => (isMap(each) ? mapped(each, parameter(at)) : each))
   })
 }
+
+const trueIfGiven = (value: unknown): true | undefined => (value === undefined || value === null ? undefined : true)
 
 const mapped = (members: Members, change: (key: string, value: unknown) => unknown): Members =>
   Object.fromEntries(Object.entries(members).map(([key, value]) => [key, change(key, value)]))

@@ -9,7 +9,8 @@ export const {
   CronHandler, Emit, EmitData, Emitter, Event, EventConfig, EventHandler, Flow, FlowContext, FlowContextStateStreams, Handler,
   HandlerConfig, Handlers, InfrastructureConfig, InternalStateManager, IStateStream, Logger, MotiaStream, NoopConfig,
   QueryParam, QueueConfig, StateStreamConfig, StateStreamEvent, StateStreamEventChannel, Step, StepConfig, StepHandler,
-  StepSchemaInput, StreamAuthContext, StreamConfig, StreamSubscription, ZodInput,
+  StepSchemaInput, StreamAuthConfig, StreamAuthContext, StreamAuthenticate, StreamAuthRequest, StreamConfig, StreamSubscription,
+  ZodInput,
 } = {} as Record<string, undefined>
 
 /** For `motia.config.ts`: the config itself. */

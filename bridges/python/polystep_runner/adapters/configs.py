@@ -9,7 +9,7 @@ from polystep_runner.adapters.schemas import Check, check_of, describe_type
 from polystep_runner.errors import safe_text
 
 CHECKED: Final = frozenset({"bodySchema", "queryParams", "pathParams", "input"})
-_SCHEMAS: Final = CHECKED | {"schema"}
+_SCHEMAS: Final = CHECKED | {"schema", "contextSchema"}
 
 
 class Config:
@@ -20,6 +20,8 @@ class Config:
             given = {name: value for name, value in vars(given).items() if not name.startswith("_")}
         middleware = given.get("middleware") or ()
         self.middleware = middleware if isinstance(middleware, list | tuple) else [middleware]
+        self.can_access = given.get("canAccess", given.get("can_access"))
+        """Asked at every join of a stream; also in the spelling of Python, which must not leave a stream open."""
         self.checks: dict[str, Check] = {}
         """By member of the config: those that are types, which judge values and make some of their own (PS-7.11)."""
         self.warnings: list[str] = []
@@ -35,7 +37,7 @@ class Config:
             return self._schema(key, value, where)
         if key in ("queryParams", "pathParams") and isinstance(value, list | tuple):
             return [self._parameter(each, f"{where}.{number}") for number, each in enumerate(value)]
-        if key in ("middleware", "canAccess") and value is not None:
+        if key in ("middleware", "canAccess", "can_access") and value is not None:
             return len(self.middleware) if key == "middleware" else True
         return None if callable(value) else self._carry(_without_functions(value), where)
 

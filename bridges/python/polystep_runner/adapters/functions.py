@@ -1,6 +1,7 @@
 """Handlers and middleware as users write them: async or plain, with all of the arguments that there are or fewer."""
 
 import inspect
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -18,3 +19,14 @@ class Function:
             self.requires = sum(each.default is each.empty for each in placed)
             if all(each.kind is not each.VAR_POSITIONAL for each in parameters):
                 self.takes = min(len(placed), args_max)
+
+
+def caught(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, BaseException | None]:
+    """Call a plain function in a thread: `(value, None)` or `(None, what it raised)`.
+
+    As a value: a future refuses StopIteration, and SystemExit would end the thread's pool.
+    """
+    try:
+        return call(*args), None
+    except BaseException as error:  # noqa: BLE001 - raised again where the handler is awaited
+        return None, error
