@@ -463,3 +463,51 @@ async def test_a_move_by_an_unknown_step_keeps_delays_and_is_done_once(queue: Qu
     assert await queue.release(running, crashed=False)
     for at_ms, expected in ((1000, ["due"]), (5999, []), (6000, ["delayed"])):
         assert names(await claim(queue, now_ms=at_ms)) == expected
+
+
+async def test_a_purge_goes_by_pages_up_to_an_id_and_leaves_no_key_without_a_head(queue: QueueStore) -> None:
+    await queue.enqueue([new("1", key="k"), new("2", key="k"), new("3"), new("other", step="other")])
+    upto_id = await queue.last_id("step")
+    # What comes after the purge began waits behind what is being removed.
+    await queue.enqueue([new("4", key="k"), new("5", key="k")])
+    pages = []
+    while page := await queue.purge("step", 1, upto_id):
+        pages += [[*page]]
+    assert sorted(pages) == [["run of 1"], ["run of 2"], ["run of 3"]]
+    assert names(await claim(queue)) == ["4"]
+    assert await queue.waiting() == [("other", 1), ("step", 2)]
+
+
+async def test_a_running_delivery_survives_a_purge_and_ends_as_ever(queue: QueueStore) -> None:
+    await queue.enqueue([new("1", key="k"), new("2", key="k")])
+    (running,) = await claim(queue)
+    assert await queue.purge("step", 10, await queue.last_id("step")) == ["run of 2"]
+    await queue.enqueue([new("3", key="k")])
+    assert await queue.complete(running, []) == []
+    assert names(await claim(queue)) == ["3"]
+
+
+async def test_a_postponed_delivery_is_due_later_without_a_failure(queue: QueueStore) -> None:
+    await queue.enqueue([new("1")])
+    (first,) = await claim(queue)
+    assert await queue.postpone(first, 5000)
+    assert not await queue.postpone(first, 6000)
+    assert await claim(queue, now_ms=4999) == []
+    (second,) = await claim(queue, now_ms=5000)
+    assert (second.attempt, second.failures) == (2, 0)
+
+
+async def test_sizes_count_events_and_bytes_by_step(queue: QueueStore) -> None:
+    await queue.enqueue([new("a"), new("bcd"), new("ef", step="other")])
+    assert sorted(await queue.queue_sizes()) == [("other", 1, 2), ("step", 2, 4)]
+    assert await queue.last_id("missing") == 0
+
+
+@pytest.mark.parametrize(("step", "removed", "left"), [("a", 2, ["b"]), (None, 3, []), ("c", 0, ["b", "a", "a"])])
+async def test_dead_letters_are_purged_by_step_or_all(
+    queue: QueueStore, step: str | None, removed: int, left: list[str]
+) -> None:
+    refused = [new(f"{number}", step=name)._replace(refused=FAILURE) for number, name in enumerate("aab")]
+    await queue.enqueue(refused)
+    assert await queue.purge_dead_letters(step) == removed
+    assert [letter.step for letter in await queue.dead_letters(10)] == left

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 
 from polystep import __version__
 from polystep.app.project import LiveProject
 from polystep.app.runs import OpenRuns
 from polystep.bus import Bus
-from polystep.contracts.events import DeadLetter
+from polystep.contracts.events import UNKNOWN_STEP, DeadLetter
 from polystep.contracts.ports import Clock, QueueStore, Schedule, TraceStore
 from polystep.contracts.steps import CronTrigger, EventTrigger, Finding, HttpTrigger, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
@@ -16,6 +16,9 @@ from polystep.state import State
 from polystep.streams import Streams
 from polystep.trace import TraceRecorder
 from polystep.wire import pack, unpack
+
+PURGED_AT_ONCE: Final = 5000
+"""Events removed in one transaction; other writes wait meanwhile."""
 
 
 class ProjectAdmin:
@@ -132,6 +135,22 @@ class ProjectAdmin:
         ]
         waiting = await self._queue.waiting()
         return {"queues": [{"step": step, "waiting": count} for step, count in waiting], "parked": parked}
+
+    async def purge(self, step: str) -> JSONObject | None:
+        """Remove what waits for a step; what runs goes on."""
+        upto_id = await self._queue.last_id(step)
+        if not upto_id and step != UNKNOWN_STEP and step not in self._project.declared.steps:
+            return None
+        removed = 0
+        while runs := await self._bus.purge(step, PURGED_AT_ONCE, upto_id):
+            removed += len(runs)
+            await self._recorder.flush()
+            await self._traces.interrupt_runs(runs, self._clock.now_ms())
+        return {"step": step, "removed": removed}
+
+    async def purge_dead_letters(self, step: str | None) -> JSONObject:
+        """Remove dead letters for good."""
+        return {"step": step, "removed": await self._queue.purge_dead_letters(step)}
 
     async def dead_letters(self, limit: int, before: int | None) -> JSONObject:
         """The newest ones."""

@@ -44,10 +44,22 @@ class Emits:
 
         Raises:
             TopicNotDeclared: The emitter's config does not list the topic.
+            Overloaded: The queue of a subscriber is full.
         """
         if not run.step.may_emit(topic):
             raise TopicNotDeclared(_undeclared(run.step, topic))
-        planned = self._bus.plan(topic, pack(data), trace_id=run.trace_id, parent_run_id=run.run_id, fifo_key=fifo_key)
+        try:
+            planned = self._bus.plan(
+                topic,
+                pack(data),
+                trace_id=run.trace_id,
+                parent_run_id=run.run_id,
+                fifo_key=fifo_key,
+                unstored=len(run.emits),
+            )
+        except Overloaded as error:
+            run.refused = error
+            raise
         return tuple(self._checked(run, delivery, data) for delivery in planned)
 
     def send(self, run: OpenRun, deliveries: Sequence[NewDelivery]) -> Awaitable[None] | None:

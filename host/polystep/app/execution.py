@@ -39,6 +39,9 @@ _BLAME: Final[Mapping[str, Literal["released", "suspect", "failed"]]] = {
 }
 """What becomes of a run whose runner died, by whose fault that was; its own fault is a failure."""
 
+_SHOWN: Final = {"suspect": "interrupted", "released": "interrupted", "postponed": "interrupted"}
+"""What traces call an attempt that did not end by itself."""
+
 
 class Execution:
     """Implements `StepCaller` for HTTP, `DeliveryRunner` and `DeliveryObserver` for the bus."""
@@ -187,7 +190,7 @@ class Execution:
             delivery.trace_id,
             delivery.attempt,
             duration_ms=self._durations_ms.pop(delivery.id, 0.0),
-            status={"suspect": "interrupted", "released": "interrupted"}.get(outcome.status, outcome.status),
+            status=_SHOWN.get(outcome.status, outcome.status),
             run_status=run_status,
             error=outcome.error,
         )
@@ -233,6 +236,8 @@ class Execution:
             return Outcome(_BLAME.get(str(failure.data.get("fault")), "failed"), error=self._describe(failure))
         except HostStopping as failure:
             return Outcome("released", error=self._describe(failure))
+        except Overloaded as failure:
+            return Outcome("postponed", error=self._describe(failure))
         except ContractBroken as failure:
             return self._input_refused(step, delivery, issues_of(failure))
         except PolystepError as failure:

@@ -26,7 +26,7 @@ from polystep.app.settings import Settings
 from polystep.app.standin import stand_in_variables, stand_in_wanted
 from polystep.app.variables import Variables, read_variables
 from polystep.app.watcher import Watcher
-from polystep.bus import Bus
+from polystep.bus import Bus, QueueBound
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed, PolystepError
 from polystep.contracts.ids import Ids
@@ -146,7 +146,8 @@ class Host:
         responses, explained = settings.contracts.responses, Failures(options.project).of_handler
         common = (recorder, self._console, clock, ids, responses, nowhere, explained)
         execution = Execution(runs, pools.__getitem__, lambda: project.validators, *common)
-        bus = Bus(queue, clock, execution, execution, ids, owner=OWNER)
+        bound = QueueBound(settings.queues.events_max, settings.queues.bytes_max)
+        bus = Bus(queue, clock, execution, execution, ids, owner=OWNER, bound=bound)
         timetable = Timetable(
             clock, self._cron_fire(bus, recorder, lambda step: step in project.flow.steps), self._cron_failed
         )

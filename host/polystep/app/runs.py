@@ -30,7 +30,7 @@ class OpenRun:
     begin_stream: Callable[[], None] = lambda: None
     """Tells its runner that the answer begins; raises `Overloaded` when too many are open."""
     refused: Overloaded | None = None
-    """Its answer was not begun for that reason, whatever the handler makes of it."""
+    """Its answer was not begun, or an event not taken, for that reason, whatever the handler makes of it."""
     emits: list[NewDelivery] = field(default_factory=list)
     share: RunShare = field(default_factory=RunShare)
     """What its trace holds of it."""

@@ -23,7 +23,14 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from polystep.app.responses import ResponsePolicy
 from polystep.contracts.errors import LoadFailed
-from polystep.contracts.limits import BODY_BYTES_MAX, BYTES_IN_FLIGHT_MAX, TRACES_BYTES_MAX, UPLOAD_BYTES_MAX
+from polystep.contracts.limits import (
+    BODY_BYTES_MAX,
+    BYTES_IN_FLIGHT_MAX,
+    QUEUED_BYTES_MAX,
+    QUEUED_EVENTS_MAX,
+    TRACES_BYTES_MAX,
+    UPLOAD_BYTES_MAX,
+)
 from polystep.runners import node_kind, python_kind, ruby_kind
 
 FILE: Final = "polystep.toml"
@@ -225,6 +232,15 @@ class TraceSection(_Section):
     """Names whose values are shown though they look like those of secrets."""
 
 
+class QueuesSection(_Section):
+    """`[queues]`: how much may wait for one step."""
+
+    events_max: int = Field(default=QUEUED_EVENTS_MAX, gt=0)
+    """Beyond it `emit` raises `overloaded`."""
+    bytes_max: int = Field(default=QUEUED_BYTES_MAX, gt=0)
+    """The data of these events together."""
+
+
 class CronSection(_Section):
     """`[cron]`."""
 
@@ -240,6 +256,7 @@ class Settings(_Section):
     storage: StorageSection = StorageSection()
     runners: RunnersSection = RunnersSection()
     cron: CronSection = CronSection()
+    queues: QueuesSection = QueuesSection()
     trace: TraceSection = TraceSection()
 
 

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from polystep.bus.backlog import Backlog, QueueBound
 from polystep.bus.parked import Parking
 from polystep.bus.places import Places
 from polystep.bus.retry import Backoff
@@ -21,7 +22,7 @@ from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import UNKNOWN_STEP, Claim, DeadLetter, Delivery, NewDelivery, Outcome
 from polystep.contracts.futures import then
 from polystep.contracts.ids import Ids
-from polystep.contracts.limits import LEASE_MS, RUNS_PER_RUNNER
+from polystep.contracts.limits import LEASE_MS, POSTPONED_PAUSE_S, RUNS_PER_RUNNER
 from polystep.contracts.ports import Clock, DeliveryObserver, DeliveryRunner, QueueStore
 from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject
@@ -57,6 +58,7 @@ class Bus:
         *,
         owner: str,
         backoff: Backoff | None = None,
+        bound: QueueBound | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -68,8 +70,11 @@ class Bus:
         self._routes = Routes(Flow(), self._ids, is_complete=False)
         self._parking = Parking(store, observer, clock)
         self._wall = WallClock(clock)
+        self._backlog = Backlog(store, clock, bound or QueueBound())
+        self._paused_until_s: dict[str, float] = {}
+        """Steps whose attempts cannot emit because a queue is full: none is claimed until then."""
         self._wake = asyncio.Event()
-        self._places = Places(RUNNING_MAX, lambda name: self._routes.limit(name))
+        self._places = Places(RUNNING_MAX, self._limit)
         self._claimed: dict[asyncio.Task[None], Delivery] = {}
         self._placed: set[tuple[int, int]] = set()
         """Ids and tokens of attempts that have their place: their handlers have not ended. Both, because a delivery
@@ -139,12 +144,18 @@ class Bus:
         trace_id: str,
         parent_run_id: str | None,
         fifo_key: str | None = None,
+        unstored: int = 0,
     ) -> tuple[NewDelivery, ...]:
         """The deliveries that an event of this topic would make now; nothing is stored.
 
         One of `UNKNOWN_STEP` when nobody is known to subscribe and some step file does not load.
+
+        Raises:
+            Overloaded: The queue of a subscriber is full.
         """
         planned = self._routes.plan(topic, data, trace_id, parent_run_id, fifo_key, self._clock.now_ms())
+        for new in planned:
+            self._backlog.check(new.step, unstored)
         return self._parking.bound(planned)
 
     def publish(self, deliveries: Sequence[NewDelivery]) -> asyncio.Future[None]:
@@ -185,6 +196,16 @@ class Bus:
             return tick
         finally:
             self._ticking.discard(step)
+
+    async def purge(self, step: str, limit: int, upto_id: int) -> Sequence[str]:
+        """Remove up to `limit` events that wait for a step; returns their runs, none when nothing is left to remove."""
+        runs = await self._store.purge(step, limit, upto_id)
+        if not runs:
+            await self._backlog.count()
+            self._parking.is_due = True
+            self._paused_until_s.clear()
+            self._heat_all()
+        return runs
 
     async def replay(self, id: int) -> DeadLetter | None:
         """Try a dead letter again, with a fresh retry budget."""
@@ -241,6 +262,7 @@ class Bus:
                 self._begin(delivery)
             else:  # a stop: the next start finds it
                 self._places.leave(delivery.step)
+        self._backlog.added(deliveries)
         if len(claimed) < len(deliveries):
             self._parking.stored(deliveries, self._routes)
             self._wake_for(deliveries, claimed)
@@ -258,6 +280,22 @@ class Bus:
             else:
                 self._places.heat([new.step], 1)
         self._wake.set()
+
+    def _limit(self, name: str) -> int:
+        """How many deliveries of a step run at once; none while it pauses."""
+        paused = self._paused_until_s and self._clock.monotonic_s() < self._paused_until_s.get(name, 0.0)
+        return 0 if paused else self._routes.limit(name)
+
+    def _pause(self, step: str) -> None:
+        """Claim nothing of a step for a while: its attempts could not emit either."""
+        now_s = self._clock.monotonic_s()
+        self._paused_until_s = {name: until_s for name, until_s in self._paused_until_s.items() if until_s > now_s}
+        if step not in self._paused_until_s:
+            _log.warning(
+                "%s emits to a queue that is full; its events wait, and are tried again every few seconds", step
+            )
+        self._paused_until_s[step] = now_s + POSTPONED_PAUSE_S
+        self._due_at(self._clock.now_ms() + round(POSTPONED_PAUSE_S * 1000))
 
     def _heat_all(self) -> None:
         self._places.heat(self._routes.steps)
@@ -370,6 +408,8 @@ class Bus:
         except Exception as error:  # noqa: BLE001 - a runner that breaks its promise must not strand the delivery
             _log.exception("Running a delivery of %s failed in the host itself", delivery.step)
             outcome = Outcome("failed", error={"name": type(error).__name__, "message": str(error)})
+        if outcome.status == "postponed":
+            self._pause(delivery.step)
         # The handler is done: its place is free for what it has emitted.
         self._handled(delivery)
         await self._settle(delivery, outcome)
@@ -409,11 +449,16 @@ class Bus:
                 retry_at_ms = self._clock.now_ms() + self._backoff.delay_ms(failures)
                 mine = await self._store.retry(delivery, retry_at_ms, error)
                 self._due_at(retry_at_ms)
+        elif outcome.status == "postponed":
+            retry_at_ms = self._clock.now_ms() + round(POSTPONED_PAUSE_S * 1000)
+            mine = await self._store.postpone(delivery, retry_at_ms)
         else:
             mine = await self._store.release(delivery, crashed=outcome.status == "suspect")
             retry_at_ms = self._clock.now_ms()
             self._places.heat([delivery.step])
             self._wake.set()
+        if mine and (buried or outcome.status == "completed"):
+            self._backlog.removed(delivery)
         if mine:
             self._observer.settled(delivery, outcome, retry_at_ms, buried)
         else:
@@ -434,6 +479,8 @@ class Bus:
 
     async def _lease_loop(self) -> None:
         while True:
+            if self._backlog.is_due:
+                await self._count_backlog()
             await self._clock.sleep(LEASE_MS / 3000)
             if self._wall.look():
                 self._wake.set()
@@ -443,3 +490,10 @@ class Bus:
                     await self._store.renew(held, self._owner, self._clock.now_ms() + LEASE_MS)
                 except PolystepError as error:
                     _log.error("Renewing leases failed, trying again: %s", error.message)
+
+    async def _count_backlog(self) -> None:
+        try:
+            await self._backlog.count()
+        except PolystepError as error:
+            self._backlog.is_due = True
+            _log.error("Counting what waits failed, trying again: %s", error.message)

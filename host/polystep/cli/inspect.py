@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import sys
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,17 +19,36 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from polystep.app import ProjectFolder
+from polystep.contracts.events import UNKNOWN_STEP
 
 ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")]
 
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
 TIMEOUT_S = 10.0
+PURGE_TIMEOUT_S = 600.0
+"""A million events take half a minute."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs to the command."""
-    for verb in (steps, traces, trace, logs, state, stream, queues, dead_letters, replay, cron, fire):
+    for verb in (
+        steps,
+        traces,
+        trace,
+        logs,
+        state,
+        stream,
+        queues,
+        dead_letters,
+        replay,
+        purge,
+        purge_dead_letters,
+        cron,
+        fire,
+    ):
         app.command(verb.__name__.replace("_", "-"))(verb)
 
 
@@ -119,6 +139,44 @@ def replay(id: int, project: ProjectOption = Path()) -> None:
     typer.echo(f"{answer['step']} gets its event again; trace {answer['traceId']}")
 
 
+def purge(step: str, project: ProjectOption = Path(), yes: YesOption = False) -> None:
+    """Remove all events that wait for a step, for good; those that run go on."""
+    listed = _ask(project, "GET", "queues")
+    waiting = sum(each["waiting"] for each in listed["queues"] if each["step"] == step)
+    if step == UNKNOWN_STEP:
+        waiting = sum(each["waiting"] for each in listed["parked"])
+    _confirm(f"Remove {waiting} events of {step} for good?", yes)
+    answer = _ask(project, "POST", _path("queues", step, "purge"), timeout_s=PURGE_TIMEOUT_S)
+    typer.echo(f"{answer['removed']} events of {step} were removed.")
+
+
+def purge_dead_letters(
+    project: ProjectOption = Path(),
+    step: Annotated[str | None, typer.Option(help="Only this step's.")] = None,
+    yes: YesOption = False,
+) -> None:
+    """Remove dead letters for good: those of one step, or all."""
+    of = "all steps" if step is None else step
+    _confirm(f"Remove the dead letters of {of} for good?", yes)
+    query = "" if step is None else f"?{urllib.parse.urlencode({'step': step})}"
+    answer = _ask(project, "POST", f"dead-letters/purge{query}", timeout_s=PURGE_TIMEOUT_S)
+    typer.echo(f"{answer['removed']} dead letters of {of} were removed.")
+
+
+def _confirm(question: str, yes: bool) -> None:
+    """Ask before something is lost.
+
+    Raises:
+        typer.Exit: The answer is no, or nobody can be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        _fail(f"{question} Nobody can be asked here: add --yes.")
+    if not typer.confirm(question):
+        raise typer.Exit(1)
+
+
 def cron(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List cron steps and when they fire next."""
     for each in _listed(project, "cron", as_json, "cron", nothing="No cron steps are loaded."):
@@ -131,7 +189,7 @@ def fire(step: str, project: ProjectOption = Path()) -> None:
     typer.echo(answer["skipped"] or f"{step} runs; trace {answer['traceId']}")
 
 
-def _ask(project: Path, method: str, path: str) -> Any:
+def _ask(project: Path, method: str, path: str, timeout_s: float = TIMEOUT_S) -> Any:
     running = ProjectFolder(project.resolve()).running()
     if running is None:
         _fail(f"No polystep runs {project.resolve()}. Start it: polystep dev --project {project}")
@@ -141,7 +199,7 @@ def _ask(project: Path, method: str, path: str) -> Any:
     # The host is on this machine, and its token is nobody else's: no proxy of the environment is used.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=TIMEOUT_S) as response:
+        with opener.open(request, timeout=timeout_s) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
         _fail(_refusal(error))

@@ -88,8 +88,9 @@ class Claim(NamedTuple):
 class Outcome(NamedTuple):
     """How one attempt ended."""
 
-    status: Literal["completed", "failed", "suspect", "released"]
-    """failed: uses up an attempt. suspect: its runner died with several runs inside. released: not its fault."""
+    status: Literal["completed", "failed", "suspect", "released", "postponed"]
+    """failed: uses up an attempt. suspect: its runner died with several runs inside. released: not its fault.
+    postponed: a queue that it emits to is full; it is tried again after a pause."""
     emits: tuple[NewDelivery, ...] = ()
     error: JSONObject | None = None
     retryable: bool = True

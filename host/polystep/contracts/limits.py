@@ -109,6 +109,16 @@ EMITS_PER_ATTEMPT_MAX: Final = 10_000
 LOG_LINE_CHARS_MAX: Final = 16_384
 """A captured output line or log message is cut here."""
 
+QUEUED_EVENTS_MAX: Final = 1_000_000
+"""Events that wait for one step (`[queues] events_max`); a further one is refused as `overloaded`. A backlog of a night
+fits; a step whose events lead to itself twice makes a million in some minutes."""
+
+QUEUED_BYTES_MAX: Final = 1024 * 1024 * 1024
+"""The data of these events together (`[queues] bytes_max`)."""
+
+POSTPONED_PAUSE_S: Final = 5.0
+"""What a step pauses after one of its attempts could not emit because a queue is full."""
+
 PARKED_EVENTS_MAX: Final = 10_000
 """Events kept while no step is known to subscribe to their topic and some file does not load; the next ones become dead
 letters. Far above what a project emits while somebody mends a file, and read within a moment when it loads."""

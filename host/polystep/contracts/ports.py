@@ -19,7 +19,7 @@ from polystep.contracts.events import (
 from polystep.contracts.parking import ParkedStore
 from polystep.contracts.steps import CronTrigger, Flow, StepSpec
 from polystep.contracts.unloaded import UnloadedView
-from polystep.contracts.upkeep import QueueUpkeep
+from polystep.contracts.upkeep import PurgeAdmin, QueueUpkeep
 from polystep.contracts.values import JSONObject, JSONValue
 
 
@@ -368,7 +368,7 @@ class StreamHub(Protocol):
         ...
 
 
-class Admin(Protocol):
+class Admin(PurgeAdmin, Protocol):
     """What the admin API reads and does. Every answer is plain JSON in the shape that the route documents."""
 
     async def health(self) -> JSONObject:

@@ -104,6 +104,8 @@ class AdminRoutes:
             ("GET api/traces/{id}", self._trace),
             ("GET api/logs", self._logs),
             ("GET api/queues", lambda _, __: admin.queues()),
+            ("POST api/queues/{step}/purge", lambda path, _: admin.purge(path[0])),
+            ("POST api/dead-letters/purge", lambda _, query: admin.purge_dead_letters(query.fields.get("step"))),
             ("GET api/dead-letters", lambda _, query: admin.dead_letters(query.limit(), query.integer("before"))),
             ("POST api/dead-letters/{id}/replay", self._replay),
             ("GET api/cron", lambda _, __: admin.cron()),

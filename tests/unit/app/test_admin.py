@@ -199,6 +199,18 @@ async def test_a_dead_letter_is_shown_and_replayed_once(admin: ProjectAdmin, hou
     )
 
 
+async def test_a_purge_closes_the_runs_of_what_it_removes(admin: ProjectAdmin, house: House) -> None:
+    for number in range(3):
+        (planned,) = house.bus.plan("t", pack({"n": number}), trace_id=TRACE, parent_run_id=None)
+        house.recorder.run_queued(planned.run_id, TRACE, None, "E", "event", {})
+        await house.bus.publish([planned])
+    assert await admin.purge("E") == {"step": "E", "removed": 3}
+    trace = cast("Any", await admin.trace(TRACE))
+    assert [run["status"] for run in trace["runs"]] == ["interrupted"] * 3
+    assert (await admin.purge("E"), await admin.purge("?")) == ({"step": "E", "removed": 0}, None)
+    assert await admin.purge_dead_letters(None) == {"step": None, "removed": 0}
+
+
 async def test_events_without_a_known_subscriber_are_listed_by_topic_with_their_age(
     admin: ProjectAdmin, house: House
 ) -> None:

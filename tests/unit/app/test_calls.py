@@ -342,6 +342,17 @@ async def test_a_secret_in_a_refused_event_is_in_no_error(house: House) -> None:
     assert "sk-1234567890abcdef" not in repr((letter.error, log, house.lines()))
 
 
+async def test_an_emit_to_a_full_queue_is_refused_and_noted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, unstored: int, **__: object) -> None:
+        raise Overloaded(f"full with {unstored}")
+
+    monkeypatch.setattr(house.bus, "plan", full)
+    run = house.open(event_step("A"))
+    with pytest.raises(Overloaded, match="full with 0"):
+        await call(house, "emit", run=run.name, topic="told", data=1)
+    assert run.refused is not None
+
+
 async def test_too_many_emits_of_one_run_are_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polystep.app.emits.EMITS_PER_ATTEMPT_MAX", 3)
     run = house.open(event_step("E", "t"))

@@ -439,3 +439,15 @@ async def test_an_answer_that_finds_no_room_for_its_stream_is_an_overload_and_no
     with pytest.raises(Overloaded) as refused:
         await execution.run_http(API, REQUEST, TRACE, Answer())
     assert (refused.value, house.lines()) == (full, [])
+
+
+async def test_a_delivery_whose_emits_find_a_full_queue_is_postponed(
+    execution: Execution, pool: Pool, house: House
+) -> None:
+    pool.error = Overloaded("The queue of B is full.")
+    outcome = await execution.run_delivery(delivery(), STEP)
+    assert outcome.status == "postponed"
+    assert outcome.error is not None
+    assert outcome.error["message"] == "The queue of B is full."
+    execution.settled(delivery(), outcome, house.clock.now_ms() + 5000, False)
+    assert house.lines() == []

@@ -52,6 +52,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         processes = 5
         [cron]
         timezone = "Europe/Berlin"
+        [queues]
+        events_max = 8
+        bytes_max = 9
         [trace]
         bytes_max = 2000000
         redact = ["customerNumber"]
@@ -83,6 +86,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             },
         },
         "cron": {"timezone": "Europe/Berlin"},
+        "queues": {"events_max": 8, "bytes_max": 9},
         "trace": {"bytes_max": 2_000_000, "redact": ("customerNumber",), "reveal": ("signature",)},
     }
 

@@ -39,6 +39,8 @@ VERBS = {
     "queues": "List how many events wait",
     "dead-letters": "List events that could not be delivered",
     "replay": "Try a dead letter again",
+    "purge": "Remove all events that wait for a step",
+    "purge-dead-letters": "Remove dead letters for good",
     "cron": "List cron steps",
     "fire": "Run a cron step now",
 }

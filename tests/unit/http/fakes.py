@@ -237,6 +237,12 @@ class FakeAdmin:
         self.asked.append(("dead_letters", limit, before))
         return {"deadLetters": []}
 
+    async def purge(self, step: str) -> JSONObject | None:
+        return None if step == "missing" else {"step": step, "removed": 2}
+
+    async def purge_dead_letters(self, step: str | None) -> JSONObject:
+        return {"step": step, "removed": 3}
+
     async def replay(self, id: int) -> JSONObject | None:
         return {"replayed": id, "step": "Triage", "traceId": "t"} if id == 7 else None
 

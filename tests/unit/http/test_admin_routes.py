@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from yarl import URL
 
 from polystep.contracts.values import JSONObject
 from polystep.http import HttpSettings
@@ -72,6 +73,25 @@ async def test_reads(path: str, body: JSONObject) -> None:
         head, _, text = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert json.loads(text) == body
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "body"),
+    [
+        ("queues/a%2Fb/purge", 200, {"step": "a/b", "removed": 2}),
+        ("queues/missing/purge", 404, None),
+        ("dead-letters/purge", 200, {"step": None, "removed": 3}),
+        ("dead-letters/purge?step=a%2Fb", 200, {"step": "a/b", "removed": 3}),
+    ],
+)
+async def test_purges_need_the_token(path: str, status: int, body: JSONObject | None) -> None:
+    async with running() as house:
+        url = URL(f"{API}{path}", encoded=True)
+        assert (await house.client.post(url)).status == 403
+        answer = await house.client.post(url, headers={"Authorization": f"Bearer {TOKEN}"})
+        assert answer.status == status
+        if body is not None:
+            assert await answer.json() == body
 
 
 async def test_parameters_reach_the_admin_port_and_limits_are_clamped() -> None:

@@ -63,3 +63,10 @@ async def parked_by_topic(database: Database) -> list[tuple[str, int, int]]:
 def _event(row: tuple[Any, ...]) -> ParkedEvent:
     *columns, taken_by = row
     return ParkedEvent._make([*columns, tuple(json.loads(taken_by))])
+
+
+def purge_parked(connection: apsw.Connection, limit: int, upto_id: int) -> list[str]:
+    """Remove the oldest; returns their runs."""
+    oldest = "SELECT id FROM parked WHERE id <= ? ORDER BY id LIMIT ?"
+    rows = connection.execute(f"DELETE FROM parked WHERE id IN ({oldest}) RETURNING run_id", (upto_id, limit))
+    return [cast("str", row[0]) for row in rows.fetchall()]

@@ -27,7 +27,7 @@ from polystep.contracts.futures import ready
 from polystep.contracts.ports import Clock
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
-from polystep.stores.sqlite.parked import count_parked, park, parked_by_topic, read_parked, take
+from polystep.stores.sqlite.parked import count_parked, park, parked_by_topic, purge_parked, read_parked, take
 
 READY: Final = 0
 BLOCKED: Final = 1
@@ -232,6 +232,46 @@ class SqliteQueueStore:
 
         return await self._database.write(job)
 
+    async def postpone(self, delivery: Delivery, run_at_ms: int) -> bool:
+        """Make it due later."""
+        return await self._update_mine(delivery, "run_at_ms = ?, timed_at_ms = ?", (run_at_ms, self._clock.now_ms()))
+
+    async def queue_sizes(self) -> list[tuple[str, int, int]]:
+        """Look at all of them, between two writes: half a second for a million."""
+        sql = "SELECT step, count(*), sum(length(data)) FROM deliveries GROUP BY step"
+
+        def job(connection: apsw.Connection) -> list[tuple[str, int, int]]:
+            return cast("list[tuple[str, int, int]]", connection.execute(sql).fetchall())
+
+        return await self._database.sweep(job)
+
+    async def last_id(self, step: str) -> int:
+        """Look at the ids."""
+        if step == UNKNOWN_STEP:
+            rows = await self._database.scan("SELECT coalesce(max(id), 0) FROM parked")
+        else:
+            rows = await self._database.scan("SELECT coalesce(max(id), 0) FROM deliveries WHERE step = ?", (step,))
+        return cast("int", rows[0][0])
+
+    async def purge(self, step: str, limit: int, upto_id: int) -> list[str]:
+        """Remove a page."""
+
+        def job(connection: apsw.Connection) -> list[str]:
+            if step == UNKNOWN_STEP:
+                return purge_parked(connection, limit, upto_id)
+            return _purge(connection, step, limit, upto_id)
+
+        return await self._database.sweep(job)
+
+    async def purge_dead_letters(self, step: str | None) -> int:
+        """Remove them in a thread."""
+
+        def job(connection: apsw.Connection) -> int:
+            connection.execute("DELETE FROM dead_letters WHERE ?1 IS NULL OR step = ?1", (step,))
+            return connection.changes()
+
+        return await self._database.sweep(job)
+
     async def dead_letters(self, limit: int, before_id: int | None = None) -> list[DeadLetter]:
         """Read the newest."""
         rows = await self._database.scan(
@@ -346,6 +386,22 @@ def _unblock(connection: apsw.Connection, step: str, fifo_key: str | None) -> No
             f"WHERE step = ? AND fifo_key = ? AND status = {BLOCKED})",
             (step, fifo_key),
         )
+
+
+def _purge(connection: apsw.Connection, step: str, limit: int, upto_id: int) -> list[str]:
+    """Remove what is blocked before the heads of keys: a head that is left makes the next one ready when it ends."""
+    page = "SELECT id FROM deliveries WHERE step = ? AND status = ? AND id <= ? LIMIT ?"
+    for status in (BLOCKED, READY):
+        rows = connection.execute(
+            f"DELETE FROM deliveries WHERE id IN ({page}) RETURNING run_id, fifo_key", (step, status, upto_id, limit)
+        ).fetchall()
+        if rows:
+            runs, keys = cast("tuple[tuple[str, ...], tuple[str | None, ...]]", tuple(zip(*rows, strict=True)))
+            for fifo_key in set(keys) if status == READY else ():
+                # What was stored after the purge began may wait behind it.
+                _unblock(connection, step, fifo_key)
+            return list(runs)
+    return []
 
 
 def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:

@@ -1,0 +1,83 @@
+"""Bound on how much waits for one step, so that events which lead to themselves cannot fill the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from polystep.contracts.errors import Overloaded
+from polystep.contracts.events import UNKNOWN_STEP, Delivery, NewDelivery
+from polystep.contracts.limits import QUEUED_BYTES_MAX, QUEUED_EVENTS_MAX
+from polystep.contracts.ports import Clock, QueueStore
+
+COUNT_AGAIN_S: Final = 30.0
+"""A queue that seems full is counted in the store again, at most this often: what other processes did counts too."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueBound:
+    """The most that may wait for one step."""
+
+    events: int = QUEUED_EVENTS_MAX
+    bytes: int = QUEUED_BYTES_MAX
+    """Of the events' data."""
+
+
+class Backlog:
+    """Counts what waits or runs, by step. The count follows the store's answers, and the store has the last word."""
+
+    def __init__(self, store: QueueStore, clock: Clock, bound: QueueBound) -> None:
+        self._store = store
+        self._clock = clock
+        self._bound = bound
+        self._events: dict[str, int] = {}
+        self._bytes: dict[str, int] = {}
+        self._counted_s = float("-inf")
+        self.is_due = True
+        """Whether the store is to be asked: at the start, and when a queue seems full."""
+
+    def check(self, step: str, more: int = 0) -> None:
+        """Refuse an event for a step whose queue is full.
+
+        Args:
+            step: The subscriber.
+            more: Events that the same attempt has emitted and that are not stored yet.
+
+        Raises:
+            Overloaded: The queue is full; it says how to empty it.
+        """
+        events, size = self._events.get(step, 0) + more, self._bytes.get(step, 0)
+        if events < self._bound.events and size < self._bound.bytes:
+            return
+        self.is_due = self.is_due or self._clock.monotonic_s() - self._counted_s >= COUNT_AGAIN_S
+        raise Overloaded(
+            f"The queue of {step} is full: {events:,} events with {size:,} bytes wait, at most {self._bound.events:,} "
+            f"with {self._bound.bytes:,} may ([queues] in polystep.toml). Let it catch up, or empty it: "
+            f"polystep purge {step}"
+        )
+
+    def added(self, deliveries: Iterable[NewDelivery]) -> None:
+        """Count what was stored."""
+        for new in deliveries:
+            if new.refused is None and new.step != UNKNOWN_STEP:
+                self._change(new.step, 1, len(new.data))
+
+    def removed(self, delivery: Delivery) -> None:
+        """Count what was completed or buried."""
+        self._change(delivery.step, -1, -len(delivery.data))
+
+    async def count(self) -> None:
+        """Ask the store. It answers in the order of its writes, so none is counted twice or not at all."""
+        self.is_due, self._counted_s = False, self._clock.monotonic_s()
+        sizes = await self._store.queue_sizes()
+        self._events = {step: events for step, events, _ in sizes}
+        self._bytes = {step: size for step, _, size in sizes}
+
+    def _change(self, step: str, events: int, size: int) -> None:
+        left = self._events.get(step, 0) + events
+        if left > 0:
+            self._events[step], self._bytes[step] = left, self._bytes.get(step, 0) + size
+        else:
+            self._events.pop(step, None)
+            self._bytes.pop(step, None)
