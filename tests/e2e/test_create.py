@@ -97,8 +97,8 @@ async def test_the_ticket_project_triages_without_a_key(tmp_path: Path) -> None:
     host = await created(tmp_path, "ticket-triage")
     await host.launch()
     await host.ready()
-    await host.line("OPENAI_API_KEY is not set, so a stand-in answers")
     answer = await host.post("/tickets", TICKET)
+    await host.line("OPENAI_API_KEY is not set, so a stand-in answers")
     assert answer == {"ticketId": answer["ticketId"], "status": "received"}
     await host.line("[INFO] ExtractKeywords")
     ticket = (await host.api(f"state/tickets/{answer['ticketId']}"))["value"]

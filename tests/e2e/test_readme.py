@@ -31,7 +31,6 @@ async def test_the_first_request_of_the_readme_runs_the_sample(tmp_path: Path) -
     example = block("sh", "curl -X POST")
     command, expected = example.split("\n# ")
     async with Running(make_project(tmp_path, {})) as host:
-        await host.line("replies are canned")
         process = await asyncio.create_subprocess_shell(
             command.replace("localhost:3000", host.url.removeprefix("http://")),
             stdout=asyncio.subprocess.PIPE,
@@ -40,6 +39,7 @@ async def test_the_first_request_of_the_readme_runs_the_sample(tmp_path: Path) -
         output, _ = await process.communicate()
         answer = json.loads(output)
         assert {**answer, "ticketId": "…"} == json.loads(expected)
+        await host.line("replies are canned")
         await host.line("ExtractKeywords", answer["ticketId"])
         listed = await host.api("steps")
         files = {Path(each["file"]).name for each in (*listed["steps"], *listed["streams"])}
@@ -86,7 +86,7 @@ async def test_the_settings_of_the_readme_can_be_pasted(tmp_path: Path) -> None:
         "steps/b.step.ts": "export const config = { type: 'api', name: 'b', method: 'GET', path: '/b' }\n"
         "export const handler = async () => ({ status: 200, body: {} })\n",
     }
-    async with Running(make_project(tmp_path, files), "--no-stand-in") as host:
+    async with Running(make_project(tmp_path, files)) as host:
         assert (await host.get("/a"), await host.get("/b")) == ({}, {})
         assert not [line for line in host.lines if "[ERROR]" in line or "[WARNING]" in line]
 

@@ -58,9 +58,8 @@ async def ask(host: Running, language: str, content: str, format: object = None,
 
 async def test_without_a_key_the_clients_of_both_languages_get_canned_replies(tmp_path: Path) -> None:
     async with Running(shop(tmp_path, {".env": "OPENAI_API_KEY=\n"})) as host:
-        # Said once, before anything else can rely on it.
-        assert len([line for line in host.lines if NOTICE in line]) == 1
-        assert "canned" in next(line for line in host.lines if NOTICE in line)
+        # Not before a step asks the model.
+        assert not any(NOTICE in line for line in host.lines)
         answers: dict[str, list[object]] = {language: [] for language in LANGUAGES}
         for language in LANGUAGES:
             text = await ask(host, language, "What is a step?")
@@ -96,6 +95,8 @@ async def test_without_a_key_the_clients_of_both_languages_get_canned_replies(tm
             assert json.loads(again["text"]) == by_schema
             assert (await ask(host, language, "What is a step?"))["text"] == text["text"]
         assert answers["ts"] == answers["py"]
+        assert "canned" in await host.line(NOTICE)
+        assert len([line for line in host.lines if NOTICE in line]) == 1
 
         refused = await host.post("/ts/ask", {"content": "x", "format": {"type": "json_schema"}}, status=500)
         trace = await completed_trace(host, refused["traceId"])
@@ -132,6 +133,27 @@ async def test_with_a_key_the_calls_go_to_the_service(tmp_path: Path) -> None:
                 answer = await ask(host, language, "hello", {"type": "json_object"})
                 assert json.loads(answer["text"]) == ANSWER
         assert [request["messages"] for request in model.requests] == [[{"role": "user", "content": "hello"}]] * 2
+
+
+async def test_a_local_model_without_a_key_is_asked(tmp_path: Path) -> None:
+    async with serve_model() as model:
+        settings = f"OPENAI_BASE_URL={model.environment['OPENAI_BASE_URL']}\n"
+        async with Running(shop(tmp_path, {".env": settings})) as host:
+            for language in LANGUAGES:
+                answer = await ask(host, language, "hello", {"type": "json_object"})
+                assert json.loads(answer["text"]) == ANSWER
+            assert not any(NOTICE in line for line in host.lines)
+        assert len(model.requests) == 2
+
+
+async def test_embeddings_of_both_languages_are_vectors(tmp_path: Path) -> None:
+    files = {"steps/embed.step.ts": EMBED_NODE, "steps/embed_step.py": EMBED_PYTHON, "requirements.txt": "openai\n"}
+    async with Running(make_project(tmp_path, files)) as host:
+        both = [await host.post(f"/{language}/embed", {"text": "hello"}) for language in LANGUAGES]
+    assert [len(each["vector"]) for each in both] == [1536, 1536]
+    assert both[0]["vector"] == pytest.approx(both[1]["vector"], abs=1e-6)
+    assert both[0]["said"] == both[1]["said"]
+    assert "You wrote: hello" in both[0]["said"]
 
 
 async def test_start_never_serves_the_stand_in(tmp_path: Path) -> None:
@@ -194,4 +216,26 @@ async def handler(req, context):
             },
         },
     }
+"""
+EMBED_NODE = """
+import OpenAI from 'openai'
+
+export const config = { type: 'api', name: 'EmbedTs', path: '/ts/embed', method: 'POST', emits: [] }
+export const handler = async (req: any) => {
+  const openai = new OpenAI({ maxRetries: 0 })
+  const { data } = await openai.embeddings.create({ model: 'text-embedding-3-small', input: req.body.text })
+  const { output_text } = await openai.responses.create({ model: 'gpt-4o-mini', input: req.body.text })
+  return { status: 200, body: { vector: data[0].embedding, said: output_text } }
+}
+"""
+EMBED_PYTHON = """
+from openai import AsyncOpenAI
+
+config = {"type": "api", "name": "EmbedPy", "path": "/py/embed", "method": "POST", "emits": []}
+
+async def handler(req, context):
+    openai = AsyncOpenAI(max_retries=0)
+    found = await openai.embeddings.create(model="text-embedding-3-small", input=req.body.text)
+    said = await openai.responses.create(model="gpt-4o-mini", input=req.body.text)
+    return {"status": 200, "body": {"vector": found.data[0].embedding, "said": said.output_text}}
 """

@@ -23,7 +23,7 @@ from polystep.app.nowhere import Nowhere
 from polystep.app.project import LiveProject
 from polystep.app.runs import OpenRuns
 from polystep.app.settings import Settings
-from polystep.app.standin import stand_in_variables, stand_in_wanted
+from polystep.app.standin import local_model_variables, stand_in_variables, stand_in_wanted
 from polystep.app.variables import Variables, read_variables
 from polystep.app.watcher import Watcher
 from polystep.bus import Bus, QueueBound
@@ -125,10 +125,12 @@ class Host:
     async def _start_stand_in(self) -> None:
         if not stand_in_wanted(self._environment(), allowed=self._options.dev and self._options.stand_in):
             return
-        server = StandInServer()
+        server = StandInServer(on_first_call=self._tell_of_stand_in)
         await server.start()
         self._on_stop("stand-in model", server.stop)
         self._stand_in = server
+
+    def _tell_of_stand_in(self) -> None:
         self._console.warning(
             "OPENAI_API_KEY is not set, so a stand-in answers the steps' model calls: its replies are canned, not a "
             "model's. Set the key in .env for real ones, or start with --no-stand-in."
@@ -251,7 +253,7 @@ class Host:
         environment = child_environment(self._shell, dotenv, {})
         self._preview.learn(environment)
         if self._stand_in is None or not stand_in_wanted(environment, allowed=True):
-            return environment
+            return {**environment, **local_model_variables(environment)}
         return child_environment(self._shell, dotenv, stand_in_variables(self._stand_in.base_url))
 
     def _variables(self) -> Variables:

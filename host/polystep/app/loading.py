@@ -11,7 +11,7 @@ from typing import Final
 from polystep.app.config_places import placed
 from polystep.app.kinds import kinds_of
 from polystep.app.settings import Settings, read_settings
-from polystep.app.standin import stand_in_variables, stand_in_wanted
+from polystep.app.standin import local_model_variables, stand_in_variables, stand_in_wanted
 from polystep.app.variables import read_variables
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import CronTrigger, Finding, Flow, LoadFailure, SourceFile, SourcePattern
@@ -46,6 +46,7 @@ async def load_flow(
     if stand_in_wanted(environment, allowed=True):
         # Many steps make their client while they load, and clients want a key even when nothing is asked of them.
         environment = child_environment(shell, dotenv, stand_in_variables(_NO_MODEL))
+    environment |= local_model_variables(environment)
 
     def logged(params: JSONObject) -> None:
         progress(str(params.get("message", "")))

@@ -1,4 +1,4 @@
-"""Whether the steps talk to the stand-in model: only in dev, and only when no key is set anywhere."""
+"""Environment variables for model calls: of the stand-in, only in dev and without a key, or of a local model."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def stand_in_wanted(environment: Mapping[str, str], *, allowed: bool) -> bool:
 def stand_in_variables(base_url: str) -> dict[str, str]:
     """What points the official clients of every language at it."""
     return {KEY: "polystep-stand-in", BASE_URL: base_url}
+
+
+def local_model_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """A key for a server of the user's own that needs none: the official clients do not start without one."""
+    return {KEY: "no-key-needed"} if environment.get(BASE_URL) and not environment.get(KEY) else {}

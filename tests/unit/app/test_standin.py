@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polystep.app.standin import stand_in_variables, stand_in_wanted
+from polystep.app.standin import local_model_variables, stand_in_variables, stand_in_wanted
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,9 @@ def test_its_variables_point_the_official_clients_at_it() -> None:
         "OPENAI_API_KEY": "polystep-stand-in",
         "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
     }
+
+
+def test_a_local_model_needs_no_key_but_its_clients_do() -> None:
+    assert local_model_variables({"OPENAI_BASE_URL": "http://own"}) == {"OPENAI_API_KEY": "no-key-needed"}
+    assert local_model_variables({"OPENAI_BASE_URL": "http://own", "OPENAI_API_KEY": "sk"}) == {}
+    assert local_model_variables({}) == {}

@@ -136,10 +136,11 @@ async def test_models_are_listed(client: openai.AsyncOpenAI) -> None:
 
 async def test_what_the_stand_in_cannot_do_is_an_openai_error(client: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.NotFoundError) as missing:
-        await client.embeddings.create(model="m", input="x")
+        await client.images.generate(model="m", prompt="x")
     assert missing.value.body == {
-        "message": "POST /v1/embeddings is not here. "
-        "The stand-in supports POST /v1/chat/completions and GET /v1/models.",
+        "message": "POST /v1/images/generations is not here. "
+        "The stand-in supports POST /v1/chat/completions, /v1/responses, /v1/embeddings and /v1/moderations, "
+        "and GET /v1/models.",
         "type": "invalid_request_error",
         "param": None,
         "code": "unknown_url",

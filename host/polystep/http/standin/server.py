@@ -1,9 +1,10 @@
-"""The stand-in's own small server: two OpenAI routes on a loopback port."""
+"""The stand-in's own small server: the OpenAI routes that steps use, on a loopback port."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 from aiohttp import web
@@ -15,11 +16,15 @@ from polystep.http.listening import listen
 from polystep.http.load import Load
 from polystep.http.refusals import RequestRefused, json_answer
 from polystep.http.settings import HttpSettings
-from polystep.http.standin.replies import MADE_AT_S, ChatRefused, Reply, reply_to
+from polystep.http.standin.embeddings import embeddings_of
+from polystep.http.standin.moderations import moderations_of
+from polystep.http.standin.refusal import ModelRefused
+from polystep.http.standin.replies import MADE_AT_S, Reply, reply_to
+from polystep.http.standin.responses import Response, response_to
 
 MODEL = "polystep-stand-in"
 
-_SUPPORTED = "POST /v1/chat/completions and GET /v1/models"
+_SUPPORTED = "POST /v1/chat/completions, /v1/responses, /v1/embeddings and /v1/moderations, and GET /v1/models"
 
 
 class StandInServer:
@@ -28,7 +33,10 @@ class StandInServer:
     Set `OPENAI_BASE_URL` to `base_url`, and `OPENAI_API_KEY` to anything, for the official clients to use it.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, on_first_call: Callable[[], None] = lambda: None) -> None:
+        """`on_first_call` is told when a step asks the model for the first time."""
+        self._on_first_call = on_first_call
+        self._is_told = False
         self._settings = HttpSettings(host="127.0.0.1", port=port)
         self._load = Load(self._settings)
         self._listening: socket.socket | None = None
@@ -78,11 +86,36 @@ class StandInServer:
         try:
             if route == ("GET", "/v1/models"):
                 return json_answer(200, _models())
-            if route != ("POST", "/v1/chat/completions"):
+            answer = self._answers().get(route)
+            if answer is None:
                 return _unknown(*route)
-            return await self._complete(request)
-        except ChatRefused as refused:
+            if not self._is_told:
+                self._is_told = True
+                self._on_first_call()
+            return await answer(request)
+        except ModelRefused as refused:
             return json_answer(refused.status, refused.to_json())
+
+    def _answers(self) -> Mapping[tuple[str, str], Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]]:
+        return {
+            ("POST", "/v1/chat/completions"): self._complete,
+            ("POST", "/v1/responses"): self._respond,
+            ("POST", "/v1/embeddings"): self._embed,
+            ("POST", "/v1/moderations"): self._moderate,
+        }
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        body = await self._body(request)
+        response = response_to(body)
+        if isinstance(body, dict) and body.get("stream"):
+            return await _send_events(request, response)
+        return json_answer(200, response.whole())
+
+    async def _embed(self, request: web.BaseRequest) -> web.StreamResponse:
+        return json_answer(200, embeddings_of(await self._body(request)))
+
+    async def _moderate(self, request: web.BaseRequest) -> web.StreamResponse:
+        return json_answer(200, moderations_of(await self._body(request)))
 
     async def _complete(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await self._body(request)
@@ -96,17 +129,17 @@ class StandInServer:
             with self._load.budget.hold() as hold:
                 data = await read_body(request, self._settings, hold)
         except RequestRefused as refused:
-            raise ChatRefused(str(refused.body.get("hint")), status=refused.status) from refused
+            raise ModelRefused(str(refused.body.get("hint")), status=refused.status) from refused
         try:
             value: JSONValue = orjson.loads(data)
         except orjson.JSONDecodeError as broken:
-            raise ChatRefused(f"We could not parse the JSON body of your request: {broken}") from broken
+            raise ModelRefused(f"We could not parse the JSON body of your request: {broken}") from broken
         return value
 
 
 def _unknown(method: str, path: str) -> web.Response:
     message = f"{method} {path[:200]} is not here. The stand-in supports {_SUPPORTED}."
-    return json_answer(404, ChatRefused(message, code="unknown_url").to_json())
+    return json_answer(404, ModelRefused(message, code="unknown_url").to_json())
 
 
 def _models() -> JSONObject:
@@ -124,3 +157,13 @@ async def _send_stream(request: web.BaseRequest, reply: Reply, options: JSONValu
     await response.write(b"data: [DONE]\n\n")
     await response.write_eof()
     return response
+
+
+async def _send_events(request: web.BaseRequest, response: Response) -> web.StreamResponse:
+    """Send server-sent events: `event: type`, `data: {event}`."""
+    stream = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
+    await stream.prepare(request)
+    for event in response.events():
+        await stream.write(b"event: %b\ndata: %b\n\n" % (str(event["type"]).encode(), orjson.dumps(event)))
+    await stream.write_eof()
+    return stream
