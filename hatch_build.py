@@ -58,9 +58,9 @@ class WheelHook(BuildHookInterface[Any]):
 
 
 def bridge_sources(folder: Path) -> list[Path]:
-    """The TypeScript files that run, sorted."""
-    found = [path for path in folder.rglob("*.ts") if "tests" not in path.relative_to(folder).parts]
-    return sorted(path for path in found if not path.name.endswith(".test.ts"))
+    """Every file of the bridge but its tests, sorted."""
+    found = [path for path in folder.rglob("*") if path.is_file() and "tests" not in path.relative_to(folder).parts]
+    return sorted(path for path in found if ".test." not in path.name)
 
 
 def bridge_lock(root: Path) -> str:

@@ -32,10 +32,8 @@ def test_the_wheel_carries_the_page_of_documentation(wheel: zipfile.ZipFile) -> 
 def test_the_wheel_carries_the_sources_of_every_bridge_and_no_tests(wheel: zipfile.ZipFile, root: Path) -> None:
     names = wheel.namelist()
     carried = {name for name in names if name.startswith("polystep/_bridges/node/src/")}
-    sources = {
-        path.relative_to(root / "bridges" / "node") for path in (root / "bridges" / "node" / "src").rglob("*.ts")
-    }
-    wanted = {path for path in sources if "tests" not in path.parts and not path.name.endswith(".test.ts")}
+    sources = {path.relative_to(root / "bridges" / "node") for path in (root / "bridges" / "node" / "src").rglob("*")}
+    wanted = {path for path in sources if path.suffix and "tests" not in path.parts and ".test." not in path.name}
     assert carried == {f"polystep/_bridges/node/{path.as_posix()}" for path in wanted}
     assert {"polystep/_bridges/ruby/runner.rb", "polystep/_bridges/python/launch.py"} <= set(names)
     assert [name for name in names if "/tests/" in name or ".test." in name or "/test_" in name] == []
