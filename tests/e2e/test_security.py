@@ -269,6 +269,36 @@ async def test_every_address_needs_a_token(tmp_path: Path) -> None:
         ]
 
 
+async def test_a_short_token_is_refused_with_how_to_make_a_good_one(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/hello.step.ts": HELLO})
+    host = Running(project, environment={"POLYSTEP_TOKEN": "letmein"})
+    await host.launch()
+    assert await host.ended() == 1
+    (line,) = host.lines
+    assert "POLYSTEP_TOKEN has 7 characters, which can be guessed; it needs 16 or more" in line
+    assert "secrets.token_urlsafe" in line
+    assert "letmein" not in line
+
+
+@pytest.mark.parametrize("opened", [False, True])
+async def test_a_stream_without_a_rule_is_not_served_on_a_public_address(tmp_path: Path, opened: bool) -> None:
+    files = {"steps/board.stream.ts": "export const config = { name: 'board', schema: { type: 'object' } }"}
+    if opened:
+        files["polystep.toml"] = "[streams]\npublic = true\n"
+    project = make_project(tmp_path, files)
+    async with Running(project, "--host", "0.0.0.0", environment={"POLYSTEP_TOKEN": TOKEN}) as host:
+        told = [line for line in host.lines if "these streams have no rule: board" in line]
+        assert bool(told) is not opened
+        join = {"type": "join", "data": {"streamName": "board", "groupId": "g", "subscriptionId": "s"}}
+        async with aiohttp.ClientSession() as stranger, stranger.ws_connect(host.url) as socket:
+            await socket.send_json(join)
+            event = (await socket.receive_json())["event"]
+            assert event["type"] == ("sync" if opened else "event")
+        async with host.socket() as socket:  # with the token
+            await socket.send_json(join)
+            assert (await socket.receive_json())["event"]["type"] == "sync"
+
+
 async def test_it_listens_on_loopback_only(dev: Running) -> None:
     port = int(dev.url.rpartition(":")[2])
     table = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()

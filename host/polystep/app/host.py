@@ -30,7 +30,7 @@ from polystep.bus import Bus, QueueBound
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed, PolystepError
 from polystep.contracts.ids import Ids
-from polystep.contracts.limits import STOP_GRACE_S
+from polystep.contracts.limits import STOP_GRACE_S, TOKEN_CHARS_MIN
 from polystep.contracts.steps import Finding
 from polystep.http import HttpServer, HttpSettings, StandInServer, is_loopback
 from polystep.runners import Failures, RunnerCalls, RunnerPool, child_environment
@@ -100,6 +100,11 @@ class Host:
             raise LoadFailed(
                 f"{options.host} can be reached from other machines. Set POLYSTEP_TOKEN to a secret of your choice: "
                 "the admin pages and API ask for it there. Or leave --host away to serve this machine only."
+            )
+        if options.token and len(options.token) < TOKEN_CHARS_MIN:
+            raise LoadFailed(
+                f"POLYSTEP_TOKEN has {len(options.token)} characters, which can be guessed; it needs {TOKEN_CHARS_MIN} "
+                'or more. Make one with: python3 -c "import secrets; print(secrets.token_urlsafe(32))"'
             )
         self._folder.take()
         self._on_stop("folder", _later(self._folder.release))
@@ -227,6 +232,15 @@ class Host:
     async def _load(self, project: LiveProject) -> None:
         self._on_stop("project", project.stop)
         await project.load()
+        flow = project.flow
+        if not is_loopback(self._options.host) and not self._settings.streams.public and flow.access is None:
+            open_ones = sorted(name for name, stream in flow.streams.items() if not stream.guarded)
+            if open_ones:
+                self._console.warning(
+                    f"{self._options.host} can be reached from other machines, and these streams have no rule: "
+                    f"{', '.join(open_ones)}. Only clients with the admin token may join them. Add authenticate or "
+                    "canAccess (docs/streams.md), or set `[streams] public = true` in polystep.toml."
+                )
 
     async def _watch(self, project: LiveProject) -> None:
         edits = Edits(self._options.project, self._settings, self._variables, self._shell, self._console)
@@ -277,6 +291,7 @@ class Host:
             allowed_origins=http.allowed_origins,
             admin_origin=http.admin_origin,
             require_token_for_reads=not is_loopback(options.host),
+            streams_need_rule=not is_loopback(options.host) and not self._settings.streams.public,
             body_bytes_max=http.body_bytes_max,
             upload_bytes_max=http.upload_bytes_max,
             uploads=self._folder.uploads,

@@ -248,6 +248,13 @@ class CronSection(_Section):
     """IANA zone for cron steps that name none; the machine's zone by default."""
 
 
+class StreamsSection(_Section):
+    """`[streams]`."""
+
+    public: bool = False
+    """Serve streams without access rules to everybody also on a public address."""
+
+
 class Settings(_Section):
     """All of `polystep.toml`."""
 
@@ -258,6 +265,7 @@ class Settings(_Section):
     cron: CronSection = CronSection()
     queues: QueuesSection = QueuesSection()
     trace: TraceSection = TraceSection()
+    streams: StreamsSection = StreamsSection()
 
 
 def read_settings(project: Path) -> Settings:

@@ -150,6 +150,18 @@ ACCESS_RUNS_MAX: Final = 32
 ACCESS_WAITING_MAX: Final = 4096
 """Sockets and joins waiting for a rule; beyond it the next one is refused at once."""
 
+TOKEN_CHARS_MIN: Final = 16
+"""An admin token that the user chooses; shorter ones can be guessed."""
+
+GUESSES_FREE: Final = 5
+"""Wrong admin tokens of one address before the answers are delayed: a typing error costs nothing."""
+
+GUESSES_WAITING_MAX: Final = 4
+"""Delayed answers to wrong tokens of one address; beyond it a further wrong token is answered 429."""
+
+GUESSING_ADDRESSES_MAX: Final = 1024
+"""Addresses with wrong tokens that are remembered; the oldest are forgotten first."""
+
 STOP_GRACE_S: Final = 10.0
 """What running handlers get at a graceful stop before their work is released for the next start."""
 

@@ -72,6 +72,22 @@ class AdminGate:
             return False
         return True
 
+    def is_wrong_guess(self, request: web.BaseRequest, query: str) -> bool:
+        """Whether the request brings an admin token that is not the right one."""
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        tokens = [given.strip()] if scheme.lower() == "bearer" else []
+        tokens += parse_qs(query, max_num_fields=20).get("token", []) if "token=" in query else []
+        return any(not self._is_token(each) for each in tokens)
+
+    def socket_token(self, request: web.BaseRequest) -> bool | None:
+        """Whether a WebSocket brings the right token, as streams take theirs; `None` when it brings none."""
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        protocol, _, offered = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")
+        given = [bearer.strip()] if scheme.lower() == "bearer" else []
+        given += [offered.strip()] if protocol.strip() == "Authorization" and offered else []
+        given += parse_qs(request.raw_path.partition("?")[2], max_num_fields=20).get("authToken", [])
+        return any(self._is_token(each) for each in given) if given else None
+
     def session_for(self, query: str) -> str | None:
         """The session cookie to set for a page that was opened with `?token=`, when the token is right."""
         given = parse_qs(query, max_num_fields=20).get("token", [""])[0]

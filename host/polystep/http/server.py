@@ -15,12 +15,14 @@ from polystep.http.admin_origin import AdminOrigin
 from polystep.http.admin_routes import AdminRoutes
 from polystep.http.connections import ConnectionServer
 from polystep.http.document_routes import DocumentRoutes
+from polystep.http.guesses import Guesses
 from polystep.http.listening import listen_near
 from polystep.http.load import Load
 from polystep.http.origins import HostNames
 from polystep.http.port_owner import PortOwner
 from polystep.http.refusals import RequestRefused, json_answer, refusal_answer
 from polystep.http.settings import HttpSettings
+from polystep.http.socket_access import SocketTokens
 from polystep.http.sockets import Sockets
 from polystep.http.static_files import PAGE_ROOT, SECURITY_HEADERS, StaticFiles
 from polystep.http.step_routes import StepRoutes
@@ -50,8 +52,9 @@ class HttpServer:
         self.load = Load(settings)
         self._origin = AdminOrigin(settings)
         self._gate = AdminGate(settings, self._origin)
+        self._guesses = Guesses(clock)
         self._steps = StepRoutes(settings, project, steps, clock, self._origin, self.load)
-        self._sockets = Sockets(settings, streams, access)
+        self._sockets = Sockets(settings, streams, access, SocketTokens(settings, self._gate, self._guesses))
         self._admin = AdminRoutes(project, admin)
         self._files = StaticFiles(PAGE_ROOT)
         self._documents = DocumentRoutes(settings, project, documents)
@@ -197,6 +200,9 @@ class HttpServer:
         if rest == "alive" and safe:
             # For liveness probes: a restart mends neither a broken file nor a runner that does not start.
             return json_answer(200, {"status": "alive"})
+        # Before anything that answers differently to the right token.
+        if self._gate.is_wrong_guess(request, query):
+            await self._guesses.slow(request.remote)
         if rest == "health" and safe:
             return await self._admin.health(query, detailed=self._gate.allows(request))
         if rest == "" and safe and (session := self._gate.session_for(query)) is not None:

@@ -49,6 +49,8 @@ class HttpSettings:
     """Such as `https://admin.example.com`: where browsers find the admin pages, besides `http://127.0.0.1`."""
     require_token_for_reads: bool = False
     """Set when the address is not loopback: all of `/__polystep/` but health needs the token."""
+    streams_need_rule: bool = False
+    """Set when the address is not loopback: a stream without a rule is joined with the token only."""
     body_bytes_max: int = BODY_BYTES_MAX
     upload_bytes_max: int = UPLOAD_BYTES_MAX
     """One `multipart/form-data` body with all its files; its text fields together stay below `body_bytes_max`."""

@@ -15,7 +15,7 @@ from polystep.http.headers import plain_headers, readable_text
 from polystep.http.origins import Origins, is_same_origin
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
-from polystep.http.socket_access import ClientAccess
+from polystep.http.socket_access import ClientAccess, SocketTokens
 from polystep.http.socket_client import SharedFrames, SocketClient
 
 HEARTBEAT_S: Final = 30.0
@@ -28,11 +28,12 @@ _CLOSE_TIMEOUT_S: Final = 2.0
 class Sockets:
     """Opens sockets for the streams room's changes and closes them at the stop."""
 
-    def __init__(self, settings: HttpSettings, hub: StreamHub, access: StreamAccess) -> None:
+    def __init__(self, settings: HttpSettings, hub: StreamHub, access: StreamAccess, tokens: SocketTokens) -> None:
         self._origins = Origins(settings)
         self._hub = hub
         self._sockets_max = settings.sockets_max
         self._access = access
+        self._tokens = tokens
         self._frames = SharedFrames()
         self._clients: set[SocketClient] = set()
         self._none_left = asyncio.Event()
@@ -59,7 +60,8 @@ class Sockets:
             raise RequestRefused(
                 400, {"error": "Bad WebSocket handshake", "hint": "Send Upgrade, Connection and a version 13 key."}
             )
-        client_access = ClientAccess(self._access, await self._authenticated(request))
+        opens = await self._tokens.opens(request, self._access)
+        client_access = ClientAccess(self._access, self._tokens, await self._authenticated(request), opens=opens)
         self._check_room()  # again: others came, or the stop, while the rule was asked
         await socket.prepare(request)
         client = SocketClient(socket, request, self._hub, self._frames, client_access)

@@ -59,9 +59,12 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         bytes_max = 2000000
         redact = ["customerNumber"]
         reveal = ["signature"]
+        [streams]
+        public = true
         """
     )
     assert read_settings(tmp_path).model_dump() == {
+        "streams": {"public": True},
         "http": {
             "body_bytes_max": 5,
             "upload_bytes_max": 7,
