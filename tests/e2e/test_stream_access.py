@@ -165,6 +165,7 @@ async def host(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Runnin
         "src/private.stream.ts": PRIVATE,
         "src/team_stream.py": TEAM,
         "src/write.step.ts": WRITE,
+        "src/write.step.tsx": "export const Node = () => null",
     }
     async with Running(make_project(tmp_path_factory.mktemp("access"), files)) as running:
         yield running
@@ -218,6 +219,7 @@ async def test_check_names_what_has_no_effect_and_types_know_the_context(host: R
         "app(express) is not called",
         "plugins are not loaded: @motiadev/plugin-states/plugin, @motiadev/plugin-logs/plugin",
         "adapters have no effect: events",
+        "Only Motia's Workbench reads these files, so they have no effect: src/write.step.tsx",
     ):
         assert text in output
         assert any(text in line for line in host.lines), text

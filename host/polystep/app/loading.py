@@ -16,7 +16,14 @@ from polystep.app.variables import read_variables
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import CronTrigger, Finding, Flow, LoadFailure, SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject
-from polystep.discovery import Validators, build_flow, compile_validators, find_misnamed, find_sources
+from polystep.discovery import (
+    Validators,
+    build_flow,
+    compile_validators,
+    find_misnamed,
+    find_sources,
+    find_workbench_files,
+)
 from polystep.runners import RunnerCalls, RunnerPool, Sources, Staged, child_environment
 from polystep.schedule import cron_problem
 
@@ -114,7 +121,7 @@ def cron_problems(flow: Flow, default_timezone: str | None) -> list[Finding]:
 
 def find_files(project: Path, patterns: Sequence[SourcePattern]) -> tuple[tuple[SourceFile, ...], tuple[Finding, ...]]:
     """Every step and stream file, and what is wrong with the names of others."""
-    return find_sources(project, patterns), find_misnamed(project, patterns)
+    return find_sources(project, patterns), (*find_misnamed(project, patterns), *find_workbench_files(project))
 
 
 def project_sources(project: Path) -> tuple[SourceFile, ...]:

@@ -6,6 +6,7 @@ from polystep.discovery.flow import build_flow
 from polystep.discovery.misnamed import find_misnamed
 from polystep.discovery.schemas import SchemaValidator
 from polystep.discovery.validators import Validators, compile_validators
+from polystep.discovery.workbench_files import find_workbench_files
 
 __all__ = [
     "SOURCE_FOLDERS",
@@ -15,6 +16,7 @@ __all__ = [
     "compile_validators",
     "find_misnamed",
     "find_sources",
+    "find_workbench_files",
     "read_step",
     "read_stream",
 ]
