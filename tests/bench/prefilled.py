@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from polystep.stores.sqlite.queue import READY
-from polystep.stores.sqlite.schema import DURABLE
+from polystep.stores.sqlite.schema import DURABLE, DURABLE_UPGRADES
 from polystep.wire import pack
 
 _NUMBERS = "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?1)"
@@ -46,6 +46,7 @@ def _database(project: Path) -> Iterator[apsw.Connection]:
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(DURABLE)
+        connection.execute(f"PRAGMA user_version = {len(DURABLE_UPGRADES)}")
         with connection:
             yield connection
     finally:

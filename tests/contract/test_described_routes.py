@@ -157,8 +157,8 @@ def test_frames_are_what_the_document_says(messages: dict[str, dict[str, Any]]) 
     ]
     custom: Any = {"type": "moved", "data": [1]}
     frames += [
-        ("sync", sync_frame(item_room, 7, {**ITEM})),
-        ("sync", sync_frame(group_room, 7, [{**ITEM}])),
+        ("sync", sync_frame(item_room, 7, json.dumps(ITEM).encode())),
+        ("sync", sync_frame(group_room, 7, json.dumps([ITEM]).encode())),
         ("event", change_frame(StreamChange("event", "board", "g", None, custom, 7))),
         ("event", error_frame(item_room, 7, "STREAM_ACCESS_DENIED", "Access denied")),
     ]

@@ -19,6 +19,8 @@ from polystep.wire import pack, unpack
 
 PURGED_AT_ONCE: Final = 5000
 """Events removed in one transaction; other writes wait meanwhile."""
+_MARK: Final = "g"
+"""How the cursor of a list of groups begins: a group may be the empty text."""
 
 
 class ProjectAdmin:
@@ -87,24 +89,28 @@ class ProjectAdmin:
         findings: list[JSONValue] = [_finding(finding) for finding in flow.findings]
         return {"steps": steps, "streams": streams, "warnings": list(flow.warnings), "findings": findings}
 
-    async def state_groups(self) -> JSONObject:
+    async def state_groups(self, limit: int, cursor: str | None) -> JSONObject:
         """Groups with their number of keys."""
-        return {"groups": [{"group": group, "keys": keys} for group, keys in await self._state.groups()]}
+        found = await self._state.groups(None if cursor is None else cursor.removeprefix(_MARK), limit + 1)
+        more = _MARK + found[limit - 1][0] if len(found) > limit else None
+        return {"groups": [{"group": group, "keys": keys} for group, keys in found[:limit]], "cursor": more}
 
-    async def state_items(self, group: str) -> JSONObject:
-        """One group."""
-        return {"items": await self._state.items(group)}
+    async def state_items(self, group: str, limit: int, cursor: str | None) -> JSONObject:
+        """Part of a group."""
+        items, more = await self._state.entries(group, cursor, limit)
+        return {"items": items, "cursor": more}
 
     async def state_value(self, group: str, key: str) -> JSONObject | None:
         """One value."""
         found = await self._state.find(group, key)
         return None if found is None else {"value": found[0]}
 
-    async def stream_items(self, stream: str, group: str) -> JSONObject | None:
-        """One group of a stream."""
+    async def stream_items(self, stream: str, group: str, limit: int, cursor: str | None) -> JSONObject | None:
+        """Part of a group of a stream."""
         if not self._streams.stream_exists(stream):
             return None
-        return {"items": await self._streams.snapshot(stream, group, None)}
+        items, more = await self._streams.entries(stream, group, cursor, limit)
+        return {"items": cast("JSONValue", items), "cursor": more}
 
     async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:
         """Summaries."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
 import sys
 import urllib.error
 import urllib.parse
@@ -24,6 +25,8 @@ from polystep.contracts.events import UNKNOWN_STEP
 ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many, newest first.")]
+EntriesOption = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most this many entries.")]
+CursorOption = Annotated[str | None, typer.Option("--cursor", help="Where to go on: the cursor of the part before.")]
 
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -101,18 +104,35 @@ def logs(
         typer.echo(f"{_at(each['time'])} [{each['level'].upper()}] {each['step'] or '-'} {each['message']} {fields}")
 
 
-def state(group: str, key: Annotated[str | None, typer.Argument()] = None, project: ProjectOption = Path()) -> None:
-    """Print a state group, or one of its values, as JSON."""
-    answer = _ask(project, "GET", _path("state", group, *([] if key is None else [key])))
+def state(
+    group: str,
+    key: Annotated[str | None, typer.Argument()] = None,
+    project: ProjectOption = Path(),
+    limit: EntriesOption = 100,
+    cursor: CursorOption = None,
+) -> None:
+    """Print a state group, a part of it if it is large, or one of its values, as JSON."""
+    if key is not None:
+        _print_json(_ask(project, "GET", _path("state", group, key)))
+        return
+    answer = _ask(project, "GET", _part(_path("state", group), limit, cursor))
     _print_json(answer)
-    if key is None and not answer["items"]:
+    _tell_more(answer)
+    if not answer["items"]:
         typer.echo(f"The state group {group} is empty.", err=True)
 
 
-def stream(name: str, group: str, project: ProjectOption = Path()) -> None:
-    """Print the items of a stream's group as JSON."""
-    answer = _ask(project, "GET", _path("streams", name, group))
+def stream(
+    name: str,
+    group: str,
+    project: ProjectOption = Path(),
+    limit: EntriesOption = 100,
+    cursor: CursorOption = None,
+) -> None:
+    """Print the items of a stream's group, or a part of them, as JSON, oldest first."""
+    answer = _ask(project, "GET", _part(_path("streams", name, group), limit, cursor))
     _print_json(answer)
+    _tell_more(answer)
     if not answer["items"]:
         typer.echo(f"The group {group} of the stream {name} is empty.", err=True)
 
@@ -214,6 +234,15 @@ def _refusal(error: urllib.error.HTTPError) -> str:
         return f"{answer['error']}. {answer.get('hint', '')}".strip() + "".join(choices)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"The host answered {error.code} {error.reason}."
+
+
+def _part(path: str, limit: int, cursor: str | None) -> str:
+    return f"{path}?{urllib.parse.urlencode({'limit': limit, **({} if cursor is None else {'cursor': cursor})})}"
+
+
+def _tell_more(answer: Any) -> None:
+    if answer.get("cursor") is not None:
+        typer.echo(f"There is more. The next part: --cursor {shlex.quote(answer['cursor'])}", err=True)
 
 
 def _path(*parts: str) -> str:

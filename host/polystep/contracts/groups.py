@@ -86,8 +86,8 @@ class StateStore(Protocol):
         """Remove a group; returns how many keys it had."""
         ...
 
-    async def groups(self) -> list[tuple[str, int]]:
-        """Every group with its number of keys."""
+    async def groups(self, after: str | None = None, limit: int = PAGE_ENTRIES_MAX) -> list[tuple[str, int]]:
+        """At most `limit` groups with their numbers of keys, in the order of their names, behind the group `after`."""
         ...
 
 

@@ -13,6 +13,12 @@ PAGE_BYTES_MAX: Final = 1024 * 1024
 PAGE_ENTRIES_MAX: Final = 10_000
 """Entries of a group in one message to a runner: small values would otherwise make pages of half a million."""
 
+SNAPSHOT_BYTES_MAX: Final = 16 * 1024 * 1024
+"""The items of a stream's group as a WebSocket client gets them when it joins: clients expect them in one frame."""
+
+DECODED_ON_LOOP_MAX: Final = 200
+"""Values of a group that are decoded or encoded on the event loop; more of them would hold it for milliseconds."""
+
 BODY_BYTES_MAX: Final = 1024 * 1024
 """One HTTP request body, unless `polystep.toml` says otherwise (`[http] body_bytes_max`)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from polystep.contracts.errors import Issue
@@ -356,11 +356,12 @@ class StreamHub(Protocol):
         """Forget all subscriptions of a client that has gone."""
         ...
 
-    async def snapshot(self, stream: str, group: str, id: str | None) -> JSONValue:
-        """What a `sync` frame carries: the item or `None`, or a group's items, oldest first.
+    async def snapshot(self, stream: str, group: str, id: str) -> JSONObject | None:
+        """One item; `None` when there is none."""
+        ...
 
-        Items are `{...data, id, _createdAt}`.
-        """
+    def pages(self, stream: str, group: str) -> AsyncIterator[list[JSONObject]]:
+        """All items of a group, oldest first, in parts that are small enough for the event loop."""
         ...
 
     def next_timestamp_ms(self) -> int:
@@ -377,17 +378,24 @@ class Admin(PurgeAdmin, Protocol):
     async def steps(self) -> JSONObject:
         """`{steps: [...], streams: [...], findings: [{kind, severity, file, message}], warnings: [text]}`."""
 
-    async def state_groups(self) -> JSONObject:
-        """`{groups: [{group, keys}]}`."""
+    async def state_groups(self, limit: int, cursor: str | None) -> JSONObject:
+        """`{groups: [{group, keys}], cursor}`; the cursor of the next part, `None` at the end."""
+        ...
 
-    async def state_items(self, group: str) -> JSONObject:
-        """`{items: {key: value}}`."""
+    async def state_items(self, group: str, limit: int, cursor: str | None) -> JSONObject:
+        """`{items: {key: value}, cursor}`.
+
+        Raises:
+            InvalidParams: The cursor is none.
+        """
+        ...
 
     async def state_value(self, group: str, key: str) -> JSONObject | None:
         """`{value}`, `None` when there is none."""
 
-    async def stream_items(self, stream: str, group: str) -> JSONObject | None:
-        """`{items: [...]}`, `None` for an unknown stream."""
+    async def stream_items(self, stream: str, group: str, limit: int, cursor: str | None) -> JSONObject | None:
+        """`{items: [...], cursor}`, `None` for an unknown stream; raises as `state_items`."""
+        ...
 
     async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:
         """`{traces: [{traceId, name, status, ...}]}` newest first."""

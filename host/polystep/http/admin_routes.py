@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from polystep.contracts.errors import InvalidParams
 from polystep.contracts.ports import Admin, ProjectView
 from polystep.contracts.values import INTEGER_MAX, JSONObject
 from polystep.http.refusals import RequestRefused, json_answer
@@ -51,6 +52,10 @@ class Query:
         """How many rows, from 1 to `ROWS_MAX`."""
         given = self.integer("limit")
         return ROWS_USUAL if given is None else max(1, min(given, ROWS_MAX))
+
+    def cursor(self) -> str | None:
+        """Where the part that is asked for begins; `None` at the start."""
+        return self.fields.get("cursor")
 
     def one_of(self, name: str, choices: tuple[str, ...]) -> str | None:
         """One of a few words.
@@ -96,10 +101,13 @@ class AdminRoutes:
         self._admin = admin
         table: list[tuple[str, Handler]] = [
             ("GET api/steps", lambda _, __: admin.steps()),
-            ("GET api/state", lambda _, __: admin.state_groups()),
-            ("GET api/state/{group}", lambda path, _: admin.state_items(path[0])),
+            ("GET api/state", lambda _, query: admin.state_groups(query.limit(), query.cursor())),
+            ("GET api/state/{group}", lambda path, query: admin.state_items(path[0], query.limit(), query.cursor())),
             ("GET api/state/{group}/{key}", lambda path, _: admin.state_value(path[0], path[1])),
-            ("GET api/streams/{stream}/{group}", lambda path, _: admin.stream_items(path[0], path[1])),
+            (
+                "GET api/streams/{stream}/{group}",
+                lambda path, query: admin.stream_items(path[0], path[1], query.limit(), query.cursor()),
+            ),
             ("GET api/traces", self._traces),
             ("GET api/traces/{id}", self._trace),
             ("GET api/logs", self._logs),
@@ -155,7 +163,11 @@ class AdminRoutes:
             if values is None:
                 continue
             if route.method == method or (route.method, method) == ("GET", "HEAD"):
-                return self._found(await route.handler(values, _query(query)), segments)
+                try:
+                    found = await route.handler(values, _query(query))
+                except InvalidParams as error:
+                    raise RequestRefused(400, {"error": "Bad parameter", "hint": error.message}) from error
+                return self._found(found, segments)
             methods.append(route.method)
         if methods:
             allowed = ", ".join(methods)

@@ -26,6 +26,7 @@ from polystep.http.socket_frames import (
     read_message,
     sync_frame,
 )
+from polystep.http.socket_snapshots import read_snapshot
 
 logger = logging.getLogger("polystep.http")
 
@@ -204,8 +205,8 @@ class SocketClient:
         timestamp_ms = hub.next_timestamp_ms()
         frame: bytes | None = None
         try:
-            snapshot = await hub.snapshot(room.stream, room.group, room.id)
-            if room.id is None or snapshot is not None:
+            snapshot = await read_snapshot(hub, room)
+            if snapshot is not None:
                 frame = sync_frame(room, timestamp_ms, snapshot)
         except PolystepError as error:
             self._leave(asked)

@@ -13,7 +13,7 @@ import orjson
 
 from polystep.contracts.events import StreamChange
 from polystep.contracts.limits import SOCKET_MESSAGE_BYTES_MAX
-from polystep.contracts.values import JSONObject, JSONValue
+from polystep.contracts.values import JSONObject
 from polystep.http.refusals import to_json
 
 CLOSE_UNSUPPORTED: Final = 1003
@@ -89,9 +89,10 @@ def _name(kind: str, data: JSONObject, key: str) -> str:
     return value
 
 
-def sync_frame(room: Room, timestamp_ms: int, snapshot: JSONValue) -> bytes:
-    """The state of a room at the moment of its join."""
-    return _frame(room.stream, room.group, room.id, timestamp_ms, {"type": "sync", "data": snapshot})
+def sync_frame(room: Room, timestamp_ms: int, data: bytes) -> bytes:
+    """The state of a room at the moment of its join; `data` is JSON."""
+    head = to_json(_body(room.stream, room.group, room.id, timestamp_ms))
+    return text_frame(b"".join((head[:-1], b',"event":{"type":"sync","data":', data, b"}}")))
 
 
 def error_frame(room: Room, timestamp_ms: int, code: str, message: str) -> bytes:
@@ -107,11 +108,12 @@ def change_frame(change: StreamChange) -> bytes:
 
 
 def _frame(stream: str, group: str, id: str | None, timestamp_ms: int, event: JSONObject) -> bytes:
+    return text_frame(to_json({**_body(stream, group, id, timestamp_ms), "event": event}))
+
+
+def _body(stream: str, group: str, id: str | None, timestamp_ms: int) -> JSONObject:
     body: JSONObject = {"timestamp": timestamp_ms, "streamName": stream, "groupId": group}
-    if id is not None:
-        body["id"] = id
-    body["event"] = event
-    return text_frame(to_json(body))
+    return body if id is None else {**body, "id": id}
 
 
 def text_frame(payload: bytes) -> bytes:

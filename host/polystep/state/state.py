@@ -8,7 +8,7 @@ from typing import Final
 from polystep.contracts.errors import FrameTooLarge
 from polystep.contracts.futures import then
 from polystep.contracts.groups import PageBounds, PageQuery, StateStore, message_bounds
-from polystep.contracts.limits import PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
+from polystep.contracts.limits import DECODED_ON_LOOP_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
 from polystep.contracts.values import JSONValue
 from polystep.wire import Packed, pack, packed_entry, packed_list, packed_page, unpack
 
@@ -88,23 +88,24 @@ class State:
             more = cursor is not None
         return packed_list(values)
 
-    async def items(self, group: str) -> dict[str, JSONValue]:
-        """A group as a map."""
-        found: dict[str, JSONValue] = {}
-        cursor, more = None, True
-        while more:
-            rows, cursor = await self._store.page(group, cursor, _LARGEST_PAGE)
-            found |= {key: unpack(packed) for key, packed in rows}
-            more = cursor is not None
-        return found
+    async def entries(self, group: str, cursor: str | None, limit: int) -> tuple[dict[str, JSONValue], str | None]:
+        """Read a part of a group as a map, and the cursor of the next part; `None` at the end."""
+        rows, cursor = await self._store.page(group, cursor, PageBounds(limit, PAGE_BYTES_MAX))
+        if len(rows) <= DECODED_ON_LOOP_MAX:
+            return _decoded(rows), cursor
+        return await asyncio.to_thread(_decoded, rows), cursor
 
     def clear(self, group: str) -> asyncio.Future[int]:
         """Remove a group; returns how many keys it had."""
         return self._store.clear(group)
 
-    async def groups(self) -> list[tuple[str, int]]:
-        """Every group with its number of keys."""
-        return await self._store.groups()
+    async def groups(self, after: str | None = None, limit: int = PAGE_ENTRIES_MAX) -> list[tuple[str, int]]:
+        """Groups behind `after` with their numbers of keys, in the order of their names."""
+        return await self._store.groups(after, limit)
+
+
+def _decoded(rows: list[tuple[str, bytes]]) -> dict[str, JSONValue]:
+    return {key: unpack(packed) for key, packed in rows}
 
 
 def _unpacked(packed: bytes | None) -> JSONValue:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from polystep.contracts.errors import FrameTooLarge, InvalidParams, StreamNotFound
 from polystep.contracts.events import ChangeType, StreamChange
 from polystep.contracts.futures import ready, then
 from polystep.contracts.groups import PageBounds, PageQuery, StreamStore, message_bounds
-from polystep.contracts.limits import PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
+from polystep.contracts.limits import DECODED_ON_LOOP_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
 from polystep.contracts.ports import Clock, StreamSubscriber
 from polystep.contracts.steps import StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
@@ -20,8 +20,6 @@ from polystep.wire import Packed, pack, packed_list, packed_page, unpack
 _ADDED_BYTES: Final = 128
 """Of an item: the members that the host adds, without the names in them."""
 _LARGEST_PAGE: Final = PageBounds(PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)
-_ITEMS_ON_LOOP_MAX: Final = 200
-"""Items that are encoded on the event loop; more of them would hold it for milliseconds."""
 
 
 class Streams:
@@ -154,18 +152,27 @@ class Streams:
         """Leave every room."""
         self._rooms.forget(subscriber)
 
-    async def snapshot(self, stream: str, group: str, id: str | None) -> JSONValue:
-        """What a `sync` frame carries."""
-        if id is not None:
-            found = await self._store.get(stream, group, id)
-            return None if found is None else _visible(id, *found)
-        items: list[JSONValue] = []
+    async def snapshot(self, stream: str, group: str, id: str) -> JSONObject | None:
+        """What a `sync` frame of one item carries."""
+        found = await self._store.get(stream, group, id)
+        return None if found is None else _visible(id, *found)
+
+    async def pages(self, stream: str, group: str) -> AsyncIterator[list[JSONObject]]:
+        """What a `sync` frame of a group carries, oldest first, in parts: all of it could hold the event loop."""
         cursor, more = None, True
         while more:
-            rows, cursor = await self._store.page(stream, group, cursor, _LARGEST_PAGE)
-            items += [_visible(*row) for row in rows]
+            items, cursor = await self.entries(stream, group, cursor, PAGE_ENTRIES_MAX)
+            yield items
             more = cursor is not None
-        return items
+
+    async def entries(
+        self, stream: str, group: str, cursor: str | None, limit: int
+    ) -> tuple[list[JSONObject], str | None]:
+        """Read a part of a group as clients see it, oldest first, and the cursor of the next part (`None`: the end)."""
+        rows, cursor = await self._store.page(stream, group, cursor, PageBounds(limit, PAGE_BYTES_MAX))
+        if len(rows) <= DECODED_ON_LOOP_MAX:
+            return _visible_all(rows), cursor
+        return await asyncio.to_thread(_visible_all, rows), cursor
 
     def next_timestamp_ms(self) -> int:
         """Strictly increasing."""
@@ -181,13 +188,17 @@ class Streams:
 
 
 async def _packed_items(stream: str, group: str, rows: Sequence[tuple[str, bytes, int]]) -> list[bytes]:
-    if len(rows) <= _ITEMS_ON_LOOP_MAX:
+    if len(rows) <= DECODED_ON_LOOP_MAX:
         return _pack_items(stream, group, rows)
     return await asyncio.to_thread(_pack_items, stream, group, rows)
 
 
 def _pack_items(stream: str, group: str, rows: Sequence[tuple[str, bytes, int]]) -> list[bytes]:
     return [pack(_handled(stream, group, *row)) for row in rows]
+
+
+def _visible_all(rows: Sequence[tuple[str, bytes, int]]) -> list[JSONObject]:
+    return [_visible(*row) for row in rows]
 
 
 def _item(id: str, data: JSONObject, created_at_ms: int) -> JSONObject:

@@ -160,16 +160,33 @@ async def test_steps_lists_every_file_with_what_its_type_has(admin: ProjectAdmin
 async def test_state_is_shown_and_a_stored_null_is_not_a_missing_key(admin: ProjectAdmin, house: House) -> None:
     await house.state.set("g", "k", None)
     await house.state.set("g", "l", [1])
-    assert await admin.state_groups() == {"groups": [{"group": "g", "keys": 2}]}
-    assert await admin.state_items("g") == {"items": {"k": None, "l": [1]}}
+    assert await admin.state_groups(10, None) == {"groups": [{"group": "g", "keys": 2}], "cursor": None}
+    assert await admin.state_items("g", 10, None) == {"items": {"k": None, "l": [1]}, "cursor": None}
     assert (await admin.state_value("g", "k"), await admin.state_value("g", "m")) == ({"value": None}, None)
+
+
+async def test_lists_say_where_they_were_cut(admin: ProjectAdmin, house: House) -> None:
+    for name in ("", "b", "c"):
+        await house.state.set(name, "k", 1)
+        await house.state.set("b", name, name)
+        await house.streams.set("s", "g", name, {})
+    groups = [await admin.state_groups(2, None)]
+    groups.append(await admin.state_groups(2, cast("str", groups[0]["cursor"])))
+    assert [[each["group"] for each in cast("Any", part["groups"])] for part in groups] == [["", "b"], ["c"]]
+    items = [await admin.state_items("b", 2, None)]
+    items.append(await admin.state_items("b", 9, cast("str", items[0]["cursor"])))
+    assert [part["items"] for part in items] == [{"": "", "b": "b"}, {"c": "c", "k": 1}]
+    stream = [await admin.stream_items("s", "g", 1, None)]
+    stream.append(await admin.stream_items("s", "g", 9, cast("Any", stream[0])["cursor"]))
+    assert [[each["id"] for each in cast("Any", part)["items"]] for part in stream] == [[""], ["b", "c"]]
+    assert [part["cursor"] for part in (groups[1], items[1], cast("Any", stream[1]))] == [None] * 3
 
 
 async def test_stream_items_are_shown_and_an_unknown_stream_is_none(admin: ProjectAdmin, house: House) -> None:
     await house.streams.set("s", "g", "i", {"n": 1})
     item = {"n": 1, "id": "i", "_createdAt": house.clock.now_ms()}
-    assert await admin.stream_items("s", "g") == {"items": [item]}
-    assert await admin.stream_items("other", "g") is None
+    assert await admin.stream_items("s", "g", 10, None) == {"items": [item], "cursor": None}
+    assert await admin.stream_items("other", "g", 10, None) is None
 
 
 async def test_a_dead_letter_is_shown_and_replayed_once(admin: ProjectAdmin, house: House) -> None:

@@ -163,7 +163,7 @@ async def test_numeric_keys_become_the_text_that_every_language_makes_of_them(
 ) -> None:
     house.open(event_step("E", "t"))
     await call(house, "state.set", group=given, key=given, value=1)
-    assert await house.state.items(key) == {key: 1}
+    assert await house.state.entries(key, None, 10) == ({key: 1}, None)
 
 
 @pytest.mark.parametrize("wrong", [None, True, [], {}, b"g"])

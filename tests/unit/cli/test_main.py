@@ -232,6 +232,22 @@ def test_an_empty_list_says_so_beside_the_output(
     assert result.stdout == ("" if "items" not in json.loads(body) else json.dumps(json.loads(body), indent=2) + "\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        (["state", "g"], b'{"items": {"a": 1}, "cursor": "ka b"}'),
+        (["stream", "s", "g"], b'{"items": [1], "cursor": "1.2"}'),
+    ],
+)
+def test_a_list_that_was_cut_says_how_to_go_on(
+    tmp_path: Path, server: type[Answers], arguments: list[str], body: bytes
+) -> None:
+    server.body = body
+    result = polystep(*arguments, "--limit", "1", "--cursor", "x", "--project", str(tmp_path))
+    quoted = "'ka b'" if arguments[0] == "state" else "1.2"
+    assert (result.exit_code, result.stderr) == (0, f"There is more. The next part: --cursor {quoted}\n")
+
+
 def test_a_part_of_an_id_that_several_traces_have_lists_them(tmp_path: Path, server: type[Answers]) -> None:
     server.status = 409
     server.body = json.dumps(

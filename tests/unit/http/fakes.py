@@ -133,17 +133,24 @@ class FakeHub:
             members.pop(subscriber, None)
         self.forgotten.set()
 
-    async def snapshot(self, stream: str, group: str, id: str | None) -> JSONValue:
+    async def snapshot(self, stream: str, group: str, id: str) -> JSONObject | None:
         # Read now: what changes while the caller waits is not in it.
-        found: JSONValue = [copy.deepcopy(v) for (s, g, _), v in self.items.items() if (s, g) == (stream, group)]
-        if id is not None:
-            found = copy.deepcopy(self.items.get((stream, group, id)))
+        found = copy.deepcopy(self.items.get((stream, group, id)))
+        await self._wait()
+        return found
+
+    async def pages(self, stream: str, group: str) -> AsyncIterator[list[JSONObject]]:
+        found = [copy.deepcopy(v) for (s, g, _), v in self.items.items() if (s, g) == (stream, group)]
+        await self._wait()
+        for start in range(0, len(found), 2):
+            yield found[start : start + 2]
+
+    async def _wait(self) -> None:
         self.snapshot_begun.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.failure is not None:
             raise self.failure
-        return found
 
     def next_timestamp_ms(self) -> int:
         self.clock_ms += 1
@@ -201,16 +208,18 @@ class FakeAdmin:
     async def steps(self) -> JSONObject:
         return {"steps": [{"name": "Hello"}], "streams": []}
 
-    async def state_groups(self) -> JSONObject:
+    async def state_groups(self, limit: int, cursor: str | None) -> JSONObject:
         return {"groups": [{"group": "tickets", "keys": 2}]}
 
-    async def state_items(self, group: str) -> JSONObject:
+    async def state_items(self, group: str, limit: int, cursor: str | None) -> JSONObject:
+        self.asked.append(("state_items", limit, cursor))
         return {"items": {"blob": b"\x00\xff", "group": group}}
 
     async def state_value(self, group: str, key: str) -> JSONObject | None:
         return None if key == "missing" else {"value": [group, key]}
 
-    async def stream_items(self, stream: str, group: str) -> JSONObject | None:
+    async def stream_items(self, stream: str, group: str, limit: int, cursor: str | None) -> JSONObject | None:
+        self.asked.append(("stream_items", limit, cursor))
         return None if stream == "missing" else {"items": [stream, group]}
 
     async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:

@@ -50,6 +50,21 @@ async def test_health_lists_files_and_messages_only_for_those_who_may_read_the_a
 
 
 @pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("state/g", ("state_items", 100, None)),
+        ("state/g?limit=7&cursor=kx%26", ("state_items", 7, "kx&")),
+        ("streams/chat/g", ("stream_items", 100, None)),
+        ("streams/chat/g?limit=9999&cursor=1.2", ("stream_items", 1000, "1.2")),
+    ],
+)
+async def test_lists_of_groups_take_a_limit_and_a_cursor(path: str, asked: tuple[object, ...]) -> None:
+    async with running() as house:
+        assert (await house.client.get(API + path)).status == 200
+        assert house.admin.asked == [asked]
+
+
+@pytest.mark.parametrize(
     ("path", "body"),
     [
         ("steps", {"steps": [{"name": "Hello"}], "streams": []}),

@@ -112,6 +112,32 @@ async def test_one_change_is_one_frame_for_a_socket_that_follows_the_item_and_it
         assert [each["event"]["data"]["n"] for each in frames] == [0, 1]  # type: ignore[index, call-overload]
 
 
+async def test_a_group_that_is_too_large_for_a_join_is_an_error_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("polystep.http.socket_snapshots.SNAPSHOT_BYTES_MAX", 100)
+    async with connected() as (house, socket):
+        for number in range(10):
+            house.hub.items["chat", "g", str(number)] = {"id": str(number), "text": "x" * 10}
+        await socket.send_json(join("g"))
+        (refused,) = await received(socket)
+        data = refused["event"]["event"]["data"]  # type: ignore[index, call-overload]
+        assert data["code"] == "STREAM_FRAME_TOO_LARGE"  # type: ignore[index, call-overload]
+        assert 'The group "g" of stream chat takes more than 100 bytes' in str(data)
+        assert house.hub.rooms == {("chat", "g", None): {}}
+        await socket.send_json(join("g", "3"))
+        assert await received(socket) == [
+            frame(1002, "g", {"type": "sync", "data": {"id": "3", "text": "x" * 10}}, "3")
+        ]
+
+
+async def test_a_group_of_several_parts_is_one_sync_frame() -> None:
+    async with connected() as (house, socket):
+        items: list[JSONObject] = [{"id": str(number)} for number in range(5)]
+        for item in items:
+            house.hub.items["chat", "g", str(item["id"])] = {**item}
+        await socket.send_json(join("g"))
+        assert await received(socket) == [frame(1001, "g", {"type": "sync", "data": [*items]})]
+
+
 async def test_changes_during_a_snapshot_come_after_its_sync_and_none_is_lost() -> None:
     async with connected() as (house, socket):
         house.hub.gate = asyncio.Event()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -50,7 +51,10 @@ async def test_a_group_is_read_in_the_order_of_its_keys(state: State) -> None:
     for key in ("b", "c", "a"):
         await state.set("group", key, {"was": key})
     assert await group_of(state) == [{"was": "a"}, {"was": "b"}, {"was": "c"}]
-    assert list((await state.items("group")).items()) == [(key, {"was": key}) for key in "abc"]
+    first, cursor = await state.entries("group", None, 2)
+    rest, end = await state.entries("group", cursor, 2)
+    assert list((first | rest).items()) == [(key, {"was": key}) for key in "abc"]
+    assert (len(first), end) == (2, None)
 
 
 @pytest.mark.parametrize("frame_bytes", [1000, 4096, 1 << 24])
@@ -89,6 +93,22 @@ async def test_a_group_that_a_runner_cannot_read_in_parts_is_refused_with_the_wa
         await state.set("group", str(number), "x" * 100)
     with pytest.raises(FrameTooLarge, match=r"getGroup\(group, \{cursor, limit\}\)"):
         await state.whole("group", 1024)
+
+
+@pytest.mark.parametrize(("count", "on_loop"), [(200, True), (201, False)])
+async def test_many_values_are_decoded_off_the_loop(
+    state: State, monkeypatch: pytest.MonkeyPatch, count: int, on_loop: bool
+) -> None:
+    threads = set()
+
+    def noted(payload: bytes) -> JSONValue:
+        threads.add(threading.get_ident())
+        return unpack(payload)
+
+    await asyncio.gather(*(state.set("group", f"{number:04}", number) for number in range(count)))
+    monkeypatch.setattr("polystep.state.state.unpack", noted)
+    entries, cursor = await state.entries("group", None, 1000)
+    assert (len(entries), cursor, threads == {threading.get_ident()}) == (count, None, on_loop)
 
 
 async def test_clear_and_delete_say_what_they_removed(state: State) -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from polystep.contracts.errors import InvalidParams, StreamNotFound
 from polystep.contracts.events import StreamChange
+from polystep.contracts.groups import PageQuery
 from polystep.contracts.ports import StreamHub
 from polystep.contracts.steps import SourceFile, StreamSpec
 from polystep.contracts.values import JSONValue
 from polystep.stores import SqliteStreamStore, open_durable
 from polystep.streams import Streams
 from polystep.testing import FakeClock
-from polystep.wire import unpack
+from polystep.wire import pack, unpack
 
 NOW_MS = 1_767_225_600_000
 
@@ -230,19 +233,40 @@ async def test_a_snapshot_is_the_item_or_the_group_oldest_first(streams: Streams
     await streams.set("s", "g", "a", {"n": 2})
     z: dict[str, JSONValue] = {"n": 1, "id": "z", "_createdAt": NOW_MS}
     a: dict[str, JSONValue] = {"n": 2, "id": "a", "_createdAt": NOW_MS + 1000}
-    snapshots = [await hub(streams).snapshot("s", "g", id_) for id_ in (None, "a", "missing")]
-    assert snapshots == [[z, a], a, None]
-    assert await streams.snapshot("s", "empty", None) == []
+    assert [await hub(streams).snapshot("s", "g", id_) for id_ in ("a", "missing")] == [a, None]
+    assert [[page async for page in hub(streams).pages("s", group)] for group in ("g", "empty")] == [[[z, a]], [[]]]
+    first, cursor = await streams.entries("s", "g", None, 1)
+    assert (first, await streams.entries("s", "g", cursor, 1)) == ([z], ([a], None))
+
+
+async def test_many_items_are_decoded_and_encoded_off_the_loop(
+    streams: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[tuple[str, int]] = set()
+
+    def noted(name: str, function: Any) -> Any:
+        def call(*args: Any) -> Any:
+            threads.add((name, threading.get_ident()))
+            return function(*args)
+
+        return call
+
+    await asyncio.gather(*(streams.set("s", "g", str(number), {}) for number in range(300)))
+    monkeypatch.setattr("polystep.streams.streams.unpack", noted("unpack", unpack))
+    monkeypatch.setattr("polystep.streams.streams.pack", noted("pack", pack))
+    assert [len(page) async for page in streams.pages("s", "g")] == [300]
+    page = await streams.page("s", "g", PageQuery(), 1 << 20)
+    assert len(cast("Any", unpack(page.data))["items"]) == 300
+    assert {name for name, _ in threads} == {"pack", "unpack"}
+    assert threading.get_ident() not in {thread for _, thread in threads}
 
 
 async def test_no_change_falls_between_subscription_and_snapshot(streams: Streams, listener: Listener) -> None:
     writes = [asyncio.ensure_future(streams.set("s", "g", str(n), {})) for n in range(20)]
     await asyncio.sleep(0)
     streams.subscribe(listener, "s", "g", None)
-    snapshot = await streams.snapshot("s", "g", None)
+    known = {str(item["id"]) async for page in streams.pages("s", "g") for item in page}
     await asyncio.gather(*writes)
-    assert isinstance(snapshot, list)
-    known = {str(item["id"]) for item in snapshot if isinstance(item, dict)}
     assert known | {str(change.id) for change in listener.changes} == {str(n) for n in range(20)}
 
 

@@ -104,9 +104,13 @@ ALTER TABLE traces ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0;
 _TIMED: Final = "ALTER TABLE deliveries ADD COLUMN timed_at_ms INTEGER;"
 
 
+DURABLE_UPGRADES: Final = (_TIMED,)
+"""What has changed in `DURABLE`, oldest first; `user_version` counts those that a file has."""
+
+
 def open_durable(path: Path, durability: str = "full") -> Database:
     """The file of deliveries, state and streams."""
-    return Database(path, DURABLE, durability=durability, upgrades=[_TIMED])
+    return Database(path, DURABLE, durability=durability, upgrades=DURABLE_UPGRADES)
 
 
 def open_traces(path: Path) -> Database:

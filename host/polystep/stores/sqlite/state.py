@@ -9,6 +9,7 @@ import apsw
 
 from polystep.contracts.errors import InvalidParams
 from polystep.contracts.groups import PageBounds
+from polystep.contracts.limits import PAGE_ENTRIES_MAX
 from polystep.stores.sqlite.database import Database
 
 _MARK: Final = "k"
@@ -65,9 +66,12 @@ class SqliteStateStore:
 
         return self._database.sweep(job)
 
-    async def groups(self) -> list[tuple[str, int]]:
-        """Count the keys of every group."""
-        rows = await self._database.scan("SELECT grp, count(*) FROM state GROUP BY grp ORDER BY grp")
+    async def groups(self, after: str | None = None, limit: int = PAGE_ENTRIES_MAX) -> list[tuple[str, int]]:
+        """Count the keys of some groups."""
+        behind, group = (">", after) if after is not None else (">=", "")
+        rows = await self._database.scan(
+            f"SELECT grp, count(*) FROM state WHERE grp {behind} ? GROUP BY grp ORDER BY grp LIMIT ?", (group, limit)
+        )
         return cast("list[tuple[str, int]]", rows)
 
 
