@@ -5,6 +5,7 @@ import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
 import { describeFailure, failureOf, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
 import { loadAccess } from './features/access.ts'
+import { entered, opened } from './features/heartbeat.ts'
 import { type LoadedFile, loadFile } from './loader.ts'
 import { Output } from './output.ts'
 import { Peer } from './peer.ts'
@@ -15,11 +16,9 @@ const PROTOCOL = '1.0'
 /** Of this package. */
 const VERSION = '0.1.0'
 /** What this runner can do that not every one can; PS-5.5. */
-const FEATURES = ['access', 'contracts', 'integers', 'middleware', 'pages', 'response.stream']
-/** Handlers at once. They share one thread, so more only adds memory. */
+const FEATURES = ['access', 'contracts', 'heartbeat', 'integers', 'middleware', 'pages', 'response.stream']
+/** Handlers at once. They share one thread, so more only adds memory. Streamed answers wait for their clients: PS-7.12. */
 const RUNS_MAX = 128
-/** Streamed answers beside these: they wait for their clients; PS-7.12. */
-const STREAMS_MAX = 2048
 /** From the answer of `shutdown` to the exit, also when the host does not read; PS-7.10. */
 const LEAVE_MS = 1000
 
@@ -35,6 +34,7 @@ const REQUESTS = {
   'step.load': needs({ file: 'text', kind: 'text' }),
   'step.run': needs({ run: 'text', file: 'text', step: 'text', type: 'text', trace_id: 'text', attempt: 'integer' }),
   drain: needs({}),
+  ping: needs({}),
   shutdown: needs({}),
 }
 
@@ -55,7 +55,7 @@ export class Bridge {
   private failLoad = (_error: ExitCalled): void => undefined
 
   /** `onHello` is called after the first answer, which nothing may delay. */
-  constructor(private readonly writer: FrameWriter, private readonly onHello: () => void) {
+  constructor(private readonly writer: FrameWriter, private readonly onHello: (tells: boolean) => void) {
     this.peer = new Peer(writer, this)
     this.guardProcess()
   }
@@ -91,14 +91,14 @@ export class Bridge {
     this.project = params['project'] as string
     this.peer.answer(id, {
       protocol: PROTOCOL, runner: { name: 'polystep-node', version: VERSION }, language: 'node', pid: process.pid,
-      runs_max: RUNS_MAX, streams_max: STREAMS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
+      runs_max: RUNS_MAX, streams_max: 16 * RUNS_MAX, frame_bytes_max: FRAME_BYTES_MAX, features: FEATURES,
     })
     this.peer.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
     this.features = new Set(FEATURES.filter((feature) => (params['features'] as unknown[]).includes(feature)))
     this.output.install()
     watchOutgoing(() => currentRun.getStore())
     installStandIn()
-    this.onHello()
+    this.onHello(this.features.has('heartbeat'))
   }
 
   private 'step.load'(id: number, params: Members): void {
@@ -123,16 +123,19 @@ export class Bridge {
       this.peer.answer(id, value, error)
       this.drain()
     })
-    this.open.set(name, run)
+    this.open.set(entered(name), run)
+    opened(this.open.size)
     void currentRun.run(run, () => run.start())
   }
 
   /** Answer once no run is open: this is asked again, without an `id`, when a run ends. Source: PS-7.10. */
   private drain(id?: number): void {
     if (id !== undefined) this.drains.push(id)
-    if (this.open.size > 0) return
+    if (opened(this.open.size) > 0) return
     for (const drain of this.drains.splice(0)) this.peer.answer(drain, null)
   }
+
+  private ping(id: number): void { this.peer.answer(id, {}) }
 
   private shutdown(id: number): void {
     this.output.flush()

@@ -43,7 +43,8 @@ export class FrameWriter {
   private frames: Buffer[] = []
   private bytes = 0
 
-  constructor(private readonly output: Socket) {}
+  /** `onWritten` is called when the pipe has taken bytes, all or a part of them. */
+  constructor(private readonly output: Socket, private readonly onWritten: () => void = () => undefined) {}
 
   /** Bytes that the pipe does not have yet. */
   get waitingBytes(): number { return this.bytes + this.output.writableLength }
@@ -64,7 +65,8 @@ export class FrameWriter {
   }
 
   private readonly flush = (): void => {
-    if (this.bytes > 0) this.output.write(Buffer.concat(this.frames, this.bytes))
+    if (this.bytes > 0) this.output.write(Buffer.concat(this.frames, this.bytes), this.onWritten)
+    this.onWritten()
     this.frames = []
     this.bytes = 0
   }

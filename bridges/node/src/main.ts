@@ -1,27 +1,14 @@
 /** Runs TypeScript and JavaScript steps for the polystep host: opens the channel and joins the parts. Source: PS-2. */
 import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
-import { Worker } from 'node:worker_threads'
 import { Bridge } from './bridge.ts'
 import { FrameReader, FrameWriter } from './channel.ts'
+import { beat, setWaiting, watch } from './features/heartbeat.ts'
 
 /** Between two looks after the host; a blocked orphan burns a core for at most this long. */
 const LOOK_MS = 500
 /** Taken early: an orphan has another parent. */
 const HOST = process.ppid
-
-// A thread of its own is all that still runs beside an endless loop. It has no tsx, so it is plain JavaScript.
-const LOOK = `
-const { workerData } = require('node:worker_threads')
-setInterval(() => { if (process.ppid !== workerData) process.kill(process.pid, 'SIGKILL') }, ${LOOK_MS})`
-
-/** Ends this process when its host is gone and user code blocks the thread that would notice. Source: PS-2.5. */
-function watchHost(): void {
-  const resourceLimits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 }
-  const worker = new Worker(LOOK, { eval: true, execArgv: [], workerData: HOST, resourceLimits })
-  worker.on('error', (error) => { process.stderr.write(`polystep: the watch over the host ended: ${error.message}\n`) })
-  worker.unref()
-}
 
 /** Serve on descriptors 3 and 4, which Node marks close-on-exec: processes that user code starts never have them. */
 function serve(): void {
@@ -29,9 +16,9 @@ function serve(): void {
   delete process.env['POLYSTEP_CHANNEL']
   const input = new Socket({ fd: 3, readable: true, writable: false })
   const output = new Socket({ fd: 4, readable: false, writable: true })
-  const bridge = new Bridge(new FrameWriter(output), watchHost)
+  const bridge = new Bridge(new FrameWriter(output, () => { setWaiting(output.writableLength) }), watch)
   const reader = new FrameReader(bridge.peer)
-  input.on('data', (chunk: Buffer) => { reader.push(chunk) })
+  input.on('data', (chunk: Buffer) => { reader.push(beat(chunk)) })
   input.on('close', () => { bridge.leave(0) })
   for (const side of [input, output]) side.on('error', () => { bridge.leave(1) })
 }

@@ -4,6 +4,7 @@ import { carry } from './codec.ts'
 import { carryParams, createContext } from './context.ts'
 import { askRule } from './features/access.ts'
 import { checkedInput } from './features/contracts.ts'
+import { entered } from './features/heartbeat.ts'
 import { failureOf, isText, type Members, PolystepError } from './errors.ts'
 import type { LoadedFile } from './loader.ts'
 import type { EndCall, Peer } from './peer.ts'
@@ -60,7 +61,7 @@ export class Run {
    */
   async call(method: string, given: () => Members, result?: () => unknown): Promise<unknown> {
     this.callsOpen += 1
-    const params = () => carryParams(this.id, given())
+    const params = () => carryParams(entered(this.id), given())
     const [error, answer] = await new Promise<Parameters<EndCall>>((resolve) => { this.peer.call(method, params, (...end) => { resolve(end) }) })
     this.callEnded(error)
     if (error === null) return result === undefined ? answer : result()
@@ -70,7 +71,7 @@ export class Run {
   }
 
   /** Tell the host something; never fails. */
-  notify(method: string, params: Members): void { this.peer.notify(method, { run: this.id, ...params }) }
+  notify(method: string, params: Members): void { this.peer.notify(method, { run: entered(this.id), ...params }) }
 
   /** End the run as failed, even when its handler hangs; the first failure counts. */
   fail(thrown: unknown): void {
@@ -90,6 +91,7 @@ export class Run {
 
   private callEnded(error: PolystepError | null): void {
     this.callsOpen -= 1
+    entered(this.id)
     if (error !== null) {
       this.isInDoubt = true
       runOfError.set(error, this)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import select
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +16,6 @@ FRAME_BYTES_MAX: Final = 16_777_216
 _PIPE_BYTES: Final = 65_536  # what a pipe holds: read at once; frames wait for the end of the tick unless they are more
 _HEAD_BYTES: Final = 256  # kept of a frame that is too large: enough for its kind and id
 _WAITING_BYTES_MAX: Final = 8_388_608  # of what the host has yet to read; then log lines and spans are dropped
-_HANGUP_GRACE_S: Final = 0.25  # for the event loop to read the last frames before a hang-up ends the process
 
 Finish = Callable[[PolystepError | None, object], None]
 
@@ -69,18 +67,16 @@ class Channel:
     """The bridge's end. Any thread may `request`, `notify` and `log`; all else belongs to the event loop's."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, reading: int, writing: int) -> None:
-        self.loop, self._reading, self._writing = loop, reading, writing
+        self.loop, self.reading, self.writing = loop, reading, writing
         self.on_request: Callable[[int, object, object], None]
         self.on_cancel: Callable[[str, str], None]
-        self._thread = threading.get_ident()
+        self.thread = threading.get_ident()
         self.lock = threading.RLock()  # what a run sends stays in its order, whichever threads it uses (PS-8.6)
-        self._pack, self._splitter, self._unsent = msgpack.Packer().pack, Splitter(), bytearray()
+        self._pack, self._splitter, self.unsent = msgpack.Packer().pack, Splitter(), bytearray()
         self.is_open = self._flush_due = self._is_blocked = False
         self._waiting: dict[int, Finish] = {}
-        self._last_id = self._lost = 0
+        self._last_id = self._lost = self.reads = 0
         loop.add_reader(reading, self._readable)
-        # Sees the host's end also while user code blocks the event loop.
-        threading.Thread(target=_exit_on_hangup, args=(reading,), name="polystep-hangup", daemon=True).start()
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def open(self, frame_bytes_max: int) -> None:
@@ -90,7 +86,7 @@ class Channel:
 
     def is_here(self) -> bool:
         """Whether the caller runs on the event loop's thread."""
-        return threading.get_ident() == self._thread
+        return threading.get_ident() == self.thread
 
     def request(self, method: str, params: dict[str, Any], finish: Finish) -> None:
         """Send a request whose `params` are plain; `finish(error, result)` is called with its answer."""
@@ -109,7 +105,7 @@ class Channel:
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Send a notification whose `params` are plain, or drop and count it (PS-8.10)."""
         with self.lock:
-            if len(self._unsent) > _WAITING_BYTES_MAX or not self.is_open:
+            if len(self.unsent) > _WAITING_BYTES_MAX or not self.is_open:
                 self._lost += self.is_open
                 return
             if self._lost:
@@ -128,8 +124,8 @@ class Channel:
 
     def drain(self) -> None:
         """Write everything, waiting for the host to take it; for the last answer before an exit."""
-        os.set_blocking(self._writing, True)
-        while self._unsent:
+        os.set_blocking(self.writing, True)
+        while self.unsent:
             self._flush()
 
     def _send(self, message: list[Any]) -> None:
@@ -139,9 +135,9 @@ class Channel:
                 what = {0: message[2], 1: "answer", 2: message[1]}[message[0]]
                 text = f"This {what} takes {len(body)} bytes; {bytes_max} are allowed. "
                 raise PolystepError("frame_too_large", text + "Store large data elsewhere and send where it is.")
-            self._unsent += len(body).to_bytes(4, "big") + body
+            self.unsent += len(body).to_bytes(4, "big") + body
             is_here = self.is_here()
-            if is_here and len(self._unsent) > _PIPE_BYTES:
+            if is_here and len(self.unsent) > _PIPE_BYTES:
                 self._flush()
             elif not self._flush_due:
                 self._flush_due = True
@@ -151,20 +147,21 @@ class Channel:
         """Write what the host takes now; the rest follows when it takes more."""
         with self.lock:
             try:
-                del self._unsent[: os.write(self._writing, self._unsent)]
+                del self.unsent[: os.write(self.writing, self.unsent)]
             except BlockingIOError:
                 pass
             except OSError:  # the host has closed its end
                 os._exit(0)
-            if self._unsent:
-                self.loop.add_writer(self._writing, self._flush)
+            if self.unsent:
+                self.loop.add_writer(self.writing, self._flush)
             elif self._is_blocked:
-                self.loop.remove_writer(self._writing)
-            self._flush_due = self._is_blocked = bool(self._unsent)
+                self.loop.remove_writer(self.writing)
+            self._flush_due = self._is_blocked = bool(self.unsent)
 
     def _readable(self) -> None:
+        self.reads += 1
         try:
-            data = os.read(self._reading, _PIPE_BYTES)
+            data = os.read(self.reading, _PIPE_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -202,7 +199,7 @@ class Channel:
 
     def _leave_to_parent(self) -> None:
         """In a forked child, point the channel's descriptors at nothing (PS-2.2)."""
-        _point_at_nothing(self._reading, self._writing)
+        _point_at_nothing(self.reading, self.writing)
         self.lock = threading.RLock()  # the other may be held by a thread that exists in the parent only
 
 
@@ -211,14 +208,3 @@ def _point_at_nothing(*descriptors: int) -> None:
     for descriptor in descriptors:
         os.dup2(nothing, descriptor, inheritable=descriptor == 0)
     os.close(nothing)
-
-
-def _exit_on_hangup(reading: int) -> None:
-    # Not every system reports a hang-up to who asks for nothing else, so this thread asks for input too. The pause
-    # keeps unread frames from spinning it.
-    watched = select.poll()
-    watched.register(reading, select.POLLIN)
-    while watched.poll() == [(reading, select.POLLIN)]:
-        time.sleep(_HANGUP_GRACE_S)
-    time.sleep(_HANGUP_GRACE_S)
-    os._exit(0)

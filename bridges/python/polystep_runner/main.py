@@ -23,14 +23,14 @@ from polystep_runner.context import CURRENT_RUN, Run
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 from polystep_runner.features.access import answer_of, call_of, can_run
 from polystep_runner.features.contracts import checked
+from polystep_runner.features.heartbeat import Lingering
 from polystep_runner.features.responses import is_streamed, stream
 from polystep_runner.loader import LoadedStep, Loader
 from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ["access", "contracts", "integers", "middleware", "pages", "response.stream"]
-RUNS_MAX: Final = 128  # more at once only waits longer on one core
-STREAMS_MAX: Final = 2048  # streamed answers beside these, which wait for their clients (PS-7.12)
+FEATURES: Final = ["access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream"]
+RUNS_MAX: Final = 128  # more at once only waits longer on one core; streamed answers wait anyway (PS-7.12)
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
 _WORDS: Final = {str: "text", int: "a number", list: "an array", dict: "a map"}
 
@@ -71,9 +71,10 @@ class Runner:
         self._features = set[str]()  # of both sides (PS-5.5)
         # No limit: an open run takes one, and a cancelled one keeps its own until its code returns.
         self._threads = ThreadPoolExecutor(1_000_000, "polystep-handler")
+        self._lingering = Lingering(channel)
         self._methods: dict[object, Callable[[int, dict[str, Any]], None]] = {
             "hello": self._hello, "step.load": self._load, "step.run": self._run, "drain": self._drain,
-            "shutdown": self._shutdown,
+            "shutdown": self._shutdown, "ping": self._lingering.ping,
         }  # fmt: skip
         channel.on_request, channel.on_cancel = self._request, self._cancel
 
@@ -98,7 +99,7 @@ class Runner:
         self._loader = Loader(params["project"])
         self._channel.answer(id, {
             "protocol": PROTOCOL, "runner": {"name": "polystep-python", "version": polystep_runner.__version__},
-            "language": "python", "pid": os.getpid(), "runs_max": RUNS_MAX, "streams_max": STREAMS_MAX,
+            "language": "python", "pid": os.getpid(), "runs_max": RUNS_MAX, "streams_max": 16 * RUNS_MAX,
             "frame_bytes_max": FRAME_BYTES_MAX, "features": FEATURES,
         })  # fmt: skip
         self._channel.open(params["frame_bytes_max"])
@@ -179,7 +180,7 @@ class Runner:
 
     async def _in_thread(self, call: Callable[..., Any], *args: Any) -> Any:
         context = contextvars.copy_context()
-        value, error = await self._loop.run_in_executor(self._threads, context.run, caught, call, args)
+        value, error = await self._lingering.call(self._threads, context.run, caught, call, args)
         if error is not None:
             raise error
         return await value if inspect.isawaitable(value) else value

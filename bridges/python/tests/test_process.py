@@ -54,8 +54,9 @@ async def test_hello_says_who_the_runner_is(start: Any, channel: str) -> None:
         "language": "python",
         "pid": host.pid,
         "runs_max": 128,
+        "streams_max": 2048,
         "frame_bytes_max": 16_777_216,
-        "features": ["contracts", "middleware", "response.stream"],
+        "features": ["access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream"],
     }
 
 

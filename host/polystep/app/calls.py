@@ -20,6 +20,7 @@ from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
+from polystep.runners import Blocked
 from polystep.state import State
 from polystep.streams import Streams
 from polystep.trace import TraceRecorder
@@ -28,6 +29,9 @@ from polystep.wire import FittedAnswer
 _LEVELS: Final = ("debug", "info", "warn", "error")
 _TIME_MS_MAX: Final = 2**43
 """Unix time in the year 2248; what is beyond is no time, and no terminal can show it."""
+
+_OTHERS_SHOWN_MAX: Final = 3
+"""Steps named, when nobody can tell which of them blocks."""
 
 _log = logging.getLogger("polystep.calls")
 
@@ -88,6 +92,17 @@ class Calls:
         """Take a line that a runner's process wrote by itself, from whatever run or thread."""
         if line.strip():
             self._keep_log("warn" if stream == "stderr" else "info", line, None, None, f"{runner} {stream}", None)
+
+    def blocked(self, told: Blocked) -> None:
+        """Tell of a handler that keeps its runner from everything else: on the console, and in the trace of its run."""
+        who = told.step or " or ".join(told.others[:_OTHERS_SHOWN_MAX]) or "Something"
+        behind = f"{told.waiting} run{' waits' if told.waiting == 1 else 's wait'} behind it"
+        message = (
+            f"{who} blocks the {told.runner} runner: it has not let anything else run for {told.for_s:.1f} s, and "
+            f"{behind}. New runs go to another process. Await what takes long, or move it off the event loop."
+        )
+        fields: JSONObject | None = {"stack": told.stack} if told.stack else None
+        self._keep_log("warn", message, fields, self._runs.find(told.run), "host", None)
 
     def _emit(self, params: JSONObject) -> Awaitable[None] | None:
         run = self._runs.get(params.get("run"))

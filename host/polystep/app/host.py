@@ -183,7 +183,7 @@ class Host:
             lambda step: project.validators.input(step),
             nowhere,
         )
-        self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output))
+        self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output, calls.blocked))
         admin = ProjectAdmin(project, bus, queue, state, streams, timetable, recorder, traces, runs, clock)
 
         for name, database in (("database", durable), ("traces", traces_file)):

@@ -6,12 +6,13 @@ from polystep.runners.foreign import foreign_kind
 from polystep.runners.kinds import Launch, RunnerKind, bridge_folder, explain_load_failure
 from polystep.runners.node import node_kind
 from polystep.runners.pool import RunnerPool, Staged
-from polystep.runners.process import RunnerCalls, RunnerProcess
+from polystep.runners.process import Blocked, RunnerCalls, RunnerProcess
 from polystep.runners.python import python_kind
 from polystep.runners.ruby import ruby_kind
 from polystep.runners.sources import Sources
 
 __all__ = [
+    "Blocked",
     "Failures",
     "Launch",
     "RunnerCalls",

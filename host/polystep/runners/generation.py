@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
@@ -12,8 +12,9 @@ from polystep.contracts.limits import LOAD_TIMEOUT_S
 from polystep.contracts.places import place_from
 from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
+from polystep.runners.heartbeat import PING_EVERY_S, describe, watch
 from polystep.runners.places import Places
-from polystep.runners.process import RunnerProcess
+from polystep.runners.process import Blocked, RunnerProcess
 
 RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
 """Before the n-th start in a row of a process that keeps ending by itself; the last one repeats.
@@ -21,6 +22,16 @@ RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
 An end with runs inside does not count: one of them did it, those that can come back run apart, and a pause would only
 keep the others waiting.
 """
+EXTRA_KEPT_S: Final = 10.0
+"""A process that was started beside a blocked one is kept until none was blocked for so long: a pause of the garbage
+collector or of a busy machine must not start and end processes all the time."""
+
+LINGER_GRACE_S: Final = 5.0
+"""Handlers whose runs were cancelled may run on so long in their threads; then their process is replaced."""
+
+LEAVING_MAX: Final = 2
+"""Processes that end with their last run, side by side; of more, the oldest is ended and its runs start again."""
+
 STEADY_S: Final = 10.0
 """A process that lived this long did not end in a row with the one before."""
 
@@ -30,13 +41,24 @@ _log = logging.getLogger("polystep.runners")
 class Generation:
     """Starts its processes, loads them, replaces those that die, until it is retired."""
 
-    def __init__(self, name: str, sources: Sequence[SourceFile], size: int, make: Callable[[], RunnerProcess]) -> None:
+    def __init__(
+        self,
+        name: str,
+        sources: Sequence[SourceFile],
+        size: int,
+        make: Callable[[], RunnerProcess],
+        on_blocked: Callable[[Blocked], None],
+    ) -> None:
+        self._name = name
+        self._on_blocked = on_blocked
         self.places = Places(name, lambda: self._processes)
         self._sources = list(sources)
         self._size = size
         self._make = make
         self._processes: list[RunnerProcess] = []
-        self._supervisors: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._has_extra = False
+        """One process more than usual is there, or being started, since one is blocked."""
         self._retired = False
         self._files: frozenset[str] = frozenset()
         self.loaded: list[LoadedFile] = []
@@ -82,9 +104,10 @@ class Generation:
     async def stop(self, grace_s: float) -> None:
         """Stop every process; open runs get the grace period."""
         self.retire()
-        for task in self._supervisors:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._supervisors, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(process.stop(grace_s) for process in self._processes))
 
     async def load_into(self, process: RunnerProcess) -> None:
@@ -143,17 +166,26 @@ class Generation:
 
     def _supervise(self, process: RunnerProcess) -> None:
         self._processes.append(process)
-        self._supervisors.append(asyncio.create_task(self._keep_alive(process), name=f"{process.kind.name} supervisor"))
+        self._spawn(self._keep_alive(process), "supervisor")
         self.places.serve()
+
+    def _spawn(self, work: Coroutine[object, object, None], what: str) -> None:
+        task = asyncio.create_task(work, name=f"{self._name} {what}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _keep_alive(self, process: RunnerProcess) -> None:
         """Whenever the process ends, put a new one in its place."""
         loop, in_a_row = asyncio.get_running_loop(), 0
         while True:
             began_s = loop.time()
-            how = await asyncio.shield(process.ended)
+            watching = asyncio.create_task(watch(process, self._changed), name=f"{self._name} heartbeat")
+            try:
+                how = await asyncio.shield(process.ended)
+            finally:
+                watching.cancel()
             self._processes.remove(process)
-            if self._retired:
+            if self._retired or process.is_leaving:
                 return
             _log.warning("The %s runner is gone (%s); a new one is started", process.kind.name, how)
             in_a_row = 0 if loop.time() - began_s >= STEADY_S else in_a_row
@@ -163,6 +195,61 @@ class Generation:
                 process, in_a_row = await self._restart(in_a_row)
             self._processes.append(process)
             self.places.serve()
+
+    def _changed(self, process: RunnerProcess) -> None:
+        """A process is blocked, is free again, or has handlers that linger."""
+        if process.is_blocked:
+            self._on_blocked(describe(process))
+            if not self._has_extra and not self._retired:
+                self._has_extra = True
+                self._spawn(self._relieve(), "relief")
+        else:
+            self.places.serve()
+        since_s = process.lingering_since_s
+        lingers = since_s is not None and asyncio.get_running_loop().time() - since_s >= LINGER_GRACE_S
+        if lingers and not process.is_replaced:
+            process.is_replaced = True
+            self._spawn(self._replace(process), "replacement")
+
+    async def _relieve(self) -> None:
+        """Have one process more for as long as one is blocked, and a while longer."""
+        try:
+            extra = await self._another()
+            self._supervise(extra)
+            quiet_s = 0.0
+            while quiet_s < EXTRA_KEPT_S:
+                await asyncio.sleep(PING_EVERY_S)
+                quiet_s = 0.0 if any(each.is_blocked for each in self._processes) else quiet_s + PING_EVERY_S
+            # Any of them is one too many now; the first may be another than the one that was started here.
+            await self._let_go(self._processes[-1])
+        except PolystepError as error:
+            _log.error("A second %s runner could not be started: %s", self._name, error.message)
+        finally:
+            self._has_extra = False
+
+    async def _replace(self, process: RunnerProcess) -> None:
+        """Start another process, then let this one go."""
+        _log.warning(
+            "Handlers that were cancelled still run in the %s runner, in threads, which nothing can end: another "
+            "process takes its place. Give what they wait for a timeout of its own, or let them look at the time.",
+            self._name,
+        )
+        try:
+            self._supervise(await self._another())
+        except PolystepError as error:
+            _log.error("It could not be replaced: %s", error.message)
+            process.is_replaced = False
+            return
+        leaving = [each for each in self._processes if each.is_leaving]
+        for oldest in leaving[: len(leaving) - LEAVING_MAX + 1]:
+            await oldest.stop(0)
+        await self._let_go(process)
+
+    async def _let_go(self, process: RunnerProcess) -> None:
+        """Give a process no more runs, and end it when it has none left."""
+        process.is_leaving = True
+        await self.places.emptied(process)
+        await process.stop(0)
 
     async def _restart(self, in_a_row: int) -> tuple[RunnerProcess, int]:
         while True:

@@ -10,7 +10,7 @@ from polystep.contracts.errors import LoadFailed, ProtocolMismatch
 from polystep.contracts.values import JSONObject, JSONValue
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ("access", "contracts", "integers", "middleware", "pages", "response.stream")
+FEATURES: Final = ("access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream")
 """What this host takes from runners that can do more (PS-5.5)."""
 FRAME_BYTES_MIN: Final = 1024
 """Less than this would not hold an error with its text (PS-3.2)."""

@@ -68,6 +68,7 @@ class Places:
         """Runs that have not ended, streamed answers included; also those of processes that are gone."""
         self._idle = asyncio.Event()
         self._idle.set()
+        self._released = asyncio.Event()
         self._closed = False
 
     @property
@@ -87,7 +88,7 @@ class Places:
         if self._closed:
             return None
         queue = self._queues[is_request]
-        if not queue and (process := self._free(is_request=is_request)) is not None:
+        if not queue and (process := self._free(step, is_request=is_request)) is not None:
             return self._take(process, step, is_request=is_request)
         if is_request and len(queue) >= REQUESTS_WAITING_MAX:
             raise Overloaded(self._full(f"{len(queue)} requests wait for one already, the most allowed"))
@@ -98,6 +99,7 @@ class Places:
         self._open -= 1
         if not self._open:
             self._idle.set()
+        self._released.set()
         if place.is_stream:
             place.process.streams_open -= 1
         else:
@@ -139,6 +141,12 @@ class Places:
         """Return when every run has ended."""
         await self._idle.wait()
 
+    async def emptied(self, process: RunnerProcess) -> None:
+        """Return when a process has no runs left."""
+        while process.places_taken or process.streams_open:
+            self._released.clear()
+            await self._released.wait()
+
     async def _wait(self, waiting: _Waiting) -> Place | None:
         queue = self._queues[waiting.is_request]
         queue.append(waiting)
@@ -165,20 +173,36 @@ class Places:
 
     def _serve_one(self) -> bool:
         for is_request in (self._next_is_request, not self._next_is_request):
-            queue = self._queues[is_request]
-            while queue and queue[0].given.done():
-                queue.popleft()
-            if queue and (process := self._free(is_request=is_request)) is not None:
-                waiting = queue.popleft()
-                _tell(waiting, self._take(process, waiting.step, is_request=is_request))
-                self._next_is_request = not is_request
-                return True
+            for waiting in self._next_of(self._queues[is_request]):
+                process = self._free(waiting.step, is_request=is_request)
+                if process is not None:
+                    self._queues[is_request].remove(waiting)
+                    _tell(waiting, self._take(process, waiting.step, is_request=is_request))
+                    self._next_is_request = not is_request
+                    return True
         return False
 
-    def _free(self, *, is_request: bool) -> RunnerProcess | None:
+    def _next_of(self, queue: deque[_Waiting]) -> list[_Waiting]:
+        """Who may be served next: the first; with a blocked process, whose steps wait for it, also those behind."""
+        while queue and queue[0].given.done():
+            queue.popleft()
+        if any(process.is_blocked for process in self._processes()):
+            return [each for each in queue if not each.given.done()]
+        return [queue[0]] if queue else []
+
+    def _free(self, step: str, *, is_request: bool) -> RunnerProcess | None:
+        """The least busy process with room.
+
+        Runs of a step that blocks a process wait for that one: they would block the others as well.
+        """
+        able = [each for each in self._processes() if each.usable and not each.is_leaving]
+        blocked = [each for each in able if each.is_blocked]
+        if blocked:
+            own = [each for each in blocked if each.blocking_step == step]
+            able = own or [each for each in able if not each.is_blocked]
         least: RunnerProcess | None = None
-        for each in self._processes():
-            if each.usable and _has_room(each, is_request=is_request):
+        for each in able:
+            if _has_room(each, is_request=is_request):
                 least = each if least is None or each.places_taken < least.places_taken else least
         return least
 

@@ -106,7 +106,7 @@ class RunnerPool:
         try:
             launch = self._launch = await self.kind.prepare(self._project, self._progress)
             await self._drop_stale_standby()
-            generation = Generation(self.kind.name, sources, self._size, self._process)
+            generation = Generation(self.kind.name, sources, self._size, self._process, self._calls.blocked)
             await generation.start()
         except LoadFailed as error:
             self._check_stopping()
@@ -215,7 +215,7 @@ class RunnerPool:
 
     async def _place(self, params: JSONObject) -> tuple[Places, Place]:
         """Wait for a place in a process that has loaded the file, in whatever generation is the current one then."""
-        file, is_request = str(params["file"]), params["type"] == "api"
+        file, is_request = str(params["file"]), params["type"] not in ("event", "cron")
         while True:
             generation = self._serving()
             if not generation.runs(file):
@@ -236,12 +236,13 @@ class RunnerPool:
         self, process: RunnerProcess, params: JSONObject, timeout_s: float, unlimited: Callable[[], bool]
     ) -> JSONValue:
         run = str(params["run"])
-        process.runs.add(run)
+        process.runs[run] = str(params["step"])
         waiter = process.call_run({**params, "timeout_ms": round(timeout_s * 1000)})
         try:
             while not await _ends_within(waiter, timeout_s):
                 if unlimited():
                     continue
+                self._check_blocked(process, run, waiter)
                 await self._cancel(process, run, waiter, "timeout")
                 raise RunTimedOut(
                     f"The handler did not finish within {timeout_s:g} s. Set `infrastructure.handler.timeout` "
@@ -252,9 +253,23 @@ class RunnerPool:
             await asyncio.shield(self._cancel(process, run, waiter, str(stop.args[0]) if stop.args else "stopped"))
             raise
         except RunnerGone as error:
+            if "fault" in error.data:
+                raise
             raise RunnerGone(error.message, {**error.data, "fault": self._blame(process, run)}) from error
         finally:
-            process.runs.discard(run)
+            process.runs.pop(run, None)
+
+    def _check_blocked(self, process: RunnerProcess, run: str, waiter: asyncio.Future[JSONValue]) -> None:
+        """A run whose time is over because another blocks its process is not to blame, and that one has its own time.
+
+        Raises:
+            RunnerGone: It is so; the run starts again elsewhere.
+        """
+        if process.blocker not in (None, run):
+            process.cancel_run(run, "timeout")
+            waiter.cancel()
+            message = f"The handler waited for {process.blocking_step}, which blocks the {self.kind.name} runner."
+            raise RunnerGone(message, {"fault": "neighbour"})
 
     async def _cancel(self, process: RunnerProcess, run: str, waiter: asyncio.Future[JSONValue], reason: str) -> None:
         """Ask the bridge to end a run; replace the process when it does not even answer that."""

@@ -37,6 +37,27 @@ _TAIL_LINES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Blocked:
+    """What is told of a handler that keeps its process from everything else."""
+
+    runner: str
+    step: str | None
+    """Whose code it is; `None` when nobody can tell."""
+    run: str | None
+    stack: str
+    """Where it is, when the bridge can tell; else empty."""
+    waiting: int
+    """Runs in the process that wait behind it."""
+    for_s: float
+    others: tuple[str, ...]
+    """Steps of the open runs, when nobody can tell whose code it is."""
+
+
+def _nobody(_: Blocked) -> None:
+    """Nobody is told."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunnerCalls:
     """What a runner may ask of the host, and who hears what it prints."""
 
@@ -44,6 +65,8 @@ class RunnerCalls:
     notifications: Mapping[str, Callable[[JSONObject], None]]
     output: Callable[[str, str, str], None]
     """`(runner, "stdout" or "stderr", line)`: what nobody could attribute to a run."""
+    blocked: Callable[[Blocked], None] = _nobody
+    """A handler keeps its process from everything else."""
 
 
 class RunnerProcess:
@@ -57,7 +80,7 @@ class RunnerProcess:
         self._project = project
         self._given = dict(environment)
         self._calls = calls
-        self._peer = Peer(calls.methods, calls.notifications)
+        self._peer = Peer(calls.methods, {**calls.notifications, "blocked": self._told_blocked})
         self._peer.on_close = self._channel_closed
         self._child: Child | None = None
         self._outputs: list[OutputLines] = []
@@ -71,10 +94,20 @@ class RunnerProcess:
         self.requests_taken = 0
         """Those of them that somebody waits for at an open connection."""
         self.streams_open = 0
-        self.runs: set[str] = set()
-        """Runs that are open in it."""
+        self.runs: dict[str, str] = {}
+        """Runs that are open in it, with their steps, in the order of their starts."""
         self.suspects: frozenset[str] = frozenset()
         """Runs that were open when its channel closed."""
+        self.is_leaving = False
+        """It takes no more runs, and ends with those it has."""
+        self.blocked_since_s: float | None = None
+        """Since when it does not answer, by the loop's clock."""
+        self.lingering_since_s: float | None = None
+        """Since when handlers whose runs were cancelled run on in it, or may do so."""
+        self.is_replaced = False
+        """Another is on its way, because handlers linger in it."""
+        self.blocker_stack = ""
+        self._blocker: str | None = None
         self.is_judged = False
         """Its suspects know what becomes of them."""
         self.stopping = False
@@ -87,6 +120,49 @@ class RunnerProcess:
     def usable(self) -> bool:
         """Whether it can take runs."""
         return not self._peer.closed and not self.ended.done() and self.condemned is None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether it does not answer."""
+        return self.blocked_since_s is not None
+
+    @property
+    def has_heartbeat(self) -> bool:
+        """Whether it can be asked to `ping`; one that takes a single run is blocked by each."""
+        return "heartbeat" in self._features and self.runs_max > 1
+
+    @property
+    def blocker(self) -> str | None:
+        """The run that blocks it, when that can be told."""
+        if self.blocked_since_s is None:
+            return None
+        if self._blocker in self.runs:
+            return self._blocker
+        return next(iter(self.runs)) if len(self.runs) == 1 else None
+
+    @property
+    def blocking_step(self) -> str | None:
+        """The step of that run."""
+        return None if self.blocker is None else self.runs.get(self.blocker)
+
+    def ping(self) -> asyncio.Future[JSONValue]:
+        """Ask for a sign of life (PS-10.3)."""
+        return self._peer.call("ping", {})
+
+    def read_ping(self, answer: JSONValue) -> int:
+        """How many cancelled handlers still run, from an answer of `ping` (PS-7.13)."""
+        lingering = answer.get("lingering") if isinstance(answer, dict) else None
+        return lingering if type(lingering) is int else 0
+
+    def freed(self) -> None:
+        """It answers again."""
+        self.blocked_since_s, self._blocker, self.blocker_stack = None, None, ""
+
+    def _told_blocked(self, params: JSONObject) -> None:
+        """Keep what the bridge says of user code that keeps it from reading (PS-10.4)."""
+        run, stack = params.get("run"), params.get("stack")
+        self._blocker = run if isinstance(run, str) else None
+        self.blocker_stack = stack if isinstance(stack, str) else ""
 
     def matches(self, launch: Launch, environment: Mapping[str, str]) -> bool:
         """Whether a new process with this command and these variables would be like this one."""
@@ -170,6 +246,9 @@ class RunnerProcess:
 
     def cancel_run(self, run: str, reason: str) -> None:
         """Ask for the end of a run."""
+        if self.lingering_since_s is None:
+            # Until a ping says that nothing goes on.
+            self.lingering_since_s = asyncio.get_running_loop().time()
         self._peer.notify("cancel", {"run": run, "reason": reason})
 
     async def drained(self) -> None:

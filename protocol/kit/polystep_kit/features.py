@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 from polystep_kit.natives import NATIVES, carry
 
-FEATURES: Final = ("access", "contracts", "integers", "middleware", "pages", "response.stream")
+FEATURES: Final = ("access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream")
 """All of this version of the protocol."""
 
 

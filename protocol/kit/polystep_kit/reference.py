@@ -166,6 +166,8 @@ class ReferenceRunner:
         elif method == "drain":
             self._drains.append(id)
             self._drained()
+        elif method == "ping":
+            self._respond(id, {})
         elif method == "shutdown":
             self._respond(id, None)
             self._exit(0)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from polystep.contracts.steps import SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.runners import Launch, RunnerCalls, RunnerKind, RunnerPool, RunnerProcess, Staged
+from polystep.runners import Blocked, Launch, RunnerCalls, RunnerKind, RunnerPool, RunnerProcess, Staged
 
 BOUND_S = 15.0
 """No test waits longer for a signal, also on a busy machine."""
@@ -33,6 +33,7 @@ class Script:
         self.started: list[str] = []
         """Runs, in the order in which their handlers began."""
         self.lines: list[tuple[str, str, str]] = []
+        self.blocked: list[Blocked] = []
         self.environment: dict[str, str] = {"PATH": os.environ["PATH"]}
         self.before: dict[str, Any] = {}
         """`SCRIPT` of new processes."""
@@ -41,7 +42,7 @@ class Script:
 
     @property
     def calls(self) -> RunnerCalls:
-        return RunnerCalls({}, {"log": self._log}, self._output)
+        return RunnerCalls({}, {"log": self._log}, self._output, self._blocked)
 
     def kind(self, *, channel: str = "private") -> RunnerKind:
         async def prepare(project: Path, progress: Callable[[str], None]) -> Launch:
@@ -73,6 +74,10 @@ class Script:
 
     def _log(self, params: JSONObject) -> None:
         self.started.append(str(params["run"]))
+        self._changed.set()
+
+    def _blocked(self, told: Blocked) -> None:
+        self.blocked.append(told)
         self._changed.set()
 
     def _output(self, runner: str, stream: str, line: str) -> None:

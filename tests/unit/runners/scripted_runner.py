@@ -80,6 +80,7 @@ class Runner:
         """Request ids of runs that wait, by run."""
         self.draining: list[int] = []
         self.deaf: set[str] = set()
+        self.lingering = 0
 
     def serve(self) -> None:
         while True:
@@ -101,6 +102,8 @@ class Runner:
             case "drain":
                 self.draining.append(id)
                 self.drained()
+            case "ping":
+                send([1, id, None, {"lingering": self.lingering}])
             case "shutdown":
                 send([1, id, None, None])
                 if SCRIPT.get("shutdown") == "linger":
@@ -183,9 +186,9 @@ class Runner:
                 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
                 send([1, id, None, child.pid])
             case other:
-                self.misbehave(id, other, told)
+                self.misbehave(id, run, other, told)
 
-    def misbehave(self, id: int, how: str, told: dict[str, Any]) -> None:
+    def misbehave(self, id: int, run: str, how: str, told: dict[str, Any]) -> None:
         match how:
             case "answer_later":
                 threading.Timer(told["after_s"], send, ([1, id, None, os.getpid()],)).start()
@@ -193,6 +196,14 @@ class Runner:
                 block()
             case "exit":
                 os._exit(told.get("status", 5))
+            case "sleep":
+                if told.get("tells", True):
+                    send([2, "blocked", {"run": run, "stack": "at a.script:7"}])
+                time.sleep(told["for_s"])
+                send([1, id, None, os.getpid()])
+            case "linger":
+                self.lingering = told["count"]
+                send([1, id, None, os.getpid()])
             case "exit_later":
                 threading.Timer(told["after_s"], os._exit, (5,)).start()
             case "close":

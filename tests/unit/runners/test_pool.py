@@ -243,7 +243,7 @@ async def test_a_cancelled_run_is_cancelled_in_the_runner_and_keeps_no_place(scr
         held.cancel()
         await bounded(asyncio.wait([held]))
         process = next(iter(pool._alive))
-        assert (held.cancelled(), process.runs, process.places_taken) == (True, set(), 0)
+        assert (held.cancelled(), process.runs, process.places_taken) == (True, {}, 0)
         await bounded(process.drained())
 
 

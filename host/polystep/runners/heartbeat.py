@@ -1,0 +1,84 @@
+"""The heartbeat of a process: notices in two seconds that user code keeps it from reading, and what lingers in it.
+
+A process with open runs is asked `ping` twice a second (PS-10.3). One that does not answer is *blocked*: it goes on
+with what it has, and others take new runs. The bridge may say from beside whose code that is (PS-10.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.values import JSONValue
+from polystep.runners.process import Blocked, RunnerProcess
+
+PING_EVERY_S: Final = 0.5
+BLOCKED_AFTER_S: Final = 1.5
+"""From a ping to the verdict: with the pause between two pings, a block is noticed within 2 s."""
+
+_CATCH_UP_S: Final = 0.05
+"""The host itself may have been late: what has arrived meanwhile is read before the verdict."""
+
+
+async def watch(process: RunnerProcess, changed: Callable[[RunnerProcess], None]) -> None:
+    """Ask again and again; returns when the process is gone, or cannot be asked.
+
+    Args:
+        process: It has started.
+        changed: Called when it is blocked, when it is not any more, and when something lingers in it (PS-7.13).
+    """
+    if not process.has_heartbeat:
+        return
+    loop = asyncio.get_running_loop()
+    while process.usable:
+        await asyncio.sleep(PING_EVERY_S)
+        if not process.runs and process.lingering_since_s is None:
+            continue
+        asked_s = loop.time()
+        ping = process.ping()
+        try:
+            if not await _answered(ping):
+                process.blocked_since_s = asked_s
+                changed(process)
+                await asyncio.wait([ping])
+            lingering = process.read_ping(ping.result())
+        except PolystepError:
+            return
+        finally:
+            ping.cancel()
+        was_blocked = process.is_blocked
+        process.freed()
+        if was_blocked:
+            changed(process)
+        if not lingering:
+            process.lingering_since_s = None
+            continue
+        if process.lingering_since_s is None:
+            process.lingering_since_s = loop.time()
+        changed(process)
+
+
+def describe(process: RunnerProcess) -> Blocked:
+    """What is known of a block now."""
+    run = process.blocker
+    since_s = process.blocked_since_s
+    for_s = 0.0 if since_s is None else asyncio.get_running_loop().time() - since_s
+    others = tuple(dict.fromkeys(process.runs.values()))
+    return Blocked(
+        process.kind.name,
+        None if run is None else process.runs.get(run),
+        run,
+        process.blocker_stack,
+        max(len(process.runs) - 1, 0),
+        for_s,
+        others,
+    )
+
+
+async def _answered(ping: asyncio.Future[JSONValue]) -> bool:
+    await asyncio.wait([ping], timeout=BLOCKED_AFTER_S)
+    if not ping.done():
+        await asyncio.wait([ping], timeout=_CATCH_UP_S)
+    return ping.done()
