@@ -78,6 +78,18 @@ async def test_a_killed_host_leaves_no_runner_behind(tmp_path: Path) -> None:
         await readable(descriptor)
 
 
+async def test_what_steps_have_started_ends_with_a_killed_host(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/start_step.py": STARTING, "steps/start.step.js": STARTING_NODE})
+    host = Running(project)
+    await host.launch()
+    await host.ready()
+    started = [(await host.get(path))["pid"] for path in ("/start-python", "/start-node")]
+    descriptors = [os.pidfd_open(pid) for pid in started]
+    await host.kill()
+    for descriptor in descriptors:
+        await readable(descriptor)
+
+
 async def test_a_killed_runner_costs_no_event(tmp_path: Path) -> None:
     project = make_project(tmp_path, {"steps/slow.step.ts": SLOW, "steps/count_step.py": COUNT})
     async with Running(project) as host:
@@ -269,4 +281,18 @@ async def handler(data, context):
     context.logger.info(f"begins {data['number']}")
     await asyncio.sleep(2)
     context.logger.info(f"counted {data['number']}")
+"""
+STARTING = """
+import subprocess
+
+config = {"type": "api", "name": "StartPython", "path": "/start-python", "method": "GET", "emits": []}
+
+def handler(req, context):
+    return {"status": 200, "body": {"pid": subprocess.Popen(["sleep", "3600"]).pid}}
+"""
+STARTING_NODE = """
+import { spawn } from 'node:child_process'
+
+export const config = { type: 'api', name: 'StartNode', path: '/start-node', method: 'GET', emits: [] }
+export const handler = async () => ({ status: 200, body: { pid: spawn('sleep', ['3600']).pid } })
 """

@@ -21,6 +21,7 @@ from polystep.contracts.limits import CANCEL_GRACE_S, STOP_GRACE_S
 from polystep.contracts.steps import Finding, LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.generation import Generation
+from polystep.runners.guard import Guard
 from polystep.runners.kinds import Launch, Progress, RunnerKind
 from polystep.runners.places import Place, Places, Refusals
 from polystep.runners.process import RunnerCalls, RunnerProcess
@@ -93,6 +94,7 @@ class RunnerPool:
         self._places: dict[str, tuple[Places, Place]] = {}
         """Of open runs, by name."""
         self._refused = Refusals()
+        self._guard = Guard()
         self._stopping = False
 
     async def stage(self, sources: Sequence[SourceFile]) -> Staged:
@@ -207,6 +209,7 @@ class RunnerPool:
         await asyncio.gather(*self._tasks, *self._draining, return_exceptions=True)
         # What is left belongs to a run of its own, or was being stopped when its task was cancelled.
         await asyncio.gather(*(process.kill() for process in self._alive))
+        self._guard.stop()
 
     def kill_now(self) -> None:
         """End every process without waiting for anything, when the host itself ends at once."""
@@ -314,7 +317,7 @@ class RunnerPool:
             return standby
         if self._launch is None:
             raise LoadFailed(f"The {self.kind.name} runner is not prepared.")
-        process = RunnerProcess(self.kind, self._launch, self._project, self._environment(), self._calls)
+        process = RunnerProcess(self.kind, self._launch, self._project, self._environment(), self._calls, self._guard)
         self._alive.add(process)
         process.ended.add_done_callback(lambda _: self._alive.discard(process))
         return process

@@ -23,6 +23,7 @@ from polystep.contracts.limits import FRAME_BYTES_MAX, HELLO_TIMEOUT_S, RUNS_PER
 from polystep.contracts.steps import SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.failures import Failures
+from polystep.runners.guard import Guard
 from polystep.runners.hello import FEATURES, PROTOCOL, read_hello
 from polystep.runners.kinds import Launch, RunnerKind
 from polystep.runners.output import OutputLines, read_lines, stray_text
@@ -73,13 +74,20 @@ class RunnerProcess:
     """A process that speaks the protocol."""
 
     def __init__(
-        self, kind: RunnerKind, launch: Launch, project: Path, environment: Mapping[str, str], calls: RunnerCalls
+        self,
+        kind: RunnerKind,
+        launch: Launch,
+        project: Path,
+        environment: Mapping[str, str],
+        calls: RunnerCalls,
+        guard: Guard,
     ) -> None:
         self.kind = kind
         self._launch = launch
         self._project = project
         self._given = dict(environment)
         self._calls = calls
+        self._guard = guard
         self._peer = Peer(calls.methods, {**calls.notifications, "blocked": self._told_blocked})
         self._peer.on_close = self._channel_closed
         self._child: Child | None = None
@@ -315,6 +323,7 @@ class RunnerProcess:
             raise LoadFailed(str(error)) from error
         finally:
             _close_all(theirs)
+        self._guard.add(self._child.pid)
         self._child.ended.add_done_callback(self._exited)
         try:
             await self._listen(ours, private)
@@ -349,6 +358,8 @@ class RunnerProcess:
         self._calls.output(self.kind.name, stream, line)
 
     def _exited(self, ended: asyncio.Future[int]) -> None:
+        assert self._child is not None
+        self._guard.remove(self._child.pid)
         code = ended.result()
         how = f"it was killed by signal {_signal_name(-code)}" if code < 0 else f"it exited with status {code}"
         if not self.ended.done():

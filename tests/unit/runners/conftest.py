@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,5 +11,7 @@ from tests.unit.runners.scripted import Script
 
 
 @pytest.fixture
-async def script(tmp_path: Path) -> Script:
-    return Script(tmp_path.resolve())
+async def script(tmp_path: Path) -> AsyncIterator[Script]:
+    made = Script(tmp_path.resolve())
+    yield made
+    made.guard.stop()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from polystep.contracts.steps import SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners import Blocked, Launch, RunnerCalls, RunnerKind, RunnerPool, RunnerProcess, Staged
+from polystep.runners.guard import Guard
 
 BOUND_S = 15.0
 """No test waits longer for a signal, also on a busy machine."""
@@ -38,6 +39,7 @@ class Script:
         self.before: dict[str, Any] = {}
         """`SCRIPT` of new processes."""
         self.prepared = 0
+        self.guard = Guard()
         self._changed = asyncio.Event()
 
     @property
@@ -60,7 +62,9 @@ class Script:
         return SourceFile(name, "step", "script", "script")
 
     def process(self, *, channel: str = "private") -> RunnerProcess:
-        return RunnerProcess(self.kind(channel=channel), self.launch(), self.root, self.environment, self.calls)
+        return RunnerProcess(
+            self.kind(channel=channel), self.launch(), self.root, self.environment, self.calls, self.guard
+        )
 
     async def until(self, seen: Callable[[], bool]) -> None:
         """Wait until what the runners told makes `seen` true."""

@@ -128,7 +128,8 @@ async def test_a_failed_hello_says_why_and_what_was_printed(script: Script, hell
 )
 async def test_what_is_on_the_channel_in_place_of_a_frame_is_shown(script: Script, written: str, shown: str) -> None:
     launch = Launch(("sh", "-c", f"printf '{written}'; exit 1"))
-    process = RunnerProcess(script.kind(channel="stdio"), launch, script.root, script.environment, script.calls)
+    kind = script.kind(channel="stdio")
+    process = RunnerProcess(kind, launch, script.root, script.environment, script.calls, script.guard)
     message = await refusal(process)
     assert message.startswith("The script runner did not start: ")
     assert f"\nOn its channel, where nothing but frames may be, it wrote:\n{shown}" in message
@@ -159,7 +160,7 @@ async def test_a_file_that_does_not_load_is_explained_by_the_kind_and_keeps_its_
         return "in other words"
 
     kind = dataclasses.replace(script.kind(), explain=explain)
-    process = RunnerProcess(kind, script.launch(), script.root, script.environment, script.calls)
+    process = RunnerProcess(kind, script.launch(), script.root, script.environment, script.calls, script.guard)
     try:
         await bounded(process.start())
         with pytest.raises(LoadFailed) as failed:
@@ -182,7 +183,7 @@ async def test_a_hello_that_never_comes_ends_the_process(script: Script, monkeyp
 
 async def test_a_program_that_is_missing_is_named(script: Script) -> None:
     launch = Launch(("/no/such/program",))
-    process = RunnerProcess(script.kind(), launch, script.root, script.environment, script.calls)
+    process = RunnerProcess(script.kind(), launch, script.root, script.environment, script.calls, script.guard)
     message = await refusal(process)
     assert message.startswith("The script runner did not start: it exited with status 127.\nIt printed:\n")
     assert "/no/such/program" in message
