@@ -13,6 +13,10 @@ module Polystep
   STDIO = ENV.delete("POLYSTEP_CHANNEL") == "stdio" # programs that user code starts are no runners
   INPUT, OUTPUT = CHANNEL = STDIO ? [STDIN.dup, STDOUT.dup] : [IO.for_fd(3), IO.for_fd(4, "w")]
   WRITER = Thread.new { while (frame = OUTBOX.pop) do OUTPUT.write(frame) end }
+  def post(frame)
+    OUTBOX << frame
+  rescue ClosedQueueError then nil # the process is ending: nobody waits for it
+  end
   class Failure < StandardError # an error of the protocol, answered by the host or made here
     attr_reader :wire
     def initialize(wire) = super((@wire = Hash === wire && wire["name"] ? wire : UNKNOWN)["message"])
@@ -22,8 +26,13 @@ module Polystep
     Failure.new("code" => CODES[name], "name" => name, "message" => message, "data" => data, "retryable" => retryable)
   def failed(name, error, retryable = Failure === error ? error.retryable : name == "step_failed") =
     failure(name, cut(16_384) { error.message }, describe(error), retryable)
-  def describe(error) = { "name" => cut(1000) { error.class }, "message" => cut(16_384) { error.message },
-                          "stack" => cut(32_768) { error.backtrace.join("\n") } }
+  def describe(error) = { "name" => cut(1000) { Failure === error ? error.name : error.class },
+                          "message" => cut(16_384) { error.message }, "stack" => cut(32_768) { stack(error) } }
+  def stack(error) # the lines of the user's code, and below them those of the cause
+    lines = error.backtrace.to_a.reject { |line| line.start_with?(__FILE__) }
+    cause = error.cause
+    [*lines, *("Caused by: #{cause.class}: #{cause.message}\n#{stack(cause)}".strip if cause)].join("\n")
+  end
   def cut(size) # a description must not fail, whatever user code raises in it
     yield.to_s.b.force_encoding("UTF-8").scrub[0, size]
   rescue Exception then ""
@@ -63,14 +72,25 @@ module Polystep
     def method_missing(name, *given) = run.call("#{area}.#{name}", **fixed, **names.zip(given).take(given.size).to_h)
   end
   Streams = Class.new(Hash) { def method_missing(name) = self[name] }
-  Run = Struct.new(:request, :params, :threads) do # a run, which is its handler's context and logger too
+  Run = Struct.new(:request, :params, :threads, :parts) do # a run, which is its handler's context and logger too
     %i[trace_id attempt flows].each { |name| define_method(name) { params[name] } }
     %w[debug info warn error].each { |level| define_method(level) { |text, fields = {}| log(level, text, fields) } }
     def logger = self
     def state = Area.new(self, "state", %i[group key value], {})
     def streams = Streams.new { |_, name| Area.new(self, "streams", %i[group id data], { stream: name }) }
     def emit(event = {}, **more) = call("emit", data: nil, **event.transform_keys(&:to_sym), **more)
-    def finish(frame) = LOCK.synchronize { RUNS.delete(params[:run]) && OUTBOX << frame }
+    def finish(frame)
+      parts.each_key { |level| print(level, "\n") unless parts[level].to_s.empty? } # the last line may have no end
+      LOCK.synchronize { RUNS.delete(params[:run]) && Polystep.post(frame) }
+    end
+    def print(level, text) # lines that user code printed; what does not end waits for its end, but not for ever
+      LOCK.synchronize do
+        *lines, rest = "#{parts[level]}#{text}".b.split("\n", -1)
+        lines, rest = [*lines, rest], "" if rest.size > 16_384
+        parts[level] = rest
+        lines.each { |line| log(level, line.chomp("\r"), {}, "output") }
+      end
+    end
     def cancel(why) = finish(Polystep.reply(request, Polystep.failure("cancelled", why))) && threads.list.each(&:kill)
     def execute(handler)
       value = params[:type] == "cron" ? handler.call(self) : handler.call(params[:input], self)
@@ -83,14 +103,23 @@ module Polystep
       given = given.to_h { |name, v| [name, Polystep.carry(VALUES.include?(name) ? v : text(name, v), name.to_s)] }
       frame = Polystep.pack([0, (answer = Queue.new).object_id, method, { run: params[:run], **given }])
       raise Polystep.failure("run_ended", "the run has ended") unless equal?(RUNS[params[:run]])
-      (WAITING[answer.object_id] = answer) && OUTBOX << frame
+      (WAITING[answer.object_id] = answer) && Polystep.post(frame)
       error, result = answer.pop
       error.nil? ? result : raise(Failure.new(error))
     end
-    def log(level, text, fields)
+    def log(level, text, fields, source = "logger")
       fields = Polystep.carry(Hash === fields ? fields : { value: fields }, "fields", lax: true)
-      entry = { run: params[:run], level:, message: Polystep.cut(16_384) { text }, fields:, source: "logger" }
-      OUTBOX << Polystep.pack([2, "log", { **entry, time_ms: (Time.now.to_f * 1000).to_i }]) rescue nil # too large
+      entry = { run: params[:run], level:, message: Polystep.cut(16_384) { text }, fields:, source: }
+      Polystep.post Polystep.pack([2, "log", { **entry, time_ms: (Time.now.to_f * 1000).to_i }]) rescue nil # too large
+    end
+  end
+  # Standard output and error: what a run's threads print becomes log lines of the run, the rest goes to the descriptor.
+  module Printed
+    def write(*texts)
+      run = RUNS.values.find { |each| each.threads == Thread.current.group }
+      return super unless run
+      run.print(fileno == 2 ? "error" : "info", texts.map { |text| text.to_s.b }.join)
+      texts.sum { |text| text.to_s.bytesize }
     end
   end
   def load_file(file) # in an object of its own, so that files do not overwrite each other's methods
@@ -106,18 +135,18 @@ module Polystep
     in ["hello", Hash] if !(/\A1\.\d+\z/ === params[:protocol])
       raise failure("protocol_mismatch", "the runner has 1.0: update what is older", { "protocol" => "1.0" })
     in ["hello", { host: Hash, project: String => project, frame_bytes_max: 1024.. => frame_max, features: Array => has }]
-      (@project, @frame_max, @features = project, [frame_max, @frame_max].min, has) && OUTBOX << reply(id) { HELLO }
-    in ["step.load", { file: String => file, kind: String }] then Thread.new { OUTBOX << reply(id) { load_file(file) } }
+      (@project, @frame_max, @features = project, [frame_max, @frame_max].min, has) && post(reply(id) { HELLO })
+    in ["step.load", { file: String => file, kind: String }] then Thread.new { post(reply(id) { load_file(file) }) }
     in ["step.run", { run: String => name, file: String => file, type: "api" | "event" | "cron", input: _, step: String,
          trace_id: String, attempt: Integer, flows: Array }] if FILES[file].respond_to?(:handler) && !RUNS[name]
-      RUNS[name] = run = Run.new(id, params, ThreadGroup.new)
+      RUNS[name] = run = Run.new(id, params, ThreadGroup.new, {})
       run.threads.add(Thread.new { run.execute(FILES[file].method(:handler)) })
-    in ["drain", Hash] then Thread.new { (sleep 0.01 until LOCK.synchronize { RUNS.empty? }) || OUTBOX << reply(id) {} }
-    in ["shutdown", Hash] then (OUTBOX << reply(id) {}) && stop(0)
+    in ["drain", Hash] then Thread.new { (sleep 0.01 until LOCK.synchronize { RUNS.empty? }) || post(reply(id) {}) }
+    in ["shutdown", Hash] then post(reply(id) {}) && stop(0)
     in [/\A(hello|step.load|step.run|drain|shutdown)\z/, _] then raise failure("invalid_params", "unfit for #{method}")
     else raise failure("method_not_found", "there is no method #{cut(100) { method }}")
     end
-  rescue Failure => e then OUTBOX << reply(id, e)
+  rescue Failure => e then post(reply(id, e))
   end
   def take(bytes, more) # a frame, and how many bytes of it were dropped
     refused = failure("frame_too_large", "#{more} bytes more than #{@frame_max}") if more > 0
@@ -125,7 +154,7 @@ module Polystep
     message = begin check(MSGPACK.load(bytes)); rescue StandardError, NoMemoryError; nil end
     refused ||= failure("invalid_value", "the message cannot be read") unless message
     case [size = head.read_array_header, head.read, (head.read if size == 4)]
-    in [4, 0, Integer => id] then refused ? OUTBOX << reply(id, refused) : request(*message.drop(1))
+    in [4, 0, Integer => id] then refused ? post(reply(id, refused)) : request(*message.drop(1))
     in [4, 1, Integer => id] then WAITING.delete(id)&.push(refused ? [refused.wire] : message.drop(2))
     in [3, 2, _] then (message in [_, "cancel", Hash => about]) && RUNS[about["run"]]&.cancel(about["reason"].to_s)
     end
@@ -138,6 +167,8 @@ module Polystep
   end
   CHANNEL.each { |io| (io.binmode.sync = true) && (io.close_on_exec = true) }
   [STDIN.reopen(File::NULL), STDOUT.reopen(STDERR)] if STDIO
+  [STDOUT, STDERR].each { |io| io.extend(Printed) }
+  Warning.singleton_class.prepend(Module.new { def warn(text, **) = $stderr.write(text) }) # Ruby's own goes past `write`
   trap("INT") {} # not "IGNORE", which children would inherit
   Encoding.default_external = (STDOUT.sync = true) && "UTF-8"
   Process.singleton_class.prepend(Module.new { def _fork = super.tap { |pid| CHANNEL.each(&:close) if pid == 0 } })

@@ -25,7 +25,7 @@ LEVELS = {
     "ruby": ["core", "context"],
     "perl": ["core"],
 }
-LINES_MAX = {"bridges/node/src": 800, "bridges/python": 800, "bridges/ruby": 150, "protocol/examples/perl": 200}
+LINES_MAX = {"bridges/node/src": 800, "bridges/python": 800, "bridges/ruby": 181, "protocol/examples/perl": 200}
 """What it costs to add a language. Of the two full bridges, lines of code count: comments, tests, what their adapters
 know of other people's packages and the optional features stand apart. Of the two small ones, every line counts."""
 _APART = {"tests", "adapters", "features"}

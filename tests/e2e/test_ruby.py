@@ -48,8 +48,11 @@ async def test_an_event_goes_from_typescript_through_ruby_to_python(tmp_path: Pa
             assert {**frame["event"]["data"], **PARCEL} == frame["event"]["data"]
         assert (await host.api("state/orders"))["items"] == {"last": {"item": "väse", "count": 2}}
         await host.line("[INFO] Pack packed", '"attempt":1')
-        # What it prints is a line of its run, or of its process: nothing is lost.
-        await host.line("printed by ruby")
+        # What it prints is a line of its run.
+        await host.line("[INFO] Pack printed by ruby")
+        logs = (await host.api("logs"))["logs"]
+        (printed_by,) = [log for log in logs if log["message"] == "printed by ruby"]
+        assert (printed_by["step"], printed_by["source"], len(printed_by["traceId"])) == ("Pack", "output", 32)
         await nothing_waits(host)
         assert (await host.api("dead-letters"))["deadLetters"] == []
 
@@ -64,7 +67,37 @@ async def test_a_ruby_step_that_raises_is_tried_again_and_ends_in_the_dead_lette
         error = letter["error"]
         assert (letter["step"], letter["attempts"], error["name"]) == ("Doomed", 2, "KeyError")
         assert "key not found" in error["message"]
+        assert error["place"] == {"file": "steps/doomed_step.rb", "line": 6, "column": error["place"]["column"]}
         assert "steps/doomed_step.rb:6" in error["stack"]
+        assert "runner.rb" not in error["stack"]
+        assert "library frame" not in error["stack"]
+
+
+async def test_prints_errors_and_ends_of_ruby_say_no_more_than_they_must(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/talks_step.rb": TALKS})
+    for _ in range(3):
+        # Its process ends while the thread that answers `drain` still waits.
+        status, output = await Running(project).command("check")
+        assert (status, "Error" in output, "terminated" in output) == (0, False, False), output
+    async with Running(project) as host:
+        since = len(host.lines)
+        answer = await host.get("/talks", 500)
+        await host.line("[INFO] Talks part and end", since=since)
+        await host.line("[ERROR] Talks to standard error", since=since)
+        await host.line("[INFO] Talks of a thread", since=since)
+        await host.line("[INFO] Talks without an end", since=since)
+        trace = await host.api(f"traces/{answer['traceId']}")
+        error = trace["runs"][0]["error"]
+        assert (error["name"], error["message"]) == ("RuntimeError", "outer")
+        assert "Caused by: ArgumentError: inner" in error["stack"]
+        assert "runner.rb" not in error["stack"]
+        assert len(trace["logs"]) >= 4
+        # A reload ends the process of the generation before.
+        (project / "steps" / "talks_step.rb").write_text(TALKS.replace("outer", "again"))
+        await host.line("[UPDATED]", since=since)
+        await host.get("/talks", 500)
+        await host.line("Talks: RuntimeError: again", since=since)
+    assert not [line for line in host.lines if "ClosedQueueError" in line or "terminated with exception" in line]
 
 
 async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_mends_it(tmp_path: Path) -> None:
@@ -146,5 +179,21 @@ def config = { type: "event", name: "Doomed", subscribes: ["order.placed"], emit
 
 def handler(order, _context)
   order.fetch("no such member")
+end
+"""
+TALKS = """
+def config = { type: "api", name: "Talks", method: "GET", path: "/talks", emits: [] }
+
+def handler(request, context)
+  print "part "
+  puts "and end"
+  warn "to standard error"
+  Thread.new { puts "of a thread" }.join
+  print "without an end"
+  begin
+    raise ArgumentError, "inner"
+  rescue ArgumentError
+    raise "outer"
+  end
 end
 """
