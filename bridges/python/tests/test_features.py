@@ -148,6 +148,23 @@ async def test_maps_in_lists_and_the_files_of_an_upload_answer_by_attribute(star
     assert answer["body"] == ["a.txt", ["/tmp/a"], 1, 2, True, 3, True, "text/plain"]
 
 
+async def test_lists_may_be_nested_as_deep_as_the_protocol_carries(start: Any) -> None:
+    deep: Any = 1
+    for _ in range(98):
+        deep = [deep]
+    host = await start(event("None", "return len(input.deep)"))
+    assert await host.load_and_run("steps/a_step.py", {"deep": deep}) == 1
+    body = """
+    from polystep_runner.adapters.inputs import Record
+    deep = 1
+    for _ in range(100_000):
+        deep = [deep]
+    return len(Record(deep=deep).deep)
+"""
+    host = await start(event("None", body))
+    assert await host.load_and_run("steps/a_step.py", {}) == 1
+
+
 STREAMS = """
     async def later():
         try:

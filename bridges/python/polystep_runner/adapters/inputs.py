@@ -9,11 +9,11 @@ class Records(list[Any]):
     """A list whose maps are records."""
 
 
-def _record(value: Any) -> Any:
-    """What is read by attribute too, however deep in lists it stands."""
+def _record(value: Any, lists: int = 8) -> Any:
+    """What is read by attribute too, also in lists in lists, so many deep."""
     if type(value) is dict:
         return Record(value)
-    return Records(map(_record, value)) if type(value) is list else value
+    return Records(_record(each, lists - 1) for each in value) if type(value) is list and lists > 0 else value
 
 
 class Record(dict[str, Any]):
