@@ -23,8 +23,11 @@ _CODES: Final = {
     "red": 31, "green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "bright_black": 90, "bright_white": 97
 }  # fmt: skip
 """Of ANSI terminals, by colour."""
-_CONTROL: Final = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
-"""What moves a cursor, sets a title or rings: all but newlines, tabs and colours."""
+_CONTROL: Final = re.compile(
+    r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+"""What moves a cursor, sets a title, rings or turns text around: all but newlines, tabs and colours."""
+_COLOUR_CODE: Final = re.compile(r"\x1b\[([0-9;]*)m")
 _TYPES: Final = {"api": "API", "event": "Event", "cron": "Cron", "noop": "Noop"}
 
 
@@ -59,17 +62,17 @@ class Console:
 
     def info(self, text: str) -> None:
         """Something the user wants to know."""
-        self.line(f"{self._style('➜', 'cyan')} {text}")
+        self.line(f"{self._style('➜', 'cyan')} {self._inside(text)}")
 
     def warning(self, text: str) -> None:
         """Something that is likely a mistake."""
-        self.line(f"{self._style('⚠', 'yellow')} {self._style('[WARNING]', 'yellow')} {_plain(text)}")
+        self.line(f"{self._style('⚠', 'yellow')} {self._style('[WARNING]', 'yellow')} {self._inside(text)}")
 
     def error(self, text: str, details: str = "") -> None:
         """Something that does not work; further lines are set off."""
-        self.line(f"{self._style('✖', 'red')} {self._style('[ERROR]', 'red')} {_plain(text)}")
+        self.line(f"{self._style('✖', 'red')} {self._style('[ERROR]', 'red')} {self._inside(text)}")
         for detail in _plain(details).splitlines():
-            self.line(f"  {self._style('│', 'red')} {detail}")
+            self.line(f"  {self._style('│', 'red')} {_closed(detail)}")
 
     def step(self, verb: str, spec: StepSpec | StreamSpec) -> None:
         """A step or stream came, changed or went: `➜ [CREATED] Step (API) steps/x.step.ts created`."""
@@ -111,12 +114,18 @@ class Console:
             self._style((trace_id or "")[-8:].ljust(8), "bright_black"),
             self._style(f"[{level.upper()}]", _COLOURS.get(level, "cyan")),
             self._style(step or "-", "bright_white"),
-            _plain(message),
+            self._inside(message),
         ]
         if fields is not None:
             shown = fields if len(fields) <= _FIELDS_CHARS_MAX else fields[:_FIELDS_CHARS_MAX] + "…"
-            parts.append(self._style(_plain(shown), "bright_black"))
+            parts.append(self._style(self._inside(shown), "bright_black"))
         self.line(" ".join(parts))
+
+    def _inside(self, text: str) -> str:
+        """A text in a line: its own further lines are set off, so that none looks like a line of the host."""
+        if text.isprintable():
+            return text
+        return f"\n  {self._style('│', 'bright_black')} ".join(map(_closed, _plain(text).split("\n")))
 
     def _style(self, text: str, colour: str) -> str:
         return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colour else text
@@ -143,6 +152,12 @@ class Console:
             except (OSError, ValueError):
                 # The terminal is gone; the host goes on, and the logs are stored.
                 return
+
+
+def _closed(line: str) -> str:
+    """The line with its colours ended: those after it are not its own."""
+    codes = _COLOUR_CODE.findall(line)
+    return line if not codes or codes[-1] in ("", "0") else f"{line}\x1b[0m"
 
 
 def _plain(text: str) -> str:

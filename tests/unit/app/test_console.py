@@ -95,6 +95,35 @@ def test_what_a_terminal_would_obey_is_taken_out_of_logs_and_errors_but_colours_
     assert shown(console, output) == [f"✖ [ERROR] {clean}", f"  │ {clean}"]
 
 
+FORGED = "hello\n✖ [ERROR] Payments: refused\r\n[13:05:10] 77b34da6 [INFO] Payments paid\x1b[8m"
+
+
+@pytest.mark.parametrize("kind", ["info", "warning", "error", "log", "fields", "failure"])
+def test_no_text_of_a_client_makes_a_line_that_looks_like_the_hosts(kind: str) -> None:
+    output = io.StringIO()
+    console = Console(output)
+    if kind in ("log", "fields"):
+        message, fields = (FORGED, None) if kind == "log" else ("m", FORGED)
+        console.log("info", message, time_ms=TIME_MS, step="A", trace_id=None, fields=fields)
+    elif kind == "failure":
+        console.failure(SOURCE, FORGED)
+    else:
+        getattr(console, kind)(FORGED)
+    lines = shown(console, output)
+    assert [line.startswith("  │ ") for line in lines[-2:]] == [True, True]
+    assert lines[-2:] == [
+        "  │ ✖ [ERROR] Payments: refused",
+        "  │ [13:05:10] 77b34da6 [INFO] Payments paid\x1b[8m\x1b[0m",
+    ]
+
+
+def test_text_cannot_be_turned_around() -> None:
+    output = io.StringIO()
+    console = Console(output)
+    console.warning("a\u202etxt.exe\u2066b\u2028c")
+    assert shown(console, output) == ["⚠ [WARNING] atxt.exebc"]
+
+
 def test_long_fields_are_cut() -> None:
     output = io.StringIO()
     console = Console(output)
