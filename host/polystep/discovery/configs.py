@@ -171,6 +171,8 @@ def _without_effect(config: StepFields) -> Iterator[str]:
     """Keys that are known, where they change nothing."""
     if config.type in ("api", "noop") and "queue" in config.infrastructure.model_fields_set:
         yield f"config.infrastructure.queue has no effect on {_article(config.type)} step: it has no queue."
+    if isinstance(config, EventFields) and not config.subscribes:
+        yield "config.subscribes is empty, so no event starts this step. Name the topics that should."
     if not isinstance(config, ApiFields):
         return
     for status in config.response_schema or {}:

@@ -113,7 +113,7 @@ class EventFields(StepFields):
     """A subscriber."""
 
     type: Literal["event"]
-    subscribes: list[str] = Field(min_length=1)
+    subscribes: list[str]
     input: _Schema = None
 
 

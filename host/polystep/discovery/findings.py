@@ -10,6 +10,7 @@ from typing import Final
 from polystep.contracts.steps import EventTrigger, Finding, HttpTrigger, LoadFailure, StepSpec, StreamSpec
 from polystep.discovery.agreement import Asked, Disagreement
 
+_ADMIN: Final = "/__polystep"
 _PARAMETER: Final = re.compile(r":\w+(?=/|$)")
 
 
@@ -53,7 +54,11 @@ def _of_routes(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
     for step in steps.values():
         if isinstance(step.trigger, HttpTrigger):
             method, path = step.trigger.method, step.trigger.path
-            # Names of parameters and a last slash make no difference to what is matched.
+            if path.lower().rstrip("/") == _ADMIN or path.lower().startswith(f"{_ADMIN}/"):
+                message = f"{path} is not reached: {_ADMIN}/ belongs to the admin pages. Give {step.name} another path."
+                yield Finding("route", "error", step.source.path, message)
+            # Names of parameters and a last slash make no difference to what is matched. Case may (`[http]
+            # case_sensitive_paths`), and of two routes that differ by it the one in the request's case is served.
             first = routes.setdefault((method, _PARAMETER.sub(":", path).rstrip("/")), step)
             if first is not step:
                 message = (

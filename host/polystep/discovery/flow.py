@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from dataclasses import replace
+from itertools import count
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import Flow, LoadedFile, LoadFailure, StepSpec, StreamSpec
@@ -11,11 +12,9 @@ from polystep.discovery.access import read_access
 from polystep.discovery.configs import read_step, read_stream
 from polystep.discovery.findings import find_problems
 
-_Spec = TypeVar("_Spec", StepSpec, StreamSpec)
-
 
 def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], before: Flow | None = None) -> Flow:
-    """Read every config. One that is not usable, or that takes a name already taken, becomes a failure of its file.
+    """Read every config. One that is not usable, or a stream whose name is taken, becomes a failure of its file.
 
     Of two files with one name the one that had it in the flow `before` keeps it, else the first by path: a copy that is
     being edited never takes the place of the step that runs.
@@ -25,6 +24,8 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
     holders |= {stream.source.path for stream in known.streams.values()}
     steps: dict[str, StepSpec] = {}
     streams: dict[str, StreamSpec] = {}
+    again: list[StepSpec] = []
+    """Of names that are taken."""
     failed, files = list(failures), list(loaded)
     access = read_access([file for file in files if file.source.kind == "access"], failed)
     failed += access.failures
@@ -32,22 +33,36 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
     for file in sorted(steps_and_streams, key=lambda each: (each.source.path not in holders, each.source.path)):
         try:
             if file.source.kind == "stream":
-                _take(streams, read_stream(file), "stream")
+                _take_stream(streams, read_stream(file))
             else:
-                _take(steps, read_step(file), "step")
+                spec = read_step(file)
+                if steps.setdefault(spec.name, spec) is not spec:
+                    again.append(spec)
         except LoadFailed as error:
             failed.append(LoadFailure(file.source, error.message))
+    for spec in again:
+        _add_renamed(steps, spec)
     failed.sort(key=lambda failure: failure.source.path)
     by_path = dict(sorted(steps.items(), key=lambda pair: pair[1].source.path))
     found = (*access.findings, *find_problems(by_path, streams, failed))
     return Flow(by_path, streams, tuple(failed), found, access.spec, access.closed)
 
 
-def _take(named: dict[str, _Spec], spec: _Spec, what: str) -> None:
-    other = named.get(spec.name)
+def _take_stream(streams: dict[str, StreamSpec], spec: StreamSpec) -> None:
+    other = streams.get(spec.name)
     if other is not None:
         raise LoadFailed(
-            f'The {what} name "{spec.name}" is already used by {other.source.path}. Names are how queues, logs and '
-            "traces tell steps apart: give this one another."
+            f'The stream name "{spec.name}" is already used by {other.source.path}. Steps and clients find a stream by '
+            "its name: give this one another."
         )
-    named[spec.name] = spec
+    streams[spec.name] = spec
+
+
+def _add_renamed(steps: dict[str, StepSpec], spec: StepSpec) -> None:
+    """Add the second step of a name with a suffix, since queues, logs and traces tell steps apart by their names."""
+    name = next(free for number in count(2) if (free := f"{spec.name}-{number}") not in steps)
+    warning = (
+        f'{spec.source.path} and {steps[spec.name].source.path} both have the name "{spec.name}". This step runs as '
+        f'"{name}" (queue, logs, traces): give it a name of its own.'
+    )
+    steps[name] = replace(spec, name=name, warnings=(*spec.warnings, warning))

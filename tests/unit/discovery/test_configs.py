@@ -131,6 +131,10 @@ def test_python_spellings_of_the_fields_are_understood() -> None:
         ({**API, "bodyshema": {}}, "config.bodyshema is not known; did you mean bodySchema?"),
         ({**API, "colour": "red"}, "config.colour is not known; it has no effect."),
         ({**EVENT, "path": "/x"}, "config.path has no effect on an event step; it belongs to api steps."),
+        (
+            {**EVENT, "subscribes": []},
+            "config.subscribes is empty, so no event starts this step. Name the topics that should.",
+        ),
         ({**CRON, "subscribes": ["t"]}, "config.subscribes has no effect on a cron step; it belongs to event steps."),
         ({**NOOP, "input": {}}, "config.input has no effect on a noop step; it belongs to event steps."),
         (
@@ -217,10 +221,6 @@ def test_a_wrong_type_names_the_right_ones(config: JSONObject, message: str) -> 
         ),
         ({"type": "event", "name": "E"}, "config.subscribes is missing."),
         ({**EVENT, "subscribes": "t"}, "config.subscribes: input should be a valid list; it is 't'."),
-        (
-            {**EVENT, "subscribes": []},
-            "config.subscribes: list should have at least 1 item after validation, not 0; it is [].",
-        ),
         ({**EVENT, "emits": "t"}, "config.emits: input should be a valid list; it is 't'."),
         ({**EVENT, "emits": [7]}, "config.emits.0: input should be a valid dictionary; it is 7."),
         ({**EVENT, "emits": [{"label": "L"}]}, "config.emits.0.topic is missing."),

@@ -120,3 +120,15 @@ def test_a_step_whose_schema_is_none_takes_nothing_from_its_neighbours() -> None
 def test_findings_are_also_sentences() -> None:
     flow = Flow(findings=(Finding("topic", "warning", "steps/a.ts", "x."), Finding("project", "error", "", "y.")))
     assert flow.warnings == ("steps/a.ts: x.", "y.")
+
+
+@pytest.mark.parametrize("path", ["/__polystep", "/__polystep/", "/__polystep/api/steps", "/__Polystep/x"])
+def test_a_path_of_the_admin_pages_is_an_error(path: str) -> None:
+    flow = build_flow([step("Own", "api", path=path, method="GET")], [])
+    (finding,) = flow.findings
+    assert (finding.kind, finding.severity) == ("route", "error")
+    assert "belongs to the admin pages" in finding.message
+
+
+def test_a_path_that_only_begins_like_it_is_the_steps() -> None:
+    assert build_flow([step("Own", "api", path="/__polysteps", method="GET")], []).findings == ()

@@ -28,17 +28,29 @@ def stream(path: str, name: str, schema: JSONObject | None = None) -> LoadedFile
     return LoadedFile(SourceFile(path, "stream", "typescript", "node"), {"name": name, "schema": schema}, False)
 
 
-def test_the_first_file_by_path_keeps_a_name_and_the_other_is_a_failure() -> None:
-    second = event("steps/b.step.ts", "Same", "t")
-    flow = build_flow([second, event("steps/a.step.ts", "Same", "t", emits=["t"])], [])
-    assert [(name, spec.source.path) for name, spec in flow.steps.items()] == [("Same", "steps/a.step.ts")]
-    assert flow.failures == (
-        LoadFailure(
-            second.source,
-            'The step name "Same" is already used by steps/a.step.ts. Names are how queues, logs and traces tell steps '
-            "apart: give this one another.",
-        ),
+def test_of_two_steps_with_one_name_the_later_gets_a_suffix_and_a_warning_that_names_both() -> None:
+    files = [
+        event("steps/b.step.ts", "Same", "t"),
+        event("steps/a.step.ts", "Same", "t", emits=["t"]),
+        event("steps/c.step.ts", "Same", "t"),
+        event("steps/z.step.ts", "Same-2", "t"),
+    ]
+    flow = build_flow(files, [])
+    assert {name: spec.source.path for name, spec in flow.steps.items()} == {
+        "Same-2": "steps/z.step.ts",
+        "Same": "steps/a.step.ts",
+        "Same-3": "steps/b.step.ts",
+        "Same-4": "steps/c.step.ts",
+    }
+    assert flow.failures == ()
+    assert flow.warnings[0] == (
+        'steps/b.step.ts: steps/b.step.ts and steps/a.step.ts both have the name "Same". This step runs as "Same-3" '
+        "(queue, logs, traces): give it a name of its own."
     )
+    # A copy never takes the name of the step that runs.
+    later = build_flow([*files, event("steps/Copy.step.ts", "Same", "t")], [], before=flow)
+    assert later.steps["Same"].source.path == "steps/a.step.ts"
+    assert later.steps["Same-5"].source.path == "steps/Copy.step.ts"
 
 
 def test_a_step_and_a_stream_may_share_a_name_but_two_streams_may_not() -> None:
@@ -143,4 +155,4 @@ def test_a_copy_never_takes_the_name_of_the_step_that_runs() -> None:
     before = build_flow([running], [])
     flow = build_flow([copy, running], [], before)
     assert flow.steps["Work"].source.path == "steps/work.step.ts"
-    assert [failure.source.path for failure in flow.failures] == ["steps/copy.step.ts"]
+    assert flow.steps["Work-2"].source.path == "steps/copy.step.ts"
