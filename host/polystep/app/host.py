@@ -296,6 +296,7 @@ class Host:
             upload_bytes_max=http.upload_bytes_max,
             uploads=self._folder.uploads,
             bytes_in_flight_max=http.bytes_in_flight_max,
+            case_sensitive_paths=http.case_sensitive_paths,
             docs=http.docs,
         )
 

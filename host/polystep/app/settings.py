@@ -99,6 +99,8 @@ class HttpSection(_Section):
     """Origins of web pages that may call the steps and join streams, such as `https://app.example.com`."""
     admin_origin: Annotated[str, AfterValidator(_admin_origin)] = ""
     """Where browsers find the admin pages on an address that others reach, such as `https://admin.example.com`."""
+    case_sensitive_paths: bool = False
+    """Tell `/Users` and `/users` apart; Express, and so Motia, does not."""
     docs: bool = True
     """Serve `/openapi.json`, `/asyncapi.json` and `/docs`."""
 

@@ -98,8 +98,8 @@ def _types_missed(issues: list[Issue]) -> int:
 
 def _readings(value: JSONValue) -> Iterator[JSONValue]:
     """What the text of a parameter may mean besides text, likeliest first."""
-    if isinstance(value, list):
-        yield [_plain(each) for each in value]
+    if isinstance(value, (list, dict)):
+        yield _all_plain(value)
         return
     plain = _plain(value)
     if plain is not value:
@@ -107,6 +107,15 @@ def _readings(value: JSONValue) -> Iterator[JSONValue]:
     yield [value]
     if plain is not value:
         yield [plain]
+
+
+def _all_plain(value: JSONValue) -> JSONValue:
+    """The value with all texts in it read; queries nest no deeper than their brackets may."""
+    if isinstance(value, list):
+        return [_all_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _all_plain(each) for key, each in value.items()}
+    return _plain(value)
 
 
 def _plain(value: JSONValue) -> JSONValue:

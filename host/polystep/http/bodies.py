@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import zlib
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
 import orjson
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import PayloadEncodingError
 
 from polystep.contracts.errors import Issue
 from polystep.contracts.limits import VALUE_DEPTH_MAX
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http.budget import Hold
+from polystep.http.inflating import BodyTooLarge, Inflater
+from polystep.http.nested import nest_fields
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
 
@@ -44,45 +46,63 @@ async def read_body(request: web.BaseRequest, settings: HttpSettings, hold: Hold
 
     Raises:
         RequestRefused: 413 over `body_bytes_max`; 408 not all there in time; 400 broken compression or chunks;
-            503 when bodies and answers hold too many bytes.
+            415 an unknown compression; 503 when bodies and answers hold too many bytes.
     """
     if not request.body_exists:
         return b""
     length_max = settings.body_bytes_max
     if (request.content_length or 0) > length_max:
         raise _too_large(length_max)
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    inflater = None if encoding in ("", "identity") else Inflater(encoding, length_max)
     content = request.content
-    if content.is_eof() and content.exception() is None:
-        # The usual small body came with its headers: no timer, no waiting.
-        data = content.read_nowait()
-        if len(data) > length_max:
-            raise _too_large(length_max)
-        hold.grow_to(len(data))
-        return data
-    await _answer_expectation(request)
-    gathered = bytearray()
     try:
-        async with asyncio.timeout(settings.body_timeout_s):
-            while chunk := await content.readany():
-                gathered += chunk
-                if len(gathered) > length_max:
-                    raise _too_large(length_max)
-                hold.grow_to(len(gathered))
-        return bytes(gathered)
+        if content.is_eof() and content.exception() is None:
+            # The usual small body came with its headers: no timer, no waiting.
+            data = _inflated(inflater, content.read_nowait(), length_max)
+            hold.grow_to(len(data))
+        else:
+            await _answer_expectation(request)
+            async with asyncio.timeout(settings.body_timeout_s):
+                data = await _gathered(content, inflater, length_max, hold)
+        if inflater is not None:
+            inflater.end()
+        return data
     except TimeoutError:
         raise RequestRefused(
             408,
             {"error": "Request timeout", "hint": f"The body did not arrive within {settings.body_timeout_s:g} s."},
             {"Connection": "close"},
         ) from None
-    except (web.RequestPayloadError, PayloadEncodingError) as broken:
+    except BodyTooLarge:
+        raise _too_large(length_max) from None
+    except (web.RequestPayloadError, PayloadEncodingError, zlib.error) as broken:
         raise RequestRefused(
             400, {"error": "Malformed body", "hint": f"Its transfer or content encoding is broken: {broken}"}
         ) from broken
+
+
+async def _gathered(content: StreamReader, inflater: Inflater | None, length_max: int, hold: Hold) -> bytes:
+    gathered = bytearray()
+    try:
+        while chunk := await content.readany():
+            gathered += chunk if inflater is None else inflater.feed(chunk)
+            if len(gathered) > length_max:
+                raise BodyTooLarge
+            hold.grow_to(len(gathered))
+        return bytes(gathered)
     finally:
         # The connection keeps the error of a body that broke off, and with its traceback what this function holds.
         gathered.clear()
         chunk = b""
+
+
+def _inflated(inflater: Inflater | None, data: bytes, length_max: int) -> bytes:
+    if inflater is not None:
+        return inflater.feed(data)
+    if len(data) > length_max:
+        raise BodyTooLarge
+    return data
 
 
 def parse_body(content_type: str, data: bytes, *, present: bool) -> Body:
@@ -118,7 +138,7 @@ def parse_json(data: bytes) -> JSONValue:
 
 
 def parse_fields(text: str) -> JSONObject:
-    """Read `a=1&b=2` into `{name: text}`, with a list where a name is repeated.
+    """Read `a=1&b=2` into `{name: text}`, with a list where a name is repeated, and maps and lists by its brackets.
 
     Raises:
         RequestRefused: 400 with more than `FORM_FIELDS_MAX` fields.
@@ -131,15 +151,7 @@ def parse_fields(text: str) -> JSONObject:
         raise RequestRefused(
             400, {"error": "Too many fields", "hint": f"A query or form holds at most {FORM_FIELDS_MAX} fields."}
         ) from None
-    return gather_fields(pairs)
-
-
-def gather_fields(pairs: Iterable[tuple[str, JSONValue]]) -> JSONObject:
-    """`{name: value}`, with a list of them where a name is repeated."""
-    gathered: dict[str, list[JSONValue]] = {}
-    for name, value in pairs:
-        gathered.setdefault(name, []).append(value)
-    return {name: values if len(values) > 1 else values[0] for name, values in gathered.items()}
+    return nest_fields(pairs)
 
 
 def _too_large(length_max: int) -> RequestRefused:

@@ -177,6 +177,7 @@ class ConnectionServer(web.Server):
         return JsonConnection(
             self,
             loop=asyncio.get_running_loop(),
+            auto_decompress=False,  # it would inflate what is left of a body that was refused
             access_log=None,  # as aiohttp's own AppRunner turns it off
             logger=logger,
             keepalive_timeout=self._settings.keepalive_timeout_s,

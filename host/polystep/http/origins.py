@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -11,6 +12,11 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 from polystep.http.settings import HttpSettings, is_loopback
+
+logger = logging.getLogger("polystep.http")
+
+_TOLD_MAX: Final = 20
+"""Origins that the console tells of: a page can make up any number."""
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\]+)(?::\d{1,5})?")
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -72,10 +78,22 @@ class Origins:
     def __init__(self, settings: HttpSettings) -> None:
         self._allowed = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
         self._dev = settings.dev
+        self._told: set[str] = set()
 
     def allows(self, origin: str) -> bool:
         """Whether pages of an origin may read answers: named in `allowed_origins`, or on localhost in dev."""
         return "*" in self._allowed or origin.lower() in self._allowed or (self._dev and _is_local(origin))
+
+    def tell(self, origin: str) -> None:
+        """Say once for an origin, in development, what lets its pages in; Motia let in all of them."""
+        if self._dev and origin not in self._told and len(self._told) < _TOLD_MAX:
+            self._told.add(origin)
+            logger.warning(
+                "A page at %.200s called this server and may not read the answers. To let it, add to polystep.toml: "
+                '[http] allowed_origins = ["%.200s"]',
+                origin,
+                origin,
+            )
 
 
 def _is_local(origin: str) -> bool:

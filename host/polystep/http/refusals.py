@@ -43,7 +43,10 @@ def json_answer(status: int, body: JSONValue, headers: Mapping[str, str] | None 
     """Answer with a JSON body."""
     fields: CIMultiDict[str] = CIMultiDict(headers or {})
     fields["Content-Type"] = JSON_TYPE
-    return web.Response(status=status, body=to_json(body), headers=fields)
+    answer = web.Response(status=status, body=to_json(body), headers=fields)
+    if fields.get("Connection") == "close":
+        answer.force_close()  # the header alone would leave the connection open
+    return answer
 
 
 def refusal_answer(refused: RequestRefused, trace_id: str | None = None) -> web.Response:

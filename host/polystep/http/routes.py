@@ -2,7 +2,8 @@ r"""Which step answers a method and path. Pure: from the project's flow to match
 
 Paths are Express style: `/users/:id`, `/users/:id?`, `/files/*`, `/:from-:to`, `/v:major(\d+)`. Literal segments win
 over parameters, parameters over wildcards; between equals the first registered wins. Segments are compared after
-percent-decoding, so `%2F` never separates; one trailing slash is ignored, as in Express.
+percent-decoding, so `%2F` never separates; one trailing slash and, unless the settings say otherwise, the case of
+literal text are ignored, as in Express. A path in the very case of the request wins.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ class _Node:
     """One place in the tree of segments."""
 
     literal: dict[str, _Node] = field(default_factory=dict)
+    folded: dict[str, _Node] = field(default_factory=dict)
+    """The same in lower case, unless case counts; of two that differ by case alone, the first."""
     param: _Node | None = None
     here: _Claims = field(default_factory=_Claims)
     rest: _Claims = field(default_factory=_Claims)
@@ -61,6 +64,8 @@ class _Node:
         child = self.literal.get(segments[at])
         if child is not None:
             yield from child.find(segments, at + 1, values)
+        if (folded := self.folded.get(segments[at].lower())) is not None and folded is not child:
+            yield from folded.find(segments, at + 1, values)
         if self.param is not None and segments[at]:
             yield from self.param.find(segments, at + 1, (*values, segments[at]))
         if self.rest.by_method:
@@ -70,7 +75,8 @@ class _Node:
 class RouteTable:
     """All routes of one generation of the project."""
 
-    def __init__(self, steps: Iterable[StepSpec]) -> None:
+    def __init__(self, steps: Iterable[StepSpec], *, case_sensitive: bool = False) -> None:
+        self._case_sensitive = case_sensitive
         self._exact: dict[str, _Claims] = {}
         self._root = _Node()
         self._patterns: list[tuple[re.Pattern[str], _Claims]] = []
@@ -148,7 +154,7 @@ class RouteTable:
                 return
             param = _PLAIN_PARAM.fullmatch(part)
             if param is None:
-                node = node.literal.setdefault(decode_segment(part), _Node())
+                node = self._literal(node, decode_segment(part))
                 continue
             if param[2]:  # Optional, so it is last (`_is_odd` sees to it): the step claims the place without it too.
                 without = node if names or len(segments) > 1 else node.literal.setdefault("", _Node())
@@ -158,8 +164,14 @@ class RouteTable:
             node = node.param
         node.here.add(method, step, tuple(names))
 
+    def _literal(self, node: _Node, text: str) -> _Node:
+        child = node.literal.setdefault(text, _Node())
+        if not self._case_sensitive:
+            node.folded.setdefault(text.lower(), child)
+        return child
+
     def _add_pattern(self, step: StepSpec, method: str, path: str) -> None:
-        pattern, names = _compile(path)
+        pattern, names = _compile(path, 0 if self._case_sensitive else re.IGNORECASE)
         claims = _Claims()
         claims.add(method, step, names)
         self._patterns.append((pattern, claims))
@@ -196,7 +208,7 @@ def _spell(segment: str) -> str:
     return quote(segment, safe="!$&'()*+,;=:@")
 
 
-def _compile(path: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+def _compile(path: str, flags: int) -> tuple[re.Pattern[str], tuple[str, ...]]:
     names, out = list[str](), ""
     for segment in read_path(path):
         body = ""
@@ -207,4 +219,4 @@ def _compile(path: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
             names.append(part.name)
             body += "(.*)" if part.wildcard else f"({part.pattern or '[^/]+?'})"
         out += f"(?:/{body})?" if segment.optional else f"/{body}"
-    return re.compile(out + "/?"), tuple(names)
+    return re.compile(out + "/?", flags), tuple(names)

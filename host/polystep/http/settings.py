@@ -68,6 +68,8 @@ class HttpSettings:
     bytes_in_flight_max: int = BYTES_IN_FLIGHT_MAX
     write_timeout_s: float = WRITE_TIMEOUT_S
     """Within it, a client that is behind must have taken a little of its answer."""
+    case_sensitive_paths: bool = False
+    """`/Users` and `/users` are different paths."""
     docs: bool = True
     """Serve `/openapi.json`, `/asyncapi.json` and `/docs` where no step claims them."""
     body_timeout_s: float = 30.0

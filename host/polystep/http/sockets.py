@@ -105,6 +105,7 @@ class Sockets:
         # Either scheme: behind a proxy that ends TLS, the page's is not ours.
         host = request.headers.get("Host", "")
         if not any(is_same_origin(origin, scheme, host) for scheme in ("http", "https")):
+            self._origins.tell(origin)
             raise RequestRefused(
                 403,
                 {

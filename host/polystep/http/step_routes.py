@@ -21,7 +21,7 @@ from polystep.http.contract import contract_refused, read_request, request_refus
 from polystep.http.headers import plain_headers
 from polystep.http.json_hint import JsonHints, with_json_hint
 from polystep.http.load import Load
-from polystep.http.origins import Origins, allow_reading, preflight_headers
+from polystep.http.origins import Origins, allow_reading, is_same_origin, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
 from polystep.http.routes import Match, RouteTable
 from polystep.http.sending import send_large
@@ -32,6 +32,7 @@ from polystep.http.uploads import Uploads, is_upload
 
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _USUAL_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _ROUTES_SHOWN_MAX: Final = 12
 """Routes named in a 404's hint: enough to spot a typing error."""
 
@@ -105,6 +106,7 @@ class StepRoutes:
         answer: web.StreamResponse
         try:
             self._admin_origin.check_worker(request)
+            self._check_site(request)
             answer = await self._dispatch(
                 request, path, query, trace_id, StreamedAnswer(request, finish_head, self._clock)
             )
@@ -114,6 +116,33 @@ class StepRoutes:
             return answer
         finish_head(answer)
         return await send_large(request, answer, self._load.budget) if isinstance(answer, web.Response) else answer
+
+    def _check_site(self, request: web.BaseRequest) -> None:
+        """Keep pages of other sites from changing things on a developer's machine, and say what would let them.
+
+        Raises:
+            RequestRefused: 403, in development, a change that a page of another site asks for.
+        """
+        headers = request.headers
+        origin = headers.get("Origin")
+        if origin is None and "Sec-Fetch-Site" not in headers:
+            return
+        allowed = origin is not None and self._origins.allows(origin)
+        if allowed or is_same_origin(origin or "", request.scheme, headers.get("Host", "")):
+            return
+        if origin is not None and headers.get("Sec-Fetch-Site", "cross-site") in ("cross-site", "same-site"):
+            self._origins.tell(origin)
+        if self._settings.dev and request.method not in _SAFE and headers.get("Sec-Fetch-Site") == "cross-site":
+            raise self._origin_refused(origin or "null")
+
+    def _origin_refused(self, origin: str) -> RequestRefused:
+        return RequestRefused(
+            403,
+            {
+                "error": "Origin not allowed",
+                "hint": f"Add {origin[:200]!r} to `[http] allowed_origins` to let its pages call this server.",
+            },
+        )
 
     def _finish_head(self, answer: web.StreamResponse, request: web.BaseRequest, trace_id: str) -> None:
         answer.headers["X-Trace-Id"] = trace_id
@@ -201,7 +230,10 @@ class StepRoutes:
         if generation != self._generation:
             flow, declared = self._project.flow.steps, self._project.declared.steps
             # Routes of files that do not load count too: another step with a wider path must not get their requests.
-            self._table = RouteTable([*flow.values(), *(step for name, step in declared.items() if name not in flow)])
+            self._table = RouteTable(
+                [*flow.values(), *(step for name, step in declared.items() if name not in flow)],
+                case_sensitive=self._settings.case_sensitive_paths,
+            )
             self._generation = generation
         return self._table
 
@@ -228,13 +260,7 @@ class StepRoutes:
     def _preflight(self, request: web.BaseRequest, methods: list[str]) -> web.Response:
         origin = request.headers.get("Origin", "")
         if not self._origins.allows(origin):
-            raise RequestRefused(
-                403,
-                {
-                    "error": "Origin not allowed",
-                    "hint": f"Add {origin[:200]!r} to `[http] allowed_origins` to let its pages call this server.",
-                },
-            )
+            raise self._origin_refused(origin)
         wanted = request.headers.get("Access-Control-Request-Headers", "")
         return web.Response(status=204, headers=preflight_headers(methods or _USUAL_METHODS, wanted))
 

@@ -26,7 +26,6 @@ KEEP_ALIVE_S: Final = 15.0
 """Between two comments in an event stream; proxies cut silent connections off after 30 to 60 s."""
 
 _EVENT_STREAM: Final = "text/event-stream"
-_WHOLE_EVENT: Final = re.compile(r"(?:(?:data|event|id|retry)?:[^\n]*\n)+\n", re.DOTALL)
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -100,8 +99,8 @@ class StreamedAnswer:
     async def write(self, data: JSONValue) -> None:
         """Send one chunk; returns when the connection has taken it.
 
-        Text and bytes go as they are, other values as one line of JSON. In an event stream a text is an event's data
-        unless it is an event already, `{event?, id?, retry?, data}` are its fields, and other values are its data.
+        Text and bytes go as they are, other values as one line of JSON. In an event stream a text is an event's data,
+        each of its lines a line of data; `{event?, id?, retry?, data}` are its fields, and other values are its data.
 
         Raises:
             InvalidParams: The answer was not started, or the value is none that can be sent.
@@ -200,8 +199,6 @@ def _event(data: JSONValue) -> bytes:
     """One Server-Sent Event; source: WHATWG HTML, 9.2."""
     if isinstance(data, bytes):
         data = data.decode("utf-8", "replace")
-    if isinstance(data, str) and _WHOLE_EVENT.fullmatch(data.replace("\r\n", "\n")):
-        return data.encode()
     fields = (
         data if isinstance(data, dict) and "data" in data and data.keys() <= {"event", "id", "retry", "data"} else {}
     )

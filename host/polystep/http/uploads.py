@@ -16,8 +16,9 @@ from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
 from aiohttp.multipart import MultipartReader
 
 from polystep.contracts.values import JSONValue
-from polystep.http.bodies import FORM_FIELDS_MAX, Body, gather_fields, parse_json
+from polystep.http.bodies import FORM_FIELDS_MAX, Body, parse_json
 from polystep.http.load import Load
+from polystep.http.nested import nest_fields
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
 
@@ -68,6 +69,9 @@ class Uploads:
             raise RequestRefused(415, {"error": "Unsupported body", "hint": "This server takes no uploads."})
         if (request.content_length or 0) > settings.upload_bytes_max:
             raise _too_large("An upload", settings.upload_bytes_max, "upload_bytes_max")
+        if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            hint = "Send multipart/form-data without a Content-Encoding."
+            raise RequestRefused(415, {"error": "Unsupported encoding", "hint": hint}, {"Connection": "close"})
         if self._load.uploads >= settings.uploads_max:
             hint = f"{settings.uploads_max} uploads are on their way, the most allowed at once."
             headers = {"Retry-After": "1", "Connection": "close"}
@@ -130,7 +134,7 @@ class _Upload:
             raise RequestRefused(
                 400, {"error": "Malformed body", "hint": f"It is not multipart/form-data: {broken}"}
             ) from broken
-        return Body(gather_fields(fields), "", files)
+        return Body(nest_fields(fields), "", files)
 
     async def _field(self, part: BodyPartReader) -> JSONValue:
         data = bytearray()

@@ -22,6 +22,18 @@ def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
     assert read_settings(tmp_path) == Settings()
 
 
+HTTP = {
+    "body_bytes_max": 5,
+    "upload_bytes_max": 7,
+    "bytes_in_flight_max": 9,
+    "allowed_hosts": ("a.example",),
+    "allowed_origins": ("https://b.example",),
+    "admin_origin": "https://admin.example",
+    "case_sensitive_paths": True,
+    "docs": False,
+}
+
+
 def test_every_setting_is_read(tmp_path: Path) -> None:
     (tmp_path / "polystep.toml").write_text(
         """
@@ -32,6 +44,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         allowed_hosts = ["a.example"]
         allowed_origins = ["https://b.example"]
         admin_origin = "https://Admin.example"
+        case_sensitive_paths = true
         docs = false
         [contracts]
         responses = "error"
@@ -65,15 +78,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     )
     assert read_settings(tmp_path).model_dump() == {
         "streams": {"public": True},
-        "http": {
-            "body_bytes_max": 5,
-            "upload_bytes_max": 7,
-            "bytes_in_flight_max": 9,
-            "allowed_hosts": ("a.example",),
-            "allowed_origins": ("https://b.example",),
-            "admin_origin": "https://admin.example",
-            "docs": False,
-        },
+        "http": HTTP,
         "contracts": {"responses": "error"},
         "storage": {"durability": "process"},
         "runners": {
@@ -103,7 +108,7 @@ def test_every_wrong_entry_is_named_by_its_path(tmp_path: Path) -> None:
         "  http.body_bytes_max must be greater than 0; it is 0\n"
         "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, "
         "bytes_in_flight_max, allowed_hosts, "
-        "allowed_origins, admin_origin, docs\n"
+        "allowed_origins, admin_origin, case_sensitive_paths, docs\n"
         '  storage.durability must be "full" or "process"; it is "no"\n'
         "  runners.node.processes must be at most 64; it is 65"
     )

@@ -22,6 +22,7 @@ POST = api_step("Post", "POST", "/post")
 LARGE = "x" * 20_000_000
 """More than the kernel takes for a client that reads nothing."""
 WITHIN_S = 5
+SETTINGS = HttpSettings(port=0, token=TOKEN)
 
 
 def settings(**values: object) -> HttpSettings:
@@ -198,6 +199,37 @@ async def test_a_client_that_reads_nothing_is_cut_off_and_what_it_held_is_free(b
             await until(lambda: house.server.load.connections == 1)
             await until(lambda: house.server.load.connections == 0)
             await until(lambda: house.server.load.budget.in_flight == 0)
+
+
+@pytest.mark.parametrize("moment", ["in its body", "while its handler runs", "in its answer", "in an event stream"])
+async def test_a_client_that_leaves_is_no_fault_of_the_host(moment: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    async with running(GET, POST, settings=SETTINGS) as house:
+        house.steps.result = {"status": 200, "body": LARGE}
+        gate = Gate(house) if moment == "while its handler runs" else None
+        async with connection(house, read_bytes=1) as (reader, writer):
+            if moment == "in its body":
+                writer.write(request("/post", "Content-Length: 200000\r\n", "POST") + b"x" * 100_000)
+                await until(lambda: house.server.load.budget.in_flight > 0)
+            elif moment == "in an event stream":
+
+                async def stream(_: JSONObject) -> object:
+                    assert house.steps.answer is not None
+                    await house.steps.answer.start(200, {"content-type": "text/event-stream"})
+                    while True:
+                        await house.steps.answer.write("x" * 60_000)
+
+                house.steps.handler = stream
+                writer.write(request("/get"))
+                await reader.read(1)
+            else:
+                writer.write(request("/get"))
+                await until(lambda: gate.inside == 1 if gate else house.server.load.budget.in_flight > 0)
+        await until(lambda: house.server.load.connections == 0)
+        if gate:
+            gate.open.set()
+            await until(lambda: gate.inside == 0)
+    assert [record for record in caplog.records if record.name.startswith("polystep")] == []
 
 
 async def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:

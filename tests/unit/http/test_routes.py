@@ -112,3 +112,29 @@ def test_a_pattern_fits_however_the_client_encodes_its_literals(path: str) -> No
 def test_an_encoded_slash_never_separates_in_a_pattern_either() -> None:
     assert found(table("GET /:from-:to"), "GET", "/a%2Fb-c%20d") == ("GET /:from-:to", {"from": "a/b", "to": "c d"})
     assert found(table("GET /:from-:to"), "GET", "/a/b-c") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/Users/:id", "/users/Ada"),
+        ("/users/:id", "/USERS/Ada"),
+        ("/users/:id/", "/Users/Ada"),
+        ("/Café", "/caf%C3%A9"),
+        ("/v:major(\\d+)/Users", "/V2/users"),
+        ("/files/*", "/Files/Ada"),
+    ],
+)
+def test_the_case_of_a_path_does_not_matter_unless_it_is_said_to(path: str, asked: str) -> None:
+    step = api_step("Found", "GET", path)
+    found = RouteTable([step]).match("GET", asked)
+    assert found is not None
+    # Values keep the case that they came with.
+    assert set(found.params.values()) <= {"Ada", "2"}
+    assert RouteTable([step], case_sensitive=True).match("GET", asked) is None
+
+
+def test_a_path_in_the_very_case_of_the_request_wins() -> None:
+    table = RouteTable([api_step("Upper", "GET", "/Users/:id"), api_step("Lower", "GET", "/users/:id")])
+    found = [table.match("GET", path) for path in ("/Users/1", "/users/1", "/USERS/1")]
+    assert [match.step.name for match in found if match] == ["Upper", "Lower", "Upper"]

@@ -266,3 +266,49 @@ async def test_the_page_at_the_root_moves_below_its_cookie_when_a_token_is_neede
     async with running(settings=GUARDED) as house:
         answer = await house.client.get("/", allow_redirects=False)
         assert (answer.status, answer.headers["Location"]) == (302, "/__polystep/")
+
+
+CROSS = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+EVIL = {**CROSS, "Origin": "https://evil.example"}
+FRIEND = {**CROSS, "Origin": "https://app.example.com"}
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("POST", EVIL, 403),
+        ("DELETE", EVIL, 403),
+        ("POST", {**CROSS, "Origin": "null"}, 403),
+        ("POST", CROSS, 403),
+        ("GET", EVIL, 200),
+        ("POST", FRIEND, 200),
+        ("POST", {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:5173"}, 200),
+        ("POST", {"Sec-Fetch-Site": "same-origin", "Origin": "SELF"}, 200),
+        ("POST", {"Sec-Fetch-Site": "none"}, 200),
+        ("POST", {"Origin": "https://evil.example"}, 200),
+        ("POST", {}, 200),
+    ],
+)
+async def test_in_development_pages_of_other_sites_change_nothing(
+    method: str, headers: dict[str, str], status: int
+) -> None:
+    steps = [api_step(name, name.upper(), "/things") for name in ("post", "get", "delete")]
+    dev = HttpSettings(port=0, dev=True, allowed_origins=("https://app.example.com",))
+    async with running(*steps, settings=dev) as house:
+        sent = {name: house.url if value == "SELF" else value for name, value in headers.items()}
+        answer = await house.client.request(method, "/things", headers=sent)
+        assert (answer.status, len(house.steps.calls)) == (status, 1 if status == 200 else 0)
+    async with running(*steps, settings=HttpSettings(port=0)) as house:
+        # In production other sites are the rule: a page there may post a form.
+        assert (await house.client.request(method, "/things", headers=EVIL)).status == 200
+
+
+async def test_the_console_says_once_for_an_origin_what_lets_it_in(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(ROOT, settings=HttpSettings(port=0, dev=True)) as house:
+        for origin in ("https://a.example", "https://b.example", "https://a.example", house.url, "http://localhost:1"):
+            await house.client.get("/hello", headers={"Origin": origin})
+        said = [record.getMessage() for record in caplog.records]
+        assert [f'allowed_origins = ["https://{name}.example"]' in line for name, line in zip("ab", said, strict=True)]
+        for number in range(50):
+            await house.client.get("/hello", headers={"Origin": f"https://{number}.example"})
+        assert len(caplog.records) == 20

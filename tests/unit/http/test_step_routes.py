@@ -23,6 +23,7 @@ from polystep.contracts.errors import (
 )
 from polystep.contracts.values import JSONObject
 from polystep.http import HttpSettings
+from polystep.http.inflating import Inflater
 from tests.unit.http.fakes import RequiresSubject, api_step, running
 
 POST = api_step("Submit", "POST", "/tickets")
@@ -311,6 +312,47 @@ async def test_a_zip_bomb_is_refused_without_being_inflated() -> None:
             assert tracemalloc.get_traced_memory()[1] < 20_000_000
         finally:
             tracemalloc.stop()
+
+
+async def test_what_is_left_of_a_body_that_was_refused_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+    inflated = 0
+    whole = Inflater.feed
+
+    def counted(inflater: Inflater, data: bytes) -> bytes:
+        nonlocal inflated
+        inflated += len(data)
+        return whole(inflater, data)
+
+    monkeypatch.setattr(Inflater, "feed", counted)
+    bomb = gzip.compress(b"\0" * 300_000_000, compresslevel=9)
+    head = f"POST /tickets HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    async with running(POST, settings=HttpSettings(port=0)) as house:
+        answer = await house.raw(head.encode() + bomb)
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"Connection: close" in answer
+        # aiohttp itself inflates nothing, and what follows the refusal is thrown away as it came.
+        assert inflated < len(bomb)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "status"),
+    [
+        ("gzip", gzip.compress(b'{"a":') + gzip.compress(b"1}"), 200),
+        ("GZIP", gzip.compress(b'{"a":1}'), 200),
+        ("identity", b'{"a":1}', 200),
+        ("deflate", zlib.compress(b'{"a":1}', wbits=-15), 200),
+        ("gzip", gzip.compress(b'{"a":1}')[:-4], 400),
+        ("br", b"x", 415),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"{}")), 415),
+    ],
+)
+async def test_bodies_are_inflated_by_their_encoding(encoding: str, data: bytes, status: int) -> None:
+    async with running(POST) as house:
+        headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+        async with house.client.post("/tickets", data=data, headers=headers) as answer:
+            assert answer.status == status, await answer.text()
+        if status == 200:
+            assert house.steps.request["body"] == {"a": 1}
 
 
 async def test_a_broken_compression_is_a_400() -> None:

@@ -67,9 +67,12 @@ async def test_chunks_are_sent_as_they_are_and_tell_the_content_type(
         ("two\nlines\r\nthree", "data: two\ndata: lines\ndata: three\n\n"),
         ("\n\n", "data: \ndata: \ndata: \n\n"),
         ("", "data: \n\n"),
-        ("data: ready made\n\n", "data: ready made\n\n"),
-        ("event: x\ndata: 1\n\n", "event: x\ndata: 1\n\n"),
-        (": a comment\n\n", ": a comment\n\n"),
+        # A text is data, whatever it looks like: it may hold what a stranger wrote.
+        ("data: ready made\n\n", "data: data: ready made\ndata: \ndata: \n\n"),
+        ("event: x\ndata: 1\n\n", "data: event: x\ndata: data: 1\ndata: \ndata: \n\n"),
+        ("a\rid: 7", "data: a\ndata: id: 7\n\n"),
+        (": a comment\n\n", "data: : a comment\ndata: \ndata: \n\n"),
+        (b"a\nretry: 1", "data: a\ndata: retry: 1\n\n"),
         ("data: not whole", "data: data: not whole\n\n"),
         ({"a": 1}, 'data: {"a":1}\n\n'),
         (
