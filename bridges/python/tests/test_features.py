@@ -140,7 +140,7 @@ async def test_maps_in_lists_and_the_files_of_an_upload_answer_by_attribute(star
     rows.append({"n": 3})
     again = req.body.rows is rows
     return {'status': 200, 'body': [req.files[0].name, [file.path for file in req.files], rows[0].n, rows[1][0].n,
-                                    again, len(rows), isinstance(rows, list), req["files"][0]["type"]]}"""
+                                    again, len(rows), type(rows) is list, req["files"][0]["type"]]}"""
     host = await start(api('"emits": []', body))
     files = [{"field": "f", "name": "a.txt", "type": "text/plain", "bytes": 3, "path": "/tmp/a"}]
     request = {**REQUEST, "files": files, "body": {"rows": [{"n": 1}, [{"n": 2}]]}}

@@ -5,24 +5,28 @@ from typing import Any, Final
 _SNAKE_CASE: Final = {"path_params": "pathParams", "query_params": "queryParams", "raw_body": "rawBody"}
 
 
-class Records(list[Any]):
-    """A list whose maps are records."""
-
-
 def _record(value: Any, lists: int = 8) -> Any:
-    """What is read by attribute too, also in lists in lists, so many deep."""
+    """Make records of maps, also in lists in lists, so many deep; a list stays the same plain list."""
     if type(value) is dict:
         return Record(value)
-    return Records(_record(each, lists - 1) for each in value) if type(value) is list and lists > 0 else value
+    if type(value) is list and lists > 0:
+        value[:] = [_record(each, lists - 1) for each in value]
+    return value
 
 
 class Record(dict[str, Any]):
     """A map that answers `record["name"]`, `record.get("name")` and `record.name`; maps in it are records too."""
 
+    _converted_lists: frozenset[str] = frozenset()
+    """Names of lists whose maps are records by now: a list is walked once, however often it is read."""
+
     def __getitem__(self, name: str) -> Any:
         value = super().__getitem__(name)
-        if type(value) is dict or (type(value) is list and name in self):
-            value = self[name] = _record(value)
+        if type(value) is dict:
+            value = self[name] = Record(value)
+        elif type(value) is list and name not in self._converted_lists:
+            object.__setattr__(self, "_converted_lists", self._converted_lists | {name})
+            _record(value)
         return value
 
     def get(self, name: str, default: Any = None) -> Any:
