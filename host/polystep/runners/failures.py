@@ -19,6 +19,10 @@ _NODE_SYNTAX: Final = re.compile(
     r"^(?:file://)?(?P<path>/\S+):(?P<line>\d+)\n(?P<text>.*)\n(?P<mark> *)\^", re.MULTILINE
 )
 """Node writes the place of a syntax error above its stack."""
+_NODE_MISSING: Final = re.compile(
+    r"Cannot find (?:module|package) '(?P<what>[^']+)'(?: imported from |\nRequire stack:\n- )(?P<by>/\S+)"
+)
+"""Node names the file that imports what is missing, and no line."""
 _RUBY_SYNTAX: Final = re.compile(
     r"^(?P<path>/\S+?):(?P<line>\d+): .*(?:\n(?P<text>.*)\n(?P<mark>[ ~]*)\^)?", re.MULTILINE
 )
@@ -50,6 +54,8 @@ class Failures:
         if name == "SyntaxError" and (found := _NODE_SYNTAX.search(stack) or _RUBY_SYNTAX.match(message)) is not None:
             text, mark = found["text"] or "", found["mark"]
             return self._at(found["path"], int(found["line"]), None if mark is None else len(mark) - _indent(text))
+        if (found := _NODE_MISSING.match(message)) is not None:
+            return self._import_of(found["what"], found["by"])
         return place_of(self._sources, stack) or self._named(file, f"{message}\n{stack}")
 
     def frame(self, place: Place) -> str:
@@ -72,6 +78,20 @@ class Failures:
                 len(source.encode()[:prefix_bytes].decode(errors="replace")) + 1 if source else prefix_bytes + 1,
             )
         return Place(file, line, None if offset is None else _indent(source) + offset + 1)
+
+    def _import_of(self, what: str, path: str) -> Place | None:
+        """Find the first line of a file that names what it imports: a package, a file of it, or a file by its name."""
+        file = self._sources.own(path)
+        if file is None:
+            return None
+        within = "" if not what.startswith(("/", ".")) else "[^'\"]*"
+        named = re.compile(
+            rf"['\"]{within}{re.escape(what.rpartition('/')[2] if within else what)}(?:[/.][^'\"]*)?['\"]"
+        )
+        for number, line in enumerate(self._sources.text(file).split("\n"), 1):
+            if (found := named.search(line)) is not None:
+                return Place(file, number, found.start() + 1)
+        return None
 
     def _named(self, file: str, text: str) -> Place | None:
         """Most languages write `file:line` or, as Perl does, `file line 3`."""

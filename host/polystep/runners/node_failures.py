@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -14,6 +15,7 @@ _MISSING: Final = re.compile(r"Cannot find (?:module|package) '([^']+)'")
 _IMPORTER: Final = re.compile(r"imported from (/\S+)|Require stack:\n- (\S+)")
 _MISTAKE: Final = re.compile(r":(\d+): ERROR: ")
 """After file and line: esbuild counts columns from 0, editors from 1."""
+_SECTIONS: Final = ("dependencies", "devDependencies", "optionalDependencies")
 _SAYS_IT_ALL: Final = frozenset({"LoadProblem", "invalid_value"})
 """Names of what the bridge itself has to say about a file: its message needs no more words."""
 
@@ -47,7 +49,18 @@ def _explain_missing(project: Path, file: str, missing: str, message: str) -> st
         return f"Cannot find the file '{_shown(project, missing)}' that {by} imports. Check the path and the spelling."
     # `@acme/kit/sub` is a file of the package `@acme/kit`.
     package = "/".join(missing.split("/")[: 2 if missing.startswith("@") else 1])
-    return f"Cannot find package '{package}' that {by} imports. Run \"npm install {package}\" in {project}."
+    install = "npm install" if package in _declared(project) else f"npm install {package}"
+    return f"Cannot find package '{package}' that {by} imports. Run \"{install}\" in {project}."
+
+
+def _declared(project: Path) -> set[str]:
+    """Packages that the project's package.json names; none when it has no readable one."""
+    try:
+        content = json.loads((project / "package.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return set()
+    sections = [content.get(name) for name in _SECTIONS] if isinstance(content, dict) else []
+    return {package for section in sections if isinstance(section, dict) for package in section}
 
 
 def _shown(project: Path, path: str) -> str:

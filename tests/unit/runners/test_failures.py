@@ -199,3 +199,28 @@ def test_a_long_line_is_shown_around_its_column(project: Path) -> None:
     line, mark = Sources(project).frame(Place("steps/long.ts", 1, 501)).split("\n")
     assert line[mark.index("^") :].startswith("HERE")
     assert len(line) < 200
+
+
+@pytest.mark.parametrize(
+    ("message", "line", "column"),
+    [
+        ("Cannot find package 'left-pad' imported from PROJECT/steps/b.step.ts", 2, 17),
+        ("Cannot find package 'lodash' imported from PROJECT/steps/b.step.ts", 3, 21),
+        ("Cannot find module 'PROJECT/steps/lib/gone' imported from PROJECT/steps/b.step.ts", 4, 24),
+        ("Cannot find module './lib/gone'\nRequire stack:\n- PROJECT/steps/b.step.ts", 4, 24),
+    ],
+)
+def test_a_missing_import_has_the_place_where_it_is_imported(
+    project: Path, message: str, line: int, column: int
+) -> None:
+    (project / "steps/b.step.ts").write_text(
+        "// left-pad\nimport pad from 'left-pad'\n"
+        "import { get } from \"lodash/fp\"\nconst a = await import('./lib/gone.js')\n"
+    )
+    error: JSONObject = {"name": "Error", "message": message.replace("PROJECT", str(project)), "stack": ""}
+    assert Failures(project).of_load("steps/b.step.ts", error) == Place("steps/b.step.ts", line, column)
+
+
+def test_a_missing_import_that_no_line_names_has_no_place(project: Path) -> None:
+    error: JSONObject = {"name": "Error", "message": f"Cannot find package 'x' imported from {project}/steps/a.step.ts"}
+    assert Failures(project).of_load("steps/a.step.ts", error) is None

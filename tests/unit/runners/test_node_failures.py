@@ -92,3 +92,16 @@ def test_the_text_says_what_to_do(raised: JSONObject, text: str) -> None:
 
 def test_the_node_runner_explains_its_failures() -> None:
     assert node_kind().explain is explain
+
+
+def test_a_package_that_package_json_names_only_needs_to_be_installed(tmp_path: Path) -> None:
+    missing = failure("Error", f"Cannot find package 'zod' imported from {tmp_path}/{STEP}")
+    said = f"Cannot find package 'zod' that {STEP} imports. Run \"npm install{{}}\" in {tmp_path}."
+    assert explain(tmp_path, STEP, missing) == said.format(" zod")
+    for written, command in (
+        ("[1", " zod"),
+        ('{"dependencies": {"zod": "^4"}}', ""),
+        ('{"devDependencies": []}', " zod"),
+    ):
+        (tmp_path / "package.json").write_text(written)
+        assert explain(tmp_path, STEP, missing) == said.format(command)
