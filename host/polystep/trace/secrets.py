@@ -36,6 +36,8 @@ _QUALIFIERS: Final = frozenset(
 )
 """Words behind a noun that leave it a secret: `passwordHash`, `otpCode`."""
 _VARIABLE_WORDS: Final = _NOUNS | _PLURALS | {"key", "keys", "pass"}
+_FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
+"""Variables of every shell that are no passwords: hidden, each path of the project would be."""
 
 _CHARS_MIN: Final = 8
 """Shorter values of variables are too common as ordinary text to be cut out of everything."""
@@ -80,7 +82,7 @@ class SecretNames:
             words = _words(name)
             joined = "".join(words)
             is_secret = joined in self._redact or not _VARIABLE_WORDS.isdisjoint(words) or joined.endswith(_COMPOUNDS)
-            if is_secret and joined not in self._reveal and len(value) >= _CHARS_MIN:
+            if is_secret and name not in _FOLDERS and joined not in self._reveal and len(value) >= _CHARS_MIN:
                 found |= {value, *_long_lines(value)}
         return found
 

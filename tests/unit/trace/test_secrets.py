@@ -116,9 +116,12 @@ def test_variables_count_by_their_words() -> None:
             "SHORT_KEY": "short",
             "KEYCLOAK_URL": "http://keycloak",
             "STRIPE_KEY": "rk_live_1",
+            "PWD": "/home/somebody/shop",
+            "OLDPWD": "/home/somebody",
+            "DB_PWD": "longer-than-8",
         }
     )
-    assert found == {"longenough", "ghx-12345", "rk_live_1"}
+    assert found == {"longenough", "ghx-12345", "rk_live_1", "longer-than-8"}
 
 
 @pytest.mark.parametrize(
