@@ -120,8 +120,3 @@ def _serve(options: HostOptions) -> None:
 def _fail(message: str) -> NoReturn:
     typer.secho(f"✖ {message}", fg="red", err=True)
     raise typer.Exit(1)
-
-
-def main() -> None:
-    """Entry point of the `polystep` command."""
-    app()

@@ -124,7 +124,7 @@ async def _install(project: Path, target: Path, needed: str, source: Sequence[Pa
         elif source:
             progress(f"Installing the packages of {source[0].name}…")
             wanted += ["-r", str(source[0])]
-        await _uv(project, "pip", "install", "--python", str(interpreter(target)), *wanted)
+        await _uv(project, "pip", "install", "--compile-bytecode", "--python", str(interpreter(target)), *wanted)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
