@@ -9,6 +9,7 @@ from polystep.app.host import Host, HostOptions
 from polystep.app.loading import load_flow, prepare_runners, project_sources
 from polystep.app.settings import Settings, read_settings
 from polystep.app.shipped import SHIPPED, shipped_command
+from polystep.app.terminal_text import has_colours, terminal_json, terminal_text
 from polystep.codegen import first_declarations
 from polystep.discovery import SOURCE_FOLDERS
 
@@ -27,9 +28,12 @@ __all__ = [
     "describe_openapi",
     "first_declarations",
     "generate_types",
+    "has_colours",
     "load_flow",
     "prepare_runners",
     "project_sources",
     "read_settings",
     "shipped_command",
+    "terminal_json",
+    "terminal_text",
 ]

@@ -5,13 +5,12 @@ When it does not keep up, lines are dropped and counted; the stored logs have th
 
 from __future__ import annotations
 
-import os
 import queue
-import re
 import threading
 import time
 from typing import Final, TextIO
 
+from polystep.app.terminal_text import MARK, has_colours, terminal_text
 from polystep.contracts.steps import Finding, SourceFile, StepSpec, StreamSpec
 
 LINES_MAX: Final = 10_000
@@ -23,11 +22,6 @@ _CODES: Final = {
     "red": 31, "green": 32, "yellow": 33, "magenta": 35, "cyan": 36, "bright_black": 90, "bright_white": 97
 }  # fmt: skip
 """Of ANSI terminals, by colour."""
-_CONTROL: Final = re.compile(
-    r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
-"""What moves a cursor, sets a title, rings or turns text around: all but newlines, tabs and colours."""
-_COLOUR_CODE: Final = re.compile(r"\x1b\[([0-9;]*)m")
 _TYPES: Final = {"api": "API", "event": "Event", "cron": "Cron", "noop": "Noop"}
 
 
@@ -36,7 +30,7 @@ class Console:
 
     def __init__(self, output: TextIO, *, colour: bool | None = None) -> None:
         self._output = output
-        self._colour = (output.isatty() and "NO_COLOR" not in os.environ) if colour is None else colour
+        self._colour = has_colours(output) if colour is None else colour
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         """At most `LINES_MAX`; a queue that checks that itself takes a lock of Python's own for every line."""
         self._dropped = 0
@@ -71,8 +65,9 @@ class Console:
     def error(self, text: str, details: str = "") -> None:
         """Something that does not work; further lines are set off."""
         self.line(f"{self._style('✖', 'red')} {self._style('[ERROR]', 'red')} {self._inside(text)}")
-        for detail in _plain(details).splitlines():
-            self.line(f"  {self._style('│', 'red')} {_closed(detail)}")
+        if details:
+            mark = self._mark("red")
+            self.line(mark + terminal_text(details, colours=self._colour, mark=mark))
 
     def step(self, verb: str, spec: StepSpec | StreamSpec) -> None:
         """A step or stream came, changed or went: `➜ [CREATED] Step (API) steps/x.step.ts created`."""
@@ -111,9 +106,9 @@ class Console:
             self._second = (second, time.strftime("%H:%M:%S", time.localtime(second)))
         parts = [
             self._style(f"[{self._second[1]}]", "bright_black"),
-            self._style((trace_id or "")[-8:].ljust(8), "bright_black"),
+            self._style(self._inside((trace_id or "")[-8:].ljust(8)), "bright_black"),
             self._style(f"[{level.upper()}]", _COLOURS.get(level, "cyan")),
-            self._style(step or "-", "bright_white"),
+            self._style(self._inside(step or "-"), "bright_white"),
             self._inside(message),
         ]
         if fields is not None:
@@ -123,9 +118,12 @@ class Console:
 
     def _inside(self, text: str) -> str:
         """A text in a line: its own further lines are set off, so that none looks like a line of the host."""
-        if text.isprintable():
-            return text
-        return f"\n  {self._style('│', 'bright_black')} ".join(map(_closed, _plain(text).split("\n")))
+        return (
+            text if text.isprintable() else terminal_text(text, colours=self._colour, mark=self._mark("bright_black"))
+        )
+
+    def _mark(self, colour: str) -> str:
+        return f"  {self._style('│', colour)} " if self._colour else MARK
 
     def _style(self, text: str, colour: str) -> str:
         return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colour else text
@@ -152,17 +150,6 @@ class Console:
             except (OSError, ValueError):
                 # The terminal is gone; the host goes on, and the logs are stored.
                 return
-
-
-def _closed(line: str) -> str:
-    """The line with its colours ended: those after it are not its own."""
-    codes = _COLOUR_CODE.findall(line)
-    return line if not codes or codes[-1] in ("", "0") else f"{line}\x1b[0m"
-
-
-def _plain(text: str) -> str:
-    """A text that steps or their clients wrote, without what a terminal would obey."""
-    return text if text.isprintable() else _CONTROL.sub("", text)
 
 
 def _encodable(text: str, encoding: str | None) -> str:

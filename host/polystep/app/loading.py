@@ -12,6 +12,7 @@ from polystep.app.config_places import placed
 from polystep.app.kinds import kinds_of
 from polystep.app.settings import Settings, read_settings
 from polystep.app.standin import local_model_variables, stand_in_variables, stand_in_wanted
+from polystep.app.terminal_text import MARK
 from polystep.app.variables import read_variables
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import CronTrigger, Finding, Flow, LoadFailure, SourceFile, SourcePattern
@@ -45,7 +46,7 @@ async def load_flow(
         project: The project's root.
         settings: Of its `polystep.toml`.
         shell: The environment that the runners inherit, beside the project's `.env`.
-        progress: Told what takes long, and what step files print or log while they load.
+        progress: Told what takes long, and what step files print or log while they load, set off with `│`.
     """
     variables = read_variables(project)
     dotenv = variables.values
@@ -55,10 +56,13 @@ async def load_flow(
         environment = child_environment(shell, dotenv, stand_in_variables(_NO_MODEL))
     environment |= local_model_variables(environment)
 
-    def logged(params: JSONObject) -> None:
-        progress(str(params.get("message", "")))
+    def printed(text: str) -> None:
+        progress(f"{MARK}{text}")  # no line of a step file looks like one of the host's
 
-    calls = RunnerCalls({}, {"log": logged, "span": lambda _: None}, lambda _runner, _stream, line: progress(line))
+    def logged(params: JSONObject) -> None:
+        printed(str(params.get("message", "")))
+
+    calls = RunnerCalls({}, {"log": logged, "span": lambda _: None}, lambda _runner, _stream, line: printed(line))
     pools = [
         RunnerPool(kind, project, calls, lambda: environment, progress) for kind in kinds_of(settings.runners, project)
     ]

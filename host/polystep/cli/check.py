@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 import uvloop
 
 from polystep.app import Checked, check_project, read_settings
+from polystep.cli.printing import plain, show, show_json
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.steps import Finding
 
@@ -51,7 +51,7 @@ def in_ci(environment: Mapping[str, str]) -> bool:
 
 def _progress(line: str) -> None:
     """What a step file prints while it loads, and what takes long: beside the report, never in it."""
-    typer.echo(line, err=True)
+    show(line, err=True)
 
 
 def _print(checked: Checked, *, strict: bool) -> None:
@@ -59,7 +59,7 @@ def _print(checked: Checked, *, strict: bool) -> None:
     for finding in checked.findings:
         if finding.file != file:
             file = finding.file
-            typer.secho(file or "The project", bold=True)
+            typer.secho(plain(file or "The project"), bold=True)
         _print_finding(finding)
     steps, streams = len(checked.flow.steps), len(checked.flow.streams)
     loaded = f"{_counted(steps, 'step')} and {_counted(streams, 'stream')} loaded"
@@ -72,11 +72,9 @@ def _print(checked: Checked, *, strict: bool) -> None:
 
 def _print_finding(finding: Finding) -> None:
     mark, colour = ("✖", "red") if finding.severity == "error" else ("⚠", "yellow")
-    first, *rest = finding.message.splitlines() or [""]
-    line = f"{finding.place}: " if finding.place is not None and str(finding.place) not in finding.message else ""
-    typer.echo(f"  {typer.style(f'{mark} {finding.severity}', fg=colour)}  {line}{first}")
-    for line in rest:
-        typer.echo(f"      {line}")
+    where = f"{finding.place}: " if finding.place is not None and str(finding.place) not in finding.message else ""
+    message = plain(where + finding.message, mark="      ")
+    typer.echo(f"  {typer.style(f'{mark} {finding.severity}', fg=colour)}  {message}")
 
 
 def _print_json(checked: Checked, *, good: bool, strict: bool) -> None:
@@ -98,7 +96,7 @@ def _print_json(checked: Checked, *, good: bool, strict: bool) -> None:
             for each in checked.findings
         ],
     }
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    show_json(answer)
 
 
 def _counted(count: int, what: str) -> str:

@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from polystep.app import describe_asyncapi, describe_openapi, load_flow, read_settings
+from polystep.cli.printing import show
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject
@@ -67,4 +68,4 @@ def _write(text: bytes, out: Path | None) -> None:
 
 def _say(text: str) -> None:
     """Progress and reasons; the document has standard output to itself."""
-    typer.echo(text, err=True)
+    show(text, err=True)

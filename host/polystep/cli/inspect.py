@@ -20,6 +20,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from polystep.app import ProjectFolder
+from polystep.cli.printing import plain, show, show_json
 from polystep.contracts.events import UNKNOWN_STEP
 
 ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.")]
@@ -64,17 +65,17 @@ def steps(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
                 continue  # shown with its step
             about = f"{each['file']}: " if each["file"] else ""
             colour = "red" if each["severity"] == "error" else "yellow"
-            typer.secho(f"{each['severity']}: {about}{each['message']}".replace("\n", "\n  "), fg=colour)
+            typer.secho(plain(f"{each['severity']}: {about}{each['message']}", mark="  "), fg=colour)
             continue
-        typer.echo(f"{each['name']:<24} {each['type'] or '-':<7} {each['language']:<11} {each['file']}")
+        show(f"{each['name']:<24} {each['type'] or '-':<7} {each['language']:<11} {each['file']}")
         if each["error"]:
-            typer.secho("  " + each["error"].replace("\n", "\n  "), fg="red")
+            typer.secho(f"  {plain(each['error'], mark='  ')}", fg="red")
 
 
 def traces(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List the last traces."""
     for each in _listed(project, f"traces?limit={limit}", as_json, "traces", nothing="No traces yet."):
-        typer.echo(_trace_line(each))
+        show(_trace_line(each))
 
 
 def trace(
@@ -82,7 +83,7 @@ def trace(
     project: ProjectOption = Path(),
 ) -> None:
     """Print one whole trace as JSON."""
-    _print_json(_ask(project, "GET", _path("traces", trace_id)))
+    show_json(_ask(project, "GET", _path("traces", trace_id)))
 
 
 def logs(
@@ -101,7 +102,7 @@ def logs(
     nothing = "No log lines fit." if any(chosen.values()) else "No log lines yet."
     for each in reversed(_listed(project, f"logs?{wanted}", as_json, "logs", nothing=nothing)):
         fields = json.dumps(each["fields"]) if each["fields"] else ""
-        typer.echo(f"{_at(each['time'])} [{each['level'].upper()}] {each['step'] or '-'} {each['message']} {fields}")
+        show(f"{_at(each['time'])} [{each['level'].upper()}] {each['step'] or '-'} {each['message']} {fields}")
 
 
 def state(
@@ -113,10 +114,10 @@ def state(
 ) -> None:
     """Print a state group, a part of it if it is large, or one of its values, as JSON."""
     if key is not None:
-        _print_json(_ask(project, "GET", _path("state", group, key)))
+        show_json(_ask(project, "GET", _path("state", group, key)))
         return
     answer = _ask(project, "GET", _part(_path("state", group), limit, cursor))
-    _print_json(answer)
+    show_json(answer)
     _tell_more(answer)
     if not answer["items"]:
         typer.echo(f"The state group {group} is empty.", err=True)
@@ -131,7 +132,7 @@ def stream(
 ) -> None:
     """Print the items of a stream's group, or a part of them, as JSON, oldest first."""
     answer = _ask(project, "GET", _part(_path("streams", name, group), limit, cursor))
-    _print_json(answer)
+    show_json(answer)
     _tell_more(answer)
     if not answer["items"]:
         typer.echo(f"The group {group} of the stream {name} is empty.", err=True)
@@ -144,19 +145,19 @@ def queues(project: ProjectOption = Path(), as_json: JsonOption = False) -> None
             what = f"(unknown subscriber) of {each['topic']}: the oldest waits for {each['oldestMs'] / 1000:.0f} s"
         else:
             what = each["step"]
-        typer.echo(f"{each['waiting']:>8}  {what}")
+        show(f"{each['waiting']:>8}  {what}")
 
 
 def dead_letters(project: ProjectOption = Path(), limit: LimitOption = 20, as_json: JsonOption = False) -> None:
     """List events that could not be delivered or kept failing."""
     for each in _listed(project, f"dead-letters?limit={limit}", as_json, "deadLetters", nothing="No dead letters."):
-        typer.echo(f"{each['id']:>6}  {_at(each['diedAt'])}  {each['step']}  {each['error']['message']}")
+        show(f"{each['id']:>6}  {_at(each['diedAt'])}  {each['step']}  {each['error']['message']}")
 
 
 def replay(id: int, project: ProjectOption = Path()) -> None:
     """Try a dead letter again."""
     answer = _ask(project, "POST", f"dead-letters/{id}/replay")
-    typer.echo(f"{answer['step']} gets its event again; trace {answer['traceId']}")
+    show(f"{answer['step']} gets its event again; trace {answer['traceId']}")
 
 
 def purge(step: str, project: ProjectOption = Path(), yes: YesOption = False) -> None:
@@ -167,7 +168,7 @@ def purge(step: str, project: ProjectOption = Path(), yes: YesOption = False) ->
         waiting = sum(each["waiting"] for each in listed["parked"])
     _confirm(f"Remove {waiting} events of {step} for good?", yes)
     answer = _ask(project, "POST", _path("queues", step, "purge"), timeout_s=PURGE_TIMEOUT_S)
-    typer.echo(f"{answer['removed']} events of {step} were removed.")
+    show(f"{answer['removed']} events of {step} were removed.")
 
 
 def purge_dead_letters(
@@ -180,7 +181,7 @@ def purge_dead_letters(
     _confirm(f"Remove the dead letters of {of} for good?", yes)
     query = "" if step is None else f"?{urllib.parse.urlencode({'step': step})}"
     answer = _ask(project, "POST", f"dead-letters/purge{query}", timeout_s=PURGE_TIMEOUT_S)
-    typer.echo(f"{answer['removed']} dead letters of {of} were removed.")
+    show(f"{answer['removed']} dead letters of {of} were removed.")
 
 
 def _confirm(question: str, yes: bool) -> None:
@@ -200,13 +201,13 @@ def _confirm(question: str, yes: bool) -> None:
 def cron(project: ProjectOption = Path(), as_json: JsonOption = False) -> None:
     """List cron steps and when they fire next."""
     for each in _listed(project, "cron", as_json, "cron", nothing="No cron steps are loaded."):
-        typer.echo(f"{each['step']:<24} {each['expression']:<16} {each['error'] or each['next']}")
+        show(f"{each['step']:<24} {each['expression']:<16} {each['error'] or each['next']}")
 
 
 def fire(step: str, project: ProjectOption = Path()) -> None:
     """Run a cron step now."""
     answer = _ask(project, "POST", _path("cron", step, "run"))
-    typer.echo(answer["skipped"] or f"{step} runs; trace {answer['traceId']}")
+    show(answer["skipped"] or f"{step} runs; trace {answer['traceId']}")
 
 
 def _ask(project: Path, method: str, path: str, timeout_s: float = TIMEOUT_S) -> Any:
@@ -230,8 +231,8 @@ def _ask(project: Path, method: str, path: str, timeout_s: float = TIMEOUT_S) ->
 def _refusal(error: urllib.error.HTTPError) -> str:
     try:
         answer = json.load(error)
-        choices = [f"\n  {_trace_line(each)}" for each in answer.get("traces", [])]
-        return f"{answer['error']}. {answer.get('hint', '')}".strip() + "".join(choices)
+        choices = [f"\n  {plain(_trace_line(each), err=True)}" for each in answer.get("traces", [])]
+        return plain(f"{answer['error']}. {answer.get('hint', '')}".strip(), err=True) + "".join(choices)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"The host answered {error.code} {error.reason}."
 
@@ -261,16 +262,12 @@ def _listed(project: Path, path: str, as_json: bool, *members: str, nothing: str
     """
     answer = _ask(project, "GET", path)
     if as_json:
-        _print_json(answer)
+        show_json(answer)
         return []
     entries = [entry for member in members for entry in answer.get(member, [])]
     if not entries:
         typer.echo(nothing, err=True)
     return entries
-
-
-def _print_json(answer: Any) -> None:
-    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
 def _at(time_ms: int) -> str:

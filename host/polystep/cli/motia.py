@@ -11,6 +11,7 @@ import uvloop
 
 from polystep import __version__
 from polystep.app import prepare_runners, read_settings
+from polystep.cli.printing import show
 from polystep.contracts.errors import PolystepError
 
 _ANY: Final = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
@@ -64,12 +65,12 @@ def install(project: Annotated[Path, typer.Option("--project", help="The project
     if not root.is_dir():
         _fail(f"{root} is not a folder. Name the project with --project.")
     try:
-        problems = uvloop.run(prepare_runners(root, read_settings(root), typer.echo))
+        problems = uvloop.run(prepare_runners(root, read_settings(root), show))
     except PolystepError as error:
         _fail(error.message)
     for runner, problem in problems.items():
         if problem:
-            typer.secho(f"✖ {runner}: {problem}", fg="red", err=True)
+            show(f"✖ {runner}: {problem}", colour="red", err=True)
         else:
             typer.echo(f"✔ {runner} is ready.")
     if not problems:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 
 import uvloop
 
@@ -54,17 +55,25 @@ def serve(options: HostOptions, settings: Settings) -> None:
         PolystepError: The host could not start.
     """
     console = Console(sys.stdout)
-    log = logging.getLogger("polystep")
-    handler = _ConsoleLog(console)
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
     try:
-        uvloop.run(_run(options, settings, console))
+        with logging_to(console):
+            uvloop.run(_run(options, settings, console))
     except AddressUnavailable as error:
         raise PolystepError(str(error)) from error
     finally:
-        log.removeHandler(handler)
         console.stop()
+
+
+@contextlib.contextmanager
+def logging_to(console: Console) -> Iterator[None]:
+    """Show the host's log lines, and warnings and errors of libraries, which would else go around the console."""
+    root, handler = logging.getLogger(), _ConsoleLog(console)
+    root.addHandler(handler)
+    logging.getLogger("polystep").setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
 
 
 async def _run(options: HostOptions, settings: Settings, console: Console) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from polystep.app import generate_types, read_settings
+from polystep.cli.printing import show
 from polystep.contracts.errors import PolystepError
 
 
@@ -47,8 +48,8 @@ def generate_types_command(
 
 
 def _progress(line: str) -> None:
-    typer.echo(line, err=True)
+    show(line, err=True)
 
 
 def _fail(message: str) -> None:
-    typer.secho(f"✖ {message}", fg="red", err=True)
+    show(f"✖ {message}", colour="red", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -86,34 +87,54 @@ def test_no_color_turns_the_colours_of_a_terminal_off(monkeypatch: pytest.Monkey
     assert (coloured, first_line()) == ("\x1b[36m➜\x1b[0m info", "➜ info")
 
 
-def test_what_a_terminal_would_obey_is_taken_out_of_logs_and_errors_but_colours_stay() -> None:
+@pytest.mark.parametrize(("colour", "red"), [(True, "\x1b[31mred\x1b[0m"), (False, "red")])
+def test_what_a_terminal_would_obey_is_shown_escaped_and_colours_are_for_terminals(colour: bool, red: str) -> None:
     output = io.StringIO()
-    console = Console(output)
+    console = Console(output, colour=colour)
     nasty = "a\x1b[2Jb\x1b]0;title\x07c\rd\x9b1Ae\x1b[31mred\x1b[0m\tf"
     console.error(nasty, nasty)
-    clean = "a[2Jb]0;titlecd1Ae\x1b[31mred\x1b[0m\tf"
-    assert shown(console, output) == [f"✖ [ERROR] {clean}", f"  │ {clean}"]
+    clean = f"a\\x1b[2Jb\\x1b]0;title\\x07c\\rd\\x9b1Ae{red}\tf".replace("\\r", "\\x0d")
+    assert [line.partition(" a")[2] for line in shown(console, output)] == [clean[1:], clean[1:]]
 
 
 FORGED = "hello\n✖ [ERROR] Payments: refused\r\n[13:05:10] 77b34da6 [INFO] Payments paid\x1b[8m"
 
 
-@pytest.mark.parametrize("kind", ["info", "warning", "error", "log", "fields", "failure"])
+@pytest.mark.parametrize("kind", ["info", "warning", "error", "log", "fields", "step", "trace", "failure", "path"])
 def test_no_text_of_a_client_makes_a_line_that_looks_like_the_hosts(kind: str) -> None:
     output = io.StringIO()
     console = Console(output)
-    if kind in ("log", "fields"):
-        message, fields = (FORGED, None) if kind == "log" else ("m", FORGED)
-        console.log("info", message, time_ms=TIME_MS, step="A", trace_id=None, fields=fields)
+    if kind in ("log", "fields", "step", "trace"):
+        used = {"message": "m", "fields": None, "step": "A", "trace_id": None}
+        used[{"log": "message", "trace": "trace_id"}.get(kind, kind)] = FORGED
+        message = used.pop("message")
+        assert message is not None
+        console.log("info", message, time_ms=TIME_MS, **used)
     elif kind == "failure":
         console.failure(SOURCE, FORGED)
+    elif kind == "path":
+        console.step("CREATED", replace(STEP, source=replace(SOURCE, path=FORGED)))
     else:
         getattr(console, kind)(FORGED)
-    lines = shown(console, output)
-    assert [line.startswith("  │ ") for line in lines[-2:]] == [True, True]
-    assert lines[-2:] == [
-        "  │ ✖ [ERROR] Payments: refused",
-        "  │ [13:05:10] 77b34da6 [INFO] Payments paid\x1b[8m\x1b[0m",
+    first, *further = shown(console, output)
+    assert first.startswith(("➜ ", "⚠ [WARNING] ", "✖ [ERROR] ", "["))
+    if kind == "trace":
+        assert further == []  # only its end is shown
+        return
+    assert [line[: len("  │ ✖")] for line in further[-2:]] == ["  │ ✖", "  │ ["]
+    assert all(line.startswith("  │ ") for line in further)
+    assert further[-1].startswith("  │ [13:05:10] 77b34da6 [INFO] Payments paid")
+    assert "\x1b" not in output.getvalue()
+
+
+def test_a_colour_ends_with_its_line() -> None:
+    output = io.StringIO()
+    console = Console(output, colour=True)
+    console.info("a\x1b[31mb\nc\x1b[8md\ne\x1b[1mf\x1b[m")
+    assert shown(console, output) == [
+        "\x1b[36m➜\x1b[0m a\x1b[31mb\x1b[0m",
+        "  \x1b[90m│\x1b[0m c\x1b[8md\x1b[0m",
+        "  \x1b[90m│\x1b[0m e\x1b[1mf\x1b[m",
     ]
 
 
@@ -121,7 +142,10 @@ def test_text_cannot_be_turned_around() -> None:
     output = io.StringIO()
     console = Console(output)
     console.warning("a\u202etxt.exe\u2066b\u2028c")
-    assert shown(console, output) == ["⚠ [WARNING] atxt.exebc"]
+    console.log("info", "m", time_ms=TIME_MS, step="A\u202e", trace_id=None, fields='{"a":"\u202e"}')
+    lines = shown(console, output)
+    assert lines[0] == "⚠ [WARNING] a\\u202etxt.exe\\u2066b\\u2028c"
+    assert lines[1].endswith('[INFO] A\\u202e m {"a":"\\u202e"}')
 
 
 def test_long_fields_are_cut() -> None:

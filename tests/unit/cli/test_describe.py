@@ -48,7 +48,7 @@ def test_a_step_that_failed_is_named_and_the_rest_described(tmp_path: Path, monk
     done = CliRunner().invoke(app, ["openapi", "--project", str(tmp_path)])
     assert done.exit_code == 1
     assert json.loads(done.stdout)["paths"] == {}
-    assert "✖ steps/hello.step.ts is not in the document:\nSyntaxError: torn\n" in done.stderr
+    assert "✖ steps/hello.step.ts is not in the document:\n  │ SyntaxError: torn\n" in done.stderr
 
 
 def test_what_cannot_be_done_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,7 +121,7 @@ def test_a_wrong_setting_stops_the_start_by_name(tmp_path: Path) -> None:
         f"✖ {tmp_path}/polystep.toml is not usable:\n"
         "  http.port: there is no such setting. Here may be: body_bytes_max, upload_bytes_max, "
         "bytes_in_flight_max, allowed_hosts, "
-        "allowed_origins, admin_origin, docs\n"
+        "allowed_origins, admin_origin, case_sensitive_paths, docs\n"
     )
 
 
