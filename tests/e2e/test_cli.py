@@ -162,7 +162,7 @@ async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
         ]
         assert "\n  steps/broken_step.py:1:10: invalid syntax\n" in steps
         state, value = await asked(project, "state", "names"), await asked(project, "state", "names", "Ada")
-        assert (state, value) == ({"items": {"Ada": True}}, {"value": True})
+        assert (state, value) == ({"items": {"Ada": True}, "cursor": None}, {"value": True})
         (letter,) = (await asked(project, "dead-letters", "--json"))["deadLetters"]
         assert (letter["step"], letter["error"]["message"]) == ("Refuse", "nobody is greeted here")
         assert (await verb(project, "cron")).startswith("Tick")
