@@ -115,6 +115,9 @@ EMITS_PER_ATTEMPT_MAX: Final = 10_000
 LOG_LINE_CHARS_MAX: Final = 16_384
 """A captured output line or log message is cut here."""
 
+STACK_CHARS_MAX: Final = 64 * 1024
+"""A stack that is longer is cut before its frames are read, since the event loop reads them."""
+
 QUEUED_EVENTS_MAX: Final = 1_000_000
 """Events that wait for one step (`[queues] events_max`); a further one is refused as `overloaded`. A backlog of a night
 fits; a step whose events lead to itself twice makes a million in some minutes."""

@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 from typing import Final
 
+from polystep.contracts.limits import STACK_CHARS_MAX
 from polystep.contracts.places import Place
 from polystep.contracts.values import JSONObject
 from polystep.runners.sources import Sources
 from polystep.runners.stacks import folded, place_of
 
+_MESSAGE_CHARS: Final = 1000
+"""Of the message in a stack that is too long. The message itself is kept beside the stack."""
 _NOT_ERRORS: Final = frozenset({"string", "number", "boolean", "object", "undefined", "function", "symbol", "bigint"})
 """JavaScript's types: the name of what was thrown when it is no Error (PS-9.4)."""
 _COMPILER: Final = re.compile(r"^(?P<path>/.+?):(?P<line>\d+):(?P<column>\d+): ERROR: ", re.MULTILINE)
@@ -42,6 +45,7 @@ class Failures:
                 return error
             hint = "What was thrown is no Error, so it has no place: throw new Error(…) instead."
             return {**error, "name": f"thrown {name}", "stack": hint}
+        stack, message = _bounded(stack, message)
         place = place_of(self._sources, stack)
         explained: JSONObject = {**error, "stack": folded(self._sources, stack, message)}
         return explained if place is None else {**explained, **self.shown(place)}
@@ -97,6 +101,20 @@ class Failures:
         """Most languages write `file:line` or, as Perl does, `file line 3`."""
         line = re.search(rf"{re.escape(file)}(?::| line )(\d+)(?::(\d+))?", text)
         return None if line is None else Place(file, int(line[1]), None if line[2] is None else int(line[2]))
+
+
+def _bounded(stack: str, message: str) -> tuple[str, str]:
+    """Cut a long stack: first the message in it, which may hold the text of a client, then its middle."""
+    if len(stack) <= STACK_CHARS_MAX:
+        return stack, message
+    short = message[:_MESSAGE_CHARS]
+    if short:
+        stack = stack.replace(message, short, 1)
+    if len(stack) > STACK_CHARS_MAX:
+        # The frames that count are the first in JavaScript and Ruby, and the last in Python.
+        half = STACK_CHARS_MAX // 2
+        stack = f"{stack[:half]}\n…\n{stack[-half:]}"
+    return stack, short
 
 
 def _indent(text: str) -> int:

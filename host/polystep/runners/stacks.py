@@ -10,9 +10,12 @@ from typing import Final
 from polystep.contracts.places import Place
 from polystep.runners.sources import Sources
 
+# Messages are part of stacks and hold texts of clients, so each form takes a time that grows with the line alone.
 _FRAMES: Final = (
     # JavaScript: `    at async handler (file:///p/steps/a.step.ts:3:9)`.
-    re.compile(r"^(?P<lead>\s+)at (?:.*[( ])?(?:file://)?(?P<path>/[^()]*?|node:[^()]*?):(?P<line>\d+):(?P<column>\d+)\)?$"),
+    re.compile(
+        r"^(?P<lead>\s+)at (?:[^()]*\(|async )?(?:file://)?(?P<path>/[^()]*?|node:[^()]*?):(?P<line>\d+):(?P<column>\d+)\)?$"
+    ),
     # Without a file: `    at JSON.parse (<anonymous>)`.
     re.compile(r"^(?P<lead>\s+)at .*<anonymous>.*$"),
     # Python, also inside an exception group: `  |   File "/p/steps/a_step.py", line 3, in handler`.

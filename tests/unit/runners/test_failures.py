@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,28 @@ def test_a_missing_import_has_the_place_where_it_is_imported(
 def test_a_missing_import_that_no_line_names_has_no_place(project: Path) -> None:
     error: JSONObject = {"name": "Error", "message": f"Cannot find package 'x' imported from {project}/steps/a.step.ts"}
     assert Failures(project).of_load("steps/a.step.ts", error) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["    at " + " /" * 20_000, "    at " + "(/" * 20_000, "    at x (" + "/:1" * 20_000, "x\n" * 500_000],
+    ids=["spaces", "parentheses", "colons", "many lines"],
+)
+def test_a_message_of_a_client_costs_no_time_and_does_not_hide_the_place(project: Path, line: str) -> None:
+    stack = f"Error: {line}\n    at async handler (file://PROJECT/steps/a.step.ts:4:2)"
+    began_s = time.process_time()
+    error = of_handler(project, "Error", line, stack)
+    assert time.process_time() - began_s < 1  # it took half a minute
+    assert error["place"] == {"file": "steps/a.step.ts", "line": 4, "column": 2}
+    assert len(str(error["stack"])) < 70_000
+
+
+def test_of_a_long_stack_both_ends_are_kept(project: Path) -> None:
+    frames = "".join(f'  File "PROJECT/steps/a_step.py", line 4, in f{number}\n' for number in range(5_000))
+    stack = f"Traceback (most recent call last):\n{frames}RecursionError: too deep"
+    error = of_handler(project, "RecursionError", "too deep", stack)
+    assert error["place"] == {"file": "steps/a_step.py", "line": 4, "column": 9}
+    shown = str(error["stack"])
+    assert "in f0\n" in shown
+    assert "in f4999" in shown
+    assert len(shown) < 70_000
