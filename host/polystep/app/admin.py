@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, cast
 
 from polystep import __version__
@@ -9,7 +10,7 @@ from polystep.app.project import LiveProject
 from polystep.app.runs import OpenRuns
 from polystep.bus import Bus
 from polystep.contracts.events import UNKNOWN_STEP, DeadLetter
-from polystep.contracts.ports import Clock, QueueStore, Schedule, TraceStore
+from polystep.contracts.ports import Clock, QueueStore, Schedule, StoreFile, TraceStore
 from polystep.contracts.steps import CronTrigger, EventTrigger, Finding, HttpTrigger, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.state import State
@@ -38,7 +39,10 @@ class ProjectAdmin:
         traces: TraceStore,
         runs: OpenRuns,
         clock: Clock,
+        files: Sequence[StoreFile] = (),
     ) -> None:
+        """`files` hold what is stored; health says which of them cannot be written."""
+        self._files = files
         self._project = project
         self._bus = bus
         self._queue = queue
@@ -57,12 +61,13 @@ class ProjectAdmin:
         without_runner = project.without_runner
         failing = [(failure.source.path, failure.message) for failure in flow.failures]
         failing += [(each.file, each.message) for each in flow.findings if each.severity == "error"]
+        storage = [each.trouble.message for each in self._files if each.trouble is not None]
         status = "ready"
         if not project.ready:
             status = "starting"
         elif without_runner:
             status = "unavailable"
-        elif failing:
+        elif failing or storage:
             status = "degraded"
         return {
             "status": status,
@@ -74,6 +79,7 @@ class ProjectAdmin:
             "failures": len(flow.failures),
             "failing": [{"file": file, "message": message} for file, message in failing],
             "runnersMissing": [{"runner": name, "message": message} for name, message in without_runner.items()],
+            "storage": [{"message": message} for message in storage],
             "openRuns": len(self._runs),
             "traceRecordsDropped": self._recorder.dropped,
         }

@@ -26,6 +26,7 @@ from polystep.contracts.limits import OPERATIONS_PER_ATTEMPT_MAX, TRACE_BYTES_PE
 from polystep.contracts.places import place_from
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.steps import Flow, StepSpec
+from polystep.contracts.storage import NotStored
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import Validators
 from polystep.runners import RunnerPool
@@ -58,8 +59,9 @@ class Execution:
         responses: ResponsePolicy = "warn",
         nowhere: Nowhere | None = None,
         explained: Callable[[JSONObject], JSONObject] = lambda error: error,
+        storage: Callable[[], NotStored | None] = lambda: None,
     ) -> None:
-        """`explained` adds to the failure of a handler what `runners.Failures` knows of it."""
+        """`explained` adds what `runners.Failures` knows of an error; `storage` says why writes fail, while they do."""
         self._runs = runs
         self._pools = pools
         self._validators = validators
@@ -70,6 +72,7 @@ class Execution:
         self._nowhere = nowhere or Nowhere(console, Flow, dev=False)
         self._ids = ids
         self._explained = explained
+        self._storage = storage
         self._durations_ms: dict[int, float] = {}
         """By delivery, from the end of its handler until its outcome is stored."""
 
@@ -109,6 +112,10 @@ class Execution:
             # The pool tells of those that it has no place for, seldom.
             if not isinstance(failure, Overloaded):
                 self._log_failure(run, error, "The client got an error answer.")
+            trouble = self._storage()
+            if trouble is not None and isinstance(failure, StepFailed) and failure.data.get("name") == trouble.name:
+                # A write of the handler failed at the disk: that is our fault, not the step's.
+                raise trouble from failure
             raise
         finally:
             self._recorder.attempt_ended(

@@ -151,7 +151,7 @@ class Host:
         pools, ids = self._pools, Ids()
         nowhere = Nowhere(self._console, lambda: project.flow, dev=options.dev)
         responses, explained = settings.contracts.responses, Failures(options.project).of_handler
-        common = (recorder, self._console, clock, ids, responses, nowhere, explained)
+        common = (recorder, self._console, clock, ids, responses, nowhere, explained, lambda: durable.trouble)
         execution = Execution(runs, pools.__getitem__, lambda: project.validators, *common)
         bound = QueueBound(settings.queues.events_max, settings.queues.bytes_max)
         bus = Bus(queue, clock, execution, execution, ids, owner=OWNER, bound=bound)
@@ -184,7 +184,9 @@ class Host:
             nowhere,
         )
         self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output, calls.blocked))
-        admin = ProjectAdmin(project, bus, queue, state, streams, timetable, recorder, traces, runs, clock)
+        admin = ProjectAdmin(
+            project, bus, queue, state, streams, timetable, recorder, traces, runs, clock, (durable, traces_file)
+        )
 
         for name, database in (("database", durable), ("traces", traces_file)):
             await database.start()

@@ -18,6 +18,7 @@ from polystep.contracts.events import (
 )
 from polystep.contracts.parking import ParkedStore
 from polystep.contracts.steps import CronTrigger, Flow, StepSpec
+from polystep.contracts.storage import NotStored
 from polystep.contracts.unloaded import UnloadedView
 from polystep.contracts.upkeep import PurgeAdmin, QueueUpkeep
 from polystep.contracts.values import JSONObject, JSONValue
@@ -142,6 +143,15 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
 
     async def save_subscriptions(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """Replace all of them."""
+        ...
+
+
+class StoreFile(Protocol):
+    """A file of a store."""
+
+    @property
+    def trouble(self) -> NotStored | None:
+        """Why the last write failed, until another one succeeds."""
         ...
 
 

@@ -71,7 +71,7 @@ class HostAnswer:
     def to_json(self) -> JSONObject:
         """The Response Object."""
         headers: JSONObject = {"X-Trace-Id": {"$ref": "#/components/headers/X-Trace-Id"}} if self.traced else {}
-        if self.status == "503":
+        if self.status in ("503", "507"):
             headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
         media: JSONObject = {"schema": {"$ref": f"#/components/schemas/{self.schema}"}, "example": self.example}
         shown: JSONObject = {"description": self.description, "content": {"application/json": media}}
@@ -108,6 +108,12 @@ ALWAYS: Final = (
         "Unavailable",
         "The server is overloaded, starting or stopping, or the step was interrupted. Trying again may help.",
         {"error": "Service overloaded", "hint": "1024 requests are in handlers, the most allowed at once."},
+    ),
+    HostAnswer(
+        "507",
+        "InsufficientStorage",
+        "The disk of the server is full, so the step could not write. Nothing of the failed write is stored.",
+        {"error": "Insufficient storage"},
     ),
     HostAnswer("504", "TimedOut", "The step did not answer within its timeout.", {"error": "Step timed out"}),
 )

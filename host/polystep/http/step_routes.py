@@ -13,6 +13,7 @@ from polystep.contracts.errors import ContractBroken, PolystepError
 from polystep.contracts.ids import Ids
 from polystep.contracts.ports import Clock, ProjectView, StepCaller
 from polystep.contracts.steps import StepSpec
+from polystep.contracts.storage import DiskFull, NotStored
 from polystep.contracts.values import JSONObject
 from polystep.http.admin_origin import AdminOrigin
 from polystep.http.answers import StepAnswerInvalid, step_answer
@@ -288,6 +289,10 @@ def _step_request(call: _Call, body: Body) -> JSONObject:
 
 def _failure(error: PolystepError) -> RequestRefused:
     """The step's own message stays in its trace: it may hold what a client must not see."""
+    if isinstance(error, NotStored):
+        full = isinstance(error, DiskFull)
+        hint = {"error": "Insufficient storage" if full else "Storage not available"}
+        return RequestRefused(error.http_status, {**hint}, {"Retry-After": "5"})
     told = _TOLD.get(error.name)
     if told is None:
         return RequestRefused(500, {"error": "Internal server error"})

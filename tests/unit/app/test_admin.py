@@ -98,6 +98,7 @@ async def test_health_counts_what_is_loaded(admin: ProjectAdmin, house: House) -
             {"file": "steps/y.stream.ts", "message": "worse"},
         ],
         "runnersMissing": [],
+        "storage": [],
         "openRuns": 1,
         "traceRecordsDropped": 0,
     }

@@ -14,7 +14,7 @@ from tests.unit.documents.specs import api, event, flow, stream
 
 INFORMATION = ProjectInformation("shop", "1.2.3", "Sells things.")
 
-ALWAYS = ["400", "403", "431", "500", "503", "504"]
+ALWAYS = ["400", "403", "431", "500", "503", "504", "507"]
 TICKET: dict[str, Any] = {"type": "object", "properties": {"subject": {"type": "string"}}, "required": ["subject"]}
 
 
@@ -162,7 +162,7 @@ def test_the_templates_of_one_path_share_the_schemas_of_its_step() -> None:
 def test_statuses_that_are_none_are_left_out_and_ranges_kept() -> None:
     answers: dict[str, Any] = {"2xx": {}, "5XX": {}, "default": {}, "ok": {}, "700": {}, "20": {}}
     responses = document(flow(api("GET /x", answers=answers)))["paths"]["/x"]["get"]["responses"]
-    assert list(responses) == ["2XX", *ALWAYS[:3], "500", "503", "504", "5XX", "default"]
+    assert list(responses) == ["2XX", *ALWAYS[:3], "500", "503", "504", "507", "5XX", "default"]
 
 
 def test_methods_of_one_shape_are_one_path_whose_names_are_those_of_the_first() -> None:

@@ -17,6 +17,8 @@ import apsw
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.groups import PageBounds
 from polystep.contracts.private import narrow, private_file
+from polystep.contracts.storage import NotStored
+from polystep.stores.sqlite.failures import read_failure, start_failure
 from polystep.stores.sqlite.writer import BUSY_TIMEOUT_MS, Job, Writer
 
 T = TypeVar("T")
@@ -35,6 +37,7 @@ class Database:
         durability: str = "full",
         upgrades: Sequence[str] = (),
         returns_space: bool = False,
+        holds: str = "contents",
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -46,8 +49,10 @@ class Database:
             upgrades: What has changed in the schema, oldest first: statements for files from before. `user_version`
                 counts those that a file has.
             returns_space: Free pages can be given back to the disk (`PRAGMA incremental_vacuum`).
+            holds: What is lost with the file, for messages.
         """
         self._returns_space = returns_space
+        self._holds = holds
         self._path = path
         self._schema = schema
         self._upgrades = upgrades
@@ -63,6 +68,11 @@ class Database:
     def commits(self) -> int:
         """Transactions committed so far; a test counts them."""
         return self._commits_before + (self._writer.commits if self._writer is not None else 0)
+
+    @property
+    def trouble(self) -> NotStored | None:
+        """Why the last write failed, until another one succeeds."""
+        return None if self._writer is None else self._writer.trouble
 
     @property
     def waiting(self) -> int:
@@ -85,15 +95,12 @@ class Database:
             self._scanner = self._open(apsw.SQLITE_OPEN_READONLY)
         except (apsw.Error, OSError) as error:
             self._close()
-            raise PolystepError(
-                f"The database {self._path} cannot be opened: {error}. If it is damaged, move it away and start again; "
-                "what it held is lost with it."
-            ) from error
+            raise start_failure(self._path, error, self._holds) from error
         # The writer says itself when to wait for others.
         writing.set_busy_timeout(0)
         # One thread: a scan that nobody waits for any more must be over before the next uses the connection.
         self._scans = ThreadPoolExecutor(1, f"scanner:{self._path.name}")
-        self._writer = Writer(writing, f"writer:{self._path.name}")
+        self._writer = Writer(writing, self._path)
 
     async def stop(self) -> None:
         """Commit what waits, end the writer, close the file."""
@@ -125,13 +132,15 @@ class Database:
         """Read rows, seeing every commit that has been answered. Blocks: only for what an index finds at once."""
         if self._reader is None:
             raise self._not_open()
-        return _rows(self._reader, sql, bindings)
+        return _rows(self._path, self._reader, sql, bindings)
 
     async def scan(self, sql: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Read rows in a thread: for groups, lists and counts, whose cost depends on how much there is."""
         if self._scans is None or self._scanner is None:
             raise self._not_open()
-        return await asyncio.get_running_loop().run_in_executor(self._scans, _rows, self._scanner, sql, bindings)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._scans, _rows, self._path, self._scanner, sql, bindings
+        )
 
     async def page(
         self, sql: str, bindings: tuple[object, ...], bounds: PageBounds
@@ -143,7 +152,7 @@ class Database:
         if self._scans is None or self._scanner is None:
             raise self._not_open()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._scans, _first_rows, self._scanner, sql, bindings, bounds)
+        return await loop.run_in_executor(self._scans, _first_rows, self._path, self._scanner, sql, bindings, bounds)
 
     def _keep_private(self) -> None:
         """Let the user alone read the file and those beside it: SQLite gives new ones the mode of the first."""
@@ -186,15 +195,15 @@ class Database:
         return connection
 
 
-def _rows(connection: apsw.Connection, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
+def _rows(path: Path, connection: apsw.Connection, sql: str, bindings: tuple[object, ...]) -> list[tuple[Any, ...]]:
     try:
         return list(connection.execute(sql, bindings))
     except (apsw.Error, ValueError, OverflowError) as error:
-        raise _unreadable(error) from error
+        raise read_failure(path, error) from error
 
 
 def _first_rows(
-    connection: apsw.Connection, sql: str, bindings: tuple[object, ...], bounds: PageBounds
+    path: Path, connection: apsw.Connection, sql: str, bindings: tuple[object, ...], bounds: PageBounds
 ) -> tuple[list[tuple[Any, ...]], bool]:
     rows: list[tuple[Any, ...]] = []
     bytes_left = bounds.bytes_max
@@ -210,9 +219,5 @@ def _first_rows(
             # A statement that is not at its end keeps the file's log from being checkpointed.
             found.close()
     except (apsw.Error, ValueError, OverflowError) as error:
-        raise _unreadable(error) from error
+        raise read_failure(path, error) from error
     return rows, False
-
-
-def _unreadable(error: Exception) -> PolystepError:
-    return PolystepError(f"The database could not be read: {type(error).__name__}: {error}")

@@ -110,9 +110,13 @@ DURABLE_UPGRADES: Final = (_TIMED,)
 
 def open_durable(path: Path, durability: str = "full") -> Database:
     """The file of deliveries, state and streams."""
-    return Database(path, DURABLE, durability=durability, upgrades=DURABLE_UPGRADES)
+    return Database(
+        path, DURABLE, durability=durability, upgrades=DURABLE_UPGRADES, holds="events, state and stream items"
+    )
 
 
 def open_traces(path: Path) -> Database:
     """The file of traces and logs: written in batches, may lose the last of them at a power cut."""
-    return Database(path, TRACES, durability="process", upgrades=[_COUNTED], returns_space=True)
+    return Database(
+        path, TRACES, durability="process", upgrades=[_COUNTED], returns_space=True, holds="traces and logs"
+    )

@@ -17,12 +17,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
 from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.contracts.limits import WRITES_WAITING_MAX
+from polystep.contracts.storage import NotStored
+from polystep.stores.sqlite.failures import write_failure
 
 T = TypeVar("T")
 
@@ -37,17 +40,6 @@ GROUP_SOON: Final = 16
 
 BUSY_TIMEOUT_MS: Final = 5000
 """How long to wait for another process that writes the file."""
-
-
-_NEVER_STORED: Final = (
-    apsw.ConstraintError,
-    apsw.MismatchError,
-    apsw.TooBigError,
-    OverflowError,
-    TypeError,
-    ValueError,
-)
-"""What a statement raises because of its values: the same write will fail again."""
 
 
 class _Asked(NamedTuple):
@@ -66,7 +58,7 @@ class _Group:
 class Writer:
     """Owns a connection, and the thread that commits on it."""
 
-    def __init__(self, connection: apsw.Connection, name: str) -> None:
+    def __init__(self, connection: apsw.Connection, path: Path) -> None:
         """Start; must be called on the event loop. Nobody else may use the connection."""
         self._connection = connection
         self._loop = asyncio.get_running_loop()
@@ -81,7 +73,12 @@ class Writer:
         self._groups: queue.SimpleQueue[_Group | None] = queue.SimpleQueue()
         self.commits = 0
         """Transactions committed so far; a test counts them."""
-        self._thread = threading.Thread(target=self._commit_groups, name=name, daemon=True)
+        self.trouble: NotStored | None = None
+        """Why the last write failed, until another one succeeds."""
+        self._changes = 0
+        """Rows that the connection had changed when it failed."""
+        self._path = path
+        self._thread = threading.Thread(target=self._commit_groups, name=f"writer:{path.name}", daemon=True)
         self._thread.start()
 
     def ask(self, job: Job[T], *, takes_long: bool) -> asyncio.Future[T]:
@@ -150,6 +147,9 @@ class Writer:
             self._roll_back()
             raise
         self.commits += 1
+        if self.trouble is not None and self._connection.total_changes() != self._changes:
+            # One without a change says nothing of the disk.
+            self.trouble = None
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
@@ -181,7 +181,7 @@ class Writer:
             self._commit()
         except apsw.BusyError as error:
             # One by one, each would wait for the other process as long as the whole group did.
-            return [_as_polystep_error(error)] * len(group.asked)
+            return [self._failed(error)] * len(group.asked)
         except Exception:  # noqa: BLE001 - as above
             return self._one_by_one(group.asked)
         finally:
@@ -195,10 +195,16 @@ class Writer:
                 (result,) = self._run([asked])
                 self._commit()
             except Exception as error:  # noqa: BLE001 - the failure belongs to the one who asked for the write
-                results.append(_as_polystep_error(error))
+                results.append(self._failed(error))
             else:
                 results.append(result)
         return results
+
+    def _failed(self, error: Exception) -> PolystepError:
+        failure = write_failure(self._path, error)
+        if isinstance(failure, NotStored):
+            self.trouble, self._changes = failure, self._connection.total_changes()
+        return failure
 
     def _answer(self, group: list[_Asked], results: list[object]) -> None:
         for asked, result in zip(group, results, strict=True):
@@ -213,17 +219,3 @@ class Writer:
         self._committing = False
         # After those who have just been answered: what they write now shares the next commit.
         self._loop.call_soon(self._start_group)
-
-
-def _as_polystep_error(error: Exception) -> PolystepError:
-    if isinstance(error, PolystepError):
-        return error
-    if isinstance(error, apsw.BusyError):
-        return PolystepError(
-            "Another process holds the database, so nothing was written. End it; work goes on by itself."
-        )
-    if isinstance(error, apsw.FullError):
-        return PolystepError("The disk is full: nothing was written. Free some space; work goes on by itself.")
-    failure = PolystepError(f"The write failed and nothing of it is stored: {type(error).__name__}: {error}")
-    failure.retryable = not isinstance(error, _NEVER_STORED)
-    return failure
