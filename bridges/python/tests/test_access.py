@@ -72,6 +72,12 @@ async def test_a_stream_is_guarded_in_either_spelling(start: Any, key: str) -> N
     assert await ask(host, "steps/s_stream.py", "can_access", given) is True
 
 
+async def test_a_misspelled_rule_is_told_to_the_host_which_refuses_it(start: Any) -> None:
+    host = await start({"steps/s_stream.py": GUARDED.replace("KEY", "CanAccess")})
+    answer = await load(host, "steps/s_stream.py", "stream")
+    assert answer["config"]["CanAccess"] is True
+
+
 async def test_a_file_without_the_rule_gives_no_answer(start: Any) -> None:
     host = await start({"steps/s_stream.py": "config = {'name': 's'}"})
     await load(host, "steps/s_stream.py", "stream")

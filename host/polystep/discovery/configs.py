@@ -39,6 +39,7 @@ from polystep.discovery.fields import (
 from polystep.discovery.parameters import Parameters
 from polystep.discovery.spellings import modern, old_file_name
 
+_RULE_NAMES: Final = ("canAccess", "can_access")
 _VALUE_CHARS_MAX: Final = 200
 """Of a wrong value shown in a message."""
 _STATUS: Final = re.compile(r"[1-5](?:\d\d|XX)|default")
@@ -84,11 +85,18 @@ def read_stream(loaded: LoadedFile) -> StreamSpec:
     """Read a stream's config.
 
     Raises:
-        LoadFailed: It is not a usable config.
+        LoadFailed: It is not a usable config, or misspells `canAccess`: the stream would be open to everybody.
     """
     config = _validated(StreamFields, loaded.config)
+    misspelled = next((name for name in loaded.config if _is_misspelled_rule(name)), None)
+    if misspelled is not None:
+        raise LoadFailed(f"config.{misspelled} would not be asked: write canAccess.")
     warnings = (*_file_warnings(loaded), *_unknown_keys(config, "config"))
     return StreamSpec(config.name, loaded.source, config.schema_, guarded=bool(config.can_access), warnings=warnings)
+
+
+def _is_misspelled_rule(name: str) -> bool:
+    return name not in _RULE_NAMES and name.replace("_", "").lower() == "canaccess"
 
 
 def _trigger(config: StepFields) -> HttpTrigger | EventTrigger | CronTrigger | None:

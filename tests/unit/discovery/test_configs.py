@@ -268,6 +268,13 @@ def test_streams_are_read_with_schema_and_guard() -> None:
     guarded = LoadedFile(STREAM, {"name": "s", "canAccess": True}, False)
     assert read_stream(plain) == StreamSpec("s", STREAM, schema, guarded=False)
     assert read_stream(guarded) == StreamSpec("s", STREAM, None, guarded=True)
+    assert read_stream(LoadedFile(STREAM, {"name": "s", "can_access": True}, False)).guarded
+
+
+@pytest.mark.parametrize("name", ["canaccess", "CanAccess", "can_Access", "CAN_ACCESS"])
+def test_a_misspelled_rule_leaves_no_stream_open(name: str) -> None:
+    with pytest.raises(LoadFailed, match=rf"config\.{name} would not be asked: write canAccess"):
+        read_stream(LoadedFile(STREAM, {"name": "s", name: True}, False))
 
 
 def test_a_stream_keeps_its_warnings() -> None:

@@ -37,8 +37,10 @@ class Config:
             return self._schema(key, value, where)
         if key in ("queryParams", "pathParams") and isinstance(value, list | tuple):
             return [self._parameter(each, f"{where}.{number}") for number, each in enumerate(value)]
-        if key in ("middleware", "canAccess", "can_access") and value is not None:
-            return len(self.middleware) if key == "middleware" else True
+        if key == "middleware" and value is not None:
+            return len(self.middleware)
+        if key.replace("_", "").lower() == "canaccess" and value is not None:
+            return True  # also when it is misspelled: the host refuses it, and left out it would leave the stream open
         return None if callable(value) else self._carry(_without_functions(value), where)
 
     def _parameter(self, value: Any, where: str) -> Any:
