@@ -60,8 +60,10 @@ class Sockets:
             raise RequestRefused(
                 400, {"error": "Bad WebSocket handshake", "hint": "Send Upgrade, Connection and a version 13 key."}
             )
+        # The rule first: while it is unknown every socket is refused, and the client's token is no guess of ours.
+        context = await self._authenticated(request)
         opens = await self._tokens.opens(request, self._access)
-        client_access = ClientAccess(self._access, self._tokens, await self._authenticated(request), opens=opens)
+        client_access = ClientAccess(self._access, self._tokens, context, opens=opens)
         self._check_room()  # again: others came, or the stop, while the rule was asked
         await socket.prepare(request)
         client = SocketClient(socket, request, self._hub, self._frames, client_access)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
+import aiohttp
 import pytest
 
+from polystep.contracts.access import AccessRefused
 from polystep.contracts.limits import GUESSES_FREE, GUESSES_WAITING_MAX, GUESSING_ADDRESSES_MAX
 from polystep.http import HttpSettings
 from polystep.http.guesses import DELAY_MAX_S, FORGOTTEN_AFTER_S, Guesses
@@ -127,4 +129,15 @@ async def test_with_a_rule_of_the_project_the_token_of_a_client_is_no_guess() ->
         for _ in range(GUESSES_FREE + 2):
             async with house.client.ws_connect("/?authToken=jwt"):
                 pass
+        assert clock.slept == []
+
+
+async def test_while_the_rule_is_not_loaded_the_token_of_a_client_is_no_guess() -> None:
+    clock = Delays()
+    access = FakeAccess(refusal=AccessRefused(503, "Authentication unavailable"))
+    async with running(settings=PUBLIC, access=access, clock=clock) as house:
+        for _ in range(GUESSES_FREE + 2):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await house.client.ws_connect("/?authToken=jwt")
+            assert refused.value.status == 503
         assert clock.slept == []
