@@ -17,7 +17,6 @@ from polystep.contracts.errors import InvalidParams, Overloaded
 from polystep.contracts.futures import then
 from polystep.contracts.groups import PageQuery
 from polystep.contracts.ports import AnswerStream, Clock
-from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
 from polystep.runners import Blocked
@@ -50,10 +49,10 @@ class Calls:
         clock: Clock,
         item_validator: Callable[[str], SchemaValidator | None],
         input_validator: Callable[[str], SchemaValidator | None],
-        nowhere: Nowhere | None = None,
+        nowhere: Nowhere,
     ) -> None:
         self._runs = runs
-        self._nowhere = nowhere or Nowhere(console, Flow, dev=False)
+        self._nowhere = nowhere
         self._emits = Emits(bus, recorder, input_validator, self._warn)
         self._state = state
         self._streams = streams

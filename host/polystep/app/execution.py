@@ -25,7 +25,7 @@ from polystep.contracts.ids import Ids
 from polystep.contracts.limits import OPERATIONS_PER_ATTEMPT_MAX, TRACE_BYTES_PER_ATTEMPT_MAX
 from polystep.contracts.places import place_from
 from polystep.contracts.ports import AnswerStream, Clock
-from polystep.contracts.steps import Flow, StepSpec
+from polystep.contracts.steps import StepSpec
 from polystep.contracts.storage import NotStored
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import Validators
@@ -56,10 +56,10 @@ class Execution:
         console: Console,
         clock: Clock,
         ids: Ids,
-        responses: ResponsePolicy = "warn",
-        nowhere: Nowhere | None = None,
-        explained: Callable[[JSONObject], JSONObject] = lambda error: error,
-        storage: Callable[[], NotStored | None] = lambda: None,
+        responses: ResponsePolicy,
+        nowhere: Nowhere,
+        explained: Callable[[JSONObject], JSONObject],
+        storage: Callable[[], NotStored | None],
     ) -> None:
         """`explained` adds what `runners.Failures` knows of an error; `storage` says why writes fail, while they do."""
         self._runs = runs
@@ -69,7 +69,7 @@ class Execution:
         self._console = console
         self._clock = clock
         self._responses = Responses(validators, recorder, console, responses)
-        self._nowhere = nowhere or Nowhere(console, Flow, dev=False)
+        self._nowhere = nowhere
         self._ids = ids
         self._explained = explained
         self._storage = storage

@@ -150,9 +150,11 @@ class Host:
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools, ids = self._pools, Ids()
         nowhere = Nowhere(self._console, lambda: project.flow, dev=options.dev)
-        responses, explained = settings.contracts.responses, Failures(options.project).of_handler
-        common = (recorder, self._console, clock, ids, responses, nowhere, explained, lambda: durable.trouble)
-        execution = Execution(runs, pools.__getitem__, lambda: project.validators, *common)
+        execution = Execution(
+            runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, ids,
+            settings.contracts.responses, nowhere, Failures(options.project).of_handler,
+            lambda: durable.trouble,
+        )  # fmt: skip
         bound = QueueBound(settings.queues.events_max, settings.queues.bytes_max)
         bus = Bus(queue, clock, execution, execution, ids, owner=OWNER, bound=bound)
         timetable = Timetable(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from polystep.app import Console
 from polystep.app.calls import Calls
+from polystep.app.nowhere import Nowhere
 from polystep.app.runs import OpenRun, OpenRuns
 from polystep.bus import Bus
 from polystep.contracts.events import Delivery, Outcome
@@ -136,7 +137,9 @@ async def house(folder: Path, *steps: StepSpec) -> AsyncIterator[House]:
     streams.replace({"s": StreamSpec("s", source)})
     items: dict[str, SchemaValidator] = {}
     inputs: dict[str, SchemaValidator] = {}
-    calls = Calls(runs, bus, state, streams, recorder, console, clock, items.get, inputs.get)
+    calls = Calls(
+        runs, bus, state, streams, recorder, console, clock, items.get, inputs.get, Nowhere(console, Flow, dev=False)
+    )
     await durable.start()
     await traces_file.start()
     try:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from polystep.app.execution import Execution
+from polystep.app.nowhere import Nowhere
 from polystep.contracts.errors import (
     ContractBroken,
     HostStopping,
@@ -24,7 +25,7 @@ from polystep.contracts.errors import (
 )
 from polystep.contracts.events import UNKNOWN_STEP, Delivery, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
-from polystep.contracts.steps import HttpTrigger, SourceFile, StepSpec
+from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator, Validators
 from polystep.runners import RunnerPool
@@ -84,6 +85,10 @@ def execution(house: House, pool: Pool) -> Execution:
         house.console,
         house.clock,
         Ids(),
+        "warn",
+        Nowhere(house.console, Flow, dev=False),
+        lambda error: error,
+        lambda: None,
     )
 
 

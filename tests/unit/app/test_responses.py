@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from polystep.app.execution import Execution
+from polystep.app.nowhere import Nowhere
 from polystep.app.responses import ResponsePolicy, Responses
 from polystep.app.verdicts import ResponseBroken
 from polystep.contracts.ids import Ids
@@ -200,7 +201,10 @@ async def test_a_broken_answer_fails_its_run_with_path_and_reason(house: House) 
         house.console,
         house.clock,
         Ids(),
-        responses="error",
+        "error",
+        Nowhere(house.console, Flow, dev=False),
+        lambda error: error,
+        lambda: None,
     )
     with pytest.raises(ResponseBroken) as broken:
         await execution.run_http(STEP, {}, TRACE, Answer())
