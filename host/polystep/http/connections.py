@@ -11,7 +11,7 @@ import termios
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from polystep.http.listening import open_files_max
@@ -27,13 +27,22 @@ WRITE_RATE_MIN: Final = 1024
 FILES_KEPT: Final = 256
 """Open files that connections leave to databases, runners and uploads."""
 
+UNREAD_BYTES_MAX: Final = 64 * 1024
+"""Length of a body that is read to its end though nobody wants it, so that the connection can be used again."""
+REST_S: Final = 5.0
+"""How long a client may go on to send a larger one. A bare close would reset the connection, and many clients would
+lose the answer (RFC 9112, 9.6)."""
+REST_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes that it may send meanwhile."""
+
 _TOO_MANY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: polystep\r\nContent-Type: application/json; charset=utf-8\r\n"
     b"Retry-After: 1\r\nConnection: close\r\nContent-Length: 57\r\n\r\n"
     b'{"error":"Service overloaded","hint":"Too many clients."}'
 )
 
-_CLIENT_FAULTS = (web.RequestPayloadError, HttpProcessingError, ConnectionError)
+_CLIENT_FAULTS = (web.RequestPayloadError, HttpProcessingError, OSError)
+"""Errors of a connection that is lost. Not each is a `ConnectionError`: a network that is gone is another `OSError`."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -94,6 +103,22 @@ class JsonConnection(web.RequestHandler):
             if self._socket is not None and self._socket.get_write_buffer_size():
                 self._watch()
 
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send an answer, and take no more of a body that nobody has read unless it is small."""
+        unread = None if request.content.is_eof() else request.content
+        if unread is not None and (request.content_length is None or request.content_length > UNREAD_BYTES_MAX):
+            resp.force_close()
+        is_kept = resp.keep_alive is not False and request.keep_alive
+        if unread is None or is_kept or self._socket is None or self._socket.is_closing():
+            return await super().finish_response(request, resp, start_time)
+        self._socket.set_protocol(_Rest(self, self._socket, unread))
+        finished = await super().finish_response(request, resp, start_time)
+        if not self._socket.is_closing():
+            self._socket.write_eof()  # now: the client sees the end of the connection while it still sends
+        return finished
+
     def _watch(self) -> None:
         if self._socket is not None and self._watching is None:
             self._unsent = _unread(self._socket)
@@ -121,10 +146,12 @@ class JsonConnection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a request that could not be read (4xx), or a fault of our own (5xx, logged), and close."""
-        if isinstance(exc, ConnectionError) or request.transport is None:
-            raise ConnectionError("the client left before its answer")
-        if status >= 500:
+        left = request.transport is None or request.transport.is_closing()
+        if status >= 500 and not (left and isinstance(exc, _CLIENT_FAULTS)):
             logger.error("The host failed to answer %s %s", request.method, request.path, exc_info=exc)
+        if left:
+            logger.debug("The client of %s %s left before its answer", request.method, request.path)
+            raise ConnectionError("the client left before its answer")
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun, no other can be sent")
         if isinstance(exc, LineTooLong):
@@ -141,6 +168,32 @@ class JsonConnection(web.RequestHandler):
         """Log what broke outside of a handler; a client whose body is broken is no fault of ours."""
         level = logging.DEBUG if isinstance(kwargs.get("exc_info"), _CLIENT_FAULTS) else logging.ERROR
         logger.log(level, *args, **kwargs)  # type: ignore[arg-type]  # aiohttp passes a message and exc_info
+
+
+class _Rest(asyncio.Protocol):
+    """Takes what is left of a body that nobody wants: neither parsed nor kept, and only so much of it."""
+
+    def __init__(self, connection: JsonConnection, transport: asyncio.Transport, unread: StreamReader) -> None:
+        self._connection = connection
+        self._transport = transport
+        self._unread = unread
+        self._bytes = 0
+        transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += len(data)
+        if self._bytes > REST_BYTES_MAX:
+            self._transport.abort()
+
+    def pause_writing(self) -> None:
+        self._connection.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._connection.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connection.connection_lost(exc)
+        self._unread.feed_eof()  # the connection waits for it
 
 
 def _unread(transport: asyncio.Transport) -> int:
@@ -184,5 +237,5 @@ class ConnectionServer(web.Server):
             max_line_size=self._settings.header_bytes_max,
             max_field_size=self._settings.header_bytes_max,
             max_headers=self._settings.headers_max,
-            lingering_time=5.0,  # lets a client that still sends its body read the 413
+            lingering_time=REST_S,
         )
