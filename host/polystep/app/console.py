@@ -104,16 +104,22 @@ class Console:
         second = time_ms // 1000
         if second != self._second[0]:
             self._second = (second, time.strftime("%H:%M:%S", time.localtime(second)))
+        trace = (trace_id or "")[-8:].ljust(8)
+        name = step or "-"
+        shown = fields or ""
+        if len(shown) > _FIELDS_CHARS_MAX:
+            shown = shown[:_FIELDS_CHARS_MAX] + "…"
+        # Nearly every line is printable as it is, and this is the console's hot path.
+        inside = str if f"{trace}{name}{message}{shown}".isprintable() else self._inside
         parts = [
             self._style(f"[{self._second[1]}]", "bright_black"),
-            self._style(self._inside((trace_id or "")[-8:].ljust(8)), "bright_black"),
+            self._style(inside(trace), "bright_black"),
             self._style(f"[{level.upper()}]", _COLOURS.get(level, "cyan")),
-            self._style(self._inside(step or "-"), "bright_white"),
-            self._inside(message),
+            self._style(inside(name), "bright_white"),
+            inside(message),
         ]
-        if fields is not None:
-            shown = fields if len(fields) <= _FIELDS_CHARS_MAX else fields[:_FIELDS_CHARS_MAX] + "…"
-            parts.append(self._style(self._inside(shown), "bright_black"))
+        if shown:
+            parts.append(self._style(inside(shown), "bright_black"))
         self.line(" ".join(parts))
 
     def _inside(self, text: str) -> str:

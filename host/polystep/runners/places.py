@@ -127,7 +127,8 @@ class Places:
 
     def serve(self) -> None:
         """Give free places to those who wait: in the order they came, requests and deliveries by turns."""
-        while self._serve_one():
+        # Mostly nobody waits, and this is asked at the end of every run.
+        while (self._queues[True] or self._queues[False]) and self._serve_one():
             pass
 
     def close(self) -> None:

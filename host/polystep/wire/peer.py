@@ -146,7 +146,7 @@ class Peer:
     def notify(self, method: str, params: JSONObject) -> None:
         """Send a notification; nothing comes back, and nothing happens on a closed channel."""
         if self._gone is None:
-            self._send(self._message([NOTIFICATION, method, params], method))
+            self._send(self._framed(pack_message([NOTIFICATION, method, params]), method))
 
     def data_received(self, data: bytes) -> None:
         """Take bytes that arrived and act on every complete message."""
@@ -272,7 +272,7 @@ class Peer:
             if isinstance(result, Packed):
                 self._send(self._framed(packed_answer(identifier, result), what))
             else:
-                self._send(self._message([RESPONSE, identifier, None, result], what))
+                self._send(self._framed(pack_message([RESPONSE, identifier, None, result]), what))
         except PolystepError as error:
             self._respond_error(identifier, error)
 
@@ -281,11 +281,11 @@ class Peer:
             _log.error("Answering %s failed", method, exc_info=error)
             error = PolystepError(f"The host failed while it answered {method}: {type(error).__name__}: {error}")
         try:
-            message = self._message([RESPONSE, identifier, error.to_wire(), None], "an error")
+            message = self._framed(pack_message([RESPONSE, identifier, error.to_wire(), None]), "an error")
         except PolystepError:
             # Its data is too large or cannot be carried. An answer there must be, so it goes without.
             brief = type(error)(error.message[:_ERROR_CHARS_MAX].encode("utf-8", "replace").decode())
-            message = self._message([RESPONSE, identifier, brief.to_wire(), None], "an error")
+            message = self._framed(pack_message([RESPONSE, identifier, brief.to_wire(), None]), "an error")
         self._send(message)
 
     def _refuse_oversize(self, message: Oversize) -> None:
@@ -296,9 +296,6 @@ class Peer:
         self._refuse(*message_head(message.head), error)
         if self._gone is not None:
             self._stray = message.start
-
-    def _message(self, message: list[object], what: str) -> bytes:
-        return self._framed(pack_message(message), what)
 
     def _framed(self, payload: bytes, what: str) -> bytes:
         if len(payload) > self._bytes_max:
