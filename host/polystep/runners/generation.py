@@ -217,11 +217,14 @@ class Generation:
             extra = await self._another()
             self._supervise(extra)
             quiet_s = 0.0
-            while quiet_s < EXTRA_KEPT_S:
+            staying = list[RunnerProcess]()
+            # One that has just ended is being started again, so there may be none too many at this moment.
+            while quiet_s < EXTRA_KEPT_S or len(staying) <= self._size:
                 await asyncio.sleep(PING_EVERY_S)
                 quiet_s = 0.0 if any(each.is_blocked for each in self._processes) else quiet_s + PING_EVERY_S
+                staying = [each for each in self._processes if not each.is_leaving]
             # Any of them is one too many now; the first may be another than the one that was started here.
-            await self._let_go(self._processes[-1])
+            await self._let_go(staying[-1])
         except PolystepError as error:
             _log.error("A second %s runner could not be started: %s", self._name, error.message)
         finally:

@@ -88,7 +88,7 @@ class RunnerPool:
         self._staged: Generation | None = None
         self._draining: dict[asyncio.Task[None], Generation] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._quarantine = Quarantine(self._serving, self._process, self._own)
+        self._quarantine = Quarantine(self._serving, self._process, self._own, calls.blocked)
         self._alive: set[RunnerProcess] = set()
         """Every process that was made and has not ended."""
         self._places: dict[str, tuple[Places, Place]] = {}

@@ -15,7 +15,8 @@ from typing import Final
 from polystep.contracts.errors import PolystepError, RunnerGone
 from polystep.contracts.values import JSONValue
 from polystep.runners.generation import Generation
-from polystep.runners.process import RunnerProcess
+from polystep.runners.heartbeat import describe, watch
+from polystep.runners.process import Blocked, RunnerProcess
 
 CELLS_MAX: Final = 2
 """Processes for suspects of one runner at once: both halves. Further groups wait for one, and hold no place there."""
@@ -57,6 +58,7 @@ class Quarantine:
         current: Callable[[], Generation],
         make: Callable[[], RunnerProcess],
         own: Callable[[Coroutine[object, object, None], str], None],
+        on_blocked: Callable[[Blocked], None],
     ) -> None:
         """Prepare; nothing is started.
 
@@ -64,10 +66,12 @@ class Quarantine:
             current: The generation that takes the runs now; raises when there is none.
             make: A new process, not started.
             own: Takes work that goes on by itself until the pool stops.
+            on_blocked: Called when a suspect keeps its process from everything else.
         """
         self._current = current
         self._make = make
         self._own = own
+        self._on_blocked = on_blocked
         self._groups: dict[str, _Group] = {}
         """Of each suspect, by its identity."""
         self._strangers = _Group()
@@ -147,7 +151,13 @@ class Quarantine:
             await asyncio.sleep(CELL_PAUSE_S)
             raise RunnerGone(error.message, {"fault": "neighbour"}) from error
         cell = self._cells[process] = _Cell(process, generation, asyncio.Semaphore(process.runs_max))
+        # So that a suspect whose time is over behind another that blocks is not taken for the culprit.
+        self._own(watch(process, self._changed), "heartbeat of a process for suspects")
         return cell
+
+    def _changed(self, process: RunnerProcess) -> None:
+        if process.is_blocked:
+            self._on_blocked(describe(process))
 
     def _leave(self, cell: _Cell) -> None:
         cell.runs -= 1

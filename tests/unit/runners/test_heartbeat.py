@@ -96,6 +96,18 @@ async def test_a_run_whose_time_is_over_behind_a_block_is_not_to_blame(script: S
         assert isinstance(await bounded(blocking), int)
 
 
+async def test_a_suspect_that_waits_behind_one_that_blocks_is_not_to_blame(script: Script) -> None:
+    async with pool_of(script, script.file("a.script")) as pool:
+        blocking = run(pool, "b.2", "sleep", for_s=BLOCK_S, step="Slow", suspect=True)
+        await script.until_started("b.2")
+        behind = run(pool, "w.2", "params", timeout_s=1.0, suspect=True)
+        with pytest.raises(RunnerGone, match="waited for Slow, which blocks the script runner") as gone:
+            await bounded(behind)
+        assert gone.value.data["fault"] == "neighbour"
+        assert [told.step for told in script.blocked] == ["Slow"]
+        assert isinstance(await bounded(blocking), int)
+
+
 async def test_a_process_in_which_cancelled_handlers_linger_is_replaced(
     script: Script, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
