@@ -25,6 +25,12 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 UPLOAD_BYTES_MAX: Final = 100 * 1024 * 1024
 """One upload with all its files, which go to the disk (`[http] upload_bytes_max`)."""
 
+UPLOAD_BYTES_PER_S_MIN: Final = 16 * 1024
+"""Bytes per second below which a client is taken for one that only holds the connection."""
+
+FORM_FIELDS_MAX: Final = 1000
+"""Fields of a form or a query; each costs a dict entry, so a body of bare `&` must not make a million."""
+
 HEADER_BYTES_MAX: Final = 16 * 1024
 """One header field and the request line; aiohttp's default is 8 KiB, cookies of real sites need more."""
 
@@ -61,8 +67,17 @@ UPLOADS_MAX: Final = 32
 BYTES_IN_FLIGHT_MAX: Final = 256 * 1024 * 1024
 """Bodies and answers above a few KiB that are held at once (`[http] bytes_in_flight_max`)."""
 
+BODY_BYTES_UNCOUNTED: Final = 16 * 1024
+"""A body up to this size is not counted: connections are bounded in number, and nearly all bodies are small."""
+
+ANSWER_SLICE_BYTES: Final = 64 * 1024
+"""What a connection takes of an answer at once; an answer up to this size is not counted."""
+
 WRITE_TIMEOUT_S: Final = 30.0
 """A client that is behind with reading must have taken at least 30 KiB within this time."""
+
+WRITE_BYTES_PER_S_MIN: Final = 1024
+"""A client that is behind and reads less is taken for one that does not read."""
 
 RUNS_PER_RUNNER: Final = 128
 """Runs one runner process is given at once unless its hello says fewer."""
@@ -75,6 +90,9 @@ REQUESTS_WAITING_MAX: Final = HTTP_RUNS_MAX
 
 SOCKET_FRAMES_MAX: Final = 1000
 """Frames waiting for one slow WebSocket client; one more closes it with a reason."""
+
+SOCKET_WAITING_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Frames waiting for one client, in bytes: a thousand large items must not fill the memory."""
 
 SOCKET_MESSAGE_BYTES_MAX: Final = 64 * 1024
 """One message from a WebSocket client: joins and leaves are tiny."""
@@ -150,6 +168,15 @@ RUN_TIMEOUT_S: Final = 300.0
 CANCEL_GRACE_S: Final = 1.0
 """From `cancel` to replacing the process that did not answer it."""
 
+PING_EVERY_S: Final = 0.5
+"""Between two questions to a runner with open runs whether it still reads."""
+
+BLOCKED_AFTER_S: Final = 1.5
+"""From a ping without an answer to the verdict that a handler blocks its runner: noticed within 2 s."""
+
+LINGER_GRACE_S: Final = 5.0
+"""Handlers whose runs were cancelled may run on so long in their threads; then their process is replaced."""
+
 ACCESS_TIMEOUT_S: Final = 10.0
 """Asking an access rule (`authenticate`, `canAccess`), waiting for a place included; beyond it the answer is no."""
 
@@ -167,6 +194,12 @@ GUESSES_FREE: Final = 5
 
 GUESSES_WAITING_MAX: Final = 4
 """Delayed answers to wrong tokens of one address; beyond it a further wrong token is answered 429."""
+
+GUESS_DELAY_MAX_S: Final = 30.0
+"""The longest delay of an answer to a wrong token."""
+
+GUESSES_KEPT_S: Final = 600.0
+"""How long an address is remembered after its last wrong token."""
 
 GUESSING_ADDRESSES_MAX: Final = 1024
 """Addresses with wrong tokens that are remembered; the oldest are forgotten first."""

@@ -13,16 +13,13 @@ from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import PayloadEncodingError
 
 from polystep.contracts.errors import Issue
-from polystep.contracts.limits import VALUE_DEPTH_MAX
+from polystep.contracts.limits import FORM_FIELDS_MAX, VALUE_DEPTH_MAX
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http.budget import Hold
 from polystep.http.inflating import BodyTooLarge, Inflater
 from polystep.http.nested import nest_fields
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
-
-FORM_FIELDS_MAX: Final = 1000
-"""Fields of a form or a query; each costs a dict entry, so a body of bare `&` must not make a million."""
 
 _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "latin1", "windows-1252"})
 """A list, because Python would also decode `idna` (quadratic) or `unicode_escape`."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Self
+from typing import Self
 
+from polystep.contracts.limits import BODY_BYTES_UNCOUNTED
 from polystep.http.refusals import RequestRefused
-
-SMALL_BYTES: Final = 16 * 1024
-"""What a body may have without being counted; connections are bounded in number, and nearly all bodies are small."""
 
 
 class ByteBudget:
@@ -64,6 +62,6 @@ class Hold:
         Raises:
             RequestRefused: 503, the server holds too many.
         """
-        if size > SMALL_BYTES and size > self._bytes:
+        if size > BODY_BYTES_UNCOUNTED and size > self._bytes:
             self._budget.take(size - self._bytes)
             self._bytes = size

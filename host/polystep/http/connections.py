@@ -14,15 +14,13 @@ from typing import Any, Final, cast
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from polystep.contracts.limits import WRITE_BYTES_PER_S_MIN
 from polystep.http.listening import open_files_max
 from polystep.http.load import Load
 from polystep.http.refusals import json_answer
 from polystep.http.settings import HttpSettings
 
 logger = logging.getLogger("polystep.http")
-
-WRITE_RATE_MIN: Final = 1024
-"""Bytes per second below which a client that is behind is taken for one that does not read."""
 
 FILES_KEPT: Final = 256
 """Open files that connections leave to databases, runners and uploads."""
@@ -128,7 +126,7 @@ class JsonConnection(web.RequestHandler):
         assert self._socket is not None
         self._watching = None
         unsent = _unread(self._socket)
-        if unsent and self._unsent - unsent < WRITE_RATE_MIN * self._clients.write_timeout_s:
+        if unsent and self._unsent - unsent < WRITE_BYTES_PER_S_MIN * self._clients.write_timeout_s:
             self._socket.abort()
         elif unsent:
             self._watch()

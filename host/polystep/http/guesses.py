@@ -6,15 +6,16 @@ import ipaddress
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Final
 
-from polystep.contracts.limits import GUESSES_FREE, GUESSES_WAITING_MAX, GUESSING_ADDRESSES_MAX
+from polystep.contracts.limits import (
+    GUESS_DELAY_MAX_S,
+    GUESSES_FREE,
+    GUESSES_KEPT_S,
+    GUESSES_WAITING_MAX,
+    GUESSING_ADDRESSES_MAX,
+)
 from polystep.contracts.ports import Clock
 from polystep.http.refusals import RequestRefused
-
-DELAY_MAX_S: Final = 30.0
-FORGOTTEN_AFTER_S: Final = 600.0
-"""Since the last wrong guess of an address."""
 
 _log = logging.getLogger("polystep.http")
 
@@ -27,7 +28,7 @@ class _Guesser:
 
 
 class Guesses:
-    """Delays the answer to each wrong guess: 1 s after the first few, twice as long each time, up to `DELAY_MAX_S`."""
+    """Delays the answer to each wrong guess: 1 s after the first few, then twice as long, up to `GUESS_DELAY_MAX_S`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -57,12 +58,12 @@ class Guesses:
 
     def _delay_s(self, guesser: _Guesser) -> float:
         beyond = guesser.wrong - GUESSES_FREE
-        return 0.0 if beyond <= 0 else min(2.0 ** min(beyond - 1, 10), DELAY_MAX_S)
+        return 0.0 if beyond <= 0 else min(2.0 ** min(beyond - 1, 10), GUESS_DELAY_MAX_S)
 
     def _guesser(self, network: str) -> _Guesser:
         now_s = self._clock.monotonic_s()
         guesser = self._guessers.pop(network, None)
-        if guesser is None or (now_s - guesser.last_s > FORGOTTEN_AFTER_S and not guesser.waiting):
+        if guesser is None or (now_s - guesser.last_s > GUESSES_KEPT_S and not guesser.waiting):
             guesser = _Guesser()
         self._guessers[network] = guesser
         guesser.last_s = now_s

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Final
 
 from aiohttp import web
 
+from polystep.contracts.limits import ANSWER_SLICE_BYTES
 from polystep.http.budget import ByteBudget
 from polystep.http.refusals import RequestRefused, refusal_answer
-
-SLICE_BYTES: Final = 64 * 1024
-"""What a connection takes at once; an answer up to this size goes the usual way and is not counted."""
 
 
 async def send_large(request: web.BaseRequest, answer: web.Response, budget: ByteBudget) -> web.StreamResponse:
@@ -20,7 +17,7 @@ async def send_large(request: web.BaseRequest, answer: web.Response, budget: Byt
     The head must be complete. The connection is aborted by its own rule when the client takes too little.
     """
     body = answer.body
-    if not isinstance(body, bytes) or len(body) <= SLICE_BYTES or request.method == "HEAD":
+    if not isinstance(body, bytes) or len(body) <= ANSWER_SLICE_BYTES or request.method == "HEAD":
         return answer
     with budget.hold() as hold:
         try:
@@ -37,8 +34,8 @@ async def send_large(request: web.BaseRequest, answer: web.Response, budget: Byt
         with contextlib.suppress(ConnectionError):
             try:
                 await sent.prepare(request)
-                for at in range(0, len(body), SLICE_BYTES):
-                    await sent.write(body[at : at + SLICE_BYTES])
+                for at in range(0, len(body), ANSWER_SLICE_BYTES):
+                    await sent.write(body[at : at + ANSWER_SLICE_BYTES])
             finally:
                 # The error of a client that leaves is part of a cycle, and keeps what this function holds with it.
                 body = b""

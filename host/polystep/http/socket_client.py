@@ -12,7 +12,7 @@ from aiohttp import WSMsgType, web
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import StreamChange
-from polystep.contracts.limits import SOCKET_FRAMES_MAX, SOCKET_SUBSCRIPTIONS_MAX
+from polystep.contracts.limits import SOCKET_FRAMES_MAX, SOCKET_SUBSCRIPTIONS_MAX, SOCKET_WAITING_BYTES_MAX
 from polystep.contracts.ports import StreamHub
 from polystep.http.socket_access import ClientAccess
 from polystep.http.socket_frames import (
@@ -32,9 +32,6 @@ logger = logging.getLogger("polystep.http")
 
 DIRECT_BYTES_MAX: Final = 64 * 1024
 """Bytes the kernel has not taken yet, up to which a frame skips the queue; asyncio pauses writers there too."""
-
-WAITING_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Frames waiting for one client, in bytes: a thousand large items must not fill the memory."""
 
 _REASON_BYTES_MAX: Final = 123
 """RFC 6455, 5.5.1."""
@@ -138,7 +135,7 @@ class SocketClient:
             return
         self._queue.append(frame)
         self._queue_bytes += len(frame)
-        if len(self._queue) > SOCKET_FRAMES_MAX or self._queue_bytes > WAITING_BYTES_MAX:
+        if len(self._queue) > SOCKET_FRAMES_MAX or self._queue_bytes > SOCKET_WAITING_BYTES_MAX:
             waiting = f"{len(self._queue)} frames ({self._queue_bytes} bytes)"
             self.end(CLOSE_POLICY, f"too slow: {waiting} waiting, at most {SOCKET_FRAMES_MAX} may")
         self._wake.set()

@@ -15,8 +15,9 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError, PayloadEncodingError
 from aiohttp.multipart import MultipartReader
 
+from polystep.contracts.limits import FORM_FIELDS_MAX, UPLOAD_BYTES_PER_S_MIN
 from polystep.contracts.values import JSONValue
-from polystep.http.bodies import FORM_FIELDS_MAX, Body, parse_json
+from polystep.http.bodies import Body, parse_json
 from polystep.http.load import Load
 from polystep.http.nested import nest_fields
 from polystep.http.refusals import RequestRefused
@@ -24,9 +25,6 @@ from polystep.http.settings import HttpSettings
 
 BLOCK_BYTES: Final = 1024 * 1024
 """What is written to the disk at once, by another thread."""
-RATE_MIN: Final = 16 * 1024
-"""Bytes per second below which a client is taken for one that only holds the connection."""
-
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 _BROKEN: Final = (
     ValueError,
@@ -176,7 +174,7 @@ class _Upload:
 
     def _deadline_s(self) -> float:
         """A client that goes on sending may go on; one that dribbles may not."""
-        return self._began_s + self._settings.body_timeout_s + self._bytes / RATE_MIN
+        return self._began_s + self._settings.body_timeout_s + self._bytes / UPLOAD_BYTES_PER_S_MIN
 
 
 def _make_folder(uploads: Path) -> Path:

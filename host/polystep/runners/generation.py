@@ -8,11 +8,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
-from polystep.contracts.limits import LOAD_TIMEOUT_S
+from polystep.contracts.limits import LINGER_GRACE_S, LOAD_TIMEOUT_S, PING_EVERY_S
 from polystep.contracts.places import place_from
 from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.runners.heartbeat import PING_EVERY_S, describe, watch
+from polystep.runners.heartbeat import describe, watch
 from polystep.runners.places import Places
 from polystep.runners.process import Blocked, RunnerProcess
 
@@ -25,9 +25,6 @@ keep the others waiting.
 EXTRA_KEPT_S: Final = 10.0
 """A process that was started beside a blocked one is kept until none was blocked for so long: a pause of the garbage
 collector or of a busy machine must not start and end processes all the time."""
-
-LINGER_GRACE_S: Final = 5.0
-"""Handlers whose runs were cancelled may run on so long in their threads; then their process is replaced."""
 
 LEAVING_MAX: Final = 2
 """Processes that end with their last run, side by side; of more, the oldest is ended and its runs start again."""

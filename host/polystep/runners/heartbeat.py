@@ -11,12 +11,9 @@ from collections.abc import Callable
 from typing import Final
 
 from polystep.contracts.errors import PolystepError
+from polystep.contracts.limits import BLOCKED_AFTER_S, PING_EVERY_S
 from polystep.contracts.values import JSONValue
 from polystep.runners.process import Blocked, RunnerProcess
-
-PING_EVERY_S: Final = 0.5
-BLOCKED_AFTER_S: Final = 1.5
-"""From a ping to the verdict: with the pause between two pings, a block is noticed within 2 s."""
 
 _CATCH_UP_S: Final = 0.05
 """The host itself may have been late: what has arrived meanwhile is read before the verdict."""

@@ -10,10 +10,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from polystep.contracts.limits import BODY_BYTES_UNCOUNTED
 from polystep.contracts.steps import HttpTrigger, SourceFile, StepSpec
 from polystep.contracts.values import JSONObject
 from polystep.http import HttpSettings
-from polystep.http.budget import SMALL_BYTES, ByteBudget
+from polystep.http.budget import ByteBudget
 from polystep.http.refusals import RequestRefused
 from tests.unit.http.fakes import TOKEN, House, api_step, running
 
@@ -131,7 +132,7 @@ async def test_a_streamed_answer_needs_no_turn_once_it_has_begun() -> None:
 def test_the_budget_counts_what_is_held_and_gives_all_of_it_back() -> None:
     budget = ByteBudget(100_000)
     with budget.hold() as first, budget.hold() as second:
-        first.grow_to(SMALL_BYTES)
+        first.grow_to(BODY_BYTES_UNCOUNTED)
         assert budget.in_flight == 0
         first.grow_to(50_000)
         first.grow_to(60_000)

@@ -9,9 +9,15 @@ import aiohttp
 import pytest
 
 from polystep.contracts.access import AccessRefused
-from polystep.contracts.limits import GUESSES_FREE, GUESSES_WAITING_MAX, GUESSING_ADDRESSES_MAX
+from polystep.contracts.limits import (
+    GUESS_DELAY_MAX_S,
+    GUESSES_FREE,
+    GUESSES_KEPT_S,
+    GUESSES_WAITING_MAX,
+    GUESSING_ADDRESSES_MAX,
+)
 from polystep.http import HttpSettings
-from polystep.http.guesses import DELAY_MAX_S, FORGOTTEN_AFTER_S, Guesses
+from polystep.http.guesses import Guesses
 from polystep.http.refusals import RequestRefused
 from polystep.testing import FakeClock
 from tests.unit.http.fakes import TOKEN, FakeAccess, running
@@ -37,10 +43,10 @@ async def test_the_first_wrong_tokens_are_free_and_then_each_takes_twice_as_long
     guesses = Guesses(clock)
     for _ in range(GUESSES_FREE + 7):
         await guesses.slow("192.0.2.1")
-    assert clock.slept == [1, 2, 4, 8, 16, DELAY_MAX_S, DELAY_MAX_S]
+    assert clock.slept == [1, 2, 4, 8, 16, GUESS_DELAY_MAX_S, GUESS_DELAY_MAX_S]
     await guesses.slow("192.0.2.2")
     assert len(clock.slept) == 7
-    await clock.advance(FORGOTTEN_AFTER_S + 1)
+    await clock.advance(GUESSES_KEPT_S + 1)
     await guesses.slow("192.0.2.1")
     assert len(clock.slept) == 7
 
