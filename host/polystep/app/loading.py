@@ -14,6 +14,7 @@ from polystep.app.settings import Settings, read_settings
 from polystep.app.standin import local_model_variables, stand_in_variables, stand_in_wanted
 from polystep.app.terminal_text import MARK
 from polystep.app.variables import read_variables
+from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import CronTrigger, Finding, Flow, LoadFailure, SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject
@@ -74,13 +75,14 @@ async def load_flow(
         )
     finally:
         await asyncio.gather(*(pool.stop(0) for pool in pools))
-    flow, _ = assemble(staged, settings.cron.timezone)
+    flow, _ = assemble(staged, settings.cron.timezone, SystemClock().now_ms())
     return placed(with_findings(flow, (*variables.findings, *misnamed)), Sources(project))
 
 
 def assemble(
     staged: Sequence[Staged],
     default_timezone: str | None,
+    now_ms: int,
     *,
     pending: Sequence[LoadFailure] = (),
     before: Flow | None = None,
@@ -90,6 +92,7 @@ def assemble(
     Args:
         staged: What each runner has loaded.
         default_timezone: For cron steps that name none.
+        now_ms: Unix time, from when on cron steps are to fire.
         pending: Files that are still to be loaded: what they contain is unknown, as with files that fail.
         before: What was loaded until now; see `build_flow`.
     """
@@ -97,7 +100,7 @@ def assemble(
     failures = [failure for result in staged for failure in result.failures]
     flow, validators = compile_validators(build_flow(loaded, (*failures, *pending), before))
     flow = _without_pending(flow, pending)
-    return with_findings(flow, (*problems_of(staged), *cron_problems(flow, default_timezone))), validators
+    return with_findings(flow, (*problems_of(staged), *cron_problems(flow, default_timezone, now_ms))), validators
 
 
 def _without_pending(flow: Flow, pending: Sequence[LoadFailure]) -> Flow:
@@ -114,12 +117,12 @@ def _without_pending(flow: Flow, pending: Sequence[LoadFailure]) -> Flow:
     return dataclasses.replace(flow, failures=failures, findings=found, access_closed=closed)
 
 
-def cron_problems(flow: Flow, default_timezone: str | None) -> list[Finding]:
+def cron_problems(flow: Flow, default_timezone: str | None, now_ms: int) -> list[Finding]:
     """Cron steps that never fire."""
     return [
         Finding("cron", "error", step.source.path, f"{step.name} never fires: {problem}")
         for step in flow.steps.values()
-        if isinstance(step.trigger, CronTrigger) and (problem := cron_problem(step.trigger, default_timezone))
+        if isinstance(step.trigger, CronTrigger) and (problem := cron_problem(step.trigger, default_timezone, now_ms))
     ]
 
 

@@ -199,7 +199,9 @@ class LiveProject:
         # Until all is loaded, which of two steps with one name came first says nothing about who had it before.
         before = self._flow if self._ready else None
         waiting = [failure for failures in pending.values() for failure in failures]
-        return assemble(list(results.values()), self._default_timezone, pending=waiting, before=before)
+        return assemble(
+            list(results.values()), self._default_timezone, self._clock.now_ms(), pending=waiting, before=before
+        )
 
     def _switch(self, flow: Flow, validators: Validators, changed: frozenset[str]) -> None:
         """Give every room what is loaded now."""

@@ -18,7 +18,7 @@ class UnloadedView(Protocol):
 
     @property
     def missing(self) -> Mapping[str, str]:
-        """Runners without a process that could take runs, by name, with the reason: any path may be one of theirs."""
+        """Runners that have never started, by name, with the reason: any unknown path may be one of theirs."""
         ...
 
     def unloaded(self, step: StepSpec) -> str | None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.contracts.ports import Clock, CronFire
@@ -179,20 +178,20 @@ class Timetable:
         return entry
 
 
-def cron_problem(trigger: CronTrigger, default_timezone: str | None, now_ms: int | None = None) -> str | None:
+def cron_problem(trigger: CronTrigger, default_timezone: str | None, now_ms: int) -> str | None:
     """Return why a cron step can never fire; `None` when it can.
 
     Args:
         trigger: Of the step.
         default_timezone: Its zone when it names none; `None` is the machine's.
-        now_ms: From when on it is to fire, Unix time; now by default.
+        now_ms: From when on it is to fire, Unix time.
     """
     try:
         expression = CronExpression.parse(trigger.expression, trigger.timezone or default_timezone)
     except LoadFailed as error:
         return error.message
     entry = _Entry(trigger, expression)
-    entry.reckon(SystemClock().now_ms() if now_ms is None else now_ms)
+    entry.reckon(now_ms)
     return entry.error
 
 

@@ -40,7 +40,7 @@ async def test_failures_and_findings_are_listed_by_file_errors_first(monkeypatch
 
 def test_a_cron_step_that_can_never_fire_is_found() -> None:
     steps = (cron("Bad", "61 * * * *"), cron("Good", "0 9 * * *"), cron("Never", "0 9 31 2 *"))
-    found = cron_problems(Flow({step.name: step for step in steps}), None)
+    found = cron_problems(Flow({step.name: step for step in steps}), None, 1_700_000_000_000)
     assert [(each.file, each.kind, each.severity) for each in found] == [
         ("steps/bad.step.ts", "cron", "error"),
         ("steps/never.step.ts", "cron", "error"),
@@ -51,7 +51,7 @@ def test_a_cron_step_that_can_never_fire_is_found() -> None:
 
 def test_a_zone_of_the_project_that_is_none_is_found_at_the_steps_that_use_it() -> None:
     steps = {step.name: step for step in (cron("A", "0 9 * * *"), cron("B", "0 9 * * *", "UTC"))}
-    found = cron_problems(Flow(steps), "Mars/Base")
+    found = cron_problems(Flow(steps), "Mars/Base", 1_700_000_000_000)
     assert [(each.file, each.kind, "Mars/Base" in each.message) for each in found] == [
         ("steps/a.step.ts", "cron", True)
     ]
