@@ -1,5 +1,6 @@
 /** What the host may ask of this runner, and what keeps user code from ending or corrupting the process. */
 import { writeSync } from 'node:fs'
+import { Answers } from './answers.ts'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
@@ -43,6 +44,8 @@ const isRequest = (method: unknown): method is keyof typeof REQUESTS => isText(m
 /** This side of the protocol: answers the host and owns everything that belongs to runs. */
 export class Bridge {
   readonly peer: Peer
+  /** Of runs. */
+  readonly answers: Answers
   private readonly output = new Output((line) => { this.peer.notify('log', line) })
   private readonly files = new Map<string, LoadedFile>()
   private readonly open = new Map<string, Run>()
@@ -57,6 +60,7 @@ export class Bridge {
   /** `onHello` is called after the first answer, which nothing may delay. */
   constructor(private readonly writer: FrameWriter, private readonly onHello: (tells: boolean) => void) {
     this.peer = new Peer(writer, this)
+    this.answers = new Answers(writer)
     this.guardProcess()
   }
 
@@ -120,8 +124,10 @@ export class Bridge {
     const run = new Run(name, step, params, this.features, this.peer, (value, error) => {
       this.output.flush(run)
       this.open.delete(name)
-      this.peer.answer(id, value, error)
-      this.drain()
+      this.answers.give(value, () => {
+        this.peer.answer(id, value, error)
+        this.drain()
+      })
     })
     this.open.set(entered(name), run)
     opened(this.open.size)
@@ -131,7 +137,7 @@ export class Bridge {
   /** Answer once no run is open: this is asked again, without an `id`, when a run ends. Source: PS-7.10. */
   private drain(id?: number): void {
     if (id !== undefined) this.drains.push(id)
-    if (opened(this.open.size) > 0) return
+    if (opened(this.open.size) + this.answers.size > 0) return
     for (const drain of this.drains.splice(0)) this.peer.answer(drain, null)
   }
 

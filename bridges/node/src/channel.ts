@@ -6,6 +6,8 @@ import type { Peer } from './peer.ts'
 export const FRAME_BYTES_MAX = 16_777_216
 /** Enough of an oversized message to read its kind and id, in whatever encoding. */
 const HEAD_BYTES = 32
+/** Frames of one tick are joined up to this. */
+const JOINED_BYTES_MAX = 262_144
 
 /** Splits a byte stream into frames, wherever it is cut. */
 export class FrameReader {
@@ -43,8 +45,9 @@ export class FrameWriter {
   private frames: Buffer[] = []
   private bytes = 0
 
-  /** `onWritten` is called when the pipe has taken bytes, all or a part of them. */
-  constructor(private readonly output: Socket, private readonly onWritten: () => void = () => undefined) {}
+  /** `onChange` is called before bytes go to the pipe, and when it has taken some of them. It may send more. */
+  constructor(private readonly output: Pick<Socket, 'write' | 'end' | 'writableLength'>,
+    private readonly onChange: () => void = () => undefined) {}
 
   /** Bytes that the pipe does not have yet. */
   get waitingBytes(): number { return this.bytes + this.output.writableLength }
@@ -65,9 +68,13 @@ export class FrameWriter {
   }
 
   private readonly flush = (): void => {
-    if (this.bytes > 0) this.output.write(Buffer.concat(this.frames, this.bytes), this.onWritten)
-    this.onWritten()
+    this.onChange()
+    const { frames, bytes } = this
     this.frames = []
     this.bytes = 0
+    // One write costs least for small frames; to join large ones would hold them twice.
+    const writes = bytes <= JOINED_BYTES_MAX ? [Buffer.concat(frames, bytes)] : frames
+    if (bytes > 0) for (const each of writes) this.output.write(each, this.onChange)
+    this.onChange()
   }
 }

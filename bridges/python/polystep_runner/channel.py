@@ -70,6 +70,7 @@ class Channel:
         self.loop, self.reading, self.writing = loop, reading, writing
         self.on_request: Callable[[int, object, object], None]
         self.on_cancel: Callable[[str, str], None]
+        self.on_written: Callable[[], None] = lambda: None  # the pipe has taken bytes
         self.thread = threading.get_ident()
         self.lock = threading.RLock()  # what a run sends stays in its order, whichever threads it uses (PS-8.6)
         self._pack, self._splitter, self.unsent = msgpack.Packer().pack, Splitter(), bytearray()
@@ -157,6 +158,7 @@ class Channel:
             elif self._is_blocked:
                 self.loop.remove_writer(self.writing)
             self._flush_due = self._is_blocked = bool(self.unsent)
+            self.on_written()
 
     def _readable(self) -> None:
         self.reads += 1

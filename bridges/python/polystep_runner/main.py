@@ -17,6 +17,7 @@ from polystep_runner.adapters.functions import Function, caught
 from polystep_runner.adapters.inputs import readable
 from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.adapters.records import Records
+from polystep_runner.answers import Answers
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import plain
 from polystep_runner.context import CURRENT_RUN, Run
@@ -71,7 +72,7 @@ class Runner:
         self._features = set[str]()  # of both sides (PS-5.5)
         # No limit: an open run takes one, and a cancelled one keeps its own until its code returns.
         self._threads = ThreadPoolExecutor(1_000_000, "polystep-handler")
-        self._lingering = Lingering(channel)
+        self._lingering, self._answers = Lingering(channel), Answers(channel)
         self._methods: dict[object, Callable[[int, dict[str, Any]], None]] = {
             "hello": self._hello, "step.load": self._load, "step.run": self._run, "drain": self._drain,
             "shutdown": self._shutdown, "ping": self._lingering.ping,
@@ -190,11 +191,14 @@ class Runner:
             self.output.finish(run)
             run.answered = True
             del self._runs[run.id]
-            self._channel.answer(run.request_id, result, error)
-            self._answer_drains()
+            self._answers.give(result, lambda: self._answer(run.request_id, result, error))
+
+    def _answer(self, id: int, result: object, error: PolystepError | None) -> None:
+        self._channel.answer(id, result, error)
+        self._answer_drains()
 
     def _answer_drains(self) -> None:
-        while self._drains and not self._runs:
+        while self._drains and not self._runs and not self._answers:
             self._channel.answer(self._drains.pop(), None)
 
 
