@@ -1,4 +1,4 @@
-"""Asks the project's access rules, in the runner that loaded them. Whatever goes wrong refuses."""
+"""Access rules of the project, asked in the runner that loaded them. Every failure refuses."""
 
 from __future__ import annotations
 

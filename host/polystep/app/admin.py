@@ -56,7 +56,7 @@ class ProjectAdmin:
         self._started_s = clock.monotonic_s()
 
     async def health(self) -> JSONObject:
-        """Whether the project is loaded, how much of it, and what is not."""
+        """Report whether the project is loaded, how much of it, and what is not."""
         project, flow = self._project, self._project.flow
         without_runner = project.without_runner
         failing = [(failure.source.path, failure.message) for failure in flow.failures]

@@ -296,7 +296,7 @@ def _page_query(params: JSONObject) -> PageQuery:
 
 
 def _continues_whole(query: PageQuery) -> bool:
-    """Whether a bridge reads a whole group: user code made one call, which was recorded with the first page."""
+    """Report whether a bridge reads a whole group: user code made one call, which was recorded with the first page."""
     return query.only == "values" and query.cursor is not None
 
 

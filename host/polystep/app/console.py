@@ -76,7 +76,7 @@ class Console:
         self.info(f"{self._style(f'[{verb}]', colour)} {what} {spec.source.path} {verb.lower()}")
 
     def finding(self, finding: Finding) -> None:
-        """What is wrong with the project; further lines of an error are set off."""
+        """Print what is wrong with the project; further lines of an error are set off."""
         if finding.severity == "error":
             first, _, rest = str(finding).partition("\n")
             self.error(first, rest)

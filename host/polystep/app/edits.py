@@ -1,4 +1,4 @@
-"""Tells what came of a saved `.env` or `polystep.toml`: what the steps were given anew, and what needs a restart."""
+"""Report of a saved `.env` or `polystep.toml`: variables that the steps were given, settings that need a restart."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class ProjectFolder:
             return None
 
     def is_taken(self) -> bool:
-        """Whether a host runs this project, or starts to; `host.json` alone may be of one that was killed."""
+        """Report whether a host runs this project, or starts to; `host.json` alone may be of one that was killed."""
         try:
             with (self.path / "lock").open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)

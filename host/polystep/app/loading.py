@@ -160,7 +160,7 @@ async def prepare_runners(project: Path, settings: Settings, progress: Callable[
 
 
 def problems_of(staged: Iterable[Staged]) -> list[Finding]:
-    """What is wrong with the environments that files were loaded in."""
+    """List problems of the environments that files were loaded in."""
     return [each.problem for each in staged if each.problem is not None]
 
 

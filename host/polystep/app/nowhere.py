@@ -33,5 +33,5 @@ class Nowhere:
         return message
 
     def _leaves(self, topic: str) -> bool:
-        """Whether a config says that something outside the project takes the topic."""
+        """Report whether a config says that something outside the project takes the topic."""
         return any(topic in step.virtual_subscribes for step in self._flow().steps.values())

@@ -267,7 +267,7 @@ class LiveProject:
 
 
 def _instead(name: str, staged: Staged, before: Staged | None) -> Staged:
-    """What is loaded when a runner does not start: what was before, while its generation runs, and else nothing."""
+    """Keep what was loaded while its generation runs, since the runner does not start; else load nothing."""
     if before is None or before.generation is None:
         return staged
     known = {file.source for file in before.loaded} | {failure.source for failure in before.failures}

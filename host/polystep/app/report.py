@@ -1,4 +1,4 @@
-"""Report of each load on the console: what came, changed and went, and what is wrong that was not shown yet."""
+"""Report of each load on the console: steps that are new, changed or gone, and problems not shown yet."""
 
 from __future__ import annotations
 

@@ -307,7 +307,7 @@ def _problem(error: ErrorDetails) -> str:
 
 
 def _wanted(error: ErrorDetails) -> str:
-    """What an entry of the wrong type or size must be."""
+    """Say what an entry of the wrong type or size must be."""
     limits = error.get("ctx", {})
     match error["type"]:
         case "greater_than":

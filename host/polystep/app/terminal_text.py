@@ -23,7 +23,7 @@ _COLOUR: Final = re.compile(r"\x1b\[([0-9;:]*)m")
 
 
 def has_colours(output: TextIO) -> bool:
-    """Whether colour codes may be written to an output: a terminal whose user has not set NO_COLOR."""
+    """Report whether colour codes may be written to an output: a terminal whose user has not set NO_COLOR."""
     return output.isatty() and "NO_COLOR" not in os.environ
 
 

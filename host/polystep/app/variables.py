@@ -1,4 +1,4 @@
-"""A project's `.env`: its variables, and the lines that are none."""
+"""A project's `.env`: its variables, and the lines that set none."""
 
 from __future__ import annotations
 
@@ -56,6 +56,6 @@ def read_variables(project: Path) -> Variables:
 
 
 def _line(binding: Binding) -> int:
-    """Where it begins: the parser counts blank lines before it to it."""
+    """Return the line on which it begins: the parser counts blank lines before it to it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

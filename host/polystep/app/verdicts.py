@@ -48,7 +48,7 @@ def response_broken(step: str, status: int, schema: str, issues: Sequence[Issue]
 
 
 def issues_of(error: ContractBroken) -> list[Issue]:
-    """What a runner's own validation found; never empty, and cut to `ISSUES_MAX`."""
+    """Return what a runner's own validation found; never empty, and cut to `ISSUES_MAX`."""
     found = error.data.get("issues")
     issues = [_issue(each) for each in found[:ISSUES_MAX] if isinstance(each, dict)] if isinstance(found, list) else []
     return issues or [Issue((), error.message, "contract_broken")]

@@ -1,4 +1,4 @@
-"""What `polystep init` does to a folder that is there already: which files it adds, what it advises to remove."""
+"""Plan of `polystep init` for an existing folder: the files that it adds, and advice on what to remove."""
 
 from __future__ import annotations
 

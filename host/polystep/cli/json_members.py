@@ -68,7 +68,7 @@ def _member(name: str, value: str) -> str:
 
 
 def _indent_of(text: str, target: _Object) -> str | None:
-    """What stands before the last name on its line; `None` when something else stands there too."""
+    """Return what stands before the last name on its line; `None` when that is more than space."""
     if not target.members:
         return None
     name = max(begin for begin, _, _ in target.members.values())

@@ -1,4 +1,4 @@
-"""Who may use streams: the port that the HTTP room asks, and the refusal of a WebSocket."""
+"""Access to streams: the port that the HTTP room asks, and the refusal of a WebSocket."""
 
 from __future__ import annotations
 

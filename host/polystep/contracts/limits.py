@@ -79,6 +79,16 @@ WRITE_TIMEOUT_S: Final = 30.0
 WRITE_BYTES_PER_S_MIN: Final = 1024
 """A client that is behind and reads less is taken for one that does not read."""
 
+UNREAD_BYTES_MAX: Final = 64 * 1024
+"""Length of a body that is read to its end though nobody wants it, so that the connection can be used again."""
+
+REST_S: Final = 5.0
+"""How long a client may go on to send a larger one. A bare close would reset the connection, and many clients would
+lose the answer (RFC 9112, 9.6)."""
+
+REST_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes that it may send meanwhile."""
+
 RUNS_PER_RUNNER: Final = 128
 """Runs one runner process is given at once unless its hello says fewer."""
 

@@ -1,4 +1,4 @@
-"""What an explanation would cost: the parts of a schema times the parts of a value."""
+"""Cost of an explanation: the parts of a schema times the parts of a value."""
 
 from __future__ import annotations
 

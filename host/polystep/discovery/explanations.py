@@ -1,4 +1,4 @@
-"""Where a value breaks its schema, at a cost that neither the value nor the schema can raise.
+"""Search for the places where a value breaks its schema, at a cost that neither of the two can raise.
 
 The verdict on a value is cheap, whatever the schema. Listing every error of every branch is not: under a recursive
 schema with two similar branches each level of the value doubles the work. So the validator itself explains what is
@@ -40,7 +40,7 @@ class Parts(Protocol):
         """Everything the validator finds, which may take long."""
 
     def own_issues(self, pointer: str, value: object, *, surface: bool) -> Iterator[Issue]:
-        """What the part finds without its properties and items; with `surface` also without what looks below them."""
+        """List issues of the part itself, not of its properties and items; with `surface` none that look below."""
 
 
 class _OutOfSteps(Exception):

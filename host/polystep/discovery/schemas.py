@@ -58,7 +58,7 @@ class SchemaValidator:
         return part
 
     def issues(self, value: object) -> list[Issue]:
-        """Where `value` breaks the schema: some of the places when there are many, and never at a high cost."""
+        """List where `value` breaks the schema: some of the places when there are many, and never at a high cost."""
         try:
             if self._compiled.is_valid(value):
                 return []

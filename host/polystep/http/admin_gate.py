@@ -65,7 +65,7 @@ class AdminGate:
             )
 
     def allows(self, request: web.BaseRequest) -> bool:
-        """Whether `check` lets the request go on."""
+        """Report whether `check` lets the request go on."""
         try:
             self.check(request)
         except RequestRefused:
@@ -73,14 +73,14 @@ class AdminGate:
         return True
 
     def is_wrong_guess(self, request: web.BaseRequest, query: str) -> bool:
-        """Whether the request brings an admin token that is not the right one."""
+        """Report whether the request brings an admin token that is not the right one."""
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         tokens = [given.strip()] if scheme.lower() == "bearer" else []
         tokens += parse_qs(query, max_num_fields=20).get("token", []) if "token=" in query else []
         return any(not self._is_token(each) for each in tokens)
 
     def socket_token(self, request: web.BaseRequest) -> bool | None:
-        """Whether a WebSocket brings the right token, as streams take theirs; `None` when it brings none."""
+        """Report whether a WebSocket brings the right token, as streams take theirs; `None` when it brings none."""
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         protocol, _, offered = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")
         given = [bearer.strip()] if scheme.lower() == "bearer" else []

@@ -50,11 +50,11 @@ class AdminOrigin:
         self._told = False
 
     def url(self, port: int) -> str:
-        """Where a browser finds the admin pages of a server that listens at a port."""
+        """Return the address of the admin pages, for a browser, of a server that listens at a port."""
         return f"{self._url or self._local(f':{port}')}/__polystep/"
 
     def includes(self, request: web.BaseRequest) -> bool:
-        """Whether a request is addressed to the admin origin, by its `Host`."""
+        """Report whether a request is addressed to the admin origin, by its `Host`."""
         host = request.headers.get("Host", "")
         known = self._known.get(host)
         if known is None:

@@ -54,7 +54,7 @@ class Query:
         return ROWS_USUAL if given is None else max(1, min(given, ROWS_MAX))
 
     def cursor(self) -> str | None:
-        """Where the part that is asked for begins; `None` at the start."""
+        """Return where the part that is asked for begins; `None` at the start."""
         return self.fields.get("cursor")
 
     def one_of(self, name: str, choices: tuple[str, ...]) -> str | None:

@@ -1,4 +1,4 @@
-"""Who may run now, and who waits: requests of one language beyond a bound wait their turn before they cost anything.
+"""Admission of requests: beyond a bound for each language they wait their turn before they cost anything.
 
 A request that is refused at once comes back at once, and answering it costs nearly as much as running a small handler.
 One that waits costs nothing, and keeps its client from asking again. Connections are bounded, and so is who waits.

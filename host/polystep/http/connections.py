@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from polystep.contracts.limits import WRITE_BYTES_PER_S_MIN
+from polystep.contracts.limits import REST_BYTES_MAX, REST_S, UNREAD_BYTES_MAX, WRITE_BYTES_PER_S_MIN
 from polystep.http.listening import open_files_max
 from polystep.http.load import Load
 from polystep.http.refusals import json_answer
@@ -24,14 +24,6 @@ logger = logging.getLogger("polystep.http")
 
 FILES_KEPT: Final = 256
 """Open files that connections leave to databases, runners and uploads."""
-
-UNREAD_BYTES_MAX: Final = 64 * 1024
-"""Length of a body that is read to its end though nobody wants it, so that the connection can be used again."""
-REST_S: Final = 5.0
-"""How long a client may go on to send a larger one. A bare close would reset the connection, and many clients would
-lose the answer (RFC 9112, 9.6)."""
-REST_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Bytes that it may send meanwhile."""
 
 _TOO_MANY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nServer: polystep\r\nContent-Type: application/json; charset=utf-8\r\n"

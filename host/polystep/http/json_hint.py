@@ -15,7 +15,7 @@ _log = logging.getLogger("polystep.http")
 
 
 def json_hint(content_type: str, raw: str | bytes) -> str | None:
-    """What to send instead; `None` where the body says that it is JSON, or is none."""
+    """Say what to send instead; `None` where the body is declared as JSON, or is none."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
         return None

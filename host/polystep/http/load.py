@@ -1,4 +1,4 @@
-"""What the server holds for its clients at this moment, in numbers."""
+"""Load of the server: numbers of what it holds for its clients at this moment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Load:
         return sum(admission.waiting for admission in self._admissions.values())
 
     def admission(self, runner: str) -> Admission:
-        """Who gives turns to the requests for the steps of a runner."""
+        """Return what gives turns to the requests for the steps of a runner."""
         found = self._admissions.get(runner)
         if found is None:
             found = self._admissions[runner] = Admission(self._settings.runs_max, self._settings.turn_wait_s)

@@ -105,7 +105,7 @@ def _is_local(origin: str) -> bool:
 
 
 def is_local_name(header: str) -> bool:
-    """Whether a `Host` header holds a name or address that always means this very machine."""
+    """Report whether a `Host` header holds a name or address that always means this very machine."""
     name = host_name(header) or ""
     return is_loopback(name) or name.endswith(".localhost")
 

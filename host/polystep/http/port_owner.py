@@ -1,4 +1,4 @@
-"""Which program listens on a port of this machine, as far as it can be told: for the message that the port is taken."""
+"""Owner of a port of this machine, as far as the system tells: for the message that the port is taken."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _describe(process: Path) -> PortOwner:
 
 
 def _project(process: Path, pid: int, words: list[str]) -> Path | None:
-    """What a host runs: the folder that it was given or started in, if that says that it is run by this process."""
+    """Find the project of a host: the folder that it was given or started in, if that names this process."""
     here = (process / "cwd").readlink()
     given = [after for word, after in pairwise(words) if word == "--project"]
     given += [word.partition("=")[2] for word in words if word.startswith("--project=")]

@@ -85,7 +85,7 @@ class HttpServer:
         return port
 
     def admin_url(self) -> str:
-        """Where a browser finds the admin pages, which is not where it finds the steps."""
+        """Return the address of the admin pages for a browser, which differs from that of the steps."""
         return self._origin.url(self.bind())
 
     async def start(self) -> None:

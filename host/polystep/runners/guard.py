@@ -1,4 +1,4 @@
-"""Ends what steps have started when the host is gone, also after `kill -9`: a small shell that outlives the host.
+"""Guard that ends programs of steps when the host is gone, also after `kill -9`: a small shell that outlives it.
 
 A runner ends with the host by itself, or by the kernel's hand. Programs that its steps started know of neither. So the
 shell is told the process group of each runner; when its input ends, which no way of ending the host can prevent, it

@@ -58,7 +58,7 @@ async def watch(process: RunnerProcess, changed: Callable[[RunnerProcess], None]
 
 
 def describe(process: RunnerProcess) -> Blocked:
-    """What is known of a block now."""
+    """Describe a block as far as it is known now."""
     run = process.blocker
     since_s = process.blocked_since_s
     for_s = 0.0 if since_s is None else asyncio.get_running_loop().time() - since_s

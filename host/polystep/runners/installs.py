@@ -1,4 +1,4 @@
-"""What is installed for a project below `.polystep/`, one folder a version: marked when whole, pruned when old."""
+"""Installs of a project below `.polystep/`, one folder a version: marked when complete, pruned when old."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNFINISHED_KEPT_S: Final = 3600.0
 
 
 def is_complete(install: Path) -> bool:
-    """Whether the install came to its end."""
+    """Report whether the install came to its end."""
     return (install / _DONE).exists()
 
 

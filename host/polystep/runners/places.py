@@ -184,7 +184,7 @@ class Places:
         return False
 
     def _next_of(self, queue: deque[_Waiting]) -> list[_Waiting]:
-        """Who may be served next: the first; with a blocked process, whose steps wait for it, also those behind."""
+        """List who may be served next: the first; with a blocked process, whose steps wait for it, all others too."""
         while queue and queue[0].given.done():
             queue.popleft()
         if any(process.is_blocked for process in self._processes()):

@@ -288,7 +288,7 @@ class RunnerPool:
         waiter.exception()
 
     def _blame(self, process: RunnerProcess, run: str) -> str:
-        """Whose fault the end of a process was, for one of the runs that were in it."""
+        """Say whose fault the end of a process was, for one of the runs that were in it."""
         if process.condemned is not None:
             return "own" if process.condemned == run else "neighbour"
         if process.stopping or run not in process.suspects:

@@ -82,7 +82,7 @@ class Quarantine:
         """Groups that wait for a place."""
 
     def holds(self, identity: str) -> bool:
-        """Whether this run was inside a process that died, and has not ended since."""
+        """Report whether this run was inside a process that died, and has not ended since."""
         return identity in self._groups
 
     def divide(self, process: RunnerProcess, identities: Iterable[str]) -> None:

@@ -92,7 +92,7 @@ def _read(stack: str) -> list[_Frame | str]:
 
 
 def _belongs(frame: _Frame, line: str) -> bool:
-    """Whether a line is the source text, or the marks below it, that Python prints under a frame."""
+    """Report whether a line is the source text, or the marks below it, that Python prints under a frame."""
     return "File " in frame.lines[0] and line.startswith(f"{frame.lead}  ")
 
 
@@ -112,7 +112,7 @@ def _is_own(sources: Sources, frame: _Frame) -> bool:
 
 
 def _without_message(items: list[_Frame | str], message: str) -> list[_Frame | str]:
-    """What is shown above the stack is not shown in it again."""
+    """Leave out the message, which is shown above the stack."""
     texts = [each for each in items if isinstance(each, str)]
     if any(text.endswith("Traceback (most recent call last):") for text in texts):
         end = len(items)

@@ -153,12 +153,12 @@ class Streams:
         self._rooms.forget(subscriber)
 
     async def snapshot(self, stream: str, group: str, id: str) -> JSONObject | None:
-        """What a `sync` frame of one item carries."""
+        """Read one item as its `sync` frame carries it."""
         found = await self._store.get(stream, group, id)
         return None if found is None else _visible(id, *found)
 
     async def pages(self, stream: str, group: str) -> AsyncIterator[list[JSONObject]]:
-        """What a `sync` frame of a group carries, oldest first, in parts: all of it could hold the event loop."""
+        """Read a group as its `sync` frame carries it, oldest first, in parts: all of it could hold the event loop."""
         cursor, more = None, True
         while more:
             items, cursor = await self.entries(stream, group, cursor, PAGE_ENTRIES_MAX)

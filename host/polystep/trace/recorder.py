@@ -207,7 +207,7 @@ class TraceRecorder:
             _log.warning("Old traces could not be removed, trying again later: %s", error.message)
 
     def _has_room(self, size: int) -> bool:
-        """Whether so many characters may wait for the disk; the ends of runs always may."""
+        """Report whether so many characters may wait for the disk; the ends of runs always may."""
         if self._bytes_waiting + size > TRACE_WAITING_BYTES_MAX:
             self.dropped += 1
             return False

@@ -68,7 +68,7 @@ class SecretNames:
         self._reveal = frozenset("".join(_words(name)) for name in reveal)
 
     def has(self, name: str) -> bool:
-        """Whether a member or header of this name holds a secret."""
+        """Report whether a member or header of this name holds a secret."""
         words = _words(name)
         joined = "".join(words)
         if joined in self._reveal:

@@ -306,7 +306,7 @@ class ReferenceRunner:
         return waiter
 
     def has(self, feature: str) -> bool:
-        """Whether both sides have a feature."""
+        """Report whether both sides have a feature."""
         return feature in self._features
 
     def notify(self, method: str, params: dict[str, Any]) -> None:

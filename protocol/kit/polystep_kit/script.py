@@ -24,7 +24,7 @@ class Runner(Protocol):
     faults: Faults
 
     def has(self, feature: str) -> bool:
-        """Whether both sides have a feature."""
+        """Report whether both sides have a feature."""
         ...
 
     def call(self, method: str, params: dict[str, Any]) -> asyncio.Future[Any]:

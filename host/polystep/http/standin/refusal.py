@@ -1,4 +1,4 @@
-"""How the stand-in refuses a request: as the API does."""
+"""Refusals of the stand-in, in the form of the API."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def reply_to(request: JSONValue) -> Reply:
 
 
 def _is_answered(request: JSONObject) -> bool:
-    """Whether a tool has answered since the user last wrote."""
+    """Report whether a tool has answered since the user last wrote."""
     messages = request.get("messages")
     roles = [each.get("role") for each in messages if isinstance(each, dict)] if isinstance(messages, list) else []
     last = max((at for at, role in enumerate(roles) if role == "user"), default=-1)

@@ -1,4 +1,4 @@
-"""What the failures of a database file mean to the user: which file, and what to do."""
+"""Failures of a database file in words for the user: the file, and what to do."""
 
 from __future__ import annotations
 
