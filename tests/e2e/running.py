@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import aiohttp
 import pytest
@@ -152,6 +153,17 @@ class Running:
     async def api(self, path: str, status: int = 200) -> Any:
         """GET from the admin API."""
         return await self.get(f"/__polystep/api/{path}", status)
+
+    async def group(self, name: str) -> dict[str, Any]:
+        """Every key of a group of state, page by page."""
+        found: dict[str, Any] = {}
+        query = {"limit": "1000"}
+        while True:
+            page = await self.api(f"state/{name}?{urlencode(query)}")
+            found |= page["items"]
+            if page["cursor"] is None:
+                return found
+            query["cursor"] = page["cursor"]
 
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Run another `polystep` verb on this project; returns status and output."""

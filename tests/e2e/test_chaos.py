@@ -78,8 +78,8 @@ async def test_nothing_accepted_is_lost_and_no_order_is_broken(tmp_path: Path) -
     async with Running(project, verb="start") as host:
         await nothing_waits(host)
         dead = (await host.api("dead-letters"))["deadLetters"]
-        finished = (await host.api("state/finished"))["items"]
-        order = (await host.api("state/order"))["items"]
+        finished = await host.group("finished")
+        order = await host.group("order")
     assert dead == []
     assert load.accepted - set(finished) == set()
     assert len(load.accepted) >= ROUNDS * ACCEPTED_PER_ROUND

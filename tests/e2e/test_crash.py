@@ -45,7 +45,7 @@ async def test_a_killed_host_finishes_every_accepted_ticket_once(tmp_path: Path)
         async with Running(project, environment=model.environment) as second:
             await second.line("ExtractKeywords", count=20)
             await nothing_waits(second)
-            tickets = (await second.api("state/tickets"))["items"]
+            tickets = await second.group("tickets")
             assert sorted(tickets) == sorted(accepted)
             for ticket in tickets.values():
                 assert ticket["priority"] == ANSWER["priority"]
@@ -99,7 +99,7 @@ async def test_a_killed_runner_costs_no_event(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
         await host.line("counted", count=30)
         await nothing_waits(host)
-        counted = (await host.api("state/counted"))["items"]
+        counted = await host.group("counted")
         assert sorted(counted) == sorted(str(number) for number in range(30))
         assert (await host.api("dead-letters"))["deadLetters"] == []
 
@@ -129,7 +129,7 @@ async def test_a_step_that_kills_its_runner_ends_in_the_dead_letters_and_takes_n
         letters = await dead_letters(host, 1)
         assert [(letter["step"], letter["error"]["name"]) for letter in letters] == [("Poison", "runner_gone")]
         await nothing_waits(host)
-        done = (await host.api("state/victims"))["items"]
+        done = await host.group("victims")
         assert sorted(done) == sorted(str(number) for number in range(10))
 
 
@@ -170,7 +170,7 @@ async def test_events_of_a_step_that_has_never_loaded_outlive_a_kill_and_reach_i
         await second.line("[CREATED]", "steps/count_step.py")
         await second.line("counted", count=waiting["waiting"])
         await nothing_waits(second)
-        counted = (await second.api("state/counted"))["items"]
+        counted = await second.group("counted")
         assert set(map(str, range(20))) <= set(counted)
         assert ((await second.api("queues"))["parked"], (await second.api("dead-letters"))["deadLetters"]) == ([], [])
         (project / "steps/count_step.py").unlink()

@@ -52,7 +52,7 @@ async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shown
 
 async def test_the_first_page_shows_every_step_and_why_a_file_is_not_running(shown: Shown) -> None:
     await shown.page.open(f"{shown.host.url}/")
-    text = await shown.page.text("ready", "POST /orders", "order.placed", "0 3 * * *", "board", "steps/pack_step.py")
+    text = await shown.page.text("degraded", "POST /orders", "order.placed", "0 3 * * *", "board", "steps/pack_step.py")
     # A broken file stands with the reason, before all that works.
     assert "No module named 'no_such_package'" in text
     assert "broken.step.ts:1" in text

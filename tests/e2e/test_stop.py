@@ -36,7 +36,7 @@ async def test_running_handlers_finish_queued_ones_wait_for_the_next_start(tmp_p
     async with Running(project) as again:
         await again.line("Work ends", count=12 - ended)
         await nothing_waits(again)
-        done = (await again.api("state/done"))["items"]
+        done = await again.group("done")
         assert done == {str(number): 1 for number in range(12)}
 
 
