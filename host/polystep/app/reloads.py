@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from polystep.contracts.clock import wait_at_most
 from polystep.contracts.errors import HostStopping
 from polystep.contracts.ports import Clock
 
@@ -102,13 +103,7 @@ class Reloads:
             await language.asked.wait()
             return
         pause_s = RETRY_PAUSES_S[min(language.failures, len(RETRY_PAUSES_S)) - 1]
-        waits = {asyncio.ensure_future(self._clock.sleep(pause_s)), asyncio.create_task(language.asked.wait())}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await wait_at_most(language.asked, pause_s, self._clock)
 
 
 def _tell(waiters: Iterable[asyncio.Future[None]], error: BaseException | None) -> None:

@@ -8,6 +8,7 @@ import socket
 from aiohttp import web
 
 from polystep.contracts.access import StreamAccess
+from polystep.contracts.clock import wait_at_most
 from polystep.contracts.limits import PORTS_TRIED, STOP_GRACE_S
 from polystep.contracts.ports import Admin, Clock, Documents, ProjectView, StepCaller, StreamHub
 from polystep.http.admin_gate import COOKIE, AdminGate
@@ -117,13 +118,7 @@ class HttpServer:
         if not self._open:
             return
         self._idle.clear()
-        waits = {asyncio.create_task(self._idle.wait()), asyncio.create_task(self._clock.sleep(grace_s))}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.wait(waits)
+        await wait_at_most(self._idle, grace_s, self._clock)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         self._open += 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from polystep.contracts.clock import wait_at_most
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.contracts.ports import Clock, CronFire
@@ -146,16 +147,7 @@ class Timetable:
         delay_s = SLEEP_MAX_S
         if next_ms is not None:
             delay_s = min(SLEEP_MAX_S, (next_ms - self._clock.now_ms()) / 1000)
-        waits = {
-            asyncio.ensure_future(self._clock.sleep(delay_s)),
-            asyncio.create_task(self._changed.wait()),
-        }
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await wait_at_most(self._changed, delay_s, self._clock)
 
     def _notice_set_clock(self) -> None:
         now_ms, steady_s = self._clock.now_ms(), self._clock.monotonic_s()
