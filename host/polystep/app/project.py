@@ -153,14 +153,22 @@ class LiveProject:
 
     async def reload(self, runners: Iterable[str], changed: frozenset[str]) -> None:
         """Load again what these runners run, and wait for it; `changed` are the paths that are shown as updates."""
-        await self._reloads.ask(self._known(runners), changed)
+        await self._ask(runners, changed)
 
     async def begin_reload(self, runners: Iterable[str], changed: frozenset[str]) -> None:
         """Have them loaded again, without waiting: one that hangs must not keep the others from their next reload."""
-        self._reloads.ask(self._known(runners), changed).add_done_callback(_retrieve)
+        self._ask(runners, changed).add_done_callback(_retrieve)
 
-    def _known(self, runners: Iterable[str]) -> list[str]:
-        return [name for name in runners if name in self._pools]
+    def _ask(self, runners: Iterable[str], changed: frozenset[str]) -> asyncio.Future[list[list[None]]]:
+        """Ask for each language by itself. Each tells of its own files, the first one of those of no language too."""
+        names = [name for name in runners if name in self._pools]
+        own = {
+            name: frozenset(path for path in changed if _is_source(path, self._pools[name].kind.patterns))
+            for name in self._pools
+        }
+        nobodys = changed.difference(*own.values())
+        shares = [(name, own[name] if place else own[name] | nobodys) for place, name in enumerate(names)]
+        return asyncio.gather(*(self._reloads.ask([name], files) for name, files in shares))
 
     async def _load_language(self, name: str, changed: frozenset[str]) -> bool:
         """Load the files of one language; returns whether its runner started."""
@@ -277,7 +285,11 @@ def _instead(name: str, staged: Staged, before: Staged | None) -> Staged:
     return Staged(before.loaded, [*before.failures, *fresh], before.generation, problem)
 
 
-def _retrieve(done: asyncio.Future[list[None]]) -> None:
+def _is_source(path: str, patterns: Iterable[SourcePattern]) -> bool:
+    return any(path.endswith(each.suffix) and (not each.in_root or path == each.suffix) for each in patterns)
+
+
+def _retrieve(done: asyncio.Future[list[list[None]]]) -> None:
     """Take what a reload raised: it was logged where it happened."""
     if not done.cancelled():
         done.exception()

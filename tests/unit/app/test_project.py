@@ -454,3 +454,22 @@ async def test_a_language_that_hangs_keeps_no_other_from_its_reloads(project: Pr
             project.file("a", config=event(name, "t"))
             await project.reload("steps/a.script")
             assert sorted(project.live.flow.steps) == [name, "O"]
+
+
+async def test_a_save_of_two_languages_tells_each_file_once(project: Project) -> None:
+    async with other_language(project) as other:
+        other.let.set()
+        project.file("a", config=event("A", "t"))
+        project.file("x", config=event("X", "t"))
+        await project.load()
+        project.house.console.line("--")
+        project.file("x", load="fail")
+        changed = frozenset({"steps/a.script", "steps/x.script", "steps/o.other"})
+        await bounded(project.live.reload(["script", "other"], changed))
+        lines = project.house.lines()
+        told = lines[lines.index("--") :]
+        assert sorted(line for line in told if "UPDATED" in line) == [
+            "➜ [UPDATED] Step (Event) steps/a.script updated",
+            "➜ [UPDATED] Step (Event) steps/o.other updated",
+        ]
+        assert told.count("✖ [ERROR] steps/x.script") == 1
