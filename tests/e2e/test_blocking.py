@@ -69,7 +69,9 @@ async def test_a_blocking_handler_is_named_and_its_neighbours_are_served(
         assert told["step"] == step
         assert "0 runs wait behind it" in line
         if language == "python":
-            assert 'stuck_step.py", line 6, in work' in told["fields"]["stack"]
+            assert 'File "steps/stuck_step.py", line 6, in work' in told["fields"]["stack"]
+            place = await host.line("stuck_step.py:6:")
+            assert place.startswith("  │ steps/")
         assert len(children_of(host.process.pid)) <= runners + 1
 
 

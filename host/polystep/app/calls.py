@@ -9,6 +9,7 @@ from typing import Final
 
 from polystep.app.console import Console
 from polystep.app.emits import Emits
+from polystep.app.log_lines import LogLines
 from polystep.app.nowhere import Nowhere
 from polystep.app.runs import OpenRun, OpenRuns
 from polystep.app.verdicts import item_broken
@@ -19,7 +20,7 @@ from polystep.contracts.groups import PageQuery
 from polystep.contracts.ports import AnswerStream, Clock
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
-from polystep.runners import Blocked
+from polystep.runners import Blocked, Failures
 from polystep.state import State
 from polystep.streams import Streams
 from polystep.trace import TraceRecorder
@@ -50,15 +51,17 @@ class Calls:
         item_validator: Callable[[str], SchemaValidator | None],
         input_validator: Callable[[str], SchemaValidator | None],
         nowhere: Nowhere,
+        failures: Failures,
     ) -> None:
+        """`failures` finds the places of errors, and of what blocks a runner."""
         self._runs = runs
         self._nowhere = nowhere
         self._emits = Emits(bus, recorder, input_validator, self._warn)
         self._state = state
         self._streams = streams
         self._recorder = recorder
-        self._console = console
-        self._clock = clock
+        self._failures = failures
+        self._lines = LogLines(recorder, console, clock, failures.readable)
         self._item_validator = item_validator
 
     @property
@@ -90,7 +93,7 @@ class Calls:
     def output(self, runner: str, stream: str, line: str) -> None:
         """Take a line that a runner's process wrote by itself, from whatever run or thread."""
         if line.strip():
-            self._keep_log("warn" if stream == "stderr" else "info", line, None, None, f"{runner} {stream}", None)
+            self._lines.keep("warn" if stream == "stderr" else "info", line, None, None, f"{runner} {stream}")
 
     def blocked(self, told: Blocked) -> None:
         """Tell of a handler that keeps its runner from everything else: on the console, and in the trace of its run."""
@@ -100,8 +103,8 @@ class Calls:
             f"{who} blocks the {told.runner} runner: it has not let anything else run for {told.for_s:.1f} s, and "
             f"{behind}. New runs go to another process. Await what takes long, or move it off the event loop."
         )
-        fields: JSONObject | None = {"stack": told.stack} if told.stack else None
-        self._keep_log("warn", message, fields, self._runs.find(told.run), "host", None)
+        fields = self._failures.of_stack(told.stack) if told.stack else None
+        self._lines.keep("warn", message, fields, self._runs.find(told.run), "host")
 
     def _emit(self, params: JSONObject) -> Awaitable[None] | None:
         run = self._runs.get(params.get("run"))
@@ -209,7 +212,7 @@ class Calls:
     def _log(self, params: JSONObject) -> None:
         level = params.get("level")
         fields, time_ms = params.get("fields"), params.get("time_ms")
-        self._keep_log(
+        self._lines.keep(
             level if isinstance(level, str) and level in _LEVELS else "info",
             str(params.get("message", "")),
             fields if isinstance(fields, dict) else None,
@@ -218,21 +221,8 @@ class Calls:
             round(time_ms) if isinstance(time_ms, (int, float)) and 0 <= time_ms < _TIME_MS_MAX else None,
         )
 
-    def _keep_log(
-        self, level: str, message: str, fields: JSONObject | None, run: OpenRun | None, source: str, time_ms: int | None
-    ) -> None:
-        at_ms = self._clock.now_ms() if time_ms is None else time_ms
-        step, trace_id, run_id = (None, None, None) if run is None else (run.step.name, run.trace_id, run.run_id)
-        share = None if run is None else run.share
-        kept = self._recorder.log(
-            level, message, fields=fields, step=step, trace_id=trace_id, run_id=run_id, source=source, time_ms=at_ms,
-            share=share,
-        )  # fmt: skip
-        shown = step if step is not None else source
-        self._console.log(level, kept.message, time_ms=at_ms, step=shown, trace_id=trace_id, fields=kept.fields)
-
     def _warn(self, run: OpenRun, message: str, fields: JSONObject) -> None:
-        self._keep_log("error", message, fields, run, "host", None)
+        self._lines.keep("error", message, fields, run, "host")
 
     def _span(self, params: JSONObject) -> None:
         run = self._runs.find(params.get("run"))

@@ -96,8 +96,11 @@ class Console:
         step: str | None,
         trace_id: str | None,
         fields: str | None,
+        details: str = "",
     ) -> None:
         """One log line of a step: `[13:05:10] 77b34da6 [INFO] TriageTicket message {"a":1}`; `fields` are JSON.
+
+        `details` are further lines, set off like those of an error.
 
         Of the trace id the end is shown: its beginning is the time, which many traces share.
         """
@@ -120,6 +123,9 @@ class Console:
         ]
         if shown:
             parts.append(self._style(inside(shown), "bright_black"))
+        if details:
+            mark = self._mark(_COLOURS.get(level, "cyan"))
+            parts[-1] += f"\n{mark}{terminal_text(details, colours=self._colour, mark=mark)}"
         self.line(" ".join(parts))
 
     def _inside(self, text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, cast
 
 from polystep.app.console import Console
+from polystep.app.log_lines import place_lines
 from polystep.app.nowhere import Nowhere
 from polystep.app.responses import ResponsePolicy, Responses
 from polystep.app.runs import OpenRun, OpenRuns
@@ -302,7 +303,7 @@ class Execution:
     def _log_failure(self, run: OpenRun | Delivery, error: JSONObject, what_next: str) -> None:
         step = run.step.name if isinstance(run, OpenRun) else run.step
         name, reason, stack = str(error["name"]), str(error["message"]), error.get("stack")
-        place, frame = place_from(error.get("place")), error.get("frame")
+        place = place_from(error.get("place"))
         fields: JSONObject = {"attempt": run.attempt}
         if place is not None:
             fields["place"] = str(place)
@@ -317,8 +318,8 @@ class Execution:
             run_id=run.run_id,
             source="host",
         )
-        details = [place, frame, stack, f"{what_next} Trace {run.trace_id}"]
-        self._console.error(f"{step}: {message}", "\n".join(str(each) for each in details if each))
+        details = [*place_lines(error), f"{what_next} Trace {run.trace_id}"]
+        self._console.error(f"{step}: {message}", "\n".join(details))
 
 
 def _request_error(issues: Sequence[Issue]) -> JSONObject:

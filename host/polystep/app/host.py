@@ -150,9 +150,10 @@ class Host:
         state, streams = State(SqliteStateStore(durable)), Streams(SqliteStreamStore(durable), clock)
         pools, ids = self._pools, Ids()
         nowhere = Nowhere(self._console, lambda: project.flow, dev=options.dev)
+        failures = Failures(options.project)
         execution = Execution(
             runs, pools.__getitem__, lambda: project.validators, recorder, self._console, clock, ids,
-            settings.contracts.responses, nowhere, Failures(options.project).of_handler,
+            settings.contracts.responses, nowhere, failures.of_handler,
             lambda: durable.trouble,
         )  # fmt: skip
         bound = QueueBound(settings.queues.events_max, settings.queues.bytes_max)
@@ -184,6 +185,7 @@ class Host:
             lambda stream: project.validators.item(stream),
             lambda step: project.validators.input(step),
             nowhere,
+            failures,
         )
         self._make_pools(pools, RunnerCalls(calls.methods, calls.notifications, calls.output, calls.blocked))
         admin = ProjectAdmin(

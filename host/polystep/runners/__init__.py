@@ -10,6 +10,7 @@ from polystep.runners.process import Blocked, RunnerCalls, RunnerProcess
 from polystep.runners.python import python_kind
 from polystep.runners.ruby import ruby_kind
 from polystep.runners.sources import Sources
+from polystep.runners.stacks import adds_nothing
 
 __all__ = [
     "Blocked",
@@ -21,6 +22,7 @@ __all__ = [
     "RunnerProcess",
     "Sources",
     "Staged",
+    "adds_nothing",
     "bridge_folder",
     "child_environment",
     "explain_load_failure",

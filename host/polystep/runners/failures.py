@@ -50,6 +50,19 @@ class Failures:
         explained: JSONObject = {**error, "stack": folded(self._sources, stack, message)}
         return explained if place is None else {**explained, **self.shown(place)}
 
+    def readable(self, error: JSONObject) -> JSONObject:
+        """An error in the fields of a log line, with its stack as in `of_handler`; what is no error stays."""
+        name, message, stack = (error.get(each) for each in ("name", "message", "stack"))
+        if not isinstance(name, str) or not isinstance(message, str) or not isinstance(stack, str):
+            return error
+        return {**error, "stack": folded(self._sources, stack, message)}
+
+    def of_stack(self, stack: str) -> JSONObject:
+        """What a stack without an error leads to. Shape: `{place?, frame?, stack}`."""
+        place = place_of(self._sources, stack)
+        shown: JSONObject = {"stack": folded(self._sources, stack, "")}
+        return shown if place is None else {**self.shown(place), **shown}
+
     def of_load(self, file: str, error: JSONObject) -> Place | None:
         """The place of what made a file fail to load."""
         name, message, stack = (str(error.get(each) or "") for each in ("name", "message", "stack"))

@@ -72,6 +72,15 @@ def folded(sources: Sources, stack: str, message: str) -> str:
     return "\n".join(shown[:-1]).replace(f"{sources.project}/", "")
 
 
+def adds_nothing(stack: str, place: Place) -> bool:
+    """Whether a folded stack has one frame, that of a place whose source is shown."""
+    first, *rest = [line for line in stack.split("\n") if line != "Traceback (most recent call last):"] or [""]
+    if f'File "{place.file}", line {place.line},' in first:
+        # The source again, and Python's marks below it.
+        return all(line.startswith("    ") for line in rest)
+    return not rest and f"{place.file}:{place.line}" in first
+
+
 def _read(stack: str) -> list[_Frame | str]:
     items: list[_Frame | str] = []
     for line in stack.rstrip().split("\n"):

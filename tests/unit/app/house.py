@@ -18,6 +18,7 @@ from polystep.contracts.ids import Ids
 from polystep.contracts.steps import EventTrigger, Flow, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator
+from polystep.runners import Failures
 from polystep.state import State
 from polystep.stores import (
     SqliteQueueStore,
@@ -137,9 +138,8 @@ async def house(folder: Path, *steps: StepSpec) -> AsyncIterator[House]:
     streams.replace({"s": StreamSpec("s", source)})
     items: dict[str, SchemaValidator] = {}
     inputs: dict[str, SchemaValidator] = {}
-    calls = Calls(
-        runs, bus, state, streams, recorder, console, clock, items.get, inputs.get, Nowhere(console, Flow, dev=False)
-    )
+    nowhere = Nowhere(console, Flow, dev=False)
+    calls = Calls(runs, bus, state, streams, recorder, console, clock, items.get, inputs.get, nowhere, Failures(folder))
     await durable.start()
     await traces_file.start()
     try:

@@ -15,6 +15,7 @@ from polystep.contracts.events import StreamChange
 from polystep.contracts.steps import Emit
 from polystep.contracts.values import JSONObject
 from polystep.discovery import SchemaValidator
+from polystep.runners import Blocked
 from polystep.wire import FittedAnswer, unpack
 from tests.unit.app import house as house_module
 from tests.unit.app.house import TRACE, House, event_step
@@ -404,6 +405,44 @@ async def test_an_odd_log_is_kept_as_well_as_can_be(house: House, odd: dict[str,
     house.calls.notifications["log"]({"run": None, "level": "info", "message": "m", **odd})
     (log,) = await house.logs()
     assert (log["message"], log["level"], log["time"]) == ("m", "info", house.clock.now_ms())
+
+
+async def test_errors_among_the_fields_of_a_log_are_readable_below_it(house: House, tmp_path: Path) -> None:
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "steps/a.step.ts").write_text("call()\n")
+    stack = f"Error: no\n    at call (file://{tmp_path}/steps/a.step.ts:1:2)\n    at node:internal/x:3:4"
+    error: JSONObject = {"name": "Error", "message": "no", "stack": stack, "code": "E1"}
+    house.open(event_step("E", "t"))
+    params: JSONObject = {"run": "run", "level": "error", "message": "m", "fields": {"id": 5, "error": error}}
+    house.calls.notifications["log"](params)
+    (log,) = await house.logs()
+    readable = "    at call (file://steps/a.step.ts:1:2)\n    … 1 library frame"
+    assert log["fields"] == {"id": 5, "error": {**error, "stack": readable}}
+    assert house.lines()[0].endswith('[ERROR] E m {"id":5}')
+    assert house.lines()[1:] == [
+        "  │ error: Error: no",
+        "  │     at call (file://steps/a.step.ts:1:2)",
+        "  │     … 1 library frame",
+    ]
+
+
+async def test_what_blocks_a_runner_is_shown_with_its_place(house: House, tmp_path: Path) -> None:
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "steps/a_step.py").write_text("def work():\n    sleep(9)\n")
+    stack = f'  File "{tmp_path}/steps/a_step.py", line 2, in work\n    sleep(9)'
+    house.open(event_step("E", "t"))
+    house.calls.blocked(Blocked("python", "E", "run", stack, 2, 1.6, ("E",)))
+    (log,) = await house.logs()
+    frame = "  1 | def work():\n> 2 |     sleep(9)\n    |     ^"
+    fields = log["fields"]
+    assert isinstance(fields, dict)
+    assert (log["step"], fields["frame"]) == ("E", frame)
+    assert fields["place"] == {"file": "steps/a_step.py", "line": 2, "column": 5}
+    assert fields["stack"] == '  File "steps/a_step.py", line 2, in work\n    sleep(9)'
+    first, *below = house.lines()
+    assert "E blocks the python runner" in first
+    assert "{" not in first
+    assert below == ["  │ steps/a_step.py:2:5", *(f"  │ {line}" for line in frame.splitlines())]
 
 
 async def test_a_notification_that_cannot_be_taken_does_not_reach_the_channel(

@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -100,12 +101,16 @@ def test_what_a_terminal_would_obey_is_shown_escaped_and_colours_are_for_termina
 FORGED = "hello\n✖ [ERROR] Payments: refused\r\n[13:05:10] 77b34da6 [INFO] Payments paid\x1b[8m"
 
 
-@pytest.mark.parametrize("kind", ["info", "warning", "error", "log", "fields", "step", "trace", "failure", "path"])
+@pytest.mark.parametrize(
+    "kind", ["info", "warning", "error", "log", "fields", "details", "step", "trace", "failure", "path"]
+)
 def test_no_text_of_a_client_makes_a_line_that_looks_like_the_hosts(kind: str) -> None:
     output = io.StringIO()
     console = Console(output)
-    if kind in ("log", "fields", "step", "trace"):
-        used = {"message": "m", "fields": None, "step": "A", "trace_id": None}
+    if kind == "details":
+        console.log("info", "m", time_ms=TIME_MS, step="A", trace_id=None, fields=None, details=FORGED)
+    elif kind in ("log", "fields", "step", "trace"):
+        used: dict[str, Any] = {"message": "m", "fields": None, "step": "A", "trace_id": None}
         used[{"log": "message", "trace": "trace_id"}.get(kind, kind)] = FORGED
         message = used.pop("message")
         assert message is not None

@@ -9,7 +9,7 @@ import pytest
 
 from polystep.contracts.places import Place
 from polystep.contracts.values import JSONObject
-from polystep.runners import Failures, Sources
+from polystep.runners import Failures, Sources, adds_nothing
 
 TS = """import { each } from 'kit'
 
@@ -250,3 +250,22 @@ def test_of_a_long_stack_both_ends_are_kept(project: Path) -> None:
     assert "in f0\n" in shown
     assert "in f4999" in shown
     assert len(shown) < 70_000
+
+
+@pytest.mark.parametrize(
+    ("stack", "is_said"),
+    [
+        ("    at handler (steps/a.step.ts:3:9)", True),
+        ("    at handler (steps/a.step.ts:3:9)\n    … 2 library frames (kit)", False),
+        ("    at handler (steps/a.step.ts:3:9)\nCaused by: Error: no", False),
+        ("    at handler (steps/a.step.ts:4:9)", False),
+        ('Traceback (most recent call last):\n  File "steps/a.step.ts", line 3, in handler\n    a()\n    ^^^', True),
+        (
+            '  File "steps/a.step.ts", line 3, in handler\n    a()\n  File "steps/a.step.ts", line 9, in a\n    b()',
+            False,
+        ),
+        ("steps/a.step.ts:3:in `handler'", True),
+    ],
+)
+def test_a_stack_of_the_one_place_that_is_shown_adds_nothing(stack: str, is_said: bool) -> None:
+    assert adds_nothing(stack, Place("steps/a.step.ts", 3, 9)) is is_said
