@@ -7,9 +7,11 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Set
 from contextvars import ContextVar
 from typing import Any, Final
 
+from polystep_runner.adapters.stored import stored
 from polystep_runner.channel import Channel, Finish
 from polystep_runner.codec import plain, plain_name
 from polystep_runner.errors import PolystepError
+from polystep_runner.features.listeners import Listeners
 from polystep_runner.features.pages import Groups
 
 _NAMES: Final = frozenset({"topic", "group", "key", "stream", "id", "message_group_id"})
@@ -113,18 +115,19 @@ class _Part:
 
 
 def _logging(level: str) -> Callable[..., None]:
-    def log(self: _Part, message: object = "", *args: object, **fields: object) -> None:
+    def log(self: "Logger", message: object = "", *args: object, **fields: object) -> None:
         given = [value for value in args if value is not None]
         if given:
             data = given[0] if len(given) == 1 else given
             fields = {**(data if isinstance(data, Mapping) else {"data": data}), **fields}
         self._run.channel.log(self._run, level, message, fields, "logger")
+        self.tell(level, message, args)
 
     return log
 
 
-class Logger(_Part):
-    """Log lines of one run. After the message comes a dict of fields, or other values, or keywords; never raises."""
+class Logger(_Part, Listeners):
+    """Log lines of one run. After the message comes a dict of fields, or other values, or keywords."""
 
     debug, info, error = _logging("debug"), _logging("info"), _logging("error")
     warn = warning = _logging("warn")
@@ -134,14 +137,14 @@ class Logger(_Part):
         self.error(message, *args, **{"error": sys.exception(), **fields})
 
 
-def _calling(method: str, *names: str) -> Callable[..., Call]:
+def _calling(method: str, *names: str, via: Callable[[Finish], Finish] = lambda end: end) -> Callable[..., Call]:
     """A call with the arguments that section 8 of the protocol lists."""
 
     def call(self: _Part, *args: object, **named: object) -> Call:
         params = dict(zip(names, args, strict=False)) | named
         if len(args) + len(named) != len(names) or (named and params.keys() != {*names}):
             raise TypeError(f"{method}() takes {', '.join(names)}")
-        return self._run.call(method, self._scope | params)
+        return self._run.call(method, self._scope | params, via)
 
     return call
 
@@ -149,7 +152,7 @@ def _calling(method: str, *names: str) -> Callable[..., Call]:
 class State(_Part, Groups):
     """The state that all steps share: values by group and key. Every call starts at once, awaited or not."""
 
-    get, delete = _calling("state.get", "group", "key"), _calling("state.delete", "group", "key")
+    get, delete = _calling("state.get", "group", "key", via=stored), _calling("state.delete", "group", "key")
     set, clear = _calling("state.set", "group", "key", "value"), _calling("state.clear", "group")
 
 

@@ -367,6 +367,46 @@ async def test_what_was_sent_is_what_was_passed_not_what_it_became(start: Any) -
     assert host.state == {("state", None, "g", "k"): {"n": 1}}
 
 
+async def test_whoever_listens_to_the_logger_is_told_of_its_lines(start: Any) -> None:
+    host = await start(
+        handler("""
+heard = []
+context.logger.info("before")
+context.logger.add_listener(lambda *line: heard.append(line))
+context.logger.info("plain")
+context.logger.warn("fields", {"a": 1})
+return heard
+""")
+    )
+    answer = await host.load_and_run("steps/a_step.py", run="r")
+    assert answer == [["info", "plain", None], ["warn", "fields", {"a": 1}]]
+
+
+async def test_the_data_of_a_stored_value_is_the_value_with_a_warning_at_its_line(start: Any) -> None:
+    host = await start(
+        handler("""
+value = await context.state.get("g", "k")
+return [value["data"], value.get("data"), value["a"], "data" in value, value, value.get("no", 5)]
+""")
+    )
+    host.state["state", None, "g", "k"] = {"a": 1}
+    answer = await host.load_and_run("steps/a_step.py", run="r")
+    assert answer == [{"a": 1}, {"a": 1}, 1, False, {"a": 1}, 5]
+    told = [line["message"] for line in host.logs(run="r") if line["source"] != "logger"]
+    assert any("a_step.py:" in message and 'Leave out "data" here.' in message for message in told), told
+
+
+async def test_the_data_that_a_stored_value_has_is_its_own(start: Any) -> None:
+    host = await start(
+        handler("""
+value = await context.state.get("g", "k")
+return [value["data"], value.get("data")]
+""")
+    )
+    host.state["state", None, "g", "k"] = {"data": 1}
+    assert await host.load_and_run("steps/a_step.py", run="r") == [1, 1]
+
+
 async def test_the_logger_takes_anything(start: Any) -> None:
     host = await start(
         handler("""

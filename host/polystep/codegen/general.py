@@ -8,7 +8,7 @@ from __future__ import annotations
 
 # --- begin: imports
 from abc import abstractmethod
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -69,6 +69,9 @@ class Logger(Protocol):
 
     def exception(self, message: object = "", *args: object, **fields: object) -> None:
         """What failed, with the exception that is being handled."""
+
+    def add_listener(self, listener: Callable[[str, str, object], None]) -> None:
+        """Call `listener(level, message, args)` at each further line of this run."""
 
 
 class GroupEntry(TypedDict):
