@@ -59,10 +59,10 @@ class Execution:
         ids: Ids,
         responses: ResponsePolicy,
         nowhere: Nowhere,
-        explained: Callable[[JSONObject], JSONObject],
+        explained: Callable[[JSONObject, str], JSONObject],
         storage: Callable[[], NotStored | None],
     ) -> None:
-        """`explained` adds what `runners.Failures` knows of an error; `storage` says why writes fail, while they do."""
+        """`explained` adds what `runners.Failures` knows of an error of a file; `storage` says why writes fail."""
         self._runs = runs
         self._pools = pools
         self._validators = validators
@@ -109,7 +109,7 @@ class Execution:
                 issues = issues_of(failure)
                 status, error = "rejected", _request_error(issues)
                 raise request_broken(issues) from failure
-            error = self._describe(failure)
+            error = self._describe(failure, step)
             # The pool tells of those that it has no place for, seldom.
             if not isinstance(failure, Overloaded):
                 self._log_failure(run, error, "The client got an error answer.")
@@ -150,7 +150,8 @@ class Execution:
     def answer_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
         """Tell the user that a handler's answer could not be sent."""
         kept, _ = self._recorder.log("error", message, step=step.name, trace_id=trace_id, source="host")
-        self._console.error(f"{step.name}: its answer cannot be sent", f"{kept}\nTrace {trace_id}")
+        lines = [kept, *place_lines(self._explained({}, step.source.path)), f"Trace {trace_id}"]
+        self._console.error(f"{step.name}: its answer cannot be sent", "\n".join(lines))
 
     async def run_delivery(self, delivery: Delivery, step: StepSpec) -> Outcome:
         """Run one attempt of an event or cron step."""
@@ -249,7 +250,7 @@ class Execution:
         except ContractBroken as failure:
             return self._input_refused(step, delivery, issues_of(failure))
         except PolystepError as failure:
-            return Outcome("failed", error=self._describe(failure), retryable=failure.retryable)
+            return Outcome("failed", error=self._describe(failure, step), retryable=failure.retryable)
         return Outcome("completed", emits=tuple(run.emits))
 
     def _input_refused(self, step: StepSpec, delivery: Delivery, issues: Sequence[Issue]) -> Outcome:
@@ -295,10 +296,12 @@ class Execution:
         )
         self._recorder.log("warn", message, step=run.step.name, trace_id=run.trace_id, run_id=run.run_id, source="host")
 
-    def _describe(self, error: PolystepError) -> JSONObject:
+    def _describe(self, error: PolystepError, step: StepSpec | None = None) -> JSONObject:
         """Redacted once, here: the console, the traces and the dead letters all show the same."""
         described = describe(error)
-        return self._recorder.redacted(self._explained(described) if isinstance(error, StepFailed) else described)
+        if step is not None and isinstance(error, StepFailed):
+            described = self._explained(described, step.source.path)
+        return self._recorder.redacted(described)
 
     def _log_failure(self, run: OpenRun | Delivery, error: JSONObject, what_next: str) -> None:
         step = run.step.name if isinstance(run, OpenRun) else run.step

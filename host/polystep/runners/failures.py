@@ -14,7 +14,7 @@ from polystep.runners.stacks import folded, place_of
 
 _MESSAGE_CHARS: Final = 1000
 """Of the message in a stack that is too long. The message itself is kept beside the stack."""
-_NOT_ERRORS: Final = frozenset({"string", "number", "boolean", "object", "undefined", "function", "symbol", "bigint"})
+NOT_ERRORS: Final = frozenset({"string", "number", "boolean", "object", "undefined", "function", "symbol", "bigint"})
 """JavaScript's types: the name of what was thrown when it is no Error (PS-9.4)."""
 _COMPILER: Final = re.compile(r"^(?P<path>/.+?):(?P<line>\d+):(?P<column>\d+): ERROR: ", re.MULTILINE)
 """esbuild's; it counts columns from 0, in bytes."""
@@ -30,6 +30,10 @@ _RUBY_SYNTAX: Final = re.compile(
     r"^(?P<path>/\S+?):(?P<line>\d+): .*(?:\n(?P<text>.*)\n(?P<mark>[ ~]*)\^)?", re.MULTILINE
 )
 
+_HANDLER: Final = re.compile(
+    r"^\s*(?:export\s+)?(?:const|let|var|async|def|function)\b.*?\bhandler\b|.*\bexports\.handler\b"
+)
+
 
 class Failures:
     """Explains what runners describe as `{name, message, stack}` (PS-9.4)."""
@@ -37,11 +41,20 @@ class Failures:
     def __init__(self, project: Path) -> None:
         self._sources = Sources(project)
 
-    def of_handler(self, error: JSONObject) -> JSONObject:
-        """The same error with `place` and `frame` where it has a place, and its stack without libraries."""
+    def of_handler(self, error: JSONObject, file: str | None = None) -> JSONObject:
+        """The same error with `place` and `frame` where it has a place, and its stack without libraries.
+
+        What has no place leads to the line of the handler in `file`.
+        """
+        explained = self._of_handler(error)
+        if file is None or "place" in explained:
+            return explained
+        return {**explained, "place": self.handler_in(file).to_json()}
+
+    def _of_handler(self, error: JSONObject) -> JSONObject:
         name, message, stack = (str(error.get(each) or "") for each in ("name", "message", "stack"))
         if not stack:
-            if name not in _NOT_ERRORS:
+            if name not in NOT_ERRORS:
                 return error
             hint = "What was thrown is no Error, so it has no place: throw new Error(…) instead."
             return {**error, "name": f"thrown {name}", "stack": hint}
@@ -49,6 +62,12 @@ class Failures:
         place = place_of(self._sources, stack)
         explained: JSONObject = {**error, "stack": folded(self._sources, stack, message)}
         return explained if place is None else {**explained, **self.shown(place)}
+
+    def handler_in(self, file: str) -> Place:
+        """The line that defines a file's handler, for what has no place of its own; else the first line."""
+        lines = self._sources.text(file).split("\n")
+        found = (number for number, line in enumerate(lines, 1) if _HANDLER.match(line))
+        return Place(file, next(found, 1))
 
     def readable(self, error: JSONObject) -> JSONObject:
         """An error in the fields of a log line, with its stack as in `of_handler`; what is no error stays."""

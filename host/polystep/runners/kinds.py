@@ -9,7 +9,7 @@ from typing import Literal
 
 from polystep.contracts.steps import Finding, SourcePattern
 from polystep.contracts.values import JSONObject
-from polystep.runners.failures import Failures
+from polystep.runners.failures import NOT_ERRORS, Failures
 
 Progress = Callable[[str], None]
 """Shown to the user while something takes long, such as installing packages."""
@@ -39,6 +39,7 @@ def explain_load_failure(project: Path, file: str, data: JSONObject) -> str:
     name, message = (str(data.get(each) or "").strip() for each in ("name", "message"))
     found = Failures(project).of_load(file, data)
     place = file if found is None or f"{found.file}:" in message else found
+    name = f"thrown {name}" if name in NOT_ERRORS else name
     why = ": ".join(part for part in (name, message.replace(f"{project}/", "")) if part)
     return f"{place} failed to load: {why or 'its runner does not say why'}"
 

@@ -15,6 +15,7 @@ _MISSING: Final = re.compile(r"Cannot find (?:module|package) '([^']+)'")
 _IMPORTER: Final = re.compile(r"imported from (/\S+)|Require stack:\n- (\S+)")
 _MISTAKE: Final = re.compile(r":(\d+): ERROR: ")
 """After file and line: esbuild counts columns from 0, editors from 1."""
+_COMMONJS: Final = re.compile(r"\w+ is not defined in ES module scope")
 _SECTIONS: Final = ("dependencies", "devDependencies", "optionalDependencies")
 _SAYS_IT_ALL: Final = frozenset({"LoadProblem", "invalid_value"})
 """Names of what the bridge itself has to say about a file: its message needs no more words."""
@@ -39,6 +40,11 @@ def explain(project: Path, file: str, failure: JSONObject) -> str:
         mistakes = message.partition("\n")[2] or message
         shown = _MISTAKE.sub(lambda column: f":{int(column[1]) + 1}: ", mistakes)
         return f"Syntax error in {shown.replace(f'{project}/', '')}"
+    if _COMMONJS.match(message):
+        # Node advises to rename the file to .cjs, which would be no step.
+        first = message.partition("\n")[0]
+        text = explain_load_failure(project, file, {**failure, "message": first})
+        return f'{text}. package.json has "type": "module": write export const config and export const handler.'
     return explain_load_failure(project, file, failure)
 
 

@@ -28,7 +28,7 @@ from polystep.contracts.ids import Ids
 from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import SchemaValidator, Validators
-from polystep.runners import RunnerPool
+from polystep.runners import Failures, RunnerPool
 from polystep.wire import pack
 from tests.unit.app import house as house_module
 from tests.unit.app.house import TRACE, Answer, House, event_step
@@ -76,6 +76,10 @@ def pool(house: House) -> Pool:
 
 @pytest.fixture
 def execution(house: House, pool: Pool) -> Execution:
+    return executing(house, pool)
+
+
+def executing(house: House, pool: Pool, failures: Failures | None = None) -> Execution:
     validators = Validators({}, {"E": SchemaValidator({"type": "object", "required": ["n"]})}, {})
     return Execution(
         house.runs,
@@ -87,7 +91,7 @@ def execution(house: House, pool: Pool) -> Execution:
         Ids(),
         "warn",
         Nowhere(house.console, Flow, dev=False),
-        lambda error: error,
+        (lambda error, _: error) if failures is None else failures.of_handler,
         lambda: None,
     )
 
@@ -456,3 +460,23 @@ async def test_a_delivery_whose_emits_find_a_full_queue_is_postponed(
     assert outcome.error["message"] == "The queue of B is full."
     execution.settled(delivery(), outcome, house.clock.now_ms() + 5000, False)
     assert house.lines() == []
+
+
+async def test_what_fails_without_a_place_leads_to_the_handler(house: House, pool: Pool, tmp_path: Path) -> None:
+    (tmp_path / "steps").mkdir()
+    (tmp_path / "steps/a.step.ts").write_text("const a = 1\nexport const handler = async () => ({ body: NaN })\n")
+    execution = executing(house, pool, Failures(tmp_path))
+    pool.error = StepFailed("no", {"name": "string", "message": "x", "stack": ""})
+    with pytest.raises(StepFailed):
+        await execution.run_http(API, {"method": "GET"}, TRACE, Answer())
+    execution.answer_refused(API, TRACE, "It returned nothing.")
+    assert house.lines() == [
+        "✖ [ERROR] A: thrown string: x",
+        "  │ steps/a.step.ts:2",
+        "  │ What was thrown is no Error, so it has no place: throw new Error(…) instead.",
+        f"  │ The client got an error answer. Trace {TRACE}",
+        "✖ [ERROR] A: its answer cannot be sent",
+        "  │ It returned nothing.",
+        "  │ steps/a.step.ts:2",
+        f"  │ Trace {TRACE}",
+    ]

@@ -203,7 +203,7 @@ async def test_a_broken_answer_fails_its_run_with_path_and_reason(house: House) 
         Ids(),
         "error",
         Nowhere(house.console, Flow, dev=False),
-        lambda error: error,
+        lambda error, _: error,
         lambda: None,
     )
     with pytest.raises(ResponseBroken) as broken:

@@ -269,3 +269,20 @@ def test_of_a_long_stack_both_ends_are_kept(project: Path) -> None:
 )
 def test_a_stack_of_the_one_place_that_is_shown_adds_nothing(stack: str, is_said: bool) -> None:
     assert adds_nothing(stack, Place("steps/a.step.ts", 3, 9)) is is_said
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("export const config = {}\nexport const handler: Handlers['A'] = async () => {}\n", 2),
+        ("\nasync function handler() {}\nexport { handler }\n", 2),
+        ("exports.config = {}\nexports.handler = () => {}\n", 2),
+        ("config = {}\n\n\nasync def handler(input, context):\n    pass\n", 4),
+        ("def config = {}\ndef handler(a, b) = nil\n", 2),
+        ("export { config, handler } from './other'\n", 1),
+        ("", 1),
+    ],
+)
+def test_what_has_no_place_is_shown_where_the_handler_is(project: Path, source: str, line: int) -> None:
+    (project / "steps/b.step.ts").write_text(source)
+    assert Failures(project).handler_in("steps/b.step.ts") == Place("steps/b.step.ts", line)

@@ -82,7 +82,17 @@ def failure(name: str, message: str, stack: str = "") -> JSONObject:
             failure("invalid_value", "config.map cannot be carried: Map (use Object.fromEntries(map))."),
             "config.map cannot be carried: Map (use Object.fromEntries(map)).",
         ),
-        (failure("string", "only text", ""), "steps/a.step.ts failed to load: string: only text"),
+        (failure("string", "only text", ""), "steps/a.step.ts failed to load: thrown string: only text"),
+        (
+            failure(
+                "ReferenceError",
+                "exports is not defined in ES module scope\nThis file is being treated as… rename it to use '.cjs'.",
+            ),
+            (
+                "steps/a.step.ts failed to load: ReferenceError: exports is not defined in ES module scope. "
+                'package.json has "type": "module": write export const config and export const handler.'
+            ),
+        ),
         ({}, "steps/a.step.ts failed to load: its runner does not say why"),
     ],
 )
