@@ -15,6 +15,7 @@ from polystep.app.verdicts import ResponseBroken, describe, input_broken, issues
 from polystep.contracts.errors import (
     ContractBroken,
     HostStopping,
+    InvalidValue,
     Issue,
     Overloaded,
     PolystepError,
@@ -299,7 +300,7 @@ class Execution:
     def _describe(self, error: PolystepError, step: StepSpec | None = None) -> JSONObject:
         """Redacted once, here: the console, the traces and the dead letters all show the same."""
         described = describe(error)
-        if step is not None and isinstance(error, StepFailed):
+        if step is not None and isinstance(error, StepFailed | InvalidValue):
             described = self._explained(described, step.source.path)
         return self._recorder.redacted(described)
 

@@ -14,6 +14,7 @@ from polystep.app.nowhere import Nowhere
 from polystep.contracts.errors import (
     ContractBroken,
     HostStopping,
+    InvalidValue,
     Issue,
     LoadFailed,
     Overloaded,
@@ -466,14 +467,18 @@ async def test_what_fails_without_a_place_leads_to_the_handler(house: House, poo
     (tmp_path / "steps").mkdir()
     (tmp_path / "steps/a.step.ts").write_text("const a = 1\nexport const handler = async () => ({ body: NaN })\n")
     execution = executing(house, pool, Failures(tmp_path))
-    pool.error = StepFailed("no", {"name": "string", "message": "x", "stack": ""})
-    with pytest.raises(StepFailed):
-        await execution.run_http(API, {"method": "GET"}, TRACE, Answer())
+    for error in (StepFailed("no", {"name": "string", "message": "x", "stack": ""}), InvalidValue("result.body: NaN")):
+        pool.error = error
+        with pytest.raises(type(error)):
+            await execution.run_http(API, {"method": "GET"}, TRACE, Answer())
     execution.answer_refused(API, TRACE, "It returned nothing.")
     assert house.lines() == [
         "✖ [ERROR] A: thrown string: x",
         "  │ steps/a.step.ts:2",
         "  │ What was thrown is no Error, so it has no place: throw new Error(…) instead.",
+        f"  │ The client got an error answer. Trace {TRACE}",
+        "✖ [ERROR] A: invalid_value: result.body: NaN",
+        "  │ steps/a.step.ts:2",
         f"  │ The client got an error answer. Trace {TRACE}",
         "✖ [ERROR] A: its answer cannot be sent",
         "  │ It returned nothing.",
