@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import stat
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ import apsw
 import pytest
 
 from polystep.contracts.errors import Overloaded, PolystepError
+from polystep.contracts.storage import NotStored
 from polystep.stores import Database
 from polystep.stores.sqlite import writer as writer_module
 from polystep.stores.sqlite.writer import GROUP_MAX, GROUP_SOON
@@ -277,3 +279,27 @@ async def test_the_file_and_those_beside_it_are_for_the_user_alone(tmp_path: Pat
             path.chmod(0o644)  # as earlier versions made it
     finally:
         os.umask(before)
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+async def test_a_log_of_writes_without_its_database_is_kept(tmp_path: Path, *, is_missing: bool) -> None:
+    path, copies = tmp_path / "lost.db", tmp_path / "copies"
+    database = Database(path, SCHEMA, holds="numbers")
+    await database.start()
+    await insert(database, 1)
+    copies.mkdir()
+    for name in ("lost.db", "lost.db-wal"):
+        shutil.copy(tmp_path / name, copies / name)
+    await database.stop()
+    (copies / "lost.db").write_bytes(b"")
+    if is_missing:
+        (copies / "lost.db").unlink()
+    log = (copies / "lost.db-wal").read_bytes()
+    database = Database(copies / "lost.db", SCHEMA, holds="numbers")
+    with pytest.raises(NotStored, match=r"lost\.db is empty or missing, but lost\.db-wal .* without its numbers"):
+        await database.start()
+    assert (copies / "lost.db-wal").read_bytes() == log
+    (copies / "lost.db-wal").unlink()
+    await database.start()
+    assert numbers(database) == []
+    await database.stop()

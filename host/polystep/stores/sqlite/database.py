@@ -18,7 +18,7 @@ from polystep.contracts.errors import PolystepError
 from polystep.contracts.groups import PageBounds
 from polystep.contracts.private import narrow, private_file
 from polystep.contracts.storage import NotStored
-from polystep.stores.sqlite.failures import read_failure, start_failure
+from polystep.stores.sqlite.failures import read_failure, refuse_lone_log, start_failure
 from polystep.stores.sqlite.writer import BUSY_TIMEOUT_MS, Job, Writer
 
 T = TypeVar("T")
@@ -88,6 +88,8 @@ class Database:
         if self._writer is not None:
             return
         try:
+            if self._synchronous != "OFF":
+                refuse_lone_log(self._path, self._holds)
             self._keep_private()
             writing = self._open(apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
             self._bring_up_to_date(writing)

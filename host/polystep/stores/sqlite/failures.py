@@ -37,6 +37,20 @@ def start_failure(path: Path, error: Exception, lost: str) -> PolystepError:
     )
 
 
+def refuse_lone_log(path: Path, lost: str) -> None:
+    """Keep SQLite from deleting a log of writes whose database is empty or missing: with it go the last writes.
+
+    Raises:
+        NotStored: There is such a log.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if _size_bytes(path) == 0 and _size_bytes(log) > 0:
+        raise NotStored(
+            f"The database {path} is empty or missing, but {log.name} beside it holds writes. Restore both from "
+            f"a copy. Or move {_beside(path)} away, and start again without its {lost}."
+        )
+
+
 def write_failure(path: Path, error: Exception) -> PolystepError:
     """Why a write has failed."""
     if isinstance(error, PolystepError):
@@ -59,6 +73,10 @@ def read_failure(path: Path, error: Exception) -> PolystepError:
     if isinstance(error, _DAMAGED):
         return NotStored(_damaged(path, error))
     return PolystepError(f"{path} could not be read: {type(error).__name__}: {error}")
+
+
+def _size_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _is_full(error: Exception) -> bool:
