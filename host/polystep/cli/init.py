@@ -36,7 +36,8 @@ def init(
     _show(root, plan)
     if not plan.changes_nothing:
         if dry_run:
-            typer.echo("Nothing was changed: this was a dry run.")
+            _advise(plan)
+            typer.echo("\nNothing was changed: this was a dry run.")
             return
         if not yes and not _agreed():
             _fail("Nothing was changed. To change what is shown above: polystep init --yes")
@@ -60,11 +61,15 @@ def _show(root: Path, plan: Adoption) -> None:
         typer.echo(f"{root} has everything that polystep needs.")
 
 
-def _close(root: Path, plan: Adoption) -> None:
+def _advise(plan: Adoption) -> None:
     if plan.advice:
         typer.echo("\nFor you to decide:")
         for line in plan.advice:
             typer.echo(f"  - {line}")
+
+
+def _close(root: Path, plan: Adoption) -> None:
+    _advise(plan)
     if not project_sources(root):
         typer.echo(f"\n{describe_place(root)}")
     folder = "" if root == Path.cwd() else f" --project {root}"

@@ -84,6 +84,7 @@ def test_a_dry_run_and_a_missing_yes_change_nothing(project: Path) -> None:
     assert (dry.exit_code, "Nothing was changed: this was a dry run." in dry.stdout) == (0, True)
     assert "+ launcher/polystep.mjs" in dry.stdout
     assert '    +        "start": "polystep start"' in dry.stdout
+    assert "to remove them: npm uninstall @motiadev/core motia" in dry.stdout
     asked = polystep("init", "--project", str(project))
     assert (asked.exit_code, asked.stderr) == (
         1,
