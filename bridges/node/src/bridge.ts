@@ -1,6 +1,6 @@
 /** What the host may ask of this runner, and what keeps user code from ending or corrupting the process. */
 import { writeSync } from 'node:fs'
-import { Answers } from './answers.ts'
+import { Answers } from './features/answers.ts'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
@@ -124,10 +124,7 @@ export class Bridge {
     const run = new Run(name, step, params, this.features, this.peer, (value, error) => {
       this.output.flush(run)
       this.open.delete(name)
-      this.answers.give(value, () => {
-        this.peer.answer(id, value, error)
-        this.drain()
-      })
+      this.answers.give(value, () => { this.peer.answer(id, value, error); this.drain() })
     })
     this.open.set(entered(name), run)
     opened(this.open.size)

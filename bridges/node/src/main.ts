@@ -16,10 +16,7 @@ function serve(): void {
   delete process.env['POLYSTEP_CHANNEL']
   const input = new Socket({ fd: 3, readable: true, writable: false })
   const output = new Socket({ fd: 4, readable: false, writable: true })
-  const writer = new FrameWriter(output, () => {
-    bridge.answers.written()
-    setWaiting(writer.waitingBytes)
-  })
+  const writer = new FrameWriter(output, () => { bridge.answers.written(); setWaiting(writer.waitingBytes) })
   const bridge = new Bridge(writer, watch)
   const reader = new FrameReader(bridge.peer)
   input.on('data', (chunk: Buffer) => { reader.push(beat(chunk)) })

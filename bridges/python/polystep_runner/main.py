@@ -17,12 +17,12 @@ from polystep_runner.adapters.functions import Function, caught
 from polystep_runner.adapters.inputs import readable
 from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.adapters.records import Records
-from polystep_runner.answers import Answers
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import plain
 from polystep_runner.context import CURRENT_RUN, Run
 from polystep_runner.errors import PolystepError, failure_of, safe_text
 from polystep_runner.features.access import answer_of, call_of, can_run
+from polystep_runner.features.answers import Answers
 from polystep_runner.features.contracts import checked
 from polystep_runner.features.heartbeat import Lingering
 from polystep_runner.features.responses import is_streamed, stream

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from polystep_runner.answers import Answers
 from polystep_runner.channel import Channel
+from polystep_runner.features.answers import Answers
 
 MIB = 1024 * 1024
 LARGE = {"body": "x" * MIB}

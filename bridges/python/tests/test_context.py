@@ -391,7 +391,7 @@ return [value["data"], value.get("data"), value["a"], "data" in value, value, va
     )
     host.state["state", None, "g", "k"] = {"a": 1}
     answer = await host.load_and_run("steps/a_step.py", run="r")
-    assert answer == [{"a": 1}, {"a": 1}, 1, False, {"a": 1}, 5]
+    assert answer == [{"a": 1}, None, 1, False, {"a": 1}, 5]
     told = [line["message"] for line in host.logs(run="r") if line["source"] != "logger"]
     assert any("a_step.py:" in message and 'Leave out "data" here.' in message for message in told), told
 

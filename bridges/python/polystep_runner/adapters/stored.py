@@ -6,23 +6,19 @@ from typing import Any
 
 
 class Stored(dict[str, Any]):
-    """A map of the state. Without a member `data`, its `data` is the map itself, with a warning that says so."""
+    """A map of the state whose missing `["data"]` is the map itself, with a warning that says so.
+
+    `get("data")` asks whether there is such a member, and answers as with every dict.
+    """
 
     def __missing__(self, name: str) -> Any:
         if name != "data":
             raise KeyError(name)
-        return self._itself()
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """The member, or `default` when there is none."""
-        return self._itself() if name == "data" and name not in self else super().get(name, default)
-
-    def _itself(self) -> dict[str, Any]:
         # Python shows a warning once for each line of user code.
         warnings.warn(
             'state.get() returns the value itself, which has no "data"; "data" is read as the whole value, as in '
             'Motia 0.17. Leave out "data" here.',
-            stacklevel=3,
+            stacklevel=2,
         )
         return self
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Answers } from './answers.ts'
-import { FrameWriter } from './channel.ts'
+import { FrameWriter } from '../channel.ts'
 
 const MIB = 1024 * 1024
 const large = { body: 'x'.repeat(MIB) }

@@ -1,6 +1,6 @@
 /** Answers of runs, given no faster than the host reads. */
-import type { FrameWriter } from './channel.ts'
-import type { Members } from './errors.ts'
+import type { FrameWriter } from '../channel.ts'
+import type { Members } from '../errors.ts'
 
 /** Beyond this, answers wait as values: encoded ones are copies, and what is sent later waits behind all of them. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024
