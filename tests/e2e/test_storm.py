@@ -39,9 +39,7 @@ async def test_a_storm_stops_at_the_bound_and_can_be_emptied(tmp_path: Path) -> 
         assert (await host.api("dead-letters"))["deadLetters"] == []
         status, said = await host.command("purge", "Storm")
         assert (status, "add --yes" in said) == (1, True)
-        # What runs at this moment emits on, so the file is mended first.
-        (project / "steps/storm.step.ts").write_text(STORM.replace("await emit", "// await emit"))
-        await host.line("[UPDATED]", "steps/storm.step.ts")
+        # The step is as it was: what runs at this moment would start the storm again.
         status, said = await host.command("purge", "Storm", "--yes")
         assert (status, "events of Storm were removed." in said) == (0, True), said
         async with asyncio.timeout(30):

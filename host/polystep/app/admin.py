@@ -149,8 +149,8 @@ class ProjectAdmin:
         return {"queues": [{"step": step, "waiting": count} for step, count in waiting], "parked": parked}
 
     async def purge(self, step: str) -> JSONObject | None:
-        """Remove what waits for a step; what runs goes on."""
-        upto_id = await self._queue.last_id(step)
+        """Remove what waits for a step; what runs goes on, and emits to it no more."""
+        upto_id = await self._bus.begin_purge(step)
         if not upto_id and step != UNKNOWN_STEP and step not in self._project.declared.steps:
             return None
         removed = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,9 @@ from polystep.contracts.ports import Clock, QueueStore
 
 COUNT_AGAIN_S: Final = 30.0
 """A queue that seems full is counted in the store again, at most this often: what other processes did counts too."""
+
+_NO_ID_IS_LARGER: Final = 2**63 - 1
+"""SQLite's largest row id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Backlog:
         self._events: dict[str, int] = {}
         self._bytes: dict[str, int] = {}
         self._counted_s = float("-inf")
+        self._purged_upto: dict[str, int] = {}
+        """By step, the newest delivery that its last purge was about."""
         self.is_due = True
         """Whether the store is to be asked: at the start, and when a queue seems full."""
 
@@ -73,6 +78,21 @@ class Backlog:
         sizes = await self._store.queue_sizes()
         self._events = {step: events for step, events, _ in sizes}
         self._bytes = {step: size for step, _, size in sizes}
+
+    async def begin_purge(self, step: str) -> int:
+        """Mark all deliveries of a step that there are; returns the id of the newest, 0 when there is none."""
+        self._purged_upto[step] = _NO_ID_IS_LARGER  # until the store has answered, everything counts as older
+        self._purged_upto[step] = await self._store.last_id(step)
+        return self._purged_upto[step]
+
+    def unpurged(self, delivery: Delivery, emits: Sequence[NewDelivery]) -> Sequence[NewDelivery]:
+        """What of an attempt's emits is stored: none to its own step when the step was purged while it ran.
+
+        Else what runs during a purge would start an event that leads to itself again.
+        """
+        if delivery.id > self._purged_upto.get(delivery.step, 0):
+            return emits
+        return [new for new in emits if new.step != delivery.step]
 
     def _change(self, step: str, events: int, size: int) -> None:
         left = self._events.get(step, 0) + events

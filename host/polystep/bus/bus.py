@@ -197,6 +197,10 @@ class Bus:
         finally:
             self._ticking.discard(step)
 
+    async def begin_purge(self, step: str) -> int:
+        """Start to purge a step: what runs emits to it no more. Returns the id up to which it is to be purged."""
+        return await self._backlog.begin_purge(step)
+
     async def purge(self, step: str, limit: int, upto_id: int) -> Sequence[str]:
         """Remove up to `limit` events that wait for a step; returns their runs, none when nothing is left to remove."""
         runs = await self._store.purge(step, limit, upto_id)
@@ -215,17 +219,7 @@ class Bus:
             self._heat_all()
             raise
         if letter is not None:
-            again = NewDelivery(
-                letter.event_id,
-                letter.kind,
-                letter.topic,
-                letter.step,
-                letter.data,
-                letter.trace_id,
-                letter.run_id,
-                None,
-            )
-            self._published([again], [])
+            self._published([letter.again()], [])
         return letter
 
     @property
@@ -438,7 +432,7 @@ class Bus:
         retry_at_ms: int | None = None
         buried = False
         if outcome.status == "completed":
-            mine = await self._complete(delivery, outcome.emits)
+            mine = await self._complete(delivery, self._backlog.unpurged(delivery, outcome.emits))
         elif outcome.status == "failed":
             error = outcome.error or _NO_ERROR
             failures = delivery.failures + 1

@@ -161,7 +161,7 @@ def replay(id: int, project: ProjectOption = Path()) -> None:
 
 
 def purge(step: str, project: ProjectOption = Path(), yes: YesOption = False) -> None:
-    """Remove all events that wait for a step, for good; those that run go on."""
+    """Remove all events that wait for a step, for good. Those that run go on, and emit no more to the same step."""
     listed = _ask(project, "GET", "queues")
     waiting = sum(each["waiting"] for each in listed["queues"] if each["step"] == step)
     if step == UNKNOWN_STEP:

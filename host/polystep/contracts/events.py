@@ -114,6 +114,12 @@ class DeadLetter:
     enqueued_at_ms: int
     died_at_ms: int
 
+    def again(self) -> NewDelivery:
+        """The delivery that a replay makes of it."""
+        return NewDelivery(
+            self.event_id, self.kind, self.topic, self.step, self.data, self.trace_id, self.run_id, parent_run_id=None
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StreamChange:

@@ -8,7 +8,7 @@ import pytest
 
 from polystep.bus import Bus, QueueBound
 from polystep.contracts.errors import Overloaded
-from polystep.contracts.events import UNKNOWN_STEP, Outcome
+from polystep.contracts.events import UNKNOWN_STEP, Delivery, Outcome
 from polystep.contracts.ids import Ids
 from polystep.contracts.steps import QueuePolicy
 from tests.unit.bus.house import FAILED, House, event_step, flow, gate, scripted
@@ -23,7 +23,7 @@ def bound(house: House, events: int = 3, size: int = 1000) -> None:
 
 
 async def emptied(house: House, step: str) -> int:
-    removed, upto_id = 0, await house.store.last_id(step)
+    removed, upto_id = 0, await house.bus.begin_purge(step)
     while runs := await house.bus.purge(step, 2, upto_id):
         removed += len(runs)
     return removed
@@ -121,6 +121,32 @@ async def test_a_purge_removes_what_waits_and_nothing_that_runs(house: House) ->
     opened.set()
     await house.observer.ends_count(2)
     assert house.observer.results[-1][0] == "7"
+
+
+async def test_what_runs_during_a_purge_emits_no_more_to_its_own_step(house: House) -> None:
+    opened = asyncio.Event()
+
+    async def emitting(delivery: Delivery) -> Outcome:
+        await opened.wait()
+        if delivery.data == b"child":
+            return Outcome("completed")
+        to_a, to_b = (
+            house.bus.plan(topic, b"child", trace_id="t", parent_run_id=delivery.run_id) for topic in ("a", "b")
+        )
+        return Outcome("completed", emits=to_a + to_b)
+
+    house.runner.handlers["a"] = emitting
+    await house.begin(event_step("a", queue=QueuePolicy(concurrency=1)), event_step("b"))
+    await house.publish("a", "1", "2")
+    await house.runner.started_count(1)
+    assert await emptied(house, "a") == 1
+    opened.set()
+    await house.observer.ends_count(2)
+    assert [delivery.step for delivery in house.runner.started] == ["a", "b"]
+    # What is emitted later is as ever.
+    await house.publish("a", "3")
+    await house.observer.ends_count(5)
+    assert [delivery.step for delivery in house.runner.started[2:]] in (["a", "a", "b"], ["a", "b", "a"])
 
 
 async def test_parked_events_are_purged_under_the_name_they_are_listed_by(house: House) -> None:
