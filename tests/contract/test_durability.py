@@ -65,3 +65,15 @@ async def test_what_is_stored_is_there_after_a_stop_and_a_start(tmp_path: Path, 
     assert await state.get("group", "key") == b"value"
     assert names(await queue.claim({"step": 1}, "host", 1000, 1000)) == ["a"]
     await database.stop()
+
+
+async def test_a_stop_leaves_everything_in_the_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "polystep.db"
+    database = open_durable(path)
+    await database.start()
+    state = SqliteStateStore(database)
+    await state.set("group", "key", b"value")
+    assert await state.get("group", "key") == b"value"
+    await database.scan("SELECT 1")
+    await database.stop()
+    assert [each.name for each in tmp_path.iterdir()] == ["polystep.db"]

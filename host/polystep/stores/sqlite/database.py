@@ -180,7 +180,9 @@ class Database:
         return PolystepError(f"The database {self._path.name} is not open.")
 
     def _close(self) -> None:
-        for connection in self._connections:
+        # The writing one, opened first, last: SQLite moves the log of writes into the file when the last connection
+        # closes, and one that only reads cannot do that.
+        for connection in reversed(self._connections):
             connection.close()
         self._connections.clear()
         self._reader = self._scanner = None
