@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -152,7 +153,9 @@ async def tsc(project: Path, **options: object) -> str:
 async def pyright(project: Path) -> dict[str, list[int]]:
     """Lines with errors by file name."""
     configure(project)
-    _, output = await run(BIN / "pyright", "--outputjson", "-p", project, folder=project)
+    # This interpreter has pydantic; the first one on PATH may not.
+    command = (BIN / "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", project)
+    _, output = await run(*command, folder=project)
     found: dict[str, list[int]] = {}
     for each in json.loads(output)["generalDiagnostics"]:
         if each["severity"] == "error":
