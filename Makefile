@@ -10,6 +10,8 @@ PY_MADE := $(VENV)/.made
 PY_STAMP := $(VENV)/.synced
 NODE_STAMP := node_modules/.synced
 UV := $(BIN)/uv --quiet
+# On every core, the tests of a file one after the other: they share a host and a browser.
+BY_FILE := -n auto --dist loadfile
 # The machine's own certificates, as pip and npm use them: behind a company's proxy no others are good.
 CERTIFICATES := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
 export UV_SYSTEM_CERTS ?= $(if $(CERTIFICATES),1,0)
@@ -40,30 +42,53 @@ define NEED_NODE
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help dev test bench wheel setup tools wrk redis check lock clean FORCE
+.PHONY: help dev unit e2e test simulate crash versions bench screenshots wheel setup tools wrk redis check lock clean FORCE
 .DELETE_ON_ERROR:
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 dev: setup  ## set up and run the sample steps
 	@$(BIN)/polystep dev
 
+unit: setup  ## unit tests on every core: the fast loop
+	@$(BIN)/pytest -q -n auto tests/unit
+
+e2e: setup tools  ## tests of whole projects with real Node, Python, Ruby and a browser
+	@$(BIN)/pytest -q $(BY_FILE) tests/e2e
+
 test: tools check  ## every check and every test
-	@echo "Python tests…"
-	@$(BIN)/pytest -q
+	@echo "Python tests: unit and contract, with coverage…"
+	@$(BIN)/pytest -q -n auto --cov --cov-report= tests/unit tests/contract
+	@$(BIN)/python -m tests.coverage_floor
+	@echo "Python tests: house, simulation, crash, conformance, end to end, bridge…"
+	@$(BIN)/pytest -q $(BY_FILE) tests/house tests/simulation tests/crash tests/conformance tests/e2e bridges/python/tests
 	@echo "Node tests…"
 	@npm test --silent --workspaces --if-present
+	@echo "Other versions of Python…"
+	@$(BIN)/python -m tests.versions
+
+simulate: setup  ## the bus over 100,000 lives of simulated events; ARGS="--seed 17" shows one world, ARGS=--mutants
+	@$(BIN)/python -m tests.simulation $(ARGS)
+
+crash: setup tools  ## kill -9 the host and its runners 200 times under load; ARGS="--seed 17 --kills 50"
+	@$(BIN)/python -m tests.crash $(ARGS)
+
+versions: setup  ## unit and contract tests on each Python that is supported and installed here
+	@$(BIN)/python -m tests.versions
 
 bench: setup wrk redis  ## measure; ARGS="--only http events --seconds 3", ARGS=--help
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+screenshots: setup tools  ## write docs/screenshots: every page of the Workbench in both themes, desk and phone
+	@$(BIN)/python -m tests.e2e.screenshots
 
 wheel: setup  ## build dist/polystep_host-….whl, which installs anywhere
 	@echo "Building the wheel…"
 	@$(BIN)/python -m hatchling build -t wheel
 
-setup: $(PY_STAMP) $(NODE_STAMP)  ## install the locked Python and Node packages
-	@:
+setup: $(PY_STAMP) $(NODE_STAMP)  ## install the locked Python and Node packages, build the Workbench
+	@node host/workbench/build.mjs
 
 comma := ,
 
@@ -82,7 +107,7 @@ endef
 
 tools: wrk  ## install the browser, Ruby, Perl and wrk for the tests, where that can be done
 	$(call TOOL,command -v chromium || command -v chromium-browser || command -v google-chrome,Chromium,chromium,the \
-	  status page,brew install --cask google-chrome$(comma) and put its program on PATH as google-chrome)
+	  Workbench,brew install --cask google-chrome$(comma) and put its program on PATH as google-chrome)
 	$(call TOOL,ruby -e "require 'msgpack'",Ruby with msgpack,ruby ruby-msgpack,Ruby \
 	  steps,brew install ruby && gem install msgpack)
 	$(call TOOL,perl -MJSON::PP -MTime::HiRes -e "use v5.36",Perl 5.36 with its modules,perl,foreign \
@@ -114,8 +139,8 @@ lock: setup  ## resolve both locks again
 	@$(MAKE) --no-print-directory setup
 
 clean:  ## remove everything that set-up and tests made
-	rm -rf $(VENV) node_modules bridges/node/node_modules dist .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-	  .import_linter_cache
+	rm -rf $(VENV) node_modules bridges/node/node_modules dist host/workbench/dist .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv itself comes from the lock, with its hashes; everything else comes through uv.
@@ -135,7 +160,7 @@ $(PY_STAMP): $(PY_MADE) pyproject.toml requirements.lock
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(NODE_STAMP): package.json package-lock.json bridges/node/package.json
+$(NODE_STAMP): package.json package-lock.json bridges/node/package.json host/workbench/package.json
 	$(NEED_NODE)
 	@echo "Setting up Node packages…"
 	@rm -f $@

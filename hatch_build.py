@@ -1,4 +1,4 @@
-"""Puts into the wheel what a plain copy of folders cannot: Swagger UI, and the Node bridge with a lock of its own."""
+"""Puts into the wheel what a copy of folders cannot: Swagger UI, the Workbench, and the Node bridge with its lock."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 FOLDER = "node_modules/swagger-ui-dist"
 FILES = ("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "LICENSE", "NOTICE")
 PLACE = "polystep/http/docs/swagger-ui"
+WORKBENCH = "host/workbench/dist"
+WORKBENCH_PLACE = "polystep/http/workbench"
 BRIDGE = "bridges/node"
 BRIDGE_PLACE = "polystep/_bridges/node"
 LOCK = "package-lock.json"
@@ -25,6 +27,7 @@ class WheelHook(BuildHookInterface[Any]):
         if version == "editable":
             return
         self._add_swagger(build_data)
+        self._add_workbench(build_data)
         if self.target_name == "wheel":
             self._add_bridge(build_data)
 
@@ -39,6 +42,18 @@ class WheelHook(BuildHookInterface[Any]):
             return
         target = PLACE if self.target_name == "wheel" else FOLDER
         build_data["force_include"] |= {str(source / name): f"{target}/{name}" for name in FILES}
+
+    def _add_workbench(self, build_data: dict[str, Any]) -> None:
+        """Add what `make setup` has built; without it a build goes on, as without Swagger UI."""
+        source = Path(self.root, WORKBENCH)
+        if not (source / "index.html").is_file():
+            self.app.display_warning(f"{source} is not built: the Workbench will be missing. Run `make setup` first.")
+            return
+        target = WORKBENCH_PLACE if self.target_name == "wheel" else WORKBENCH
+        files = [path for path in source.rglob("*") if path.is_file() and path.name not in (".built", "manifest.json")]
+        build_data["force_include"] |= {
+            str(path): f"{target}/{path.relative_to(source).as_posix()}" for path in sorted(files)
+        }
 
     def _add_bridge(self, build_data: dict[str, Any]) -> None:
         """Add the sources without their tests, and the lock that the host installs the bridge's packages from."""

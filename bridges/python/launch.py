@@ -1,4 +1,4 @@
-"""Starts the runner: `<the project's python> launch.py`, with the project root as working directory."""
+"""Launcher of the runner: `<the project's python> launch.py`, with the project root as working directory."""
 
 import signal
 import sys

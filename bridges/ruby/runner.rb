@@ -1,181 +1,351 @@
-# The Ruby runner of polystep (protocol/SPEC.md): one thread reads, one writes, each run has its own. Apache-2.0
-["msgpack", "time", "#{__dir__}/features/pages"].each { |library| require library }
+# The Ruby runner of polystep (protocol/SPEC.md). One thread reads the channel, one writes to it, and each attempt of a
+# step runs in a thread of its own. What not every runner needs is in features/. Apache-2.0
+require "msgpack"
+require "time"
+%w[durable emit failures isolation logs output pages streams updates].each { |name| require "#{__dir__}/features/#{name}" }
+
 module Polystep
   extend self
-  CODES = { "method_not_found" => 2, "invalid_params" => 3, "invalid_value" => 4, "frame_too_large" => 5,
-            "protocol_mismatch" => 6, "cancelled" => 11, "run_ended" => 13, "load_failed" => 20, "step_failed" => 21 }
-  UNKNOWN = { "code" => 1, "name" => "internal", "message" => "an error of no known shape", "retryable" => true }
-  HELLO = { protocol: "1.0", runner: { name: "polystep-ruby", version: "1.0.0" }, language: "ruby", pid: Process.pid,
-            runs_max: 8, frame_bytes_max: (@frame_max = 1 << 24), features: %w[integers pages] } # 8 loops leave a turn
-  TEXT, VALUES = ->(v) { String === v || Symbol === v || Numeric === v }, %i[data value event limit]
-  KEYS, MSGPACK = [TEXT, nil, true, false], MessagePack::Factory.new # one without types that user code registers
-  OUTBOX, LOCK, FILES, RUNS, WAITING = Queue.new, Mutex.new, {}, {}, {} # WAITING: a queue for each call, by its id
-  STDIO = ENV.delete("POLYSTEP_CHANNEL") == "stdio" # programs that user code starts are no runners
+
+  CODES = {
+    "method_not_found" => 2, "invalid_params" => 3, "invalid_value" => 4, "frame_too_large" => 5,
+    "protocol_mismatch" => 6, "cancelled" => 11, "timed_out" => 12, "run_ended" => 13, "load_failed" => 20, "step_failed" => 21
+  }
+  UNKNOWN_ERROR = { "code" => 1, "name" => "internal", "message" => "an error of no known shape", "retryable" => true }
+  FRAME_BYTES_MAX = 1 << 24
+  DEPTH_MAX = 100 # containers inside each other (PS-3.9)
+  STOP_S = 1.5 # for the last frames to be written (PS-7.10)
+  HELLO = {
+    protocol: "1.0", runner: { name: "polystep-ruby", version: "1.0.0" }, language: "ruby", pid: Process.pid,
+    runs_max: 8, # threads share one core: with more, endless loops would leave no turn to the others
+    frame_bytes_max: FRAME_BYTES_MAX, features: %w[durable emit.options integers pages update]
+  }
+  MSGPACK = MessagePack::Factory.new # of its own: user code may register types with the common one
+
+  ATTEMPTS = {} # the open ones, by the name of their run
+  CALLS = {} # a queue for the answer of each call that waits, by the call's id
+  FILES = {} # what `step.load` made of each file
+  LOCK = Mutex.new # an attempt is answered once, and nothing of it is sent behind its answer
+  OUTBOX = Queue.new # frames for the thread that writes
+
+  # Programs that user code starts are no runners (PS-2.6).
+  STDIO = ENV.delete("POLYSTEP_CHANNEL") == "stdio"
   INPUT, OUTPUT = CHANNEL = STDIO ? [STDIN.dup, STDOUT.dup] : [IO.for_fd(3), IO.for_fd(4, "w")]
-  WRITER = Thread.new { while (frame = OUTBOX.pop) do OUTPUT.write(frame) end }
-  def post(frame)
-    OUTBOX << frame
-  rescue ClosedQueueError then nil # the process is ending: nobody waits for it
-  end
-  class Failure < StandardError # an error of the protocol, answered by the host or made here
+
+  @frame_bytes_max = FRAME_BYTES_MAX
+  @project = nil
+  @features = []
+
+  # --- Errors (PS-9) -------------------------------------------------------------------------------------------------
+
+  # An error of the protocol: answered by the host, or made here.
+  class Failure < StandardError
     attr_reader :wire
-    def initialize(wire) = super((@wire = Hash === wire && wire["name"] ? wire : UNKNOWN)["message"])
-    %w[name code data retryable].each { |member| define_method(member) { @wire[member] } }
+
+    def initialize(wire)
+      @wire = wire.is_a?(Hash) && wire["name"] ? wire : UNKNOWN_ERROR
+      super(@wire["message"])
+    end
+
+    %w[name code data retryable].each { |member| define_method(member) { wire[member] } }
   end
-  def failure(name, message, data = {}, retryable = name == "cancelled") =
+
+  def failure(name, message, data = {}, retryable: name == "cancelled")
     Failure.new("code" => CODES[name], "name" => name, "message" => message, "data" => data, "retryable" => retryable)
-  def failed(name, error, retryable = Failure === error ? error.retryable : name == "step_failed") =
-    failure(name, cut(16_384) { error.message }, describe(error), retryable)
-  def describe(error) = { "name" => cut(1000) { Failure === error ? error.name : error.class },
-                          "message" => cut(16_384) { error.message }, "stack" => cut(32_768) { stack(error) } }
-  def stack(error) # the lines of the user's code, and below them those of the cause
-    lines = error.backtrace.to_a.reject { |line| line.start_with?(__FILE__) }
-    cause = error.cause
-    [*lines, *("Caused by: #{cause.class}: #{cause.message}\n#{stack(cause)}".strip if cause)].join("\n")
   end
-  def cut(size) # a description must not fail, whatever user code raises in it
-    yield.to_s.b.force_encoding("UTF-8").scrub[0, size]
-  rescue Exception then ""
+
+  # Text that can be sent. User code may raise whatever it likes while it is made: then it is empty.
+  def cut(chars_max)
+    yield.to_s.b.force_encoding("UTF-8").scrub[0, chars_max]
+  rescue Exception
+    ""
   end
-  # The value as the protocol has it (section 3), or a Failure; with `lax`, what cannot be carried becomes text.
+
+  # --- Values (PS-3) -------------------------------------------------------------------------------------------------
+
+  # The value as it travels; what cannot is refused by its path, or becomes text with `lax`.
   def carry(value, path, lax: false, inside: [])
     case value
-    in nil | true | false then value
-    in Proc | Method then nil
-    in Time | Date then value.iso8601
-    in Integer | Float if value.abs < 2**53 || (Float === value && value.finite?) then value
-    in String if value.encoding == Encoding::BINARY then value.to_s # it travels as bytes
-    in String | Symbol if (text = value.to_s.encode("UTF-8") rescue nil)&.valid_encoding? then text
-    in Array | Hash if inside.size < 100 && inside.none? { |outer| outer.equal?(value) }
-      down = ->(item, at) { carry(item, path + at, lax:, inside: [*inside, value]) }
-      return value.map.with_index { |item, index| down[item, "[#{index}]"] } if Array === value
-      value.reject { |_, v| Proc === v || Method === v }.to_h { |k, v| [k = key(k, path, lax), down[v, ".#{k}"]] }
-    in _ if lax then Exception === value ? describe(value) : cut(1000) { value.to_s }
-    else refuse(value, path)
+    when nil, true, false then return value
+    when Proc, Method then return nil
+    when Time, Date then return value.iso8601
+    when Integer then return value if value.abs < 2**53
+    when Float then return value if value.finite?
+    when String, Symbol
+      text = carry_text(value)
+      return text if text
+    when Array, Hash
+      fits = inside.size < DEPTH_MAX && inside.none? { |outer| outer.equal?(value) }
+      return carry_members(value, path, lax, [*inside, value]) if fits
+    end
+    return refuse(value, path) unless lax
+
+    value.is_a?(Exception) ? describe(value) : cut(1_000) { value.to_s }
+  end
+
+  def carry_text(value)
+    text = value.to_s
+    text = text.encode("UTF-8") unless text.encoding == Encoding::BINARY # which travels as bytes
+    text if text.valid_encoding?
+  rescue EncodingError
+    nil
+  end
+
+  def carry_members(value, path, lax, inside)
+    return value.map.with_index { |item, at| carry(item, "#{path}[#{at}]", lax:, inside:) } if value.is_a?(Array)
+
+    kept = value.reject { |_, member| member.is_a?(Proc) || member.is_a?(Method) }
+    kept.to_h { |key, member| [key = carry_key(key, path, lax), carry(member, "#{path}.#{key}", lax:, inside:)] }
+  end
+
+  def carry_key(key, path, lax)
+    return "null" if key.nil?
+    return cut(FRAME_BYTES_MAX) { key } if lax || text?(key) || key == true || key == false
+
+    refuse(key, path)
+  end
+
+  def text?(value) = value.is_a?(String) || value.is_a?(Symbol) || value.is_a?(Numeric)
+
+  def refuse(value, path)
+    raise failure("invalid_value", "#{path}: #{value.class} cannot be carried", { "path" => path })
+  end
+
+  # The message in the bytes; nil when it cannot be read. The reader takes some of what PS-3.11 refuses.
+  def read(bytes)
+    message = MSGPACK.load(bytes)
+    message if readable?(message)
+  rescue StandardError, NoMemoryError
+    nil
+  end
+
+  def readable?(value)
+    case value
+    when String then value.valid_encoding?
+    when Array then value.all? { |item| readable?(item) }
+    when Hash then value.all? { |key, member| key.to_str.encoding != Encoding::BINARY && readable?([key, member]) }
+    else true
     end
   end
-  def key(key, at, lax) = lax || KEYS.any? { _1 === key } ? cut(1 << 24) { key.nil? ? "null" : key } : refuse(key, at)
-  def refuse(value, at) = raise(failure("invalid_value", "#{at}: #{value.class} cannot be carried", { "path" => at }))
-  def check(value) # msgpack reads some of what the protocol refuses
-    raise TypeError, "ill-formed UTF-8" if String === value && !value.valid_encoding?
-    raise TypeError, "a key of bytes" if Hash === value && value.keys.any? { _1.to_str.encoding == Encoding::BINARY }
-    Enumerable === value ? value.each { |part| check(part) } : value
+
+  # --- Messages (PS-4) -----------------------------------------------------------------------------------------------
+
+  def pack(message)
+    body = MSGPACK.dump(message)
+    return [body.bytesize].pack("N") + body if body.bytesize <= @frame_bytes_max
+
+    raise failure("frame_too_large", "#{body.bytesize} bytes, and #{@frame_bytes_max} are allowed")
   end
-  def pack(message, bytes = MSGPACK.dump(message), size = bytes.size) =
-    size > @frame_max ? raise(failure("frame_too_large", "#{size} bytes, not #{@frame_max}")) : [size].pack("N") + bytes
-  def reply(id, error = nil) # the frame that answers a request: with what the block gives or raises, or with the error
-    pack([1, id, error&.wire, error ? nil : yield])
-  rescue Failure => e then reply(id, e)
+
+  # The frame that answers a request: with the error, or with what the block gives or raises.
+  def reply(id, error = nil)
+    pack(error ? [1, id, error.wire, nil] : [1, id, nil, yield])
+  rescue Failure => raised # of an answer that is too large, too
+    reply(id, raised)
   end
-  Area = Struct.new(:run, :area, :names, :fixed) do include Pages # context.state, context.streams.NAME
-    def send(group, event, id = nil) = run.call("#{area}.send", **fixed, group:, event:, id:)
-    def method_missing(name, *given) = run.call("#{area}.#{name}", **fixed, **names.zip(given).take(given.size).to_h)
+
+  def post(frame)
+    OUTBOX << frame
+  rescue ClosedQueueError
+    nil # the process is ending: nobody waits for it
   end
-  Streams = Class.new(Hash) { def method_missing(name) = self[name] }
-  Run = Struct.new(:request, :params, :threads, :parts) do # a run, which is its handler's context and logger too
-    %i[trace_id attempt flows].each { |name| define_method(name) { params[name] } }
-    %w[debug info warn error].each { |level| define_method(level) { |text, fields = {}| log(level, text, fields) } }
-    def logger = self
-    def state = Area.new(self, "state", %i[group key value], {})
-    def streams = Streams.new { |_, name| Area.new(self, "streams", %i[group id data], { stream: name }) }
-    def emit(event = {}, **more) = call("emit", data: nil, **event.transform_keys(&:to_sym), **more)
-    def finish(frame)
-      parts.each_key { |level| print(level, "\n") unless parts[level].to_s.empty? } # the last line may have no end
-      LOCK.synchronize { RUNS.delete(params[:run]) && Polystep.post(frame) }
+
+  # --- The context of a handler (PS-8) -------------------------------------------------------------------------------
+
+  # The last argument of a handler.
+  Context = Struct.new(:own) do
+    include Durable
+    include Emits
+
+    %i[trace_id attempt flows].each { |name| define_method(name) { own.params[name] } }
+
+    def logger = Logger.new(own)
+    def state = State.new(own)
+    def streams = Streams.new(own)
+  end
+
+  # Values by group and key that all steps share.
+  State = Struct.new(:own) do
+    include Pages, Updates
+
+    def get(group, key) = call("get", group:, key:)
+    def set(group, key, value) = call("set", group:, key:, value:)
+    def delete(group, key) = call("delete", group:, key:)
+    def clear(group) = call("clear", group:)
+    private def call(name, **given) = own.call("state.#{name}", **given)
+  end
+
+  # --- Attempts (PS-7) -----------------------------------------------------------------------------------------------
+
+  # One call of a handler, from `step.run` to its answer.
+  class Attempt
+    include Logs
+    include Output
+
+    VALUES = %i[data value ops event limit schema retries shared sensitive error notify open timeout replace at topics input verify] # parameters that are values; the others are text (PS-8.3)
+    OPTIONAL = %i[id message_group_id cursor limit only id_ttl replace delay at] # left out when they are nil
+    attr_reader :params, :threads
+
+    def initialize(id, params)
+      @id, @params = id, params
+      @threads = ThreadGroup.new # those that user code starts belong to it too
     end
-    def print(level, text) # lines that user code printed; what does not end waits for its end, but not for ever
-      LOCK.synchronize do
-        *lines, rest = "#{parts[level]}#{text}".b.split("\n", -1)
-        lines, rest = [*lines, rest], "" if rest.size > 16_384
-        parts[level] = rest
-        lines.each { |line| log(level, line.chomp("\r"), {}, "output") }
-      end
-    end
-    def cancel(why) = finish(Polystep.reply(request, Polystep.failure("cancelled", why))) && threads.list.each(&:kill)
+
+    def start(handler) = threads.add(Thread.new { execute(handler) })
+
     def execute(handler)
-      value = params[:type] == "cron" ? handler.call(self) : handler.call(params[:input], self)
-      finish(Polystep.reply(request) { Polystep.carry(value, "result") if params[:type] == "api" })
-    rescue Exception => e then finish(Polystep.reply(request, Polystep.failed("step_failed", e))) # `exit` too
+      context = Context.new(self)
+      value = params[:type] == "cron" ? handler.call(context) : handler.call(params[:input], context)
+      finish(Polystep.reply(@id) { Polystep.carry(value, "result") if params[:type] == "api" || params[:wants_value] })
+    rescue Exception => error # user code may raise anything, and leave with `exit`
+      finish(Polystep.reply(@id, Polystep.failure_of("step_failed", error)))
     end
-    def text(name, value) = TEXT[value] ? value.to_s : raise(Polystep.failure("invalid_params", "#{name} is no text"))
+
+    def cancel(reason)
+      finish(Polystep.reply(@id, Polystep.failure("cancelled", reason)))
+      threads.list.each(&:kill)
+    end
+
+    # Answer, unless that was done already.
+    def finish(frame)
+      end_lines
+      LOCK.synchronize { ATTEMPTS.delete(params[:run]) && Polystep.post(frame) }
+    end
+
+    # Call the host and wait for its answer.
     def call(method, **given)
-      given.reject! { |name, value| value.nil? && %i[id message_group_id cursor limit only].include?(name) }
-      given = given.to_h { |name, v| [name, Polystep.carry(VALUES.include?(name) ? v : text(name, v), name.to_s)] }
-      frame = Polystep.pack([0, (answer = Queue.new).object_id, method, { run: params[:run], **given }])
-      raise Polystep.failure("run_ended", "the run has ended") unless equal?(RUNS[params[:run]])
-      (WAITING[answer.object_id] = answer) && Polystep.post(frame)
+      given = given.reject { |name, value| value.nil? && OPTIONAL.include?(name) }
+      given = given.to_h { |name, value| [name, parameter(name, value)] }
+      answer = Queue.new
+      frame = Polystep.pack([0, answer.object_id, method, { run: params[:run], **given }])
+      raise Polystep.failure("run_ended", "the run has ended") unless equal?(ATTEMPTS[params[:run]])
+
+      CALLS[answer.object_id] = answer
+      Polystep.post(frame)
       error, result = answer.pop
       error.nil? ? result : raise(Failure.new(error))
     end
-    def log(level, text, fields, source = "logger")
-      fields = Polystep.carry(Hash === fields ? fields : { value: fields }, "fields", lax: true)
-      entry = { run: params[:run], level:, message: Polystep.cut(16_384) { text }, fields:, source: }
-      Polystep.post Polystep.pack([2, "log", { **entry, time_ms: (Time.now.to_f * 1000).to_i }]) rescue nil # too large
+
+    private
+
+    def parameter(name, value)
+      return Polystep.carry(value, name.to_s) if VALUES.include?(name)
+      return Polystep.carry(value.to_s, name.to_s) if Polystep.text?(value)
+
+      raise Polystep.failure("invalid_params", "#{name} is no text")
     end
   end
-  # Standard output and error: what a run's threads print becomes log lines of the run, the rest goes to the descriptor.
-  module Printed
-    def write(*texts)
-      run = RUNS.values.find { |each| each.threads == Thread.current.group }
-      return super unless run
-      run.print(fileno == 2 ? "error" : "info", texts.map { |text| text.to_s.b }.join)
-      texts.sum { |text| text.to_s.bytesize }
-    end
-  end
-  def load_file(file) # in an object of its own, so that files do not overwrite each other's methods
-    (target = Object.new).instance_eval(File.read(path = "#{@project}/#{file}", encoding: "UTF-8"), path)
-    config = target.config.to_hash.to_h { |k, v| [k, { middleware: [*v].size, canAccess: true }.fetch(k.to_sym, v)] }
-    { config: carry(config, "config"), handler: (FILES[file] = target).respond_to?(:handler) }
-  rescue Exception => error then raise failed("load_failed", error)
-  end
+
+  # --- Requests of the host (PS-5 to PS-7) ---------------------------------------------------------------------------
+
   def request(id, method, params)
-    params = params.transform_keys(&:to_sym) if Hash === params
-    raise failure("invalid_params", "`hello` comes first, and once") if @project ? method == "hello" : method != "hello"
+    params = params.transform_keys(&:to_sym) if params.is_a?(Hash)
+    raise failure("invalid_params", "`hello` comes first, and once") if @project.nil? != (method == "hello")
+
     case [method, params]
-    in ["hello", Hash] if !(/\A1\.\d+\z/ === params[:protocol])
-      raise failure("protocol_mismatch", "the runner has 1.0: update what is older", { "protocol" => "1.0" })
-    in ["hello", { host: Hash, project: String => project, frame_bytes_max: 1024.. => frame_max, features: Array => has }]
-      (@project, @frame_max, @features = project, [frame_max, @frame_max].min, has) && post(reply(id) { HELLO })
+    in ["hello", Hash] then hello(id, params)
     in ["step.load", { file: String => file, kind: String }] then Thread.new { post(reply(id) { load_file(file) }) }
-    in ["step.run", { run: String => name, file: String => file, type: "api" | "event" | "cron", input: _, step: String,
-         trace_id: String, attempt: Integer, flows: Array }] if FILES[file].respond_to?(:handler) && !RUNS[name]
-      RUNS[name] = run = Run.new(id, params, ThreadGroup.new, {})
-      run.threads.add(Thread.new { run.execute(FILES[file].method(:handler)) })
-    in ["drain", Hash] then Thread.new { (sleep 0.01 until LOCK.synchronize { RUNS.empty? }) || post(reply(id) {}) }
-    in ["shutdown", Hash] then post(reply(id) {}) && stop(0)
-    in [/\A(hello|step.load|step.run|drain|shutdown)\z/, _] then raise failure("invalid_params", "unfit for #{method}")
+    in ["step.run", { run: String, file: String, step: String, type: String, trace_id: String, attempt: Integer }]
+      run(id, params)
+    in ["drain", Hash] then Thread.new { drain(id) }
+    in ["shutdown", Hash]
+      post(reply(id) { nil })
+      stop(0)
+    in ["step.load" | "step.run" | "drain" | "shutdown", _] then raise failure("invalid_params", "unfit for #{method}")
     else raise failure("method_not_found", "there is no method #{cut(100) { method }}")
     end
-  rescue Failure => e then post(reply(id, e))
+  rescue Failure => error
+    post(reply(id, error))
   end
-  def take(bytes, more) # a frame, and how many bytes of it were dropped
-    refused = failure("frame_too_large", "#{more} bytes more than #{@frame_max}") if more > 0
-    head = MSGPACK.unpacker.feed(bytes)
-    message = begin check(MSGPACK.load(bytes)); rescue StandardError, NoMemoryError; nil end
-    refused ||= failure("invalid_value", "the message cannot be read") unless message
-    case [size = head.read_array_header, head.read, (head.read if size == 4)]
-    in [4, 0, Integer => id] then refused ? post(reply(id, refused)) : request(*message.drop(1))
-    in [4, 1, Integer => id] then WAITING.delete(id)&.push(refused ? [refused.wire] : message.drop(2))
-    in [3, 2, _] then (message in [_, "cancel", Hash => about]) && RUNS[about["run"]]&.cancel(about["reason"].to_s)
+
+  def hello(id, params)
+    unless /\A1\.\d+\z/ === params[:protocol]
+      raise failure("protocol_mismatch", "the runner has 1.0: update what is older", { "protocol" => "1.0" })
     end
-  rescue StandardError, NoMemoryError => error then warn("the channel broke: #{error.message}") || stop(1)
+    fits = params in { host: Hash, project: String, frame_bytes_max: 1024.., features: Array }
+    raise failure("invalid_params", "unfit for hello") unless fits
+
+    @project, @features = params.values_at(:project, :features)
+    @frame_bytes_max = [params[:frame_bytes_max], FRAME_BYTES_MAX].min
+    post(reply(id) { HELLO })
   end
-  def stop(status) # the end of the process, whatever user code does
-    RUNS.each_value { |run| run.threads.list.each(&:kill) } # endless loops would keep the writer from its turn
-    OUTBOX.close && WRITER.join(1.5) # it writes what is there, and ends
-    exit!(status)
+
+  # In an object of its own, so that files do not overwrite each other's methods.
+  def load_file(file)
+    path = "#{@project}/#{file}"
+    step = Object.new
+    step.instance_eval(File.read(path, encoding: "UTF-8"), path)
+    config = step.config.to_hash.to_h { |name, value| [name, config_member(name.to_sym, value)] }
+    FILES[file] = step
+    { config: carry(config, "config"), handler: step.respond_to?(:handler) }
+  rescue Exception => error # whatever a file does while it is loaded, others can still be
+    raise failure_of("load_failed", error)
   end
-  CHANNEL.each { |io| (io.binmode.sync = true) && (io.close_on_exec = true) }
-  [STDIN.reopen(File::NULL), STDOUT.reopen(STDERR)] if STDIO
-  [STDOUT, STDERR].each { |io| io.extend(Printed) }
-  Warning.singleton_class.prepend(Module.new { def warn(text, **) = $stderr.write(text) }) # Ruby's own goes past `write`
-  trap("INT") {} # not "IGNORE", which children would inherit
-  Encoding.default_external = (STDOUT.sync = true) && "UTF-8"
-  Process.singleton_class.prepend(Module.new { def _fork = super.tap { |pid| CHANNEL.each(&:close) if pid == 0 } })
-  Thread.handle_interrupt(SystemExit => :never) do # `exit` in a thread of user code would end the main thread
+
+  # Of what is code, the host gets the number, or that it is there.
+  def config_member(name, value) = { middleware: [*value].size, canAccess: true }.fetch(name, value)
+
+  def run(id, params)
+    step = FILES[params[:file]]
+    raise failure("invalid_params", "#{params[:file]} has no handler, or is not loaded") unless step.respond_to?(:handler)
+    raise failure("invalid_params", "there is no type #{params[:type]}") unless %w[api event cron].include?(params[:type])
+    raise failure("invalid_params", "the run #{params[:run]} is open") if ATTEMPTS[params[:run]]
+
+    attempt = ATTEMPTS[params[:run]] = Attempt.new(id, params)
+    attempt.start(step.method(:handler))
+  end
+
+  def cancel(params) = ATTEMPTS[params["run"]]&.cancel(params["reason"].to_s)
+
+  def drain(id)
+    sleep(0.01) until LOCK.synchronize { ATTEMPTS.empty? }
+    post(reply(id) { nil })
+  end
+
+  # --- The channel (PS-2, PS-4) --------------------------------------------------------------------------------------
+
+  # Take a frame; `dropped` is how many of its bytes were beyond the limit.
+  def take(bytes, dropped)
+    message = read(bytes) if dropped.zero?
+    error = failure("frame_too_large", "#{dropped} bytes more than #{@frame_bytes_max}") if dropped.positive?
+    error ||= failure("invalid_value", "the message cannot be read") unless message
+    case head(bytes)
+    in [4, 0, Integer => id] then error ? post(reply(id, error)) : request(*message.drop(1))
+    in [4, 1, Integer => id] then CALLS.delete(id)&.push(error ? [error.wire] : message.drop(2))
+    in [3, 2, nil] then cancel(message[2]) if message in [_, "cancel", Hash]
+    end
+  rescue StandardError, NoMemoryError => error # it cannot be attributed (PS-4.4)
+    warn("the channel broke: #{error.message}")
+    stop(1)
+  end
+
+  # How a message begins: size, kind, and the id where there is one (PS-4.5).
+  def head(bytes)
+    reader = MSGPACK.unpacker.feed(bytes)
+    size = reader.read_array_header
+    [size, reader.read, size == 4 ? reader.read : nil]
+  end
+
+  def serve
     while (size = INPUT.read(4)&.unpack1("N"))
-      take(INPUT.read([size, @frame_max].min).to_s, IO.copy_stream(INPUT, File::NULL, [size - @frame_max, 0].max))
+      bytes = INPUT.read([size, @frame_bytes_max].min).to_s
+      take(bytes, IO.copy_stream(INPUT, File::NULL, [size - @frame_bytes_max, 0].max))
     end
     stop(0)
   end
+
+  # End the process, whatever user code does.
+  def stop(status)
+    # Endless loops would keep the writing thread from its turn.
+    ATTEMPTS.each_value { |attempt| attempt.threads.list.each(&:kill) }
+    OUTBOX.close
+    WRITER.join(STOP_S) # it writes what is there, and ends
+    exit!(status)
+  end
+
+  Isolation.guard
+  Output.install
+  WRITER = Thread.new { while (frame = OUTBOX.pop) do OUTPUT.write(frame) end }
+  # `exit` in a thread of user code would end the main thread.
+  Thread.handle_interrupt(SystemExit => :never) { serve }
 end

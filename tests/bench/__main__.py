@@ -22,11 +22,13 @@ from tests.bench.measures.fanout import measure_fanout
 from tests.bench.measures.http import measure_http
 from tests.bench.measures.idle import measure_idle
 from tests.bench.measures.installed import measure_installed
+from tests.bench.measures.live import measure_live
 from tests.bench.measures.saving import measure_saving
 from tests.bench.measures.soak import measure_soak
 from tests.bench.measures.starting import measure_starting
 from tests.bench.measures.state_size import measure_state_size
 from tests.bench.measures.tickets import measure_tickets
+from tests.bench.measures.workbench import measure_workbench
 from tests.bench.stack import ROOT
 from tests.bench.suite import Measure, Suite
 from tests.bench.table import show, to_json
@@ -41,6 +43,8 @@ MEASURES: Final[dict[str, Measure]] = {
     "saving": measure_saving,
     "backlog": measure_backlog,
     "state_size": measure_state_size,
+    "live": measure_live,
+    "workbench": measure_workbench,
     "soak": measure_soak,
     "installed": measure_installed,
 }

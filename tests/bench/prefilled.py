@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from polystep.stores.sqlite.queue import READY
+from polystep.stores.sqlite.fifo import READY
 from polystep.stores.sqlite.schema import DURABLE, DURABLE_UPGRADES
 from polystep.wire import pack
 

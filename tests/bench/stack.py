@@ -26,6 +26,7 @@ _NOT_PASSED_ON: Final = ("POLYSTEP_", "PYTHONDONTWRITEBYTECODE")
 """Without the second, every start would compile Python's modules again: half a second that no user waits."""
 READY_S: Final = 180.0
 STOP_S: Final = 30.0
+ASK_EVERY_S: Final = 0.004
 
 
 class Stack:
@@ -61,6 +62,46 @@ class Stack:
 
     async def __aenter__(self) -> Self:
         began_s = time.monotonic()
+        ready = await self._launch()
+        try:
+            await self._become_ready(ready)
+            self.ready_s = self._ready_at_s - began_s
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def restart(self, path: str, body: Mapping[str, object]) -> float:
+        """Kill the host as `kill -9` does and start it again at once.
+
+        Returns:
+            Seconds from the start of the command until a handler has answered a POST to `path` with 200.
+        """
+        assert self._process is not None and self._reading is not None and self._session is not None
+        self._process.kill()
+        await self._process.wait()
+        await self._reading
+        await self._session.close()
+        self._ready_at_s = 0.0
+        began_s = time.monotonic()
+        ready = await self._launch()
+        async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+            while not await self._answers(session, path, body):  # noqa: ASYNC110 - no event tells when the host is up
+                await asyncio.sleep(ASK_EVERY_S)
+        took_s = time.monotonic() - began_s
+        await self._become_ready(ready)
+        return took_s
+
+    async def _answers(self, session: aiohttp.ClientSession, path: str, body: Mapping[str, object]) -> bool:
+        assert self._process is not None
+        with contextlib.suppress(OSError, ValueError, aiohttp.ClientError):
+            host = json.loads((self.folder / ".polystep" / "host.json").read_text())
+            if host["pid"] == self._process.pid:
+                async with session.post(host["url"] + path, json=body) as answer:
+                    return answer.status == 200
+        return False
+
+    async def _launch(self) -> asyncio.Event:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_PASSED_ON)}
         self._process = await asyncio.create_subprocess_exec(
             *(str(self._command), self._verb, "--project", str(self.folder), "--port", "0"),
@@ -72,13 +113,7 @@ class Stack:
         )
         ready = asyncio.Event()
         self._reading = asyncio.create_task(self._read(self._process, ready))
-        try:
-            await self._become_ready(ready)
-            self.ready_s = self._ready_at_s - began_s
-        except BaseException:
-            await self.__aexit__()
-            raise
-        return self
+        return ready
 
     async def _become_ready(self, ready: asyncio.Event) -> None:
         with contextlib.suppress(TimeoutError):

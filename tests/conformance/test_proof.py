@@ -20,7 +20,7 @@ PATIENT_S = 20.0
 AT_ONCE = 4
 
 CASES = all_cases()
-TALKING = {"calls", "hello", "load", "log", "response", "schema", "streams"}
+TALKING = {"calls", "durable", "emits", "hello", "load", "log", "response", "schema", "streams"}
 """Checks in which every kind of message is sent; values and frames only repeat `step.run` and `drain`."""
 GROUPS = sorted({case.id.split(".")[0] for case in CASES} - {"schema"})
 

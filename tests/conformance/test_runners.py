@@ -25,9 +25,9 @@ LEVELS = {
     "ruby": ["core", "context"],
     "perl": ["core"],
 }
-LINES_MAX = {"bridges/node/src": 800, "bridges/python": 800, "bridges/ruby": 181, "protocol/examples/perl": 200}
-"""What it costs to add a language. Of the two full bridges, lines of code count: comments, tests, what their adapters
-know of other people's packages and the optional features stand apart. Of the two small ones, every line counts."""
+LINES_MAX = {"bridges/node/src": 800, "bridges/python": 800, "bridges/ruby": 260, "protocol/examples/perl": 200}
+"""What it costs to add a language. Lines of code count: comments, tests, what the adapters of the two full bridges know
+of other people's packages and the features stand apart. Of the example in Perl, every line counts."""
 _APART = {"tests", "adapters", "features"}
 
 
@@ -67,6 +67,8 @@ def lines_of(path: Path) -> int:
         statements = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Expr)]
         texts = [node.value for node in statements if isinstance(node, ast.Constant) and isinstance(node.value, str)]
         return len(code) - sum(len(list(filter(None, text.splitlines()))) for text in texts)
+    if path.suffix == ".rb":
+        return sum(line != "" and not line.startswith("#") for line in lines)
     return len(lines)
 
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from polystep.contracts.groups import StateStore, StreamStore
-from polystep.contracts.ports import QueueStore, TraceStore
-from polystep.stores import (
-    SqliteQueueStore,
-    SqliteStateStore,
-    SqliteStreamStore,
-    SqliteTraceStore,
-    open_durable,
-    open_traces,
-)
+from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.stores import StateStore, StreamStore, TraceStore
+from polystep.stores import Stores, open_stores
 from polystep.testing import FakeClock
+from tests.contract.cluster import Cluster, open_sqlite_cluster
+from tests.simulation.database import simulated_stores
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -29,38 +23,31 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
     return {**factories, "uvloop": uvloop.new_event_loop} if item.path.name == "test_peer.py" else factories
 
 
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """One implementation of all four ports."""
-
-    state: StateStore
-    streams: StreamStore
-    queue: QueueStore
-    traces: TraceStore
-    folder: Path
-
-
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture(params=[pytest.param("sqlite", id="sqlite")])
+@pytest.fixture(params=["sqlite", "simulated"])
 async def stores(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Stores]:
-    assert request.param == "sqlite"
-    durable, traces = open_durable(tmp_path / "polystep.db", "process"), open_traces(tmp_path / "traces.db")
-    await durable.start()
-    await traces.start()
+    """The shipped store, and the one that the simulation runs on."""
+    make = {
+        "sqlite": lambda: open_stores(tmp_path, "process", clock),
+        "simulated": lambda: simulated_stores(tmp_path, clock),
+    }
+    opened = make[request.param]()
+    await opened.start()
     async with asyncio.timeout(30):
-        yield Stores(
-            SqliteStateStore(durable),
-            SqliteStreamStore(durable),
-            SqliteQueueStore(durable, clock),
-            SqliteTraceStore(traces),
-            tmp_path,
-        )
-    await traces.stop()
-    await durable.stop()
+        yield opened
+    await opened.stop()
+
+
+@pytest.fixture(params=[pytest.param("sqlite", id="sqlite")])
+async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
+    """Several hosts on one store."""
+    assert request.param == "sqlite"
+    async with open_sqlite_cluster(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

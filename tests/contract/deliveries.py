@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from polystep.contracts.events import Delivery, NewDelivery
-from polystep.contracts.ports import QueueStore
+from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.values import JSONObject
 
 LEASE_MS = 30_000
@@ -32,7 +32,8 @@ async def claim(
     queue: QueueStore, wants: Mapping[str, int] | int = 100, *, now_ms: int = 1000, owner: str = "host"
 ) -> list[Delivery]:
     """Claim from `step`, or from the steps that are given."""
-    return await queue.claim({"step": wants} if isinstance(wants, int) else wants, owner, now_ms, LEASE_MS)
+    steps = {"step": wants} if isinstance(wants, int) else wants
+    return (await queue.claim(steps, owner, now_ms, LEASE_MS)).deliveries
 
 
 def names(deliveries: list[Delivery]) -> list[str]:

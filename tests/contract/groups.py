@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from polystep.contracts.groups import PageBounds, StateStore, StreamStore
+from polystep.contracts.pages import PageBounds
+from polystep.contracts.ports.stores import StateStore, StreamStore
 
 LARGE = PageBounds(1000, 1 << 24)
 

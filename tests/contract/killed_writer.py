@@ -12,14 +12,14 @@ from pathlib import Path
 
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.events import NewDelivery
-from polystep.stores import SqliteQueueStore, SqliteStateStore, SqliteStreamStore, open_durable
+from polystep.stores import SqliteChanges, SqliteQueueStore, SqliteStateStore, SqliteStreamStore, open_durable
 
 
 async def main(path: Path) -> None:
     """Write for ever, several writers at once."""
     database = open_durable(path)
     await database.start()
-    state, streams = SqliteStateStore(database), SqliteStreamStore(database)
+    state, streams = SqliteStateStore(database), SqliteStreamStore(database, SqliteChanges(SystemClock()))
     queue = SqliteQueueStore(database, SystemClock())
 
     async def write(number: int) -> None:

@@ -18,8 +18,8 @@ from polystep.documents import ProjectInformation, asyncapi_document, openapi_do
 from polystep.documents.templates import templates_of
 from polystep.http import HttpSettings
 from polystep.http.routes import RouteTable
-from polystep.http.socket_frames import Room, change_frame, error_frame, read_message, sync_frame
-from tests.unit.http.fakes import TOKEN, House, RequiresSubject, api_step, running
+from polystep.http.socket_frames import Subject, change_frame, error_frame, read_message, sync_frame
+from tests.unit.http.fakes import TOKEN, HttpHarness, RequiresSubject, api_step, running
 
 SETTINGS = HttpSettings(port=0, token=TOKEN, body_bytes_max=100, body_timeout_s=0.05)
 STEP = api_step("Reply", "POST", "/tickets/:id")
@@ -40,7 +40,7 @@ def described(answer: str) -> dict[str, Any]:
     return {"schema": whole, "headers": response.get("headers", {})}
 
 
-async def check(house: House, status: int, send: Callable[[], Any]) -> None:
+async def check(harness: HttpHarness, status: int, send: Callable[[], Any]) -> None:
     async with send() as answer:
         assert answer.status == status
         body = await answer.json()
@@ -65,9 +65,9 @@ async def check(house: House, status: int, send: Callable[[], Any]) -> None:
     ],
 )
 async def test_each_refusal_has_the_shape_that_the_document_says(status: int, request_: dict[str, Any]) -> None:
-    async with running(STEP, settings=SETTINGS) as house:
-        house.project.validators[STEP.name] = RequiresSubject()
-        await check(house, status, lambda: house.client.post("/tickets/1", **request_))
+    async with running(STEP, settings=SETTINGS) as harness:
+        harness.project.validators[STEP.name] = RequiresSubject()
+        await check(harness, status, lambda: harness.client.post("/tickets/1", **request_))
 
 
 @pytest.mark.parametrize(
@@ -75,24 +75,24 @@ async def test_each_refusal_has_the_shape_that_the_document_says(status: int, re
     [(500, StepFailed("no")), (503, Overloaded("full")), (503, RunnerGone("gone")), (504, RunTimedOut("late"))],
 )
 async def test_each_failure_of_a_run_has_the_shape_that_the_document_says(status: int, error: Exception) -> None:
-    async with running(STEP, settings=SETTINGS) as house:
-        house.steps.result = error
-        await check(house, status, lambda: house.client.post("/tickets/1"))
+    async with running(STEP, settings=SETTINGS) as harness:
+        harness.steps.result = error
+        await check(harness, status, lambda: harness.client.post("/tickets/1"))
 
 
 async def test_a_body_that_never_ends_has_the_answer_that_the_document_says() -> None:
-    async with running(STEP, settings=SETTINGS) as house:
+    async with running(STEP, settings=SETTINGS) as harness:
 
         async def dribble() -> Any:
             yield b"x"
             await asyncio.Event().wait()
 
-        await check(house, 408, lambda: house.client.post("/tickets/1", data=dribble()))
+        await check(harness, 408, lambda: harness.client.post("/tickets/1", data=dribble()))
 
 
 async def test_a_parameter_that_is_missing_has_the_answer_that_the_document_says() -> None:
-    async with running(STEP, settings=dataclasses.replace(SETTINGS, dev=True)) as house:
-        await check(house, 404, lambda: house.client.post("/tickets/"))
+    async with running(STEP, settings=dataclasses.replace(SETTINGS, dev=True)) as harness:
+        await check(harness, 404, lambda: harness.client.post("/tickets/"))
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ CHANGES: tuple[ChangeType, ...] = ("create", "update", "delete")
 
 
 def test_frames_are_what_the_document_says(messages: dict[str, dict[str, Any]]) -> None:
-    item_room, group_room = Room("board", "g", "1"), Room("board", "g", None)
+    item_subject, group_subject = Subject("board", "g", "1"), Subject("board", "g", None)
     frames: list[tuple[str, bytes]] = [
         (type_, change_frame(StreamChange(type_, "board", "g", "1", {**ITEM}, 7))) for type_ in CHANGES
     ]
     custom: Any = {"type": "moved", "data": [1]}
     frames += [
-        ("sync", sync_frame(item_room, 7, json.dumps(ITEM).encode())),
-        ("sync", sync_frame(group_room, 7, json.dumps([ITEM]).encode())),
+        ("sync", sync_frame(item_subject, 7, json.dumps(ITEM).encode())),
+        ("sync", sync_frame(group_subject, 7, json.dumps([ITEM]).encode())),
         ("event", change_frame(StreamChange("event", "board", "g", None, custom, 7))),
-        ("event", error_frame(item_room, 7, "STREAM_ACCESS_DENIED", "Access denied")),
+        ("event", error_frame(item_subject, 7, "STREAM_ACCESS_DENIED", "Access denied")),
     ]
     for type_, frame in frames:
         validator = jsonschema.Draft7Validator(messages[type_])

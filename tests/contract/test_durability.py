@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from polystep.stores import SqliteQueueStore, SqliteStateStore, SqliteStreamStore, open_durable
+from polystep.stores import SqliteChanges, SqliteQueueStore, SqliteStateStore, SqliteStreamStore, open_durable
 from polystep.testing import FakeClock
 from tests.contract.deliveries import names, new
 from tests.contract.groups import state_items, stream_items
@@ -41,7 +41,12 @@ async def test_everything_that_was_answered_survives_a_kill(tmp_path: Path) -> N
         database = open_durable(path)
         await database.start()
         stored = dict(await state_items(SqliteStateStore(database), "group"))
-        items = {id_ for id_, _, _ in await stream_items(SqliteStreamStore(database), "stream", "group")}
+        items = {
+            id_
+            for id_, _, _ in await stream_items(
+                SqliteStreamStore(database, SqliteChanges(FakeClock())), "stream", "group"
+            )
+        }
         waiting = await database.scan("SELECT data FROM deliveries")
         assert (await database.scan("PRAGMA integrity_check")) == [("ok",)]
         await database.stop()
@@ -63,7 +68,7 @@ async def test_what_is_stored_is_there_after_a_stop_and_a_start(tmp_path: Path, 
     await database.stop()
     await database.start()
     assert await state.get("group", "key") == b"value"
-    assert names(await queue.claim({"step": 1}, "host", 1000, 1000)) == ["a"]
+    assert names((await queue.claim({"step": 1}, "host", 1000, 1000)).deliveries) == ["a"]
     await database.stop()
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polystep.contracts.events import Delivery
-from polystep.contracts.ports import QueueStore
+from polystep.contracts.ports.queue import QueueStore
 from tests.contract.deliveries import FAILURE, claim, names, new
 
 

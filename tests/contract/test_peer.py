@@ -21,7 +21,7 @@ from polystep.contracts.errors import (
 )
 from polystep.contracts.limits import CALLS_MAX
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.wire import Peer, connect_pipes, direct_pair, frame, pack
+from polystep.wire import FittedAnswer, Packed, Peer, WatchedAnswer, connect_pipes, direct_pair, frame, pack
 from polystep.wire.peer import Method
 
 BYTES_MAX = 100_000
@@ -149,6 +149,48 @@ async def test_a_failure_of_the_host_itself_is_answered_and_logged(
     with pytest.raises(PolystepError, match="failed while it answered broken: KeyError: 'missing'"):
         await caller.call("broken", {})
     assert [record.message for record in caplog.records] == ["Answering broken failed"]
+
+
+@pytest.mark.parametrize("kind", ["value", "future", "coroutine", "fitted"])
+async def test_a_watched_answer_is_the_answer_and_its_watcher_hears_when_it_was_sent(join: Join, kind: str) -> None:
+    heard: list[BaseException | None] = []
+    ways: dict[str, Callable[[JSONObject], object]] = {
+        "value": lambda params: params["value"],
+        "future": _future,
+        "coroutine": _coroutine,
+        "fitted": lambda params: FittedAnswer(lambda _: _packed(params)),
+    }
+    caller, _ = await join({"watched": lambda params: WatchedAnswer(ways[kind](params), heard.append)})
+    assert await caller.call("watched", {"value": [1]}) == [1]
+    assert heard == [None]
+
+
+async def test_a_watcher_hears_of_the_error_that_was_sent(join: Join) -> None:
+    heard: list[BaseException | None] = []
+
+    async def fail(_: JSONObject) -> None:
+        raise Overloaded("Too much.")
+
+    def unfinished(_: JSONObject) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future.cancel()
+        return future
+
+    caller, _ = await join(
+        {
+            "fail": lambda params: WatchedAnswer(fail(params), heard.append),
+            "unfinished": lambda params: WatchedAnswer(unfinished(params), heard.append),
+        }
+    )
+    with pytest.raises(Overloaded):
+        await caller.call("fail", {})
+    with pytest.raises(RunnerGone):
+        await caller.call("unfinished", {})
+    assert [type(each) for each in heard] == [Overloaded, RunnerGone]
+
+
+async def _packed(params: JSONObject) -> Packed:
+    return Packed(pack(params["value"]))
 
 
 async def test_an_unknown_method_is_named(join: Join) -> None:

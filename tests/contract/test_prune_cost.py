@@ -8,10 +8,12 @@ from typing import Any, cast
 import apsw
 import pytest
 
+from polystep.contracts.trace import TraceRecord
 from polystep.stores.sqlite.database import Database
+from polystep.stores.sqlite.rates import RATES
 from polystep.stores.sqlite.schema import TRACES
 from polystep.stores.sqlite.trace import PRUNE_ROWS_MAX, PRUNE_TRACES_MAX, SqliteTraceStore
-from tests.contract.test_trace_store import Record, end, log, run
+from tests.contract.test_trace_store import end, log, run
 
 
 class Counting:
@@ -20,7 +22,7 @@ class Counting:
     def __init__(self) -> None:
         self.steps = 0
         self._connection = apsw.Connection(":memory:")
-        self._connection.execute(TRACES)
+        self._connection.execute(TRACES + RATES)
         self._connection.set_progress_handler(self._step, 1)
 
     async def sweep(self, job: Callable[[apsw.Connection], Any]) -> Any:
@@ -31,7 +33,7 @@ class Counting:
         return False
 
 
-async def steps_of_a_portion(records: Callable[[int], list[Record]], count: int, *limits: int) -> int:
+async def steps_of_a_portion(records: Callable[[int], list[TraceRecord]], count: int, *limits: int) -> int:
     counting = Counting()
     store = SqliteTraceStore(cast("Database", counting))
     await store.write([each for number in range(count) for each in records(number)])
@@ -40,7 +42,7 @@ async def steps_of_a_portion(records: Callable[[int], list[Record]], count: int,
     return counting.steps - before
 
 
-def a_trace(number: int) -> list[Record]:
+def a_trace(number: int) -> list[TraceRecord]:
     trace_id, run_id = f"t{number:06}", f"r{number:06}"
     return [run(run_id, trace_id, at_ms=1000 + number), end(run_id, 1, "completed", trace_id=trace_id)]
 
@@ -55,7 +57,7 @@ def a_trace(number: int) -> list[Record]:
     ids=["too many traces", "too old traces", "too many lines"],
 )
 async def test_a_portion_costs_the_same_however_much_waits(
-    records: Callable[[int], list[Record]], portion: int, limits: tuple[int, ...]
+    records: Callable[[int], list[TraceRecord]], portion: int, limits: tuple[int, ...]
 ) -> None:
     few = await steps_of_a_portion(records, 2 * portion, *limits)
     many = await steps_of_a_portion(records, 10 * portion, *limits)

@@ -1,7 +1,7 @@
 """What every queue store must do with deliveries that are claimed as they are stored; see `QueueStore.enqueue`."""
 
 from polystep.contracts.events import Claim
-from polystep.contracts.ports import QueueStore
+from polystep.contracts.ports.queue import QueueStore
 from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
 

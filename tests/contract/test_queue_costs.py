@@ -25,7 +25,7 @@ ACTS: dict[str, Act] = {
     "bury": lambda queue, mine: queue.bury(mine, FAILURE, NOW_MS),
     "renew": lambda queue, mine: queue.renew([mine], "host", NOW_MS),
     "next_due_ms": lambda queue, _: queue.next_due_ms(["many", "empty"], "host"),
-    "is_waiting": lambda queue, _: queue.is_waiting("many"),
+    "enqueue_tick": lambda queue, _: queue.enqueue_tick(new("tick", step="many"), 1000),
     "pending_among": lambda queue, _: queue.pending_among(["run of mine"]),
 }
 

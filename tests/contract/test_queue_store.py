@@ -7,7 +7,7 @@ import pytest
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import UNKNOWN_STEP, DeadLetter, Delivery, NewDelivery, ParkedEvent
-from polystep.contracts.ports import QueueStore
+from polystep.contracts.ports.queue import QueueStore
 from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
 
@@ -143,6 +143,7 @@ async def test_a_buried_delivery_is_a_dead_letter_with_its_error(queue: QueueSto
         error={"name": "Error", "message": "ü", "deep": {"n": [1, None]}},
         enqueued_at_ms=clock.now_ms(),
         died_at_ms=9000,
+        fingerprint=letter.fingerprint,
     )
     assert (await queue.waiting(), await claim(queue)) == ([], [])
 
@@ -320,14 +321,15 @@ async def test_the_lease_of_another_owner_is_due_when_it_expires_and_ones_own_ne
     assert await queue.next_due_ms(["unrelated"], "host") is None
 
 
-async def test_a_step_waits_until_its_last_delivery_is_finished(queue: QueueStore) -> None:
-    assert not await queue.is_waiting("step")
+async def test_ticks_do_not_overlap_until_the_last_delivery_of_the_step_is_finished(queue: QueueStore) -> None:
     await queue.enqueue([new("a", at_ms=500)])
-    ready = await queue.is_waiting("step")
+    ready = await queue.enqueue_tick(new("t"), None)
     (a,) = await claim(queue)
-    running = await queue.is_waiting("step")
+    running = await queue.enqueue_tick(new("t"), 1000)
     await queue.complete(a, [])
-    assert (ready, running, await queue.is_waiting("step")) == (True, True, False)
+    done = await queue.enqueue_tick(new("t"), None)
+    assert [each.status for each in (ready, running, done)] == ["busy", "busy", "stored"]
+    assert names(await claim(queue)) == ["t"]
 
 
 async def test_pending_runs_are_those_whose_delivery_is_not_finished(queue: QueueStore) -> None:
@@ -384,8 +386,9 @@ async def test_a_refused_delivery_is_a_dead_letter_beside_what_is_delivered(
     (letter,) = await queue.dead_letters(10)
     now_ms = clock.now_ms()
     assert letter == DeadLetter(
-        letter.id, "event", refused.event_id, "topic", "step", b"a", "trace", refused.run_id, 0, FAILURE, now_ms, now_ms
-    )
+        letter.id, "event", refused.event_id, "topic", "step", b"a", "trace", refused.run_id, 0, FAILURE, now_ms,
+        now_ms, "k", letter.fingerprint,
+    )  # fmt: skip
     assert await queue.pending_among([refused.run_id]) == set()
 
 
@@ -453,6 +456,15 @@ async def test_due_times_move_with_a_clock_that_was_set_back(queue: QueueStore, 
     assert await queue.move_due(then_ms - 3_600_000, 3_600_000) == 3
     for at_ms, expected in ((0, ["due"]), (3999, []), (4000, ["old"]), (5000, ["delayed"])):
         assert names(await claim(queue, now_ms=then_ms - 3_600_000 + at_ms)) == expected
+
+
+async def test_parked_events_move_with_a_clock_that_was_set_back(queue: QueueStore, clock: FakeClock) -> None:
+    """Found by the simulation: their deliveries waited until the clock was there again."""
+    await queue.enqueue([new("p", step=UNKNOWN_STEP, at_ms=clock.now_ms() + 2000)])
+    now_ms = clock.now_ms() - 3_600_000
+    for back_ms in (3_600_000, 3_600_000):
+        await queue.move_due(now_ms, back_ms)
+        assert [event.run_at_ms for event in await queue.parked(10)] == [now_ms + 2000]
 
 
 async def test_a_move_by_an_unknown_step_keeps_delays_and_is_done_once(queue: QueueStore, clock: FakeClock) -> None:

@@ -11,21 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from polystep.bus import Bus
-from polystep.contracts.events import Delivery, Outcome
+from polystep.bus import Bus, BusOptions
 from polystep.contracts.ids import Ids
-from polystep.contracts.ports import Service
-from polystep.contracts.steps import CronTrigger, Flow, StepSpec
+from polystep.contracts.ports.service import Service
+from polystep.contracts.steps import CronTrigger, Flow
 from polystep.schedule import Timetable
 from polystep.stores import Database, SqliteQueueStore, SqliteTraceStore, open_durable, open_traces
-from polystep.testing import FakeClock
+from polystep.testing import FakeClock, NoRunner
 from polystep.trace import Preview, TraceRecorder
-from tests.unit.bus.house import Observer
-
-
-class _NoRunner:
-    async def run_delivery(self, delivery: Delivery, step: StepSpec) -> Outcome:
-        raise AssertionError("nothing is published here")
+from tests.unit.bus.harness import Observer
 
 
 async def _no_fire(step: str, due_ms: int) -> None:
@@ -53,7 +47,7 @@ def _recorder(ground: _Ground) -> Service:
 
 def _bus(ground: _Ground) -> Service:
     queue = SqliteQueueStore(ground.durable, ground.clock)
-    bus = Bus(queue, ground.clock, _NoRunner(), Observer(ground.clock), Ids(), owner="host")
+    bus = Bus(queue, ground.clock, NoRunner(), Observer(ground.clock), Ids(), BusOptions("host"))
     bus.replace(Flow())
     return bus
 

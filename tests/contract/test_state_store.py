@@ -1,11 +1,14 @@
 """What every state store must do; see `StateStore`."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from polystep.contracts.errors import InvalidParams
-from polystep.contracts.groups import PageBounds, StateStore
+from polystep.contracts.pages import PageBounds
+from polystep.contracts.ports.stores import StateStore
+from tests.contract.cluster import Cluster
 from tests.contract.groups import LARGE, state_items
 
 STRANGE_TEXTS = [
@@ -190,3 +193,72 @@ async def test_concurrent_calls_of_all_kinds_apply_in_order(state: StateStore) -
     ]
     assert answers == [None, b"one", None, None, 2, None]
     assert await state_items(state, "group") == [("key", b"four")]
+
+
+def longer(found: bytes | None) -> bytes:
+    return (found or b"") + b"x"
+
+
+async def test_an_update_makes_the_value_of_the_stored_one(state: StateStore) -> None:
+    assert [await state.update("group", "key", longer) for _ in range(3)] == [b"x", b"xx", b"xxx"]
+    assert await state.get("group", "key") == b"xxx"
+    assert await state.update("group", "key", lambda _: None) is None
+    assert (await state.get("group", "key"), await state.groups()) == (None, [])
+    assert await state.update("group", "key", lambda _: None) is None
+
+
+async def test_of_updates_at_once_none_is_lost(state: StateStore) -> None:
+    made = await asyncio.gather(*(state.update("group", "key", longer) for _ in range(300)))
+    assert sorted(len(each or b"") for each in made) == list(range(1, 301))
+    assert await state.get("group", "key") == b"x" * 300
+
+
+async def test_updates_and_other_writes_apply_in_the_order_of_the_calls(state: StateStore) -> None:
+    answers: list[object] = [
+        *await asyncio.gather(
+            state.set("group", "key", b"one"),
+            state.update("group", "key", longer),
+            state.delete("group", "key"),
+            state.update("group", "key", longer),
+        )
+    ]
+    assert answers == [None, b"onex", b"onex", b"x"]
+
+
+async def test_an_update_that_refuses_writes_nothing_and_harms_no_write_beside_it(state: StateStore) -> None:
+    def refuse(found: bytes | None) -> bytes:
+        raise InvalidParams(f"it holds {found!r}")
+
+    await state.set("group", "key", b"kept")
+    answers = await asyncio.gather(
+        state.set("group", "other", b"1"),
+        state.update("group", "key", refuse),
+        state.update("group", "key", longer),
+        return_exceptions=True,
+    )
+    assert (answers[0], str(answers[1]), answers[2]) == (None, "it holds b'kept'", b"keptx")
+    assert await state_items(state, "group") == [("key", b"keptx"), ("other", b"1")]
+
+
+async def test_of_updates_of_several_hosts_at_once_none_is_lost(cluster: Cluster) -> None:
+    stores = [(await cluster.host(owner)).stores.state for owner in ("one", "two", "three")]
+    made = await asyncio.gather(*(state.update("group", "key", longer) for _ in range(100) for state in stores))
+    assert sorted(len(each or b"") for each in made) == list(range(1, 301))
+    assert [await state.get("group", "key") for state in stores] == [b"x" * 300] * 3
+
+
+async def test_an_update_that_refuses_shares_the_commit_of_the_writes_beside_it(cluster: Cluster) -> None:
+    def refuse(_: bytes | None) -> bytes:
+        raise InvalidParams("no")
+
+    state = (await cluster.host("one")).stores.state
+    await cluster.quiet()
+    before = cluster.commits
+    writes: list[asyncio.Future[Any]] = [
+        state.set("group", "a", b"1"),
+        state.update("group", "b", refuse),
+        state.set("group", "c", b"3"),
+    ]
+    await asyncio.gather(*writes, return_exceptions=True)
+    assert cluster.commits - before == 1
+    assert await state_items(state, "group") == [("a", b"1"), ("c", b"3")]

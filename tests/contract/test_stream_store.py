@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from polystep.contracts.errors import InvalidParams
-from polystep.contracts.groups import PageBounds, StreamStore
+from polystep.contracts.pages import PageBounds
+from polystep.contracts.ports.stores import StreamStore
 from tests.contract.groups import LARGE, stream_items
 
 

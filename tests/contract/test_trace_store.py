@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from polystep.contracts.ports import TraceStore
+from polystep.contracts.ports.stores import TraceStore
+from polystep.contracts.trace import AttemptEnded, AttemptStarted, LogLine, RunQueued, SpanEnded, TraceRecord
 from polystep.contracts.values import JSONObject, JSONValue
-from tests.contract.conftest import Stores
 
 HTTP: JSONObject = {"kind": "http"}
 ERROR: JSONObject = {"name": "Error", "message": "no"}
-Record = tuple[object, ...]
 ANY_SIZE = 2**40
 
 
-def text(payload: object) -> str | None:
-    """As a recorder hands payloads over."""
-    return None if payload is None else orjson.dumps(payload).decode()
+def text(payload: object) -> str:
+    """Encode a payload as a recorder does."""
+    return orjson.dumps(payload).decode()
+
+
+def text_if_any(payload: object) -> str | None:
+    return None if payload is None else text(payload)
 
 
 def run(
     run_id: str, trace_id: str = "t1", *, at_ms: int = 1000, step: str = "step", parent: str | None = None
-) -> Record:
-    return ("run", run_id, trace_id, parent, step, "event", text(HTTP), at_ms)
+) -> RunQueued:
+    return RunQueued(run_id, trace_id, parent, step, "event", text(HTTP), at_ms)
 
 
-def attempt(run_id: str, number: int, trace_id: str = "t1", *, at_ms: int = 1100) -> Record:
-    return ("attempt", run_id, trace_id, number, at_ms)
+def attempt(run_id: str, number: int, trace_id: str = "t1", *, at_ms: int = 1100) -> AttemptStarted:
+    return AttemptStarted(run_id, trace_id, number, at_ms)
 
 
 def end(
@@ -42,13 +46,18 @@ def end(
     at_ms: int = 1200,
     error: JSONObject | None = None,
     result: JSONValue = None,
-) -> Record:
-    return ("end", run_id, trace_id, number, at_ms, 99.5, status, run_status or status, text(error), text(result))
+) -> AttemptEnded:
+    failure, kept = text_if_any(error), text_if_any(result)
+    return AttemptEnded(run_id, trace_id, number, at_ms, 99.5, status, run_status or status, failure, kept)
+
+
+def operation(run_id: str, number: int, at_ms: float, type_: str, data: JSONObject) -> SpanEnded:
+    return SpanEnded(run_id, "t1", number, f"{number:016x}", type_, at_ms, 2.5, text(data))
 
 
 def log(message: str, *, time_ms: int = 1000, level: str = "info", step: str | None = None, trace_id: str | None = None,
-        run_id: str | None = None, fields: JSONObject | None = None) -> Record:  # fmt: skip
-    return ("log", time_ms, level, message, text(fields), step, trace_id, run_id, "logger")
+        run_id: str | None = None, fields: JSONObject | None = None) -> LogLine:  # fmt: skip
+    return LogLine(time_ms, level, message, text_if_any(fields), step, trace_id, run_id, "logger")
 
 
 async def _whole(traces: TraceStore) -> dict[str, Any]:
@@ -67,7 +76,7 @@ async def test_a_whole_trace_is_read_back(traces: TraceStore) -> None:
         [
             run("r1", step="api"),
             attempt("r1", 1),
-            ("operation", "r1", 1, 1150, "state", text({"operation": "set", "key": "k", "value": {"a": 1}})),
+            operation("r1", 1, 1150, "state", {"operation": "set", "key": "k", "value": {"a": 1}}),
             log("hello", step="api", trace_id="t1", run_id="r1", fields={"n": 1}),
             run("r2", parent="r1", at_ms=1160),
             end("r1", 1, "completed", result={"status": 200}),
@@ -88,6 +97,8 @@ async def test_a_whole_trace_is_read_back(traces: TraceStore) -> None:
         "endedAt": None,
         "durationMs": None,
         "runCount": 2,
+        "replayOf": None,
+        "replayCount": 0,
         "cursor": whole["cursor"],
         "runs": [
             {
@@ -96,8 +107,8 @@ async def test_a_whole_trace_is_read_back(traces: TraceStore) -> None:
                 "error": None,
                 "attempts": [{"attempt": 1, "status": "completed", "startedAt": 1100, "endedAt": 1200,
                               "durationMs": 99.5, "error": None, "result": {"status": 200}}],
-                "operations": [{"attempt": 1, "at": 1150.0, "type": "state", "operation": "set", "key": "k",
-                                "value": {"a": 1}}],
+                "operations": [{"attempt": 1, "spanId": "0000000000000001", "at": 1150.0, "durationMs": 2.5,
+                                "type": "state", "operation": "set", "key": "k", "value": {"a": 1}}],
                 "logs": [hello],
             },
             {
@@ -111,17 +122,30 @@ async def test_a_whole_trace_is_read_back(traces: TraceStore) -> None:
     assert whole == expected
 
 
+async def test_a_large_trace_is_read_in_part(traces: TraceStore) -> None:
+    runs: list[TraceRecord] = [run(name, at_ms=at_ms) for at_ms, name in enumerate("abc")]
+    spans = [operation(name, 1, 1.0 + number, "state", {}) for name in "abc" for number in range(2)]
+    lines = [log(str(number), trace_id="t1", run_id="a") for number in range(4)]
+    await traces.write([*runs, *spans, *lines])
+    for rows_max, found in ((9, (3, 6, 4, False)), (4, (3, 5, 4, True)), (2, (2, 3, 2, True)), (1, (1, 2, 1, True))):
+        part: Any = await traces.trace("t1", rows_max)
+        operations = sum(len(each["operations"]) for each in part["runs"])
+        assert (len(part["runs"]), operations, len(part["logs"]), part["cut"]) == found, rows_max
+    assert "cut" not in (await _whole(traces))
+
+
 async def test_an_unknown_trace_is_none(traces: TraceStore) -> None:
     assert await traces.trace("t1") is None
 
 
 async def test_a_trace_runs_until_its_last_run_has_ended(traces: TraceStore) -> None:
     seen = []
-    for records in (
+    batches: list[list[TraceRecord]] = [
         [run("r1"), attempt("r1", 1)],
         [run("r2", at_ms=1100), end("r1", 1, "completed", at_ms=1200)],
         [attempt("r2", 1), end("r2", 1, "completed", at_ms=1700)],
-    ):
+    ]
+    for records in batches:
         await traces.write(records)
         seen.append(await _summary(traces))
     assert seen == [
@@ -174,7 +198,6 @@ async def test_a_replayed_run_waits_again(traces: TraceStore) -> None:
 
 async def test_open_runs_can_be_interrupted_and_finished_ones_cannot(traces: TraceStore) -> None:
     await traces.write([run("waits"), run("runs"), attempt("runs", 1), run("done"), end("done", 1, "completed")])
-    assert sorted(await traces.open_runs()) == ["runs", "waits"]
     await traces.interrupt_runs(["runs", "done", "unknown"], 7000)
     whole = await _whole(traces)
     runs = whole["runs"]
@@ -183,7 +206,6 @@ async def test_open_runs_can_be_interrupted_and_finished_ones_cannot(traces: Tra
         ("runs", "interrupted", 7000),
         ("done", "completed", 1200),
     }
-    assert await traces.open_runs() == ["waits"]
 
 
 async def test_a_trace_whose_last_run_was_interrupted_has_failed(traces: TraceStore) -> None:
@@ -234,7 +256,7 @@ async def test_pruning_keeps_the_newest_traces_with_all_that_belongs_to_them(tra
         trace_id, run_id = f"t{number}", f"r{number}"
         await traces.write(
             [run(run_id, trace_id), attempt(run_id, 1, trace_id),
-             ("operation", run_id, 1, 1150, "state", text({"n": number})), log(f"l{number}"),
+             operation(run_id, 1, 1150, "state", {"n": number}), log(f"l{number}"),
              end(run_id, 1, "completed", trace_id=trace_id)]
         )  # fmt: skip
     kept = await traces.trace("t5")
@@ -263,7 +285,7 @@ async def test_pruning_leaves_what_still_runs(traces: TraceStore) -> None:
 
 
 async def test_pruning_removes_in_the_end_what_seems_to_run_for_ever(traces: TraceStore) -> None:
-    def ended(number: int) -> list[Record]:
+    def ended(number: int) -> list[TraceRecord]:
         return [run(f"r{number}", f"t{number}"), end(f"r{number}", 1, "completed", trace_id=f"t{number}")]
 
     await traces.write([run("lost", "lost"), *(record for number in range(1, 40) for record in ended(number))])
@@ -279,7 +301,7 @@ async def test_pruning_removes_in_the_end_what_seems_to_run_for_ever(traces: Tra
 
 
 async def test_pruning_goes_by_portions_and_says_when_there_is_more(traces: TraceStore) -> None:
-    records: list[Record] = []
+    records: list[TraceRecord] = []
     for number in range(2500):
         trace_id, run_id = f"t{number:04}", f"r{number:04}"
         records += [run(run_id, trace_id), end(run_id, 1, "completed", trace_id=trace_id)]
@@ -292,7 +314,7 @@ async def test_pruning_goes_by_portions_and_says_when_there_is_more(traces: Trac
 
 
 async def test_nothing_is_kept_of_a_run_that_is_not(traces: TraceStore) -> None:
-    rows = [("operation", "lost", 1, 1150, "state", text({"n": 1})), end("lost", 1, "completed")]
+    rows: list[TraceRecord] = [operation("lost", 1, 1150, "state", {"n": 1}), end("lost", 1, "completed")]
     await traces.write([attempt("lost", 1), *rows])
     await traces.write(rows)
     # Its own record would show whatever had been kept of it.
@@ -308,10 +330,10 @@ async def test_pruning_a_long_trace_whose_runs_all_wait_comes_to_an_end(traces: 
 
 
 async def test_pruning_keeps_the_last_runs_of_a_long_trace(traces: TraceStore) -> None:
-    records: list[Record] = [run("open")]
+    records: list[TraceRecord] = [run("open")]
     for number in range(50):
         run_id = f"r{number:02}"
-        records += [run(run_id), attempt(run_id, 1), ("operation", run_id, 1, 1150, "state", text({"n": number})),
+        records += [run(run_id), attempt(run_id, 1), operation(run_id, 1, 1150, "state", {"n": number}),
                     end(run_id, 1, "completed")]  # fmt: skip
     await traces.write(records)
     assert not await traces.prune(100, 10, 100, 0, ANY_SIZE)
@@ -328,13 +350,14 @@ async def test_a_summary_follows_its_runs_from_batch_to_batch(traces: TraceStore
     outcomes = ["completed", "failed", "rejected", "interrupted"]
     ended = {name: end(name, 1, name, at_ms=2000 + number) for number, name in enumerate(outcomes)}
     seen = []
-    for batch in (
+    batches: list[list[TraceRecord]] = [
         [run(name) for name in outcomes],
         [attempt("completed", 1), ended["completed"], ended["rejected"]],
         [ended["failed"], ended["interrupted"]],
         [run("failed"), run("interrupted")],
         [end("failed", 2, "completed", at_ms=3000), end("interrupted", 2, "completed", at_ms=3001)],
-    ):
+    ]
+    for batch in batches:
         await traces.write(batch)
         seen.append((await _summary(traces))[0])
     assert seen == ["running", "running", "failed", "running", "rejected"]
@@ -347,10 +370,10 @@ async def test_a_record_that_cannot_be_stored_costs_no_other(traces: TraceStore)
     assert (await _summary(traces))[0] == "running"
 
 
-STORY: list[Record] = [
+STORY: list[TraceRecord] = [
     run("r1", step="api"),
     attempt("r1", 1, at_ms=1010),
-    ("operation", "r1", 1, 1015.5, "emit", text({"topic": "t"})),
+    operation("r1", 1, 1015.5, "emit", {"topic": "t"}),
     run("r2", at_ms=1020, parent="r1"),
     end("r1", 1, "completed", at_ms=1030, result={"status": 200}),
     attempt("r2", 1, at_ms=1040),
@@ -390,19 +413,19 @@ async def test_how_records_are_cut_into_batches_makes_no_difference(traces: Trac
     assert [each["message"] for each in second["logs"]] == ["again"]
 
 
-async def used_bytes(stores: Stores) -> int:
-    return (stores.folder / "traces.db").stat().st_size
+async def used_bytes(folder: Path) -> int:
+    return (folder / "traces.db").stat().st_size
 
 
-async def test_beyond_its_bytes_the_oldest_go_and_their_space_is_used_again(stores: Stores, traces: TraceStore) -> None:
+async def test_beyond_its_bytes_the_oldest_go_and_their_space_is_used_again(tmp_path: Path, traces: TraceStore) -> None:
     bytes_max = 4_000_000
 
     async def write(first: int) -> None:
-        records: list[Record] = []
+        records: list[TraceRecord] = []
         for number in range(first, first + 500):
             trace_id, run_id, at_ms = f"t{number:06}", f"r{number:06}", 1000 + number
             records += [run(run_id, trace_id, at_ms=at_ms), end(run_id, 1, "completed", trace_id=trace_id),
-                        ("operation", run_id, 1, at_ms, "state", text({"value": "x" * 2000})),
+                        operation(run_id, 1, at_ms, "state", {"value": "x" * 2000}),
                         log("y" * 2000, time_ms=at_ms, trace_id=trace_id, run_id=run_id)]  # fmt: skip
         await traces.write(records)
         while await traces.prune(10**6, 10**6, 10**6, 0, bytes_max):
@@ -411,7 +434,7 @@ async def test_beyond_its_bytes_the_oldest_go_and_their_space_is_used_again(stor
     sizes = []
     for first in range(0, 10_000, 500):
         await write(first)
-        sizes.append(await used_bytes(stores))
+        sizes.append(await used_bytes(tmp_path))
     # 4 MB a round: the file holds the bound and one round, however many there were.
     assert max(sizes) < bytes_max + 6_000_000
     assert max(sizes[10:]) <= max(sizes[:10]) * 1.1
@@ -422,12 +445,12 @@ async def test_beyond_its_bytes_the_oldest_go_and_their_space_is_used_again(stor
     assert 100 < len(lines) < 1000
 
 
-async def test_a_single_trace_that_runs_for_ever_is_bounded_in_bytes_too(stores: Stores, traces: TraceStore) -> None:
-    records: list[Record] = [run("open")]
+async def test_a_single_trace_that_runs_for_ever_is_bounded_in_bytes_too(tmp_path: Path, traces: TraceStore) -> None:
+    records: list[TraceRecord] = [run("open")]
     for number in range(2000):
         run_id = f"r{number}"
         records += [run(run_id), end(run_id, 1, "completed"),
-                    ("operation", run_id, 1, 1150, "state", text({"value": "x" * 2000}))]  # fmt: skip
+                    operation(run_id, 1, 1150, "state", {"value": "x" * 2000})]  # fmt: skip
     await traces.write(records)
     while await traces.prune(10**6, 10**6, 10**6, 0, 1_000_000):
         pass

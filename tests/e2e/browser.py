@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WAIT_S = 20
+WAIT_S = 60
 _FLAGS = (
     "--headless=new",
     "--disable-gpu",
@@ -55,11 +55,20 @@ class Page:
         self._session: str | None = None
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._reading = asyncio.create_task(self._read())
-        self.complaints: list[str] = []
-        """Errors and warnings of the console, uncaught exceptions, refused resources, broken content policies."""
+        self._asked_for: set[tuple[str, str]] = set()
+        self._notes: list[str] = []
+        self.requests: list[str] = []
+        """Addresses that the page asked for."""
         self.hosts_gone: set[str] = set()
         """Addresses of hosts that a test ends while the page still asks them. The browser notes each request that finds
         nobody there, and tells of it at some later time: those notes are no complaints, whenever they come."""
+
+    @property
+    def complaints(self) -> list[str]:
+        """Errors and warnings of the console, uncaught exceptions, refused resources, broken content policies."""
+        return [
+            note for note in self._notes if not any(status in note and part in note for status, part in self._asked_for)
+        ]
 
     async def open(self, url: str) -> None:
         """Go to a page; returns when it was loaded."""
@@ -67,7 +76,7 @@ class Page:
             target = await self._send("Target.createTarget", {"url": "about:blank"})
             attached = await self._send("Target.attachToTarget", {"targetId": target["targetId"], "flatten": True})
             self._session = attached["sessionId"]
-            for domain in ("Page", "Runtime", "Log"):
+            for domain in ("Page", "Runtime", "Log", "Network"):
                 await self._send(f"{domain}.enable", {})
         await self._send("Page.navigate", {"url": url})
         await self.evaluate(
@@ -85,11 +94,12 @@ class Page:
         """What the page shows, once it shows all of these texts."""
         script = f"""new Promise((done) => {{
           const wanted = {json.dumps(wanted)}
-          const look = () => wanted.every((text) => document.body.innerText.includes(text)) && finish()
-          const finish = () => {{ observer.disconnect(); clearTimeout(timer); done(document.body.innerText) }}
+          const shown = () => document.body?.innerText ?? ''
+          const look = () => wanted.every((text) => shown().includes(text)) && finish()
+          const finish = () => {{ observer.disconnect(); clearTimeout(timer); done(shown()) }}
           const observer = new MutationObserver(look)
           const timer = setTimeout(finish, {WAIT_S * 1000})
-          observer.observe(document.documentElement, {{ subtree: true, childList: true, characterData: true }})
+          observer.observe(document, {{ subtree: true, childList: true, characterData: true }})
           look()
         }})"""
         shown = await self.evaluate(script)
@@ -98,19 +108,82 @@ class Page:
         assert not missing, f"The page never showed {missing}; it shows:\n{shown}"
         return shown
 
+    async def until(self, condition: str) -> None:
+        """Wait until an expression is true."""
+        await self.evaluate(f"""new Promise((done, failed) => {{
+          const end = setTimeout(() => failed(new Error('never: ' + {json.dumps(condition)})), {WAIT_S * 1000})
+          const look = () => ({condition}) ? (clearTimeout(end), done(true)) : requestAnimationFrame(look)
+          look()
+        }})""")
+
+    async def arrive(self, *wanted: str) -> str:
+        """What the next page shows, once it shows all of these texts: a look that the way there ends is taken again."""
+        async with asyncio.timeout(2 * WAIT_S):
+            while True:
+                try:
+                    return await self.text(*wanted)
+                except AssertionError as ended:
+                    if not re.search("navigated or closed|context was destroyed|Cannot find context", str(ended)):
+                        raise
+
     async def click(self, text: str) -> None:
-        """Click the first link or button that has this text."""
-        await self.text(text)
-        script = f"""(() => {{
-          const found = [...document.querySelectorAll('a, button, summary')].find((each) =>
-            each.innerText.includes({json.dumps(text)}))
-          found.click()
-        }})()"""
-        await self.evaluate(script)
+        """Click the first link or button that has this text, once there is one that can be clicked."""
+        found = (
+            "[...document.querySelectorAll('a, button, summary')].find((each) => "
+            f"each.innerText.includes({json.dumps(text)}) && !each.disabled)"
+        )
+        await self.until(f"((each) => each ? (each.click(), true) : false)({found})")
+
+    def forget(self, part: str, status: int = 404) -> None:
+        """Take no complaint of the browser's own note of a refusal that a test asked for, whenever that note comes."""
+        self._asked_for.add((f"{status}", part))
+
+    async def shape(self, width: int, height: int, scheme: str = "light") -> None:
+        """Give the page a size, and the system a colour scheme."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        await self._send("Emulation.setDeviceMetricsOverride", size)
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        await self._send("Emulation.setEmulatedMedia", {"features": features})
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after the other, as `KeyboardEvent.key` names them."""
+        for key in keys:
+            text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+            code = {"Enter": 13, "Escape": 27, "Tab": 9}.get(key, 0)
+            params = {"key": key, "windowsVirtualKeyCode": code, **text}
+            await self._send("Input.dispatchKeyEvent", {"type": "keyDown", **params})
+            await self._send("Input.dispatchKeyEvent", {"type": "keyUp", "key": key, "windowsVirtualKeyCode": code})
+
+    async def chord(self, key: str) -> None:
+        """Press a letter with Ctrl."""
+        params = {"key": key, "windowsVirtualKeyCode": ord(key.upper()), "modifiers": 2}
+        await self._send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **params})
+        await self._send("Input.dispatchKeyEvent", {"type": "keyUp", **params})
+
+    async def drag(self, selector: str, begin: float, end: float) -> None:
+        """Drag with the mouse over the middle of an element, from one share of its width to another."""
+        found = f"document.querySelector({json.dumps(selector)})"
+        await self.evaluate(f"{found}.scrollIntoView({{ block: 'center' }})")
+        box = await self.evaluate(
+            f"(({{ x, y, width, height }}) => [x, y, width, height])({found}.getBoundingClientRect())"
+        )
+        left, top, width, height = box
+        steps = [("mouseMoved", begin), ("mousePressed", begin), ("mouseMoved", end), ("mouseReleased", end)]
+        for kind, share in steps:
+            pressed = (
+                {} if (kind, share) == ("mouseMoved", begin) else {"button": "left", "buttons": 1, "clickCount": 1}
+            )
+            at = {"x": left + share * width, "y": top + height / 2}
+            await self._send("Input.dispatchMouseEvent", {"type": kind, **at, **pressed})
 
     async def screenshot(self, file: Path) -> None:
         """Write a picture of the page."""
         taken = await self._send("Page.captureScreenshot", {"captureBeyondViewport": True})
+        file.write_bytes(base64.b64decode(taken["data"]))
+
+    async def picture(self, file: Path) -> None:
+        """Write a small picture of what is in the window."""
+        taken = await self._send("Page.captureScreenshot", {"format": "webp", "quality": 82})
         file.write_bytes(base64.b64decode(taken["data"]))
 
     async def close(self) -> None:
@@ -145,23 +218,27 @@ class Page:
     def _notice(self, method: str, params: dict[str, Any]) -> None:
         if method == "Runtime.exceptionThrown":
             details = params["exceptionDetails"]
-            self.complaints.append(str(details.get("exception", {}).get("description") or details["text"]))
+            self._notes.append(str(details.get("exception", {}).get("description") or details["text"]))
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
-            self.complaints.append(" ".join(str(each.get("value", each)) for each in params["args"]))
+            self._notes.append(" ".join(str(each.get("value", each)) for each in params["args"]))
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(params["request"]["url"])
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             text, url = params["entry"]["text"], params["entry"].get("url", "")
-            if "ERR_CONNECTION_REFUSED" not in text or not any(url.startswith(f"{host}/") for host in self.hosts_gone):
-                self.complaints.append(f"{text} {url}")
+            of_gone = any(url.startswith(f"{host}/") for host in self.hosts_gone)
+            if not of_gone or not re.search("ERR_CONNECTION_(REFUSED|RESET)", text):
+                self._notes.append(f"{text} {url}")
 
 
 @contextlib.asynccontextmanager
-async def browse(profile: Path) -> AsyncIterator[Page]:
-    """Start a browser with a fresh profile."""
+async def browse(profile: Path, *flags: str) -> AsyncIterator[Page]:
+    """Start a browser with a fresh profile, and with further flags."""
     # The browser's own sandbox cannot run for root, as in a container.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     process = await asyncio.create_subprocess_exec(
         chromium(),
         *_FLAGS,
+        *flags,
         *sandbox,
         f"--user-data-dir={profile}",
         "about:blank",

@@ -26,7 +26,7 @@ import pytest
 import uvloop
 
 from polystep.app import Console, Host, HostOptions, read_settings
-from polystep.bus import bus as bus_module
+from polystep.bus import leases as leases_module
 from polystep.contracts.events import Delivery
 from polystep.runners import heartbeat as heartbeat_module
 from polystep.stores import SqliteQueueStore
@@ -68,7 +68,7 @@ class Counts(Counter[str]):
         """Count from now on; before a host starts."""
         # The pings of runners and the renewals of leases come by the clock: a busy machine would count more of them.
         monkeypatch.setattr(heartbeat_module, "PING_EVERY_S", 600.0)
-        monkeypatch.setattr(bus_module, "LEASE_MS", 3_600_000)
+        monkeypatch.setattr(leases_module, "LEASE_MS", 3_600_000)
         for name in ("frame", "unpack_message"):
             monkeypatch.setattr(peer_module, name, self._counting("messages", getattr(peer_module, name)))
         monkeypatch.setattr(apsw, "connection_hooks", [self._watch])

@@ -162,12 +162,14 @@ async def test_every_verb_asks_the_running_host(tmp_path: Path) -> None:
         ]
         assert "\n  steps/broken_step.py:1:10: invalid syntax\n" in steps
         state, value = await asked(project, "state", "names"), await asked(project, "state", "names", "Ada")
-        assert (state, value) == ({"items": {"Ada": True}, "cursor": None}, {"value": True})
+        assert (state, value["value"]) == ({"items": {"Ada": True}, "cursor": None}, True)
+        changed = await verb(project, "state-set", "names", "Eve", '{"n": [1]}', "--version", "")
+        assert changed == "Eve of the state group names is written.\n"
         (letter,) = (await asked(project, "dead-letters", "--json"))["deadLetters"]
         assert (letter["step"], letter["error"]["message"]) == ("Refuse", "nobody is greeted here")
         assert (await verb(project, "cron")).startswith("Tick")
         assert (await asked(project, "stream", "board", "all"))["items"][0]["text"] == "hello Ada"
-        assert await asked(project, "queues", "--json") == {"queues": [], "parked": []}
+        assert await asked(project, "queues", "--json") == {"queues": [], "parked": [], "cursor": None}
         assert (
             (await verb(project, "logs", "--step", "Greet")).rstrip().endswith('[INFO] Greet greeting {"name": "Ada"}')
         )

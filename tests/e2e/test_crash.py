@@ -180,6 +180,27 @@ async def test_events_of_a_step_that_has_never_loaded_outlive_a_kill_and_reach_i
         assert sum("went nowhere" in line for line in second.lines) == 1
 
 
+async def test_a_second_subscriber_that_loads_late_gets_every_event(tmp_path: Path) -> None:
+    files = {"start.step.ts": SLOW, "first.step.ts": FIRST, "count_step.py": "import no_such_module\n"}
+    project = make_project(tmp_path, {f"steps/{name}": text for name, text in files.items()})
+    first = Running(project)
+    await first.launch()
+    await first.ready()
+    await first.post("/start", {"count": 20})
+    await first.line("first got", count=20)
+    assert (await first.api("queues"))["parked"] == []
+    # A line of a handler comes before its completion is stored: a kill in between lets it run again.
+    await nothing_waits(first)
+    await first.kill()
+    async with Running(project) as second:
+        (project / "steps/count_step.py").write_text(COUNT)
+        await second.line("counted", count=20)
+        await nothing_waits(second)
+        assert set(await second.group("counted")) == set(map(str, range(20)))
+        # Once each, and a step that got them gets no second one.
+        assert sum("first got" in line for line in (*first.lines, *second.lines)) == 20
+
+
 async def nothing_waits(host: Running) -> None:
     async with asyncio.timeout(30):
         while (await host.api("queues"))["queues"]:
@@ -238,6 +259,10 @@ export const handler = async (req: any, { emit }: any) => {
   for (let number = 0; number < req.body.count; number++) await emit({ topic: 'work', data: { number } })
   return { status: 200, body: {} }
 }
+"""
+FIRST = """
+export const config = { type: 'event', name: 'First', subscribes: ['work'], emits: [] }
+export const handler = async ({ number }: any, { logger }: any) => logger.info(`first got ${number}`)
 """
 COUNT = """
 import asyncio

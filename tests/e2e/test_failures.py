@@ -45,6 +45,8 @@ async def test_failures_are_retried_then_dead_lettered_then_replayed(tmp_path: P
                     "place": letters[0]["error"]["place"],
                     "frame": letters[0]["error"]["frame"],
                 },
+                "fifoKey": None,
+                "fingerprint": letters[0]["fingerprint"],
                 "enqueuedAt": letters[0]["enqueuedAt"],
                 "diedAt": letters[0]["diedAt"],
             }

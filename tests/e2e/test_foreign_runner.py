@@ -86,7 +86,7 @@ async def test_a_program_that_is_missing_is_named_and_the_other_steps_run(tmp_pa
         errors = {each["file"]: each["error"] for each in (await host.api("steps"))["steps"]}
         assert errors["steps/pack_step.pl"] == (
             'The perl runner\'s program "no-such-perl" was found neither on PATH nor in the project. Install it, or '
-            "mend [runners.perl] command in polystep.toml, then start again."
+            "correct [runners.perl] command in polystep.toml, then start again."
         )
 
 

@@ -90,6 +90,16 @@ async def test_a_start_on_a_full_disk_says_so(disk: Path) -> None:
     assert "Traceback" not in printed
 
 
+async def test_a_start_on_a_disk_that_cannot_be_written_says_so(disk: Path) -> None:
+    project = make_project(disk, FILES)
+    await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,ro", str(disk)], check=True)
+    status, printed = await ended(project)
+    assert status == 1
+    assert "Read-only file system" in printed
+    assert str(disk) in printed
+    assert "Traceback" not in printed
+
+
 @pytest.mark.parametrize(
     ("name", "lost"), [("polystep.db", "events, state and stream items"), ("traces.db", "traces and logs")]
 )

@@ -177,7 +177,7 @@ async def test_a_broken_stream_file_fails_no_run_that_uses_it(tmp_path: Path) ->
     assert await refusing.ended() == 1
     printed = "\n".join(refusing.lines)
     assert "Not started, since --strict was given" in printed
-    assert printed.endswith("Mend them, or start without --strict to serve the rest.")
+    assert printed.endswith("Correct them, or start without --strict to serve the rest.")
     assert "  steps/said.stream.ts\n  steps/say.step.ts\n" in printed
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,15 @@ async def ask(host: Running, language: str, content: str, format: object = None,
     return await host.post(f"/{language}/ask", {key: value for key, value in body.items() if value is not None})
 
 
+async def http_call(host: Running, trace_id: str) -> Any:
+    """The outgoing call of a trace, once it is there: its end may be told after that of the run."""
+    async with asyncio.timeout(10):
+        while True:
+            for each in (await host.api(f"traces/{trace_id}"))["runs"][0]["operations"]:
+                if each["type"] == "http":
+                    return each
+
+
 async def test_without_a_key_the_clients_of_both_languages_get_canned_replies(tmp_path: Path) -> None:
     async with Running(shop(tmp_path, {".env": "OPENAI_API_KEY=\n"})) as host:
         # Not before a step asks the model.
@@ -103,7 +113,7 @@ async def test_without_a_key_the_clients_of_both_languages_get_canned_replies(tm
         error = trace["runs"][0]["attempts"][0]["error"]
         assert (error["name"], "json_schema needs a name and a schema" in error["message"]) == ("BadRequestError", True)
         # It is a call like any other: seen in the trace, on loopback.
-        (call,) = [each for each in trace["runs"][0]["operations"] if each["type"] == "http"]
+        call = await http_call(host, refused["traceId"])
         assert call["attributes"]["url"].startswith("http://127.0.0.1:")
         assert call["attributes"]["status"] == 400
 

@@ -58,6 +58,14 @@ export const submit: Handlers['SubmitTicket'] = async (req, { emit, state, strea
   const keys: string[] = (await state.getGroup('tickets', { cursor, keysOnly: true })).items
   const whole: { priority: string }[] = await state.getGroup('tickets')
   const stages: string[] = (await streams.ticketStatus.getGroup('1', { limit: 1 })).items.map((item) => item.stage)
+  const counted = await state.update<{ n: number }>('tickets', '1', [
+    { type: 'increment', path: ['n'] }, { type: 'append', path: 'log.0', value: 1 }, { type: 'remove' },
+  ])
+  words.push(String(counted?.n))
+  // @ts-expect-error there is no such change
+  await state.update('tickets', '1', [{ type: 'rename', path: 'n' }])
+  // @ts-expect-error a number is added
+  await state.update('tickets', '1', [{ type: 'increment', by: '1' }])
   // @ts-expect-error a limit is a number
   await state.getGroup('tickets', { limit: 'ten' })
   words.push(...keys, ...stages, first ?? String(whole.length))
@@ -95,6 +103,8 @@ async def handler(ticket: TicketSubmitted, context: Context) -> None:
     await context.emit(topic="ticket.submitted", data=ticket, message_group_id="a")
     await context.emit(topic="digest.ready", data=[1])
     context.state.set("a", "b", context.traceId + context.trace_id)
+    made = await context.state.update("a", "b", [{"type": "increment", "path": ["n", 0], "by": 2}, {"type": "remove"}])
+    context.logger.info("made", {"value": made})
     page = await context.state.get_group("tickets", cursor=None, limit=10)
     keys: list[str] = (await context.state.getGroup("tickets", cursor=page["cursor"], keys_only=True))["items"]
     items = (await context.streams.ticketStatus.get_group("a", limit=1))["items"]

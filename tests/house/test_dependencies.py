@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -11,6 +12,10 @@ from pathlib import Path
 OURS = {"polystep", "polystep_kit", "polystep_types"}
 MODULES = {"python-dotenv": "dotenv", "jsonschema-rs": "jsonschema_rs"}
 """Of packages that are not named like their module."""
+READ = {"tzdata"}
+"""Packages of data alone: zoneinfo reads the time zones."""
+TOOLS = {"typescript", "@types/node", "zod3"}
+"""Node packages that are no imports: the compiler, its types of Node, and the older Zod behind the name `zod3`."""
 BROUGHT = {"multidict": "aiohttp", "pydantic_core": "pydantic"}
 """Modules that a declared package depends on and whose types it hands to its users."""
 FIXED = {
@@ -35,6 +40,26 @@ def test_every_package_that_is_imported_is_declared(root: Path) -> None:
     assert "aiohttp" in foreign
 
 
+def test_every_package_that_is_declared_is_imported(root: Path) -> None:
+    used = set(READ)
+    for folder in ("host/polystep", "protocol/kit/polystep_kit", "bridges/python/polystep_runner"):
+        for path in (root / folder).rglob("*.py"):
+            used.update(_imported(path))
+    assert {name for name in _dependencies(root) if MODULES.get(name, name) not in used} == set()
+
+
+def test_every_node_package_is_named_in_the_code(root: Path, source_files: list[Path]) -> None:
+    code = {path: path.read_text("utf-8") for path in source_files if path.suffix in {".ts", ".mjs", ".py"}}
+    unused = [
+        f"{path.relative_to(root)}: {package}"
+        for path in source_files
+        if path.name == "package.json" and path.parent in (root, root / "bridges" / "node")
+        for package in _node_packages(path)
+        if package not in TOOLS and not any(re.search(rf"['\"/]{package}['\"/]", text) for text in code.values())
+    ]
+    assert unused == []
+
+
 def test_lower_bounds_leave_out_versions_with_known_advisories_and_allow_the_locked_one(root: Path) -> None:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     bounds = dict(re.findall(r"([\w-]+)>=([\d.]+)", "\n".join(project["dependencies"])))
@@ -50,6 +75,11 @@ def _version(text: str) -> tuple[int, ...]:
 def _dependencies(root: Path) -> list[str]:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     return [re.split(r"[ ;<>=!~\[]", each)[0] for each in project["dependencies"]]
+
+
+def _node_packages(path: Path) -> list[str]:
+    package = json.loads(path.read_text("utf-8"))
+    return [*package.get("dependencies", {}), *package.get("devDependencies", {})]
 
 
 def _imported(path: Path) -> list[str]:

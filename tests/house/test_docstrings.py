@@ -1,8 +1,17 @@
-"""Every public name in the host says what it is for."""
+"""Docstrings: every public name in the host has one, and each is written in plain English."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+PACKAGES = ("host/polystep", "bridges/python/polystep_runner", "protocol/kit/polystep_kit")
+_QUESTION: Final = re.compile(r"(What|Who|Whose|Whether|Which|When|Where|How|Why)\b")
+"""A relative clause as a subject. A docstring begins with a verb ("Store all or none …") or a noun ("Queue that …")."""
+_CRYPTIC: Final = re.compile(
+    r"\b(told|said|tells? of|telling of|mend(s|ed|ing)?|for ever|passed over)\b", re.IGNORECASE
+)
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -38,3 +47,33 @@ def test_every_public_name_has_a_docstring(root: Path) -> None:
             if not ast.get_docstring(node) and not _repeats_another(node)
         ]
     assert missing == []
+
+
+def _docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Every docstring with its line: of modules, classes and functions, and below the attributes they describe."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            for child in node.body:
+                value = child.value if isinstance(child, ast.Expr) else None
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield child.lineno, value.value
+
+
+def _not_plain(folder: Path, root: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*.py")):
+        for line, text in _docstrings(path):
+            for found in (_QUESTION.match(text), _CRYPTIC.search(text)):
+                if found is not None:
+                    yield f'{path.relative_to(root)}:{line}: "{found[0]}"'
+
+
+def test_docstrings_are_plain_english(root: Path) -> None:
+    folders = [root / package for package in PACKAGES]
+    assert [each for folder in folders for each in _not_plain(folder, root)] == []
+
+
+def test_cryptic_docstrings_are_found(tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(
+        '"""What it is."""\nX = 1\n"""Mended for ever."""\ndef f():\n    """Return what was there."""\n', "utf-8"
+    )
+    assert list(_not_plain(tmp_path, tmp_path)) == ['module.py:1: "What"', 'module.py:3: "Mended"']

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from polystep.discovery.fields import STEP_FIELDS, StreamFields
 
-CONTEXT = ("traceId", "flows", "attempt", "signal", "logger", "emit")
-STATE = ("get", "set", "delete", "getGroup", "clear")
+CONTEXT = ("traceId", "flows", "attempt", "signal", "logger", "emit", "once", "sleep")
+STATE = ("get", "set", "update", "delete", "getGroup", "clear")
 STREAMS = ("get", "set", "delete", "getGroup", "send")
 
 

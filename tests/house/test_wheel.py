@@ -29,6 +29,13 @@ def test_the_wheel_carries_the_page_of_documentation(wheel: zipfile.ZipFile) -> 
     assert page | swagger <= names
 
 
+def test_the_wheel_carries_the_built_workbench_and_its_licences(wheel: zipfile.ZipFile) -> None:
+    names = [name for name in wheel.namelist() if name.startswith("polystep/http/workbench/")]
+    assert {"polystep/http/workbench/index.html", "polystep/http/workbench/licenses.txt"} <= set(names)
+    assert any(name.endswith(".js") and "/assets/" in name for name in names)
+    assert [name for name in names if name.endswith((".tsx", ".ts", ".built"))] == []
+
+
 def test_the_wheel_carries_the_sources_of_every_bridge_and_no_tests(wheel: zipfile.ZipFile, root: Path) -> None:
     names = wheel.namelist()
     carried = {name for name in names if name.startswith("polystep/_bridges/node/src/")}

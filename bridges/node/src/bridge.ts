@@ -1,5 +1,6 @@
-/** What the host may ask of this runner, and what keeps user code from ending or corrupting the process. */
+/** Requests of the host, and the guard that keeps user code from ending or corrupting the process. */
 import { writeSync } from 'node:fs'
+import { Attempt, attemptOfError, currentAttempt } from './attempt.ts'
 import { Answers } from './features/answers.ts'
 import { watchOutgoing } from './adapters/outgoing.ts'
 import { installStandIn } from './adapters/standin.ts'
@@ -7,29 +8,29 @@ import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
 import { describeFailure, failureOf, invalidParams, isMap, isText, type Members, PolystepError, shown } from './errors.ts'
 import { loadAccess } from './features/access.ts'
 import { entered, opened } from './features/heartbeat.ts'
-import { type LoadedFile, loadFile } from './loader.ts'
+import { loadFile } from './loader.ts'
 import { Output } from './output.ts'
 import { Peer } from './peer.ts'
-import { currentRun, Run, runOfError } from './run.ts'
+import type { Listener, LoadedFile } from './types.ts'
 
-/** The protocol that this side speaks; PS-5.2. */
+/** Protocol version of this side; PS-5.2. */
 const PROTOCOL = '1.0'
-/** Of this package. */
+/** Version of this package. */
 const VERSION = '0.1.0'
-/** What this runner can do that not every one can; PS-5.5. */
-const FEATURES = ['access', 'contracts', 'heartbeat', 'integers', 'middleware', 'pages', 'response.stream']
-/** Handlers at once. They share one thread, so more only adds memory. Streamed answers wait for their clients: PS-7.12. */
+/** Optional features of this runner; PS-5.5. */
+const FEATURES = ['access', 'contracts', 'durable', 'emit.options', 'heartbeat', 'integers', 'middleware', 'pages', 'response.stream', 'update']
+/** Handlers at once: they share one thread, so more only adds memory. Streamed answers wait for their clients: PS-7.12. */
 const RUNS_MAX = 128
-/** From the answer of `shutdown` to the exit, also when the host does not read; PS-7.10. */
+/** Time from the answer of `shutdown` to the exit, also when the host does not read; PS-7.10. */
 const LEAVE_MS = 1000
 
-/** What `process.exit` throws instead of ending everyone's process. */
+/** Error that `process.exit` throws instead of ending everyone's process. */
 class ExitCalled extends Error {}
 
 const KINDS = { text: isText, integer: Number.isSafeInteger, array: Array.isArray, map: isMap }
-/** As a list, which is quicker to go through. */
+/** Parameters as a list, which is quicker to go through. */
 const needs = (parameters: Record<string, keyof typeof KINDS>) => Object.entries(parameters)
-/** What the host may ask for, each a method of `Bridge`, and what the parameters have to be; PS-4.2. */
+/** Requests of the host, each a method of `Bridge`, with the types of their parameters; PS-4.2. */
 const REQUESTS = {
   hello: needs({ host: 'map', project: 'text', frame_bytes_max: 'integer', features: 'array' }),
   'step.load': needs({ file: 'text', kind: 'text' }),
@@ -42,23 +43,23 @@ const REQUESTS = {
 const isRequest = (method: unknown): method is keyof typeof REQUESTS => isText(method) && Object.hasOwn(REQUESTS, method)
 
 /** This side of the protocol: answers the host and owns everything that belongs to runs. */
-export class Bridge {
+export class Bridge implements Listener {
   readonly peer: Peer
-  /** Of runs. */
+  /** Answers of attempts. */
   readonly answers: Answers
   private readonly output = new Output((line) => { this.peer.notify('log', line) })
   private readonly files = new Map<string, LoadedFile>()
-  private readonly open = new Map<string, Run>()
+  private readonly open = new Map<string, Attempt>()
   private readonly drains: number[] = []
   private readonly exit = process.exit.bind(process)
   private project: string | null = null
-  /** Of both sides. */
+  /** Features of both sides. */
   private features: ReadonlySet<string> = new Set()
-  /** Fails the file that is being imported; later it does nothing. */
+  /** Fails the file that is being imported; does nothing later. */
   private failLoad = (_error: ExitCalled): void => undefined
 
   /** `onHello` is called after the first answer, which nothing may delay. */
-  constructor(private readonly writer: FrameWriter, private readonly onHello: (tells: boolean) => void) {
+  constructor(private readonly writer: FrameWriter, private readonly onHello: (reports: boolean) => void) {
     this.peer = new Peer(writer, this)
     this.answers = new Answers(writer)
     this.guardProcess()
@@ -80,7 +81,7 @@ export class Bridge {
   }
 
   broken(why: string): void {
-    // Past everything that user code or `Output` made of it; perhaps nobody reads it.
+    // Bypasses user code and `Output`; perhaps nobody reads it.
     try { writeSync(2, `polystep: ${why}\n`) } catch {}
     this.leave(1)
   }
@@ -100,7 +101,7 @@ export class Bridge {
     this.peer.frameBytesMax = Math.min(params['frame_bytes_max'] as number, FRAME_BYTES_MAX)
     this.features = new Set(FEATURES.filter((feature) => (params['features'] as unknown[]).includes(feature)))
     this.output.install()
-    watchOutgoing(() => currentRun.getStore())
+    watchOutgoing(() => currentAttempt.getStore())
     installStandIn()
     this.onHello(this.features.has('heartbeat'))
   }
@@ -121,14 +122,14 @@ export class Bridge {
     if (step === undefined) throw invalidParams(`${file} is not loaded in this runner; send step.load first.`)
     if (!step.handler && !step.rules[params['type'] as string]) throw invalidParams(`${file} exports no handler, so it cannot run. Export "handler", or set type: 'noop'.`)
     if (this.open.has(name)) throw invalidParams(`The run ${name} is open already.`)
-    const run = new Run(name, step, params, this.features, this.peer, (value, error) => {
-      this.output.flush(run)
+    const attempt = new Attempt(name, step, params, this.features, this.peer, (value, error) => {
+      this.output.flush(attempt)
       this.open.delete(name)
       this.answers.give(value, () => { this.peer.answer(id, value, error); this.drain() })
     })
-    this.open.set(entered(name), run)
+    this.open.set(entered(name), attempt)
     opened(this.open.size)
-    void currentRun.run(run, () => run.start())
+    void currentAttempt.run(attempt, () => attempt.start())
   }
 
   /** Answer once no run is open: this is asked again, without an `id`, when a run ends. Source: PS-7.10. */
@@ -152,36 +153,36 @@ export class Bridge {
   private guardProcess(): void {
     process.exit = (code) => this.exitCalled(code)
     process.on('uncaughtException', (error) => {
-      currentRun.getStore()?.fail(error)
+      currentAttempt.getStore()?.fail(error)
       this.report('Uncaught exception', error)
     })
     process.on('unhandledRejection', (reason, promise) => {
-      const run = runOfError.get(reason as PolystepError)
-      if (run?.isAnswered === false) run.unhandled.set(promise, reason as PolystepError)
+      const attempt = attemptOfError.get(reason as PolystepError)
+      if (attempt?.isAnswered === false) attempt.unhandled.set(promise, reason as PolystepError)
       else this.report('Unhandled rejection', reason)
     })
-    process.on('rejectionHandled', (promise) => { for (const run of this.open.values()) run.unhandled.delete(promise) })
+    process.on('rejectionHandled', (promise) => { for (const attempt of this.open.values()) attempt.unhandled.delete(promise) })
     // Ctrl-C reaches the whole terminal group; the host decides when its runners stop.
     process.on('SIGINT', () => undefined)
   }
 
   private exitCalled(code: unknown): never {
-    const run = currentRun.getStore()
+    const attempt = currentAttempt.getStore()
     const call = `process.exit(${shown(code ?? '')})`
-    const error = new ExitCalled(run === undefined
+    const error = new ExitCalled(attempt === undefined
       ? `${call} was called outside of a handler; a runner is shared by all steps, so it goes on.`
       : `${call} was called in a handler; only this run fails. Return to end it, or throw to fail it.`)
-    if (run === undefined) this.failLoad(error)
-    else run.fail(error)
+    if (attempt === undefined) this.failLoad(error)
+    else attempt.fail(error)
     throw error
   }
 
   private report(what: string, thrown: unknown): void {
     if (thrown instanceof ExitCalled) return
     const error = describeFailure(thrown)
-    const run = currentRun.getStore()
-    const message = shown(`${what} in ${run?.step.file ?? 'no handler'}: ${error.name}: ${error.message}`)
-    this.peer.notify('log', { run: run?.id, level: 'error', message, fields: { error }, time_ms: Date.now(), source: 'output' })
+    const attempt = currentAttempt.getStore()
+    const message = shown(`${what} in ${attempt?.step.file ?? 'no handler'}: ${error.name}: ${error.message}`)
+    this.peer.notify('log', { run: attempt?.id, level: 'error', message, fields: { error }, time_ms: Date.now(), source: 'output' })
   }
 }
 

@@ -1,22 +1,22 @@
-/** Frames out of bytes, bytes out of frames. Source: PS-3.1 to PS-3.3. */
+/** Frames: split out of the input, joined for the output. Source: PS-3.1 to PS-3.3. */
 import type { Socket } from 'node:net'
-import type { Peer } from './peer.ts'
+import type { FrameSink } from './types.ts'
 
-/** Until `hello` says less; PS-3.2. */
+/** The limit until `hello` lowers it; PS-3.2. */
 export const FRAME_BYTES_MAX = 16_777_216
-/** Enough of an oversized message to read its kind and id, in whatever encoding. */
+/** Bytes of an oversized message that hold its kind and id in any encoding. */
 const HEAD_BYTES = 32
-/** Frames of one tick are joined up to this. */
+/** Bytes up to which the frames of one tick are joined. */
 const JOINED_BYTES_MAX = 262_144
 
-/** Splits a byte stream into frames, wherever it is cut. */
+/** Reader that splits a byte stream into frames, wherever it is cut. */
 export class FrameReader {
   private parts: Buffer[] = []
   private have = 0
   private need = 4
   private toSkip = 0
 
-  constructor(private readonly peer: Pick<Peer, 'frame' | 'frameBytesMax'>) {}
+  constructor(private readonly peer: FrameSink) {}
 
   /** Take the next bytes; the peer gets every frame that is complete, and the head of one that is too large. */
   push(chunk: Buffer): void {
@@ -40,7 +40,7 @@ export class FrameReader {
   }
 }
 
-/** Gathers the frames of one tick into one write, in order. What waits is bounded by those who send. */
+/** Writer that joins the frames of one tick, in order. The senders bound the bytes that wait. */
 export class FrameWriter {
   private frames: Buffer[] = []
   private bytes = 0

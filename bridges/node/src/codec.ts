@@ -1,6 +1,7 @@
-/** Values in and out of msgpack: implements protocol/SPEC.md §3. */
-import { Decoder, type DecoderOptions, Encoder } from '@msgpack/msgpack'
-import { describeFailure, isMap, type Members, PolystepError, shown } from './errors.ts'
+/** Codec of values and messages: implements protocol/SPEC.md §3. */
+import { Encoder } from '@msgpack/msgpack'
+import { decode, decodeEach } from './adapters/msgpack.ts'
+import { describeFailure, type Members, PolystepError, shown } from './errors.ts'
 
 /** Containers inside each other; PS-3.9. */
 const DEPTH_MAX = 100
@@ -19,19 +20,19 @@ const REFUSED: Partial<Record<string, string>> = {
 }
 
 /**
- * The value as the packer takes it: what `JSON.stringify` would give, plus bytes; the same object when nothing has to change.
+ * Make a value ready for the packer: as `JSON.stringify` would give it, plus bytes; the same object when nothing changes.
  *
  * @throws PolystepError `invalid_value` with type and path, such as `data.items[3].total`; `root` starts it. Source: PS-3.9.
  */
 export function carry(value: unknown, root: string): unknown { return new Walk(root, false).value(value) }
 
-/** Like `carry`, but never throws: errors become `{name, message, stack}`, what cannot be carried is text. Source: PS-8.7. */
+/** Carry without throwing: errors become `{name, message, stack}`, other values that cannot be carried become text. Source: PS-8.7. */
 export function carryAsText(value: unknown): unknown {
   // When a getter or a toJSON throws, the log line still goes out.
   try { return new Walk('', true).value(value) } catch { return shown(value) }
 }
 
-/** One way through a value, from the root down. */
+/** Walk through a value, from the root down. */
 class Walk {
   /** The containers around the current value. */
   private readonly above: object[] = []
@@ -116,54 +117,26 @@ class Walk {
 // The message around a value adds three containers to its depth.
 const encoder = new Encoder({ ignoreUndefined: true, maxDepth: DEPTH_MAX + 8, initialBufferSize: 65_536 })
 
-/** A message as bytes, valid until the next call: copy them at once. Its values went through `carry` before. */
+/** Encode a message; the bytes are valid until the next call. Its values went through `carry` before. */
 export function pack(message: readonly unknown[]): Uint8Array { return encoder.encodeSharedRef(message) }
 
-const unreadable = (why: string): never => { throw new Error(why) }
-const STRICT: DecoderOptions = {
-  extensionCodec: {
-    tryToEncode: () => null,
-    decode: (_bytes, type) => unreadable(`extension type ${type} is not used by this protocol (PS-3.7)`),
-  },
-  mapKeyConverter: (key) => (typeof key === 'string' ? key : unreadable('a key is not a string')),
-}
-const decoder = new Decoder(STRICT)
-
-const escapedKey = (bytes: Uint8Array, start: number, size: number): string =>
-  Buffer.from(bytes.subarray(start, start + size)).toString().replace(/__proto__$/, '\0$&')
-/** That decoder refuses `__proto__` keys: with this one, keys that end like it have a byte more, which `repaired` takes away. */
-const protoDecoder = new Decoder({ ...STRICT, keyDecoder: { canBeCached: () => true, decode: escapedKey } })
-
-/** A copy in which every text is well-formed, and every key what it was. */
-function repaired(value: unknown, hasProto: boolean): unknown {
-  if (typeof value === 'string') return value.toWellFormed()
-  if (Array.isArray(value)) return value.map((item) => repaired(item, hasProto))
-  if (!isMap(value)) return value
-  const keyOf = (key: string): string => (hasProto ? key.replace(/\0(?=__proto__$)/, '') : key.toWellFormed())
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [keyOf(key), repaired(member, hasProto)]))
-}
-
-/** The message in `bytes`; bytes in it are Buffers over the same memory. Throws `invalid_value`. Source: PS-3.11. */
-export function unpack(bytes: Buffer, hasProto = false): unknown {
+/** Decode the message in `bytes`; bytes in it are Buffers over the same memory. Throws `invalid_value`. Source: PS-3.11. */
+export function unpack(bytes: Buffer): unknown {
   try {
-    const message = (hasProto ? protoDecoder : decoder).decode(bytes)
-    // The decoder makes lone surrogates of ill-formed UTF-8, where one of these two bytes begins it.
-    return hasProto || bytes.includes(0xed) || bytes.includes(0xf0) ? repaired(message, hasProto) : message
+    return decode(bytes)
   } catch (error) {
-    const why = describeFailure(error).message
-    if (!hasProto && why.includes('__proto__')) return unpack(bytes, true)
-    throw PolystepError.own('invalid_value', `A message cannot be read: ${why}.`)
+    throw PolystepError.own('invalid_value', `A message cannot be read: ${describeFailure(error).message}.`)
   }
 }
 
-/** How a message begins: the size of its array, its kind, its id, as far as they can be read. Source: PS-4.5. */
+/** Read the head of a message: the size of its array, its kind, its id, as far as possible. Source: PS-4.5. */
 export function readHead(bytes: Buffer): unknown[] {
   // The size of a large array stands behind its first byte; of the others it is part of it.
   const sizeBytes = bytes[0] === 0xdc ? 2 : bytes[0] === 0xdd ? 4 : 0
   const head: unknown[] = []
   try {
     head.push(sizeBytes === 0 ? bytes.readUInt8() - 0x90 : bytes.readUIntBE(1, sizeBytes))
-    for (const member of decoder.decodeMulti(bytes.subarray(1 + sizeBytes))) {
+    for (const member of decodeEach(bytes.subarray(1 + sizeBytes))) {
       if (head.push(member) === 3) break
     }
   } catch {}

@@ -1,63 +1,48 @@
-/** What a handler is given as its context: emit, state, streams, logger. Source: PS-8, Motia 0.17. */
-import { inspect } from 'node:util'
+/** Context of a handler: emit, state, streams, logger. Source: PS-8, Motia 0.17. */
 import { carry, carryAsText } from './codec.ts'
 import { invalidParams, isMap, type Members, shown } from './errors.ts'
-import { readGroup } from './features/pages.ts'
-import type { Run } from './run.ts'
+import { durable, readGroup, update } from './features/context.ts'
+import { emitter } from './features/emit.ts'
+import type { Caller, Level } from './types.ts'
 
-/** Severity of a log line. */
-export type Level = 'debug' | 'info' | 'warn' | 'error'
 type LogListener = (level: Level, message: string, fields?: unknown) => void
 
-const EMIT_SHAPE = "emit takes one object: await emit({ topic: 'order.placed', data: { … }, messageGroupId?: 'key' })"
 /** Parameters that are text; the others are values. */
 const TEXTS = new Set(['topic', 'group', 'key', 'stream', 'id', 'message_group_id'])
 
-/** The context of `run`, which it keeps to itself. All members are its own, so that it can be spread and taken apart. */
-export function createContext(run: Run): object {
-  const { trace_id: traceId, flows, attempt } = run.params
+/** Make the context of `caller`, which it keeps to itself. All members are its own, so that it can be spread. */
+export function createContext(caller: Caller): object {
+  const { trace_id: traceId, flows, attempt } = caller.params
   return {
-    traceId, flows, logger: new RunLogger(run), state: new RunState(run),
-    // A method, as all functions here that are made for each run: tsx gives names to other functions, which is expensive.
-    emit(event: unknown) {
-      return run.call('emit', () => {
-        // `type` was the topic's name before Motia 0.1.
-        const { type, topic = type, data, messageGroupId } = isMap(event) ? event : {}
-        if (topic !== '' && (typeof topic === 'string' || typeof topic === 'number')) {
-          return { topic, data, ...ifGiven('message_group_id', messageGroupId) }
-        }
-        throw invalidParams(`${EMIT_SHAPE}; it was given ${inspect(event, { depth: 0, breakLength: Infinity })}.`)
-      }, nothing)
-    },
-    streams: new Proxy({}, new StreamsByName(run)), attempt, get signal() { return run.controller.signal },
+    traceId, flows, logger: new Logger(caller), state: new State(caller),
+    emit: emitter(caller), ...durable(caller), streams: new Proxy({}, new StreamsByName(caller)), attempt, get signal() { return caller.controller.signal },
   }
 }
 
-/** Shared values in groups. A write that was awaited is on disk. A class, so that runs do not each make its methods. */
-class RunState {
-  readonly #run: Run
+/** Shared values in groups. A write that was awaited is on disk. A class, so that attempts do not each make its methods. */
+class State {
+  readonly #caller: Caller
 
-  constructor(run: Run) { this.#run = run }
+  constructor(caller: Caller) { this.#caller = caller }
 
-  get(group: unknown, key: unknown) { return this.#run.call('state.get', () => ({ group, key })) }
-  set(group: unknown, key: unknown, value: unknown) {
-    return this.#run.call('state.set', () => ({ group, key, value }), () => value)
-  }
-  delete(group: unknown, key: unknown) { return this.#run.call('state.delete', () => ({ group, key })) }
-  getGroup(group: unknown, page?: unknown) { return readGroup(this.#run, 'state', { group }, page) }
-  clear(group: unknown) { return this.#run.call('state.clear', () => ({ group }), nothing) }
+  get(group: unknown, key: unknown) { return this.#caller.call('state.get', () => ({ group, key })) }
+  set(group: unknown, key: unknown, value: unknown) { return this.#caller.call('state.set', () => ({ group, key, value }), () => value) }
+  update(group: unknown, key: unknown, ops: unknown) { return update(this.#caller, group, key, ops) }
+  delete(group: unknown, key: unknown) { return this.#caller.call('state.delete', () => ({ group, key })) }
+  getGroup(group: unknown, page?: unknown) { return readGroup(this.#caller, 'state', { group }, page) }
+  clear(group: unknown) { return this.#caller.call('state.clear', () => ({ group }), nothing) }
 }
 
-/** One live channel: items that clients see change. */
-function streamOf(run: Run, stream: string): object {
+/** Make one live channel: items that clients see change. */
+function streamOf(caller: Caller, stream: string): object {
   return {
-    get(group: unknown, id: unknown) { return run.call('streams.get', () => ({ stream, group, id })) },
-    set(group: unknown, id: unknown, data: unknown) { return run.call('streams.set', () => ({ stream, group, id, data })) },
-    delete(group: unknown, id: unknown) { return run.call('streams.delete', () => ({ stream, group, id })) },
-    getGroup(group: unknown, page?: unknown) { return readGroup(run, 'streams', { stream, group }, page) },
+    get(group: unknown, id: unknown) { return caller.call('streams.get', () => ({ stream, group, id })) },
+    set(group: unknown, id: unknown, data: unknown) { return caller.call('streams.set', () => ({ stream, group, id, data })) },
+    delete(group: unknown, id: unknown) { return caller.call('streams.delete', () => ({ stream, group, id })) },
+    getGroup(group: unknown, page?: unknown) { return readGroup(caller, 'streams', { stream, group }, page) },
     /** Send an event that is not stored to the group, or to one item of it. */
     send(channel: unknown, event: unknown) {
-      return run.call('streams.send', () => {
+      return caller.call('streams.send', () => {
         const { groupId, id } = isMap(channel) ? channel : {}
         const { type, data } = isMap(event) ? event : {}
         const sent = { type: text(type, 'event.type'), data: carry(data, 'event.data') ?? null }
@@ -67,14 +52,14 @@ function streamOf(run: Run, stream: string): object {
   }
 }
 
-/** The streams of a run by name, for a proxy. */
+/** Handler of the proxy that finds streams by name. */
 class StreamsByName implements ProxyHandler<object> {
-  constructor(private readonly run: Run) {}
+  constructor(private readonly caller: Caller) {}
 
   /** Any name is a stream; the host says when there is none. What the language itself asks for is none. */
   get(plain: object, name: string | symbol): unknown {
     const isStream = this.has(plain, name) && !(name in plain)
-    return isStream ? streamOf(this.run, String(name)) : (Reflect.get(plain, name) as unknown)
+    return isStream ? streamOf(this.caller, String(name)) : (Reflect.get(plain, name) as unknown)
   }
 
   has(_plain: object, name: string | symbol): boolean { return typeof name === 'string' && name !== 'then' && name !== 'toJSON' }
@@ -83,7 +68,7 @@ class StreamsByName implements ProxyHandler<object> {
 
 const nothing = (): undefined => undefined
 
-/** The params of a call of `run`, out of what user code gave. Source: PS-8.3. */
+/** Make the params of a call of `run` from the arguments of user code. Source: PS-8.3. */
 export function carryParams(run: string, given: Members): Members {
   const params: Members = { run }
   for (const name of Object.keys(given)) {
@@ -95,7 +80,7 @@ export function carryParams(run: string, given: Members): Members {
   return params
 }
 
-/** Keys are text; numbers are taken as their text, as JavaScript's own objects do. */
+/** Carry a key: text, or a number as its text, as in JavaScript's own objects. */
 function text(value: unknown, name: string): unknown {
   if (typeof value === 'string') return carry(value, name)
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
@@ -104,12 +89,12 @@ function text(value: unknown, name: string): unknown {
 
 const ifGiven = (name: string, value: unknown): Members => (value === undefined || value === null ? {} : { [name]: value })
 
-/** Structured log lines of a run; they are sent without waiting and never fail the handler. Source: PS-8.7. */
-class RunLogger {
-  readonly #run: Run
+/** Logger that sends structured lines without waiting and never fails the handler. Source: PS-8.7. */
+class Logger {
+  readonly #caller: Caller
   readonly #listeners: LogListener[] = []
 
-  constructor(run: Run) { this.#run = run }
+  constructor(caller: Caller) { this.#caller = caller }
 
   info(message: unknown, ...fields: unknown[]): void { this.#write('info', message, fields) }
   warn(message: unknown, ...fields: unknown[]): void { this.#write('warn', message, fields) }
@@ -119,12 +104,12 @@ class RunLogger {
 
   #write(level: Level, given: unknown, rest: readonly unknown[]): void {
     const message = shown(given instanceof Error ? `${given.name}: ${given.message}` : given)
-    this.#run.notify('log', { level, message, fields: fieldsOf(rest), time_ms: Date.now(), source: 'logger' })
+    this.#caller.notify('log', { level, message, fields: fieldsOf(rest), time_ms: Date.now(), source: 'logger' })
     for (const listener of this.#listeners) listener(level, message, rest[0])
   }
 }
 
-/** A map of fields from whatever stands behind the message. */
+/** Make a map of fields of the arguments behind the message. */
 function fieldsOf(rest: readonly unknown[]): unknown {
   const [first] = rest
   if (first instanceof Error && rest.length === 1) return { error: carryAsText(first) }

@@ -1,14 +1,14 @@
-/** Errors that cross the wire, and how a failure of user code is described. Source: PS-9. */
+/** Errors that cross the wire, and descriptions of failures of user code. Source: PS-9. */
 import { inspect } from 'node:util'
 import { nameOf, stackOf } from './adapters/stack.ts'
 
-/** A map with text keys: what travels as parameters, and what a config is. */
+/** Map with text keys, such as params and configs. */
 export type Members = Record<string, unknown>
 
 /** A log line is cut here, as the host cuts it. */
 export const LINE_CHARS_MAX = 16_384
 
-/** What this side raises: number and whether a retry can help, by name; PS-9.2. */
+/** Errors that this side raises: number and whether a retry can help, by name; PS-9.2. */
 const OWN_ERRORS = {
   internal: [1, true], method_not_found: [2, false], invalid_params: [3, false], invalid_value: [4, false],
   frame_too_large: [5, false], protocol_mismatch: [6, false], runner_gone: [10, true], cancelled: [11, true],
@@ -23,13 +23,13 @@ export class PolystepError extends Error {
     Object.defineProperty(this, 'name', { value: name, configurable: true, writable: true })
   }
 
-  /** An error of this side. */
+  /** Make an error of this side. */
   static own(name: keyof typeof OWN_ERRORS, message: string, data: Members = {}): PolystepError {
     const [code, retryable] = OWN_ERRORS[name]
     return new PolystepError(name, message, code, retryable, data)
   }
 
-  /** The error of a response, if there is one; what is no such map becomes `internal`. Source: PS-9.5. */
+  /** Read the error of an answer, if there is one; other values become `internal`. Source: PS-9.5. */
   static fromWire(payload: unknown): PolystepError | null {
     if (payload === null) return null
     const { code = 1, name = 'internal', message = '', retryable, data } = isMap(payload) ? payload : { code: null }
@@ -47,17 +47,17 @@ export class PolystepError extends Error {
 /** A problem with a file whose message says it all. */
 export class LoadProblem extends Error { override readonly stack = '' }
 
-/** An error in what a call was given. */
+/** Make the error of a call with unusable arguments. */
 export const invalidParams = (message: string): PolystepError => PolystepError.own('invalid_params', message)
 
-/** Whether `value` is a string. */
+/** Report whether `value` is a string. */
 export const isText = (value: unknown): value is string => typeof value === 'string'
 
-/** Whether `value` is an object that is neither a list nor bytes. */
+/** Report whether `value` is an object that is neither a list nor bytes. */
 export const isMap = (value: unknown): value is Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value)
 
-/** Whatever there is as well-formed text, cut with a mark, at the length of a log line if no other; never throws. */
+/** Show any value as well-formed text, cut with a mark, by default at the length of a log line; never throws. */
 export function shown(value: unknown, charsMax = LINE_CHARS_MAX): string {
   try {
     const text = typeof value === 'string' ? value : inspect(value, { depth: 3, breakLength: Infinity })
@@ -67,7 +67,7 @@ export function shown(value: unknown, charsMax = LINE_CHARS_MAX): string {
   }
 }
 
-/** Shape: `{name, message, stack}`. Anything that can be thrown is taken; what cannot be read is empty. Source: PS-9.4. */
+/** Describe anything thrown as `{name, message, stack}`; parts that cannot be read are empty. Source: PS-9.4. */
 export function describeFailure(thrown: unknown): { name: string; message: string; stack: string } {
   const part = (charsMax: number, other: unknown, ofError: (error: Error) => unknown): string => {
     try { return shown(thrown instanceof Error ? ofError(thrown) : other, charsMax) } catch { return '' }
@@ -76,7 +76,7 @@ export function describeFailure(thrown: unknown): { name: string; message: strin
   return { name, message: part(LINE_CHARS_MAX, thrown, (error) => error.message), stack: part(32_768, '', stackOf) }
 }
 
-/** What user code raised, as the error of its request; errors that this side or the host made keep their `retryable`; PS-7.3. */
+/** Make the error of a request from an error of user code; errors of the protocol keep their `retryable`; PS-7.3. */
 export function failureOf(name: 'load_failed' | 'step_failed', thrown: unknown): PolystepError {
   const failure = describeFailure(thrown)
   const error = PolystepError.own(name, shown(`${failure.name}: ${failure.message}`), failure)

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { pack, unpack } from './codec.ts'
 import { failureOf, type PolystepError } from './errors.ts'
 import { loadFile } from './loader.ts'
-import type { LoadedFile } from './loader.ts'
+import type { LoadedFile } from './types.ts'
 import { installStandIn } from './adapters/standin.ts'
 
 const ROOT_MODULES = fileURLToPath(new URL('../../../node_modules', import.meta.url))

@@ -4,18 +4,11 @@ import { pathToFileURL } from 'node:url'
 import { describeConfig } from './adapters/config.ts'
 import { exported } from './adapters/modules.ts'
 import { carry } from './codec.ts'
-import { type Rules, rulesOf } from './features/access.ts'
-import { type Checks, checksOf, madeBy } from './features/contracts.ts'
+import { rulesOf } from './features/access.ts'
+import { checksOf, madeBy } from './features/checks.ts'
 import { middlewareOf } from './features/middleware.ts'
-import { isMap, LoadProblem, type Members } from './errors.ts'
-
-/** User code's function; what it takes and gives is the host's to check. */
-export type UserFunction = (...given: unknown[]) => unknown
-
-/** A file that can be run, and the answer of its `step.load`. */
-export type LoadedFile = Readonly<{
-  file: string; handler: UserFunction | undefined; middleware: readonly UserFunction[]; checks: Checks; rules: Rules; answer: Members
-}>
+import { isMap, LoadProblem } from './errors.ts'
+import type { LoadedFile, UserFunction } from './types.ts'
 
 /** Import `file`, relative to `project`, and look at it; throws what the file raised, or a `LoadProblem`. */
 export async function loadFile(project: string, file: string): Promise<LoadedFile> {

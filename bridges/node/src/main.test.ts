@@ -30,7 +30,7 @@ void describe('the life of a runner process', () => {
     await assert.rejects(host.call('drain', {}), { name: 'invalid_params', message: '"hello" comes first, and there is only one.' })
     assert.deepEqual(await host.hello({ protocol: '1.7', features: ['x'] }), {
       protocol: '1.0', runner: { name: 'polystep-node', version }, language: 'node', pid: host.child.pid,
-      runs_max: 128, streams_max: 2048, frame_bytes_max: 16_777_216, features: ['access', 'contracts', 'heartbeat', 'integers', 'middleware', 'pages', 'response.stream'],
+      runs_max: 128, streams_max: 2048, frame_bytes_max: 16_777_216, features: ['access', 'contracts', 'durable', 'emit.options', 'heartbeat', 'integers', 'middleware', 'pages', 'response.stream', 'update'],
     })
     await assert.rejects(host.hello({ protocol: '2.0' }), { name: 'invalid_params' })
     host.end()

@@ -1,14 +1,9 @@
-/** Runs TypeScript and JavaScript steps for the polystep host: opens the channel and joins the parts. Source: PS-2. */
+/** Runner of TypeScript and JavaScript steps: opens the channel and joins the parts. Source: PS-2. */
 import { spawn } from 'node:child_process'
 import { Socket } from 'node:net'
 import { Bridge } from './bridge.ts'
 import { FrameReader, FrameWriter } from './channel.ts'
-import { beat, setWaiting, watch } from './features/heartbeat.ts'
-
-/** Between two looks after the host; a blocked orphan burns a core for at most this long. */
-const LOOK_MS = 500
-/** Taken early: an orphan has another parent. */
-const HOST = process.ppid
+import { beat, HOST, LOOK_MS, setWaiting, watch } from './features/heartbeat.ts'
 
 /** Serve on descriptors 3 and 4, which Node marks close-on-exec: processes that user code starts never have them. */
 function serve(): void {

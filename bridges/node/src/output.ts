@@ -1,16 +1,16 @@
-/** What user code prints becomes log lines of the run that printed it. Source: PS-8.8. */
+/** Printed text of user code, sent as log lines of the run that printed it. Source: PS-8.8. */
 import { Console } from 'node:console'
-import type { Level } from './context.ts'
 import { isText, LINE_CHARS_MAX, type Members } from './errors.ts'
-import { currentRun, type Run } from './run.ts'
+import { type Attempt, currentAttempt } from './attempt.ts'
+import type { Level } from './types.ts'
 
-/** A longer line is sent in pieces. */
+/** Pieces of a line that is too long for one message. */
 const PIECES = new RegExp(`.{1,${LINE_CHARS_MAX}}`, 'gsu')
 
-/** Stands between user code's printing and the process's own stdout and stderr. */
+/** Output that stands between user code's printing and the process's own stdout and stderr. */
 export class Output {
   /** Lines that have not ended yet, by run and level; bytes, each as one character, since a chunk may end inside of a letter. */
-  private readonly open = new Map<Run | undefined, Map<Level, string>>()
+  private readonly open = new Map<Attempt | undefined, Map<Level, string>>()
   private level: Level | null = null
 
   constructor(private readonly send: (line: Members) => void) {}
@@ -33,9 +33,9 @@ export class Output {
   }
 
   /** Send what `run` printed without a line's end; what was printed outside of runs when absent. */
-  flush(run?: Run): void {
-    for (const [level, line] of this.open.get(run) ?? []) if (line !== '') this.log(run, level, line)
-    this.open.delete(run)
+  flush(attempt?: Attempt): void {
+    for (const [level, line] of this.open.get(attempt) ?? []) if (line !== '') this.log(attempt, level, line)
+    this.open.delete(attempt)
   }
 
   private writerFor(streamLevel: Level): NodeJS.WriteStream['write'] {
@@ -49,19 +49,19 @@ export class Output {
   }
 
   private print(level: Level, bytes: string): void {
-    const run = currentRun.getStore()
-    const open = this.open.get(run) ?? new Map<Level, string>()
+    const attempt = currentAttempt.getStore()
+    const open = this.open.get(attempt) ?? new Map<Level, string>()
     const lines = `${open.get(level) ?? ''}${bytes}`.split('\n')
-    // What does not end is not kept for ever.
+    // A line without an end is cut, so that it does not grow without a bound.
     const rest = (lines.at(-1) ?? '').length < LINE_CHARS_MAX ? lines.pop() : ''
-    this.open.set(run, open.set(level, rest ?? ''))
-    for (const line of lines) this.log(run, level, line)
+    this.open.set(attempt, open.set(level, rest ?? ''))
+    for (const line of lines) this.log(attempt, level, line)
     // Nobody will flush a run that has its answer.
-    if (run?.isAnswered === true) this.flush(run)
+    if (attempt?.isAnswered === true) this.flush(attempt)
   }
 
-  private log(run: Run | undefined, level: Level, bytes: string): void {
+  private log(attempt: Attempt | undefined, level: Level, bytes: string): void {
     const line = Buffer.from(bytes, 'latin1').toString().replace(/\r$/, '')
-    for (const message of line.match(PIECES) ?? ['']) this.send({ run: run?.id, level, message, time_ms: Date.now(), source: 'output' })
+    for (const message of line.match(PIECES) ?? ['']) this.send({ run: attempt?.id, level, message, time_ms: Date.now(), source: 'output' })
   }
 }

@@ -1,13 +1,13 @@
-/** Messages over frames: calls and their answers, both ways. Source: PS-4. */
-import type { Bridge } from './bridge.ts'
+/** Peer of the channel: calls and their answers, both ways. Source: PS-4. */
 import { FRAME_BYTES_MAX, type FrameWriter } from './channel.ts'
 import { pack, readHead, unpack } from './codec.ts'
 import { describeFailure, invalidParams, type Members, PolystepError, shown } from './errors.ts'
+import type { Listener } from './types.ts'
 
-/** Notifications are dropped, and counted, while this much waits for a host that does not read; PS-8.10. */
+/** Bytes of unread output beyond which notifications are dropped and counted; PS-8.10. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024
 
-/** Ends a call with its error or, for `null`, with its answer. */
+/** Callback that ends a call with its error or, for `null`, with its answer. */
 export type EndCall = (error: PolystepError | null, answer?: unknown) => void
 
 /** One side of the channel. */
@@ -19,11 +19,11 @@ export class Peer {
   private dropped = 0
   private closedBy: PolystepError | null = null
 
-  /** `listener` is told what the other side asks for, whatever that is: it answers each request once, or throws the error. */
+  /** `listener` gets the requests and notifications of the other side, well-formed or not. */
   constructor(private readonly writer: Pick<FrameWriter, 'send' | 'waitingBytes'>,
-    private readonly listener: Pick<Bridge, 'request' | 'notification' | 'broken'>) {}
+    private readonly listener: Listener) {}
 
-  /** Call the other side with what `params` gives, carried; fails with what that throws, its error, or why it was not sent. */
+  /** Call the other side with the carried params; ends with the answer, its error, or the reason that nothing was sent. */
   call(method: string, params: () => Members, end: EndCall): void {
     const id = ++this.idLast
     this.waiting.set(id, end)
@@ -31,13 +31,13 @@ export class Peer {
     if (unsent !== null) this.end(id, unsent)
   }
 
-  /** Answer the request `id` with a value that was carried, or with an error: of whoever asks, or why the value is not sent. */
+  /** Answer the request `id` with a carried value, or with an error; a value that cannot be sent becomes an error. */
   answer(id: number, result: unknown, error: PolystepError | null = null): void {
     const unsent = this.post('answer', () => (error === null ? [1, id, null, result] : [1, id, error.toWire(), null]))
     if (unsent !== null) this.post('answer', () => [1, id, unsent.toWire(), null])
   }
 
-  /** Tell the other side; never fails. A log line that is too large is cut, and all is dropped while the host does not read. */
+  /** Send a notification; never fails. A log line that is too large is cut, and all are dropped while the host does not read. */
   notify(method: string, params: Members): void {
     if (this.writer.waitingBytes > WAITING_BYTES_MAX) {
       this.dropped += 1
@@ -61,7 +61,7 @@ export class Peer {
     for (const id of this.waiting.keys()) this.end(id, error)
   }
 
-  /** A frame of `length` bytes arrived. One that is too large is dropped, and `body` is only how it begins. */
+  /** Take a frame of `length` bytes. One that is too large is dropped, and `body` is only its head. */
   frame(body: Buffer, length = body.length): void {
     try {
       if (length > body.length) throw this.tooLarge(length)
@@ -81,7 +81,7 @@ export class Peer {
     else throw invalidParams('It is no message.')
   }
 
-  /** Fail what a frame belongs to, by how it begins. Source: PS-4.5. */
+  /** Fail the call that a frame belongs to, by its head. Source: PS-4.5. */
   private refuseFrame(bytes: Buffer, thrown: unknown): void {
     const error = thrown instanceof PolystepError ? thrown : PolystepError.own('internal', describeFailure(thrown).message)
     const [size, kind, id] = readHead(bytes)
@@ -90,21 +90,21 @@ export class Peer {
     else if (size !== 3 || kind !== 2) this.break(error.message)
   }
 
-  /** The bytes are no messages: both sides' calls are lost. Source: PS-4.4. */
+  /** Break the channel, since its bytes are no messages: both sides' calls are lost. Source: PS-4.4. */
   private break(why: string): void {
-    const text = `The channel to the host is broken: a frame is not a request, a response or a notification. ${why}`
+    const text = `The channel to the host is broken: a frame is not a request, an answer or a notification. ${why}`
     this.close(PolystepError.own('runner_gone', text))
     this.listener.broken(text)
   }
 
-  /** A call that does not wait is no error: it was failed here before its answer came. Source: PS-4.6. */
+  /** End a call, unless it was failed here before its answer came. Source: PS-4.6. */
   private end(id: number, error: PolystepError | null, answer?: unknown): void {
     const endCall = this.waiting.get(id)
     this.waiting.delete(id)
     endCall?.(error, answer)
   }
 
-  /** Send the message that `made` gives; what cannot be sent is returned as an error that names it. */
+  /** Send the message of `made`; returns an error that names it when it cannot be sent. */
   private post(what: string, made: () => readonly unknown[]): PolystepError | null {
     if (this.closedBy !== null) return this.closedBy
     try {

@@ -1,4 +1,4 @@
-"""The Python runner of polystep: loads step files and answers the host's calls. Imports nothing of the host."""
+"""Python runner of polystep: loads step files and answers the host's calls. Imports nothing of the host."""
 
 from polystep_runner.errors import PolystepError
 

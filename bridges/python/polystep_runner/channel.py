@@ -1,4 +1,4 @@
-"""The channel to the host: its descriptors, frames on them (PS-2, PS-3) and messages in these (PS-4)."""
+"""Channel to the host: its descriptors, frames on them (PS-2, PS-3) and messages in these (PS-4)."""
 
 import asyncio
 import os
@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgpack
 
-from polystep_runner.codec import ChannelBroken, lenient, unpack, unpack_head
+from polystep_runner.adapters.messages import unpack
+from polystep_runner.codec import ChannelBroken, lenient, unpack_head
 from polystep_runner.errors import PolystepError, error_from_wire, failure_of, safe_text
 
 FRAME_BYTES_MAX: Final = 16_777_216
@@ -21,7 +22,7 @@ Finish = Callable[[PolystepError | None, object], None]
 
 
 def take_descriptors(kind: str) -> tuple[int, int]:
-    """Return what to read and what to write, out of reach of user code and its children; OSError: not opened."""
+    """Return the descriptors to read and to write, out of reach of user code and its children; OSError: not opened."""
     reading, writing = 3, 4
     if kind == "stdio":  # PS-2.2
         if os.isatty(0):
@@ -36,7 +37,7 @@ def take_descriptors(kind: str) -> tuple[int, int]:
 
 
 class Splitter:
-    """Cuts a stream of bytes into frames. A frame over the limit is dropped but for its head (PS-3.3)."""
+    """Splitter of a byte stream into frames that drops a frame over the limit except its head (PS-3.3)."""
 
     def __init__(self) -> None:
         self.frame_bytes_max = FRAME_BYTES_MAX
@@ -64,7 +65,7 @@ class Splitter:
 
 
 class Channel:
-    """The bridge's end. Any thread may `request`, `notify` and `log`; all else belongs to the event loop's."""
+    """Bridge's end of the channel. Any thread may `request`, `notify` and `log`; the rest is the event loop's."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, reading: int, writing: int) -> None:
         self.loop, self.reading, self.writing = loop, reading, writing
@@ -81,12 +82,12 @@ class Channel:
         os.register_at_fork(after_in_child=self._leave_to_parent)
 
     def open(self, frame_bytes_max: int) -> None:
-        """After hello: take the agreed frame size, and let more than answers through (PS-3.2, PS-5.4)."""
+        """Take the frame size of hello, and let more than answers through (PS-3.2, PS-5.4)."""
         self._splitter.frame_bytes_max = min(frame_bytes_max, FRAME_BYTES_MAX)
         self.is_open = True
 
     def is_here(self) -> bool:
-        """Whether the caller runs on the event loop's thread."""
+        """Report whether the caller runs on the event loop's thread."""
         return threading.get_ident() == self.thread
 
     def request(self, method: str, params: dict[str, Any], finish: Finish) -> None:
@@ -97,7 +98,7 @@ class Channel:
             self._waiting[self._last_id] = finish
 
     def answer(self, id: int, result: object, error: PolystepError | None = None) -> None:
-        """Answer a request with a plain value or an error; what is too large is replaced by that error (PS-3.3)."""
+        """Answer a request with a plain value or an error; an answer that is too large becomes an error (PS-3.3)."""
         try:
             self._send([1, id, None, result] if error is None else [1, id, error.to_wire(), None])
         except PolystepError as too_large:
@@ -114,7 +115,7 @@ class Channel:
                 self.log(None, "warn", text, {}, "output")
             try:
                 self._send([2, method, params])
-            except PolystepError as error:  # what is said of it always fits: a frame has at least 1,024 bytes
+            except PolystepError as error:  # a line about it always fits: a frame has at least 1,024 bytes
                 self.log(None, "warn", f"polystep left out a {method}: {error.message}", {}, "output")
 
     def log(self, run: Any, level: str, message: object, fields: Mapping[Any, Any], source: str) -> None:
@@ -200,7 +201,7 @@ class Channel:
                 raise ChannelBroken("a frame that is no message")
 
     def _leave_to_parent(self) -> None:
-        """In a forked child, point the channel's descriptors at nothing (PS-2.2)."""
+        """Point the channel's descriptors at nothing in a forked child (PS-2.2)."""
         _point_at_nothing(self.reading, self.writing)
         self.lock = threading.RLock()  # the other may be held by a thread that exists in the parent only
 

@@ -1,4 +1,4 @@
-"""Values on their way out and in (PS-3): one walk makes any value plain or refuses it by type and path."""
+"""Codec of values (PS-3): one walk makes any value plain or refuses it by type and path."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ from polystep_runner.errors import PolystepError, describe, safe_text
 _INTEGER_MAX: Final = 2**53 - 1
 _DEPTH_MAX: Final = 100
 _LENIENT_DEPTH_MAX: Final = 4
-"""How deep a log field is searched for the parts that can be sent; below it the part is sent as text."""
+"""Depth to which a log field is searched for parts that can be sent; below, a part is sent as text."""
 _CONVERSIONS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     (Enum, lambda value: value.value),
     (datetime | date | time, lambda value: value.isoformat()),
@@ -34,18 +34,18 @@ _HINTS: Final = {
 
 
 class ChannelBroken(ValueError):
-    """What arrived is not this protocol (PS-4.4); nothing after it can be trusted."""
+    """Input that is not this protocol (PS-4.4); nothing after it can be trusted."""
 
 
 class _Refused(Exception):
-    """Collects the path while it unwinds, so that values that are fine pay nothing for it."""
+    """Refusal that collects the path while it unwinds, so that good values pay nothing for it."""
 
     def __init__(self, reason: str) -> None:
         self.reason, self.trail = reason, list[tuple[int, object]]()
 
 
 def plain(value: object, root: str, walk: Callable[[Any], Any] | None = None) -> Any:
-    """Copy any value into what the protocol carries, or raise `invalid_value` with a path from `root` (PS-3.9)."""
+    """Copy any value into one that the protocol carries, or raise `invalid_value` with a path from `root` (PS-3.9)."""
     path, cause = root, None
     try:
         return (walk or _walk)(value)
@@ -63,14 +63,14 @@ def plain(value: object, root: str, walk: Callable[[Any], Any] | None = None) ->
 
 
 def plain_name(value: object, root: str) -> str:
-    """A group, key, topic or id: text, or a number as text; others raise `invalid_params` (PS-8.3)."""
+    """Carry a group, key, topic or id: text, or a number as text; others raise `invalid_params` (PS-8.3)."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise PolystepError("invalid_params", f"{root} must be text, it is {type(value).__name__}.")
     return str(plain(value, root, _key))
 
 
 def lenient(value: object, depth: int = 0) -> Any:
-    """Like `plain`, never raising: exceptions become `{name, message, stack}`, what can't be sent becomes text."""
+    """Copy as `plain` without raising: exceptions become `{name, message, stack}`, other values text."""
     if isinstance(value, BaseException):
         return describe(value)
     with suppress(Exception):  # whatever user code does while it is read (PS-8.7)
@@ -83,23 +83,8 @@ def lenient(value: object, depth: int = 0) -> Any:
     return safe_text(value)
 
 
-def unpack(data: bytes | bytearray) -> Any:
-    """Read one message; raises ValueError for what PS-3.11 refuses."""
-    message = msgpack.unpackb(data, ext_hook=_refuse_extension)
-    # The reader lets timestamps pass (they hold an ff) and keys of bytes (c4 to c6); most messages have none of these.
-    if b"\xff" in data or b"\xc4" in data or b"\xc5" in data or b"\xc6" in data:
-        values = [message]
-        for value in values:
-            if isinstance(value, dict) and not all(type(key) is str for key in value):
-                raise ValueError("A map's keys must be text.")
-            if isinstance(value, msgpack.Timestamp):
-                _refuse_extension(-1, b"")
-            values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return message
-
-
 def unpack_head(data: bytes | bytearray) -> list[Any]:
-    """A message whose rest can't be used: kind and id, nothing more (PS-4.5)."""
+    """Read kind and id of a message whose rest can't be used (PS-4.5)."""
     reader = msgpack.Unpacker()
     reader.feed(bytes(data[:256]))
     try:
@@ -107,10 +92,6 @@ def unpack_head(data: bytes | bytearray) -> list[Any]:
         return [kind, None, None] if size == 3 else [kind, reader.unpack(), *[None] * min(size - 2, 3)]
     except Exception as error:
         raise ChannelBroken("a message that ends before its id") from error
-
-
-def _refuse_extension(code: int, _data: bytes) -> Any:
-    raise ValueError(f"The msgpack extension type {code} is not used here.")
 
 
 def _walk(value: Any, depth: int = 0) -> Any:
@@ -169,7 +150,7 @@ def _converted(value: Any, depth: int) -> Any:
 
 
 def _key(key: object) -> str:
-    """Text as it is, if it is valid; what else JSON can write as a key, as JSON would (PS-3.6)."""
+    """Carry a key: valid text as it is, other keys as JSON would write them (PS-3.6)."""
     key = key.value if isinstance(key, Enum) else key
     if isinstance(key, str):
         try:

@@ -1,4 +1,4 @@
-"""Errors of the protocol (PS-9), and how an exception of user code is described to the host."""
+"""Errors of the protocol (PS-9), and descriptions of exceptions of user code."""
 
 import importlib
 import traceback
@@ -18,7 +18,7 @@ _HIDDEN_FRAMES: Final = (__file__.rpartition("/")[0] + "/", importlib.__file__, 
 
 
 class PolystepError(Exception):
-    """An error of polystep: refused by the host or by this bridge. `name` and `code` say which, `data` says more."""
+    """Error of the host or of this bridge. `name` and `code` say which, `data` says more."""
 
     def __init__(self, name: str, message: str, *, data: Any = None, retryable: bool | None = None) -> None:
         super().__init__(message)
@@ -27,7 +27,7 @@ class PolystepError(Exception):
         self.retryable = known if retryable is None else retryable
 
     def to_wire(self) -> dict[str, Any]:
-        """Shape: `{code, name, message, retryable, data}` (PS-9.1)."""
+        """Return `{code, name, message, retryable, data}` (PS-9.1)."""
         known = {"code": self.code, "name": self.name, "message": safe_text(self.message)}
         return {**known, "retryable": self.retryable, "data": self.data}
 
@@ -43,7 +43,7 @@ def error_from_wire(payload: object) -> PolystepError:
 
 
 def safe_text(value: object, chars_max: int = TEXT_CHARS_MAX) -> str:
-    """`str(value)` that never raises, cut and sendable as UTF-8."""
+    """Make text of a value without raising, cut and sendable as UTF-8."""
     try:
         text = str(value)
     except Exception:  # noqa: BLE001 - a broken __str__ of user code must not hide what is being reported
@@ -52,7 +52,7 @@ def safe_text(value: object, chars_max: int = TEXT_CHARS_MAX) -> str:
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """Shape: `{name, message, stack}`; the stack starts in user code (PS-9.4)."""
+    """Describe an exception as `{name, message, stack}`; the stack starts in user code (PS-9.4)."""
     name = error.name if isinstance(error, PolystepError) else type(error).__name__
     message = stack = ""
     with suppress(BaseException):  # __str__ is user code
@@ -68,7 +68,7 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def failure_of(name: str, error: BaseException) -> PolystepError:
-    """A `load_failed` or `step_failed` that says what user code raised; ours keep their `retryable` (PS-7.3)."""
+    """Make a `load_failed` or `step_failed` of an exception; errors of polystep keep their `retryable` (PS-7.3)."""
     data = describe(error)
     retryable = error.retryable if isinstance(error, PolystepError) else None
     return PolystepError(name, f"{data['name']}: {data['message']}", data=data, retryable=retryable)

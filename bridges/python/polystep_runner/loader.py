@@ -1,4 +1,4 @@
-"""From a file to a step that can be run (PS-6): imports it, whatever its path, and makes its config a plain value."""
+"""Loader of step files (PS-6): imports a file, whatever its path, and makes its config a plain value."""
 
 import importlib
 import sys
@@ -16,7 +16,7 @@ from polystep_runner.features.access import read
 
 
 class LoadedStep:
-    """A step file that was imported: its config, and what a run calls, which is the middleware and then the handler."""
+    """Step file that was imported: its config, and the functions of a run, middleware first."""
 
     def __init__(self, module: Any, file: str) -> None:
         config, handler = getattr(module, "config", None), getattr(module, "handler", None)
@@ -28,7 +28,7 @@ class LoadedStep:
 
 
 class Loader:
-    """Imports the step files of one project. Each file keeps its module for the life of the process."""
+    """Loader of one project's step files. Each file keeps its module for the life of the process."""
 
     def __init__(self, root: str) -> None:
         self._root = Path(root)
@@ -54,7 +54,7 @@ class Loader:
         return spec_from_file_location(name, self._files[name]) if name in self._files else None
 
     def load(self, file: str, kind: str) -> LoadedStep:
-        """Import `file`, relative to the project; raises `load_failed`, which other files do not suffer from."""
+        """Import `file`, relative to the project; raises `load_failed` and leaves other files alone."""
         try:
             return LoadedStep(read(self._module(file), file, kind), file)
         except BaseException as error:  # user code may raise anything, SystemExit included (PS-6.3)
@@ -74,7 +74,7 @@ class Loader:
         return importlib.import_module(name)
 
     def _package(self, folder: Path) -> str:
-        """The name of the package that relative imports in `folder` start from."""
+        """Name the package that relative imports in `folder` start from."""
         parts = folder.relative_to(self._root).parts
         name = ".".join(parts)
         try:
@@ -103,6 +103,6 @@ class Loader:
 
 
 def _home(module: ModuleType | None) -> str:
-    """The folder that a top-level module was found in."""
+    """Return the folder that a top-level module was found in."""
     places = list(getattr(module, "__path__", None) or [getattr(module, "__file__", None)])
     return str(places[0]).rpartition("/")[0]

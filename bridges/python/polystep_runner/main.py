@@ -1,4 +1,4 @@
-"""What the host asks of a runner (PS-5 to PS-7): hello, load, run, cancel, drain, shutdown."""
+"""Requests of the host (PS-5 to PS-7): hello, load, run, cancel, drain, shutdown."""
 
 import asyncio
 import contextvars
@@ -17,20 +17,22 @@ from polystep_runner.adapters.functions import Function, caught
 from polystep_runner.adapters.inputs import readable
 from polystep_runner.adapters.outgoing import Outgoing
 from polystep_runner.adapters.records import Records
+from polystep_runner.attempt import CURRENT_ATTEMPT, Attempt
 from polystep_runner.channel import FRAME_BYTES_MAX, Channel, take_descriptors
 from polystep_runner.codec import plain
-from polystep_runner.context import CURRENT_RUN, Run
-from polystep_runner.errors import PolystepError, failure_of, safe_text
+from polystep_runner.context import Context
+from polystep_runner.errors import PolystepError, safe_text
+from polystep_runner.features import FEATURES
 from polystep_runner.features.access import answer_of, call_of, can_run
 from polystep_runner.features.answers import Answers
-from polystep_runner.features.contracts import checked
+from polystep_runner.features.checks import checked
+from polystep_runner.features.durable import step_failure, suspend
 from polystep_runner.features.heartbeat import Lingering
 from polystep_runner.features.responses import is_streamed, stream
 from polystep_runner.loader import LoadedStep, Loader
 from polystep_runner.output import Output
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ["access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream"]
 RUNS_MAX: Final = 128  # more at once only waits longer on one core; streamed answers wait anyway (PS-7.12)
 _EXIT_GRACE_S: Final = 1.5  # for atexit functions and threads after `shutdown` (PS-7.10)
 _WORDS: Final = {str: "text", int: "a number", list: "an array", dict: "a map"}
@@ -60,13 +62,13 @@ def main() -> NoReturn:
 
 
 class Runner:
-    """Answers the host's requests on the event loop's thread; plain `def` handlers run in threads of their own."""
+    """Runner that answers the host on the event loop's thread; plain `def` handlers run in threads of their own."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, channel: Channel) -> None:
         self.stopped = False
         self._loop, self._channel = loop, channel
         self._steps: dict[str, LoadedStep] = {}
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, Attempt] = {}
         self._cancelled: set[asyncio.Task[None]] = set()  # their handlers may go on
         self._drains: list[int] = []
         self._features = set[str]()  # of both sides (PS-5.5)
@@ -106,8 +108,8 @@ class Runner:
         self._channel.open(params["frame_bytes_max"])
         self._features = {each for each in FEATURES if each in params["features"]}
         self.output = Output(self._channel)
-        Outgoing(CURRENT_RUN.get)
-        Records(lambda level, message, fields: self._channel.log(CURRENT_RUN.get(), level, message, fields, "logger"))
+        Outgoing(CURRENT_ATTEMPT.get)
+        Records(lambda level, text, fields: self._channel.log(CURRENT_ATTEMPT.get(), level, text, fields, "logger"))
 
     def _load(self, id: int, params: dict[str, Any]) -> None:
         _require(params, file=str, kind=str)
@@ -121,22 +123,23 @@ class Runner:
 
     def _run(self, id: int, params: dict[str, Any]) -> None:
         _require(params, run=str, file=str, step=str, type=str, trace_id=str, attempt=int)
-        run, step = Run(id, params, self._channel, self._features), self._steps.get(params["file"])
+        attempt, step = Attempt(id, params, self._channel, self._features), self._steps.get(params["file"])
         if step is None or not can_run(step, params["type"]):
             raise PolystepError("invalid_params", f"{params['file']} is not loaded, or has no handler.")
-        if run.id in self._runs:
-            raise PolystepError("invalid_params", f"Run {run.id} is open already.")
-        self._runs[run.id] = run
-        run.task = self._loop.create_task(self._attempt(run, step))
+        if attempt.id in self._runs:
+            raise PolystepError("invalid_params", f"Run {attempt.id} is open already.")
+        self._runs[attempt.id] = attempt
+        attempt.task = self._loop.create_task(self._attempt(attempt, step))
 
     def _cancel(self, id: str, reason: str) -> None:
-        run = self._runs.get(id)
-        if run is not None and run.task is not None:
+        attempt = self._runs.get(id)
+        if attempt is not None and attempt.task is not None:
             # Answered now, not when the handler ends: it may swallow the cancellation, or be a thread.
-            self._finish(run, None, PolystepError("cancelled", f"The run was cancelled: {reason}."))
-            self._cancelled.add(run.task)
-            run.task.add_done_callback(self._cancelled.discard)
-            run.task.cancel()
+            self._finish(attempt, None, PolystepError("cancelled", f"The run was cancelled: {reason}."))
+            suspend(attempt, reason)
+            self._cancelled.add(attempt.task)
+            attempt.task.add_done_callback(self._cancelled.discard)
+            attempt.task.cancel()
 
     def _drain(self, id: int, _params: dict[str, Any]) -> None:
         self._drains.append(id)
@@ -147,35 +150,36 @@ class Runner:
         self.stopped = True
         self._loop.stop()
 
-    async def _attempt(self, run: Run, step: LoadedStep) -> None:
-        CURRENT_RUN.set(run)
-        value, result, error = run.params.get("input"), None, None
+    async def _attempt(self, attempt: Attempt, step: LoadedStep) -> None:
+        CURRENT_ATTEMPT.set(attempt)
+        value, result, error = attempt.params.get("input"), None, None
         is_ours = True  # what is raised now
         try:
-            value = checked(step.config.checks, run.type, value) if "contracts" in self._features else value
+            value = checked(step.config.checks, attempt.type, value) if "contracts" in self._features else value
             is_ours = False
-            result = await self._call(*call_of(step, run, value))
-            if run.type == "api" and "response.stream" in self._features and is_streamed(result):
-                await stream(run, result, self._in_thread)
+            result = await self._call(*call_of(step, attempt, value, Context))
+            if attempt.type == "api" and "response.stream" in self._features and is_streamed(result):
+                await stream(attempt, result, self._in_thread)
                 result = None
             is_ours = True
-            result = plain(answer_of(run.type, result), "result")
+            called = attempt.params.get("wants_value") is True
+            result = plain(result if called else answer_of(attempt.type, result), "result")
         except BaseException as raised:  # user code may raise anything, SystemExit included (PS-7.3)
             if self.stopped:
                 raise  # the interpreter closes what a shutdown cut off
-            error = raised if is_ours and isinstance(raised, PolystepError) else failure_of("step_failed", raised)
-        unnoticed = await run.settle()
-        self._finish(run, result, error or (unnoticed and failure_of("step_failed", unnoticed)))
+            error = raised if is_ours and isinstance(raised, PolystepError) else step_failure(raised)
+        unnoticed = await attempt.settle()
+        self._finish(attempt, result, error or (unnoticed and step_failure(unnoticed)))
 
-    def _call(self, functions: list[Function], run: Run, context: Any, value: object) -> Awaitable[object]:
+    def _call(self, functions: list[Function], attempt: Attempt, context: Any, value: object) -> Awaitable[object]:
         """Call the first function: the handler, or a middleware, whose `next()` or `next(other_request)` goes on."""
         function, *inner = functions
-        value = readable(run.type, value)
+        value = readable(attempt.type, value)
 
         def go_on(other: object = value) -> Awaitable[object]:
-            return self._call(inner, run, context, other)
+            return self._call(inner, attempt, context, other)
 
-        is_alone = run.type == "cron" and not inner and function.requires < 2  # PS-7.2
+        is_alone = attempt.type == "cron" and not inner and function.requires < 2  # PS-7.2
         args = ((context,) if is_alone else (value, context, go_on))[: function.takes]
         return function.call(*args) if function.is_async else self._in_thread(function.call, *args)
 
@@ -186,12 +190,12 @@ class Runner:
             raise error
         return await value if inspect.isawaitable(value) else value
 
-    def _finish(self, run: Run, result: object, error: PolystepError | None) -> None:
-        if not run.answered:
-            self.output.finish(run)
-            run.answered = True
-            del self._runs[run.id]
-            self._answers.give(result, lambda: self._answer(run.request_id, result, error))
+    def _finish(self, attempt: Attempt, result: object, error: PolystepError | None) -> None:
+        if not attempt.answered:
+            self.output.finish(attempt)
+            attempt.answered = True
+            del self._runs[attempt.id]
+            self._answers.give(result, lambda: self._answer(attempt.request_id, result, error))
 
     def _answer(self, id: int, result: object, error: PolystepError | None) -> None:
         self._channel.answer(id, result, error)

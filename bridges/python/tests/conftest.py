@@ -112,7 +112,7 @@ class FakeHost:
             data = data[os.write(self._in, data) :]
 
     async def until(self, ready: Callable[[], Any]) -> Any:
-        """What `ready` returns once it is true; looked at after every arrival."""
+        """Return the value of `ready` once it is true; it is called after every arrival."""
         async with asyncio.timeout(_BOUND_S), self._arrived:
             await self._arrived.wait_for(lambda: bool(ready()))
             return ready()

@@ -12,7 +12,8 @@ import msgpack
 import pydantic
 import pytest
 
-from polystep_runner.codec import lenient, plain, unpack, unpack_head
+from polystep_runner.adapters.messages import unpack
+from polystep_runner.codec import lenient, plain, unpack_head
 from polystep_runner.errors import PolystepError
 
 Point = namedtuple("Point", ["x", "y"])

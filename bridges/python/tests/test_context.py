@@ -90,6 +90,21 @@ parts = [
 """
 
 
+async def test_changes_of_a_value_reach_the_host_as_they_are(start: Any) -> None:
+    source = handler("return await context.state.update('g', 1, [{'type': 'append', 'path': ('a', 0), 'value': (1,)}])")
+    host = await start(source, hello={"features": ["update"]})
+    await host.load_and_run("steps/a_step.py", run="r")
+    ops = [{"type": "append", "path": ["a", 0], "value": [1]}]
+    assert host.calls == [("state.update", {"run": "r", "group": "g", "key": "1", "ops": ops})]
+
+
+async def test_a_host_without_update_is_asked_nothing(start: Any, wire_error: Any) -> None:
+    host = await start(handler("return await context.state.update('g', 'k', [])"))
+    error = await failure(host.load_and_run("steps/a_step.py", run="r"), wire_error)
+    assert (error["data"]["name"], host.calls) == ("invalid_params", [])
+    assert "This host has no state.update" in error["message"]
+
+
 async def test_groups_are_read_page_by_page(start: Any) -> None:
     def answer(method: str, params: dict[str, Any]) -> Any:
         if method == "streams.page":

@@ -1,4 +1,4 @@
-"""What goes beyond the protocol's core: checks by the step's own types, answers that come item by item."""
+"""Features beyond the protocol's core: checks by the step's own types, streamed responses."""
 
 from typing import Any
 

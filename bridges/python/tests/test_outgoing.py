@@ -1,10 +1,13 @@
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from polystep_runner.adapters.exchanges import BoundedText
 
 CONFIG = 'config = {"type": "event", "name": "A"}\n'
 COMPLETION = (
@@ -87,6 +90,7 @@ async def test_an_outgoing_call_is_one_span_of_its_run(start: Any, port: int, cl
     host = await start({"steps/a_step.py": CONFIG + code})
     assert await host.load_and_run("steps/a_step.py", f"http://127.0.0.1:{port}", run="r") == result
     (span,) = spans(host)
+    span.pop("exchange", None)
     assert 0 < span.pop("duration_ms") < 60_000
     assert span.pop("start_ms") > 1_700_000_000_000
     assert span == {
@@ -99,6 +103,42 @@ async def test_an_outgoing_call_is_one_span_of_its_run(start: Any, port: int, cl
             "status": result if isinstance(result, int) else 200,
         },
     }
+
+
+ASKS = {
+    "openai": CLIENTS["openai"][0],
+    "openai in a thread": CLIENTS["openai in a thread"][0],
+    "aiohttp": (
+        "import aiohttp\nasync def handler(url):\n"
+        "    async with aiohttp.ClientSession() as session:\n"
+        "        async with session.post(url + '/v1/chat/completions', json={'model': 'm'}) as answer:\n"
+        "            return (await answer.json())['choices'][0]['message']['content']"
+    ),
+    "httpx2 in parts": (
+        "import json, httpx2\ndef handler(url):\n"
+        "    with httpx2.stream('POST', url + '/v1/chat/completions', json={'model': 'm'}) as answer:\n"
+        "        return json.loads(''.join(answer.iter_text()))['choices'][0]['message']['content']"
+    ),
+}
+
+
+@pytest.mark.parametrize("client", ASKS)
+async def test_a_call_of_a_model_keeps_what_was_asked_and_answered(start: Any, port: int, client: str) -> None:
+    host = await start({"steps/a_step.py": CONFIG + ASKS[client]})
+    assert await host.load_and_run("steps/a_step.py", f"http://127.0.0.1:{port}", run="r") == "hello"
+    (span,) = spans(host)
+    exchange = span["exchange"]
+    assert json.loads(exchange["request"])["model"] == "m"
+    assert (exchange["response"], exchange["cut"]) == (COMPLETION.decode(), False)
+    assert exchange["content_type"] == "application/json"
+    assert exchange["first_ms"] > 0
+
+
+def test_long_texts_keep_their_beginning_and_their_end() -> None:
+    text = BoundedText()
+    for part in ("begin", "x" * 300_000, "end"):
+        text.add(part.encode())
+    assert (text.is_cut, text.text[:6], text.text[-4:], len(text.text) < 270_000) == (True, "beginx", "xend", True)
 
 
 REFUSED = {

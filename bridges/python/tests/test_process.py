@@ -56,7 +56,18 @@ async def test_hello_says_who_the_runner_is(start: Any, channel: str) -> None:
         "runs_max": 128,
         "streams_max": 2048,
         "frame_bytes_max": 16_777_216,
-        "features": ["access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream"],
+        "features": [
+            "access",
+            "contracts",
+            "durable",
+            "emit.options",
+            "heartbeat",
+            "integers",
+            "middleware",
+            "pages",
+            "response.stream",
+            "update",
+        ],
     }
 
 

@@ -87,6 +87,7 @@ async def test_the_tutorials_step_merges_its_keywords_into_the_ticket(start: Any
         ("async def handler(input, context): print(input, context.flows)", "cron", "5 ['flow-1']"),
         ("def handler(input, context): print(input, context.traceId)", "event", "5 trace-1"),
         ("def handler(context): print(context.traceId)", "cron", "trace-1"),
+        ("def handler(context): print(context.scheduled_at, context.scheduledAt)", "cron", "None None"),
         ("async def later(): print(7)\ndef handler(input): return later()", "event", "7"),
         (
             "class H:\n    async def __call__(self, input, context): print(context.trace_id)\nhandler = H()",

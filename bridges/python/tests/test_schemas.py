@@ -1,4 +1,4 @@
-"""What is exported of Python types, and what they make of values."""
+"""JSON Schema of Python types, and the values that they make."""
 
 import typing
 from dataclasses import dataclass, field

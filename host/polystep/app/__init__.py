@@ -1,17 +1,22 @@
-"""The composition root: builds the rooms, answers the runners' calls, starts and stops everything in order."""
+"""Composition of one running project: builds the rooms of one project, joins them, starts and stops them in order."""
 
-from polystep.app.checking import Checked, check_project
-from polystep.app.console import Console
-from polystep.app.declarations import generate_types
-from polystep.app.documents import describe_asyncapi, describe_openapi
+from polystep.app.commands import SHIPPED, prepare_runners, project_sources, shipped_command
 from polystep.app.folder import ProjectFolder, RunningHost
-from polystep.app.host import Host, HostOptions
-from polystep.app.loading import load_flow, prepare_runners, project_sources
-from polystep.app.settings import Settings, read_settings
-from polystep.app.shipped import SHIPPED, shipped_command
-from polystep.app.terminal_text import has_colours, terminal_json, terminal_text
-from polystep.codegen import first_declarations
+from polystep.app.host import Host
+from polystep.app.options import HostOptions
+from polystep.codegen import first_type_files
+from polystep.console import Console, has_colours, terminal_json, terminal_text
 from polystep.discovery import SOURCE_FOLDERS
+from polystep.project import (
+    Checked,
+    Settings,
+    check_project,
+    describe_asyncapi,
+    describe_openapi,
+    generate_types,
+    load_flow,
+    read_settings,
+)
 
 __all__ = [
     "SHIPPED",
@@ -26,7 +31,7 @@ __all__ = [
     "check_project",
     "describe_asyncapi",
     "describe_openapi",
-    "first_declarations",
+    "first_type_files",
     "generate_types",
     "has_colours",
     "load_flow",

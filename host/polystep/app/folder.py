@@ -1,7 +1,8 @@
-"""The project's `.polystep/` folder: one host at a time, the per-start token, and where the running host is found."""
+"""Folder `.polystep/` of a project: one host at a time, the token of its start, and the address of the running host."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -21,7 +22,7 @@ _log = logging.getLogger("polystep.folder")
 
 @dataclass(frozen=True, slots=True)
 class RunningHost:
-    """How to reach the host that runs a project."""
+    """Address and token of the host that runs a project."""
 
     url: str
     pid: int
@@ -29,26 +30,17 @@ class RunningHost:
 
 
 class ProjectFolder:
-    """Everything that polystep keeps of a project."""
+    """Folder that holds everything polystep stores of a project."""
 
     def __init__(self, project: Path) -> None:
         self._project = project
         self.path = project / ".polystep"
         self._lock: IO[bytes] | None = None
-
-    @property
-    def database(self) -> Path:
-        """Deliveries, state, streams."""
-        return self.path / "polystep.db"
-
-    @property
-    def traces(self) -> Path:
-        """Traces and logs."""
-        return self.path / "traces.db"
+        self._url = ""
 
     @property
     def uploads(self) -> Path:
-        """Files of uploads whose handlers are at work."""
+        """Folder of uploaded files whose handlers are at work."""
         return self.path / "uploads"
 
     def take(self) -> None:
@@ -79,21 +71,26 @@ class ProjectFolder:
             raise LoadFailed(f"{self.path} is on a disk that cannot be locked: {error.strerror}.") from error
 
     def clear_uploads(self) -> None:
-        """Remove what a process that was killed has left behind."""
+        """Remove the uploads that a killed process has left behind."""
         shutil.rmtree(self.uploads, ignore_errors=True)
 
     def new_token(self, chosen: str | None = None) -> str:
         """Write this start's admin token, readable by the user alone; a random one unless one was chosen."""
         token = chosen or secrets.token_urlsafe(32)
-        write_private(self.path / "token", token.encode())
+        self._write("token", token.encode())
         return token
 
     def announce(self, url: str) -> None:
-        """Write where this host is."""
-        write_private(self.path / "host.json", orjson.dumps({"url": url, "pid": os.getpid()}))
+        """Write the address of this host."""
+        self._url = url
+        self._write("host.json", orjson.dumps({"url": url, "pid": os.getpid()}))
+
+    def url(self) -> str:
+        """Return the address of this host, once it has been announced."""
+        return self._url
 
     def running(self) -> RunningHost | None:
-        """The host that runs this project, as it announced itself; `None` when there is none."""
+        """Return the host that runs this project, as it announced itself; `None` when there is none."""
         try:
             known = orjson.loads((self.path / "host.json").read_bytes())
             return RunningHost(str(known["url"]), int(known["pid"]), (self.path / "token").read_text())
@@ -115,12 +112,22 @@ class ProjectFolder:
         """Let other hosts in."""
         if self._lock is not None:
             for name in ("host.json", "token"):
-                (self.path / name).unlink(missing_ok=True)
+                # What is no file was not made by a host, and a stop must not fail for it.
+                with contextlib.suppress(OSError):
+                    (self.path / name).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
+    def _write(self, name: str, content: bytes) -> None:
+        path = self.path / name
+        try:
+            write_private(path, content)
+        except OSError as error:
+            advice = " Remove that folder." if path.is_dir() else ""
+            raise LoadFailed(f"{path} cannot be written: {error.strerror}.{advice}") from error
+
     def _narrow_files(self) -> None:
-        """Take the rights of other users away from what earlier versions, or a wide umask, left readable."""
+        """Take the rights of other users away from files that earlier versions, or a wide umask, left readable."""
         own = [path for path in self.path.iterdir() if path.is_file() and not path.is_symlink()]
         wide = [path for path in (self.path, *own) if not narrow(path)]
         if wide:

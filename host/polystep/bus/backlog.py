@@ -1,4 +1,4 @@
-"""Bound on how much waits for one step, so that events which lead to themselves cannot fill the disk."""
+"""Bound of the queue of one step: events that lead to themselves must not fill the disk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from polystep.contracts.errors import Overloaded
-from polystep.contracts.events import UNKNOWN_STEP, Delivery, NewDelivery
+from polystep.contracts.events import SIGNAL_STEP, UNKNOWN_STEP, Delivery, NewDelivery
 from polystep.contracts.limits import QUEUED_BYTES_MAX, QUEUED_EVENTS_MAX
-from polystep.contracts.ports import Clock, QueueStore
+from polystep.contracts.ports.clock import Clock
+from polystep.contracts.ports.queue import QueueStore
 
 COUNT_AGAIN_S: Final = 30.0
-"""A queue that seems full is counted in the store again, at most this often: what other processes did counts too."""
+"""A queue that seems full is counted in the store again, at most this often, and beside other hosts every queue."""
 
 _NO_ID_IS_LARGER: Final = 2**63 - 1
 """SQLite's largest row id."""
@@ -28,7 +29,7 @@ class QueueBound:
 
 
 class Backlog:
-    """Counts what waits or runs, by step. The count follows the store's answers, and the store has the last word."""
+    """Counts waiting and running deliveries by step. The count follows the store, and the store has the last word."""
 
     def __init__(self, store: QueueStore, clock: Clock, bound: QueueBound) -> None:
         self._store = store
@@ -40,7 +41,7 @@ class Backlog:
         self._purged_upto: dict[str, int] = {}
         """By step, the newest delivery that its last purge was about."""
         self.is_due = True
-        """Whether the store is to be asked: at the start, and when a queue seems full."""
+        """The store is to be asked: at the start, and when a queue seems full."""
 
     def check(self, step: str, more: int = 0) -> None:
         """Refuse an event for a step whose queue is full.
@@ -55,22 +56,30 @@ class Backlog:
         events, size = self._events.get(step, 0) + more, self._bytes.get(step, 0)
         if events < self._bound.events and size < self._bound.bytes:
             return
-        self.is_due = self.is_due or self._clock.monotonic_s() - self._counted_s >= COUNT_AGAIN_S
+        self.expire()
         raise Overloaded(
             f"The queue of {step} is full: {events:,} events with {size:,} bytes wait, at most {self._bound.events:,} "
             f"with {self._bound.bytes:,} may ([queues] in polystep.toml). Let it catch up, or empty it: "
             f"polystep purge {step}"
         )
 
+    def expire(self) -> None:
+        """Have the store count again if the last time is long ago: other hosts and processes change it too."""
+        self.is_due = self.is_due or self._clock.monotonic_s() - self._counted_s >= COUNT_AGAIN_S
+
     def added(self, deliveries: Iterable[NewDelivery]) -> None:
-        """Count what was stored."""
+        """Count stored deliveries."""
         for new in deliveries:
-            if new.refused is None and new.step != UNKNOWN_STEP:
+            if new.refused is None and new.step != UNKNOWN_STEP and new.step != SIGNAL_STEP:
                 self._change(new.step, 1, len(new.data))
 
     def removed(self, delivery: Delivery) -> None:
-        """Count what was completed or buried."""
+        """Count a delivery less: it is completed or buried."""
         self._change(delivery.step, -1, -len(delivery.data))
+
+    def gone(self, step: str, size: int) -> None:
+        """Count a delivery less that was removed while it waited."""
+        self._change(step, -1, -size)
 
     async def count(self) -> None:
         """Ask the store. It answers in the order of its writes, so none is counted twice or not at all."""
@@ -86,7 +95,7 @@ class Backlog:
         return self._purged_upto[step]
 
     def unpurged(self, delivery: Delivery, emits: Sequence[NewDelivery]) -> Sequence[NewDelivery]:
-        """What of an attempt's emits is stored: none to its own step when the step was purged while it ran.
+        """Return the emits of an attempt that are stored: none to its own step when the step was purged while it ran.
 
         Else what runs during a purge would start an event that leads to itself again.
         """

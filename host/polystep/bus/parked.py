@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from polystep.bus.routes import Routes
 from polystep.contracts.errors import Overloaded
 from polystep.contracts.events import UNKNOWN_STEP, NewDelivery, ParkedEvent
 from polystep.contracts.limits import PARKED_BYTES_MAX, PARKED_EVENTS_MAX
-from polystep.contracts.ports import Clock, DeliveryObserver, QueueStore
+from polystep.contracts.ports.bus import DeliveryObserver
+from polystep.contracts.ports.clock import Clock
+from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.values import JSONObject
+
+_Found: TypeAlias = tuple[ParkedEvent, Sequence[NewDelivery]]
 
 PAGE: Final = 200
 """Events delivered in one transaction."""
+
+_log = logging.getLogger("polystep.bus")
 
 
 class Parking:
@@ -25,19 +32,38 @@ class Parking:
         self._clock = clock
         self._events = 0
         self._bytes = 0
+        self._is_dropping = False
+        """Copies are dropped since too much is parked; logged once."""
         self.is_due = True
-        """Whether `settle` has something to look at: the routes have changed, or an event was parked by old ones."""
+        """`settle` has something to look at: the routes have changed, or an event was parked by old ones."""
 
     def bound(self, planned: tuple[NewDelivery, ...]) -> tuple[NewDelivery, ...]:
-        """Refuse an event that is to be parked when too many are: it becomes a dead letter with this error."""
-        if not planned or planned[0].step != UNKNOWN_STEP:
+        """Refuse an event that is to be parked when too many are: it becomes a dead letter with this error.
+
+        The copy of an event that known subscribers get is dropped instead, with a warning, and already when half of
+        the bound is used: the rest is for events that nobody gets yet.
+        """
+        if not planned or planned[-1].step != UNKNOWN_STEP:
             return planned
-        if self._events < PARKED_EVENTS_MAX and self._bytes + len(planned[0].data) <= PARKED_BYTES_MAX:
+        last = planned[-1]
+        share = 2 if last.taken_by else 1
+        events, size = self._events + 1, self._bytes + len(last.data)
+        if events * share <= PARKED_EVENTS_MAX and size * share <= PARKED_BYTES_MAX:
             return planned
-        return (planned[0]._replace(refused=_too_many(planned[0].topic)),)
+        if not last.taken_by:
+            return (last._replace(refused=_too_many(last.topic)),)
+        if not self._is_dropping:
+            self._is_dropping = True
+            _log.warning(
+                "%d events are kept for files that are not loaded yet. No more are kept of topics that other steps "
+                "subscribe to, such as %s: correct or remove the files that do not load",
+                self._events,
+                last.topic,
+            )
+        return planned[:-1]
 
     def stored(self, deliveries: Sequence[NewDelivery], routes: Routes) -> None:
-        """Count those that were parked; the routes may have changed since they were planned."""
+        """Count parked events; the routes may have changed since they were planned."""
         for new in deliveries:
             if new.step == UNKNOWN_STEP and new.refused is None:
                 self._events += 1
@@ -47,7 +73,8 @@ class Parking:
     async def settle(self, routes: Routes) -> list[NewDelivery]:
         """Deliver parked events to steps that subscribe; returns the deliveries, which are stored.
 
-        When every file loads, the others are removed and the observer is told that they went nowhere.
+        Copies are removed when every file has been loaded once. The others are removed when every file loads, and the
+        observer hears of those that reached no step.
         """
         self.is_due = False
         delivered: list[NewDelivery] = []
@@ -57,6 +84,7 @@ class Parking:
                 after_id = page[-1].id
                 delivered += await self._settle_page(page, routes)
             self._events, self._bytes = await self._store.parked_size()
+            self._is_dropping = self._is_dropping and self._events > 0
         except BaseException:
             self.is_due = True
             raise
@@ -64,12 +92,14 @@ class Parking:
 
     async def _settle_page(self, page: Sequence[ParkedEvent], routes: Routes) -> list[NewDelivery]:
         found = [(event, self._deliveries(event, routes)) for event in page]
-        if not routes.is_complete:
-            found = [(event, deliveries) for event, deliveries in found if deliveries]
+        ended = [each for each in found if routes.is_complete or (routes.is_known and not each[0].run_id)]
+        kept = [] if routes.is_complete else [each for each in found if each[1] and each not in ended]
+        return await self._take(ended, keep=False) + await self._take(kept, keep=True)
+
+    async def _take(self, found: Sequence[_Found], *, keep: bool) -> list[NewDelivery]:
         if not found:
             return []
-        changed = await self._store.unpark(found, keep=not routes.is_complete)
-        ids = {event.id for event in changed}
+        ids = {event.id for event in await self._store.unpark(found, keep=keep)}
         delivered: list[NewDelivery] = []
         for event, deliveries in found:
             if event.id in ids:
@@ -79,9 +109,8 @@ class Parking:
         return delivered
 
     def _deliveries(self, event: ParkedEvent, routes: Routes) -> tuple[NewDelivery, ...]:
-        planned = routes.plan(
-            event.topic, event.data, event.trace_id, event.run_id, event.fifo_key, self._clock.now_ms()
-        )
+        due_ms = max(event.run_at_ms, self._clock.now_ms())
+        planned = routes.plan(event.topic, event.data, event.trace_id, event.source_run_id, event.fifo_key, due_ms)
         return tuple(
             each._replace(event_id=event.event_id)
             for each in planned
@@ -92,6 +121,6 @@ class Parking:
 def _too_many(topic: str) -> JSONObject:
     error = Overloaded(
         f"No step is known to subscribe to {topic}, and {PARKED_EVENTS_MAX:,} events or "
-        f"{PARKED_BYTES_MAX // 2**20} MiB wait for files that do not load. Mend the files, then replay this event."
+        f"{PARKED_BYTES_MAX // 2**20} MiB wait for files that do not load. Correct the files, then replay this event."
     )
     return {"name": error.name, "message": error.message}

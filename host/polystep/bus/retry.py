@@ -1,4 +1,4 @@
-"""When a failed attempt is tried again."""
+"""Backoff: the pause before the next attempt of a delivery that failed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ class Backoff:
     random: random.Random = field(default_factory=random.Random)
 
     def delay_ms(self, failures: int) -> int:
-        """Milliseconds before the next attempt after `failures` failed ones (at least 1)."""
+        """Return the milliseconds before the next attempt after `failures` failed ones (at least 1)."""
         base_s = min(self.first_s * 2.0 ** min(failures - 1, 30), self.max_s)
         return round(base_s * (1 + self.jitter * self.random.random()) * 1000)

@@ -1,10 +1,10 @@
-"""Notices that the wall clock was set back: due times are stored by it, and would wait until it is there again."""
+"""Watch on the wall clock: due times are stored by it, and would wait for hours after it was set back."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from polystep.contracts.ports import Clock
+from polystep.contracts.ports.clock import Clock
 
 STEP_MS: Final = 250
 """A wall clock that falls this far behind the steady one was set; time services correct it by far less."""
@@ -17,7 +17,7 @@ class WallClock:
         self._clock = clock
         self._wall_ms, self._steady_s = clock.now_ms(), clock.monotonic_s()
         self.behind_ms = 0
-        """How far it was set back, as long as the due times have not been moved along."""
+        """Distance that it was set back, until the due times have been moved along."""
 
     def look(self) -> bool:
         """Look at both clocks; returns whether the wall clock was set back and due times are to be moved."""

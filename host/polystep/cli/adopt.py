@@ -17,7 +17,7 @@ from polystep.contracts.steps import SourceFile
 
 PACKAGE: Final = "package.json"
 _FOLDERS: Final = ("launcher", LAUNCHER)
-"""Where the launcher may lie; the second is for projects that have a folder of the first name."""
+"""Folders for the launcher; the second is for projects that have a folder of the first name."""
 _SCRIPTS: Final = {"dev": "polystep dev", "start": "polystep start"}
 _DEPENDENCIES: Final = ("dependencies", "devDependencies", "optionalDependencies")
 _MOTIA: Final = re.compile(r"\bmotia\b")
@@ -31,7 +31,7 @@ _CAME_WITH_MOTIA: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """What will be written, and what is left to the user."""
+    """Plan of what will be written, and of what is left to the user."""
 
     added: Mapping[str, bytes]
     """New files by path."""
@@ -39,7 +39,7 @@ class Adoption:
     package_after: str | None = None
     """`package.json`; `None` when it stays as it is."""
     advice: tuple[str, ...] = ()
-    """What to remove or add by hand, a sentence each."""
+    """Advice on what to remove or add by hand, a sentence each."""
     needs_npm: bool = False
     """The project has a `package.json`, before or after."""
 
@@ -99,7 +99,7 @@ def apply_adoption(project: Path, plan: Adoption, command: Path | None) -> None:
 
 
 def _with_launcher(text: str, package: Any, project: Path) -> tuple[str, str | None]:
-    """The text of `package.json` with what it lacks, and the folder for the launcher when that is missing."""
+    """Return the text of `package.json` with what it lacks, and the folder for the launcher when that is missing."""
     scripts = package.get("scripts", {})
     text = add_members(text, "scripts", {name: line for name, line in _SCRIPTS.items() if name not in scripts})
     if any(LAUNCHER in package.get(kind, {}) for kind in _DEPENDENCIES):

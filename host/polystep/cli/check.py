@@ -1,4 +1,4 @@
-"""`polystep check`: what is wrong with a project, for people and for CI."""
+"""`polystep check`: a report of what is wrong with a project, for people and for CI."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import typer
 import uvloop
 
 from polystep.app import Checked, check_project, read_settings
+from polystep.cli.options import ProjectOption, fail, folder_of
 from polystep.cli.printing import plain, show, show_json
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.steps import Finding
 
 
 def check(
-    project: Annotated[Path, typer.Option("--project", help="The project's folder.")] = Path(),
+    project: ProjectOption = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     strict: Annotated[
         bool | None,
@@ -25,16 +26,12 @@ def check(
     ] = None,
 ) -> None:
     """Load a project without serving it, and report what is wrong; ends with status 1 on errors."""
-    root = project.resolve()
     counted = in_ci(os.environ) if strict is None else strict
-    if not root.is_dir():
-        typer.secho(f"✖ {root} is not a folder. Name the project with --project.", fg="red", err=True)
-        raise typer.Exit(1)
+    root = folder_of(project)
     try:
         checked = uvloop.run(check_project(root, read_settings(root), dict(os.environ), _progress))
     except PolystepError as error:
-        typer.secho(f"✖ {error.message}", fg="red", err=True)
-        raise typer.Exit(1) from error
+        fail(error.message)
     good = checked.is_good(strict=counted)
     if as_json:
         _print_json(checked, good=good, strict=counted)
@@ -45,12 +42,12 @@ def check(
 
 
 def in_ci(environment: Mapping[str, str]) -> bool:
-    """Whether this runs in continuous integration, as its services say it."""
+    """Report whether this runs in continuous integration, by the variable that its services set."""
     return environment.get("CI", "").lower() not in ("", "0", "false", "no")
 
 
 def _progress(line: str) -> None:
-    """What a step file prints while it loads, and what takes long: beside the report, never in it."""
+    """Print what a step file writes while it loads, and what takes long: beside the report, never in it."""
     show(line, err=True)
 
 
@@ -72,7 +69,9 @@ def _print(checked: Checked, *, strict: bool) -> None:
 
 def _print_finding(finding: Finding) -> None:
     mark, colour = ("✖", "red") if finding.severity == "error" else ("⚠", "yellow")
-    where = f"{finding.place}: " if finding.place is not None and str(finding.place) not in finding.message else ""
+    where = (
+        f"{finding.location}: " if finding.location is not None and str(finding.location) not in finding.message else ""
+    )
     message = plain(where + finding.message, mark="      ")
     typer.echo(f"  {typer.style(f'{mark} {finding.severity}', fg=colour)}  {message}")
 
@@ -90,7 +89,7 @@ def _print_json(checked: Checked, *, good: bool, strict: bool) -> None:
                 "kind": each.kind,
                 "severity": each.severity,
                 "file": each.file,
-                "place": None if each.place is None else each.place.to_json(),
+                "place": None if each.location is None else each.location.to_json(),
                 "message": each.message,
             }
             for each in checked.findings

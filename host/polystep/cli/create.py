@@ -1,4 +1,4 @@
-"""`polystep create`: ask for what was not said, write the project, tell what comes next."""
+"""`polystep create`: ask for what is missing, write the project, show what comes next."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def next_steps(folder: str, template: Template) -> list[str]:
 
 
 def this_command() -> Path | None:
-    """The command that is running, or the one beside its Python; `None` when there is no such file."""
+    """Return the command that is running, or the one beside its Python; `None` when there is no such file."""
     name = "polystep.exe" if _WINDOWS else "polystep"
     called = Path(sys.argv[0])
     for candidate in (called, Path(sys.executable).with_name(name)):

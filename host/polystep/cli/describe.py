@@ -12,12 +12,12 @@ import orjson
 import typer
 
 from polystep.app import describe_asyncapi, describe_openapi, load_flow, read_settings
+from polystep.cli.options import ProjectOption, complain, fail, folder_of
 from polystep.cli.printing import show
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject
 
-ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.", show_default=True)]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Write to this file instead of the terminal.")]
 
 _AS_TEXT: Final = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
@@ -31,30 +31,25 @@ def register(app: typer.Typer) -> None:
 
 def openapi(project: ProjectOption = Path(), out: OutOption = None) -> None:
     """Print the OpenAPI 3.1 document of a project's routes."""
-    _describe(project.resolve(), out, describe_openapi)
+    _describe(folder_of(project), out, describe_openapi)
 
 
 def asyncapi(project: ProjectOption = Path(), out: OutOption = None) -> None:
     """Print the AsyncAPI 3 document of a project's topics and streams."""
-    _describe(project.resolve(), out, describe_asyncapi)
+    _describe(folder_of(project), out, describe_asyncapi)
 
 
 def _describe(project: Path, out: Path | None, describe: Callable[[Path, Flow], JSONObject]) -> None:
-    if not project.is_dir():
-        _say(f"✖ {project} is not a folder. Name the project with --project.")
-        raise typer.Exit(1)
     try:
         flow = asyncio.run(load_flow(project, read_settings(project), dict(os.environ), _say))
         # Bytes are no JSON, and a schema of a Python step may hold some, as a default.
         _write(orjson.dumps(describe(project, flow), default=str, option=_AS_TEXT), out)
     except PolystepError as error:
-        _say(f"✖ {error.message}")
-        raise typer.Exit(1) from error
+        fail(error.message)
     except OSError as error:
-        _say(f"✖ {out} cannot be written: {error.strerror}. Name another file with --out.")
-        raise typer.Exit(1) from error
+        fail(f"{out} cannot be written: {error.strerror}. Name another file with --out.")
     for failure in flow.failures:
-        _say(f"✖ {failure.source.path} is not in the document:\n{failure.message}")
+        complain(f"{failure.source.path} is not in the document:\n{failure.message}")
     if flow.failures:
         raise typer.Exit(1)
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from polystep.app import project_sources
 from polystep.cli.adopt import PACKAGE, Adoption, apply_adoption, describe_place, plan_adoption
 from polystep.cli.create import this_command
+from polystep.cli.options import ProjectOption, fail
 from polystep.cli.scaffold import CreateRefused
 from polystep.contracts.errors import PolystepError
 
 
 def init(
-    project: Annotated[Path, typer.Option("--project", help="The project's folder.")] = Path(),
+    project: ProjectOption = Path(),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Change what is shown without asking.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
 ) -> None:
@@ -28,11 +29,11 @@ def init(
     """
     root = project.resolve()
     if not root.is_dir():
-        _fail(f"{root} is not a folder. Name the project with --project, or make one: polystep create NAME")
+        fail(f"{root} is not a folder. Name the project with --project, or make one: polystep create NAME")
     try:
         plan = plan_adoption(root)
     except (CreateRefused, PolystepError) as refusal:
-        _fail(str(refusal))
+        fail(str(refusal))
     _show(root, plan)
     if not plan.changes_nothing:
         if dry_run:
@@ -40,12 +41,12 @@ def init(
             typer.echo("\nNothing was changed: this was a dry run.")
             return
         if not yes and not _agreed():
-            _fail("Nothing was changed. To change what is shown above: polystep init --yes")
+            fail("Nothing was changed. To change what is shown above: polystep init --yes")
     if not dry_run:
         try:
             apply_adoption(root, plan, this_command())
         except OSError as error:
-            _fail(f"{error.filename or root} cannot be written: {error.strerror or error}.")
+            fail(f"{error.filename or root} cannot be written: {error.strerror or error}.")
     _close(root, plan)
 
 
@@ -81,8 +82,3 @@ def _agreed() -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
     return typer.confirm("Change this?")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(f"✖ {message}", fg="red", err=True)
-    raise typer.Exit(1)

@@ -14,7 +14,7 @@ _INDENT_DEFAULT: Final = "  "
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """Where an object stands in the text."""
+    """Location of an object in the text."""
 
     opening: int
     """Of `{`."""

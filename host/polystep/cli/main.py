@@ -1,9 +1,10 @@
-"""The command line. Every verb has a help text; errors say what to do next and end with status 1."""
+"""Command line. Every verb has a help text; errors say what to do next and end with status 1."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -13,8 +14,8 @@ from polystep.cli.check import check
 from polystep.cli.create import create
 from polystep.cli.describe import register as register_describe
 from polystep.cli.init import init
-from polystep.cli.inspect import register as register_inspect
 from polystep.cli.motia import register as register_motia
+from polystep.cli.options import ProjectOption, fail
 from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
 from polystep.cli.stop import stop
@@ -29,7 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ProjectOption = Annotated[Path, typer.Option("--project", help="The project's folder.", show_default=True)]
 HostOption = Annotated[
     str, typer.Option("--host", "-H", help="Address to listen on. One that is not loopback needs POLYSTEP_TOKEN.")
 ]
@@ -77,10 +77,14 @@ def dev(
             "--stand-in/--no-stand-in", help="Without OPENAI_API_KEY, answer model calls with canned replies."
         ),
     ] = True,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="Run handlers again from the top after every `once` and at every wait."),
+    ] = False,
     token: TokenOption = None,
 ) -> None:
-    """Run a project for development: reload on save, live status page, stand-in model without a key."""
-    _serve(HostOptions(project.resolve(), host, port, dev=True, stand_in=stand_in, token=token))
+    """Run a project for development: reload on save, Workbench, stand-in model without a key."""
+    _serve(HostOptions(project.resolve(), host, port, dev=True, stand_in=stand_in, forgets=forget, token=token))
 
 
 @app.command()
@@ -103,20 +107,18 @@ app.command()(init)
 app.command()(check)
 app.command("generate-types")(generate_types_command)
 register_describe(app)
-register_inspect(app)
+if sys.argv[1:2] not in (["dev"], ["start"]):  # which start a host: the models of the operations would delay it
+    from polystep.cli.inspect import register as register_inspect
+
+    register_inspect(app)
 register_motia(app)
 app.add_typer(protocol, name="protocol")
 
 
 def _serve(options: HostOptions) -> None:
     if not options.project.is_dir():
-        _fail(f"{options.project} is not a folder. Name the project with --project, or make one: polystep create NAME")
+        fail(f"{options.project} is not a folder. Name the project with --project, or make one: polystep create NAME")
     try:
         serve(options, read_settings(options.project))
     except PolystepError as error:
-        _fail(error.message)
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(f"✖ {message}", fg="red", err=True)
-    raise typer.Exit(1)
+        fail(error.message)

@@ -1,16 +1,18 @@
-"""Motia's verbs: those that polystep has run, the others say in a sentence or two what to do instead."""
+"""Motia's verbs: polystep's own ones run, the others say in a sentence or two what to do instead."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Final
 
 import typer
 import uvloop
 
 from polystep import __version__
 from polystep.app import prepare_runners, read_settings
+from polystep.cli.options import ProjectOption, complain, fail, folder_of
 from polystep.cli.printing import show
 from polystep.contracts.errors import PolystepError
 
@@ -27,10 +29,6 @@ _ANSWERS: Final = {
     "docker": (
         "polystep has no image of its own. Start from one with Python 3.11 and Node 20, install polystep's wheel and "
         "the project's packages, and run `polystep start --host 0.0.0.0` with POLYSTEP_TOKEN set."
-    ),
-    "emit": (
-        "polystep has no verb that emits yet. Call an api step that emits the topic, or add one: its handler takes "
-        "`{ emit }` and awaits `emit({ topic, data })`."
     ),
     "generate": (
         "polystep generates types (`polystep generate-types`) and documents (`polystep openapi`). For a new step save "
@@ -59,18 +57,16 @@ def version() -> None:
     typer.echo(f"polystep {__version__}")
 
 
-def install(project: Annotated[Path, typer.Option("--project", help="The project's folder.")] = Path()) -> None:
+def install(project: ProjectOption = Path()) -> None:
     """Install what the runners need, such as the packages of Python steps; `dev` and `start` do the same."""
-    root = project.resolve()
-    if not root.is_dir():
-        _fail(f"{root} is not a folder. Name the project with --project.")
+    root = folder_of(project)
     try:
         problems = uvloop.run(prepare_runners(root, read_settings(root), show))
     except PolystepError as error:
-        _fail(error.message)
+        fail(error.message)
     for runner, problem in problems.items():
         if problem:
-            show(f"✖ {runner}: {problem}", colour="red", err=True)
+            complain(f"{runner}: {problem}")
         else:
             typer.echo(f"✔ {runner} is ready.")
     if not problems:
@@ -80,7 +76,7 @@ def install(project: Annotated[Path, typer.Option("--project", help="The project
 
 
 def translate(arguments: Sequence[str]) -> list[str]:
-    """The arguments that `polystep` takes for those of `motia`; what has no meaning here is left out."""
+    """Return the arguments that `polystep` takes for those of `motia`; what has no meaning here is left out."""
     match [*arguments]:
         case []:
             return ["--help"]
@@ -88,12 +84,19 @@ def translate(arguments: Sequence[str]) -> list[str]:
             return [verb, *_served(options)]
         case ["generate", "openapi", *options]:
             return ["openapi", *_described(options)]
+        case ["emit", *options] if "--topic" in options:
+            return ["emit", *_emitted(options)]
         case ["install", *_]:
             return ["install"]
         case ["-V", *_]:
             return ["version"]
         case given:
             return given
+
+
+def _emitted(options: Sequence[str]) -> list[str]:
+    given = dict(itertools.pairwise(options))
+    return [given[name] for name in ("--topic", "--message") if name in given]
 
 
 def _served(options: Sequence[str]) -> list[str]:
@@ -108,7 +111,7 @@ def _served(options: Sequence[str]) -> list[str]:
 
 
 def _described(options: Sequence[str]) -> list[str]:
-    """Motia writes a file unless told otherwise; title and version come from `package.json` here."""
+    """Motia writes a file unless asked for something else; title and version come from `package.json` here."""
     out = "openapi.json"
     rest = iter(options)
     for option in rest:
@@ -120,7 +123,7 @@ def _described(options: Sequence[str]) -> list[str]:
 
 def _instead(verb: str, answer: str) -> Callable[[], None]:
     def tell() -> None:
-        _fail(f"`{verb}` is a verb of Motia. {answer}")
+        fail(f"`{verb}` is a verb of Motia. {answer}")
 
     return tell
 
@@ -131,8 +134,3 @@ def _as_motia(app: typer.Typer) -> Callable[[typer.Context], None]:
         app(translate(ctx.args), prog_name="polystep")
 
     return motia
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(f"✖ {message}", fg="red", err=True)
-    raise typer.Exit(1)

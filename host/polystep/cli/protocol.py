@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from polystep.app import SHIPPED, shipped_command
+from polystep.cli.options import complain
 from polystep.contracts.errors import PolystepError
 from polystep_kit.steps import known_languages
 
@@ -79,7 +80,7 @@ def check(
 
 
 def _command(target: list[str], folder: Path) -> list[str]:
-    """The command of what is checked: a shipped runner, this host, or one that was given."""
+    """Return the command of what is checked: a shipped runner, this host, or one that was given."""
     if target == ["host"]:
         return [sys.executable, "-c", "from polystep.cli import main; main()"]
     if len(target) != 1 or target[0] not in SHIPPED:
@@ -87,5 +88,5 @@ def _command(target: list[str], folder: Path) -> list[str]:
     try:
         return list(asyncio.run(shipped_command(target[0], folder)))
     except PolystepError as error:
-        typer.secho(f"✖ {error.message}", fg="red", err=True)
+        complain(error.message)
         raise typer.Exit(2) from error

@@ -1,4 +1,4 @@
-"""The files of a new project: which ones a template has, and how they get on disk whole or not at all."""
+"""Files of a new project: those of each template, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from polystep.app import first_declarations
+from polystep.app import first_type_files
 from polystep.contracts.private import private_folder, write_private
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -23,7 +23,7 @@ _MADE_BY_TOOLS: Final = {"__pycache__", "node_modules", ".mypy_cache", ".ruff_ca
 _SHOWN_MAX: Final = 5
 
 _KEPT: Final = ".polystep"
-"""What polystep keeps of a project: for its user alone."""
+"""Folder of a project that polystep writes to: for its user alone."""
 LAUNCHER: Final = "polystep-launcher"
 """Name of the npm package that finds the polystep command."""
 _DEV_PACKAGES: Final = {
@@ -34,7 +34,7 @@ _DEV_PACKAGES: Final = {
 
 
 class Template(StrEnum):
-    """What a new project starts with."""
+    """Template that a new project starts with."""
 
     HELLO = "hello"
     TICKET_TRIAGE = "ticket-triage"
@@ -49,11 +49,11 @@ _PACKAGES: Final[Mapping[Template, Mapping[str, str]]] = {
 
 
 class CreateRefused(ValueError):
-    """The project cannot be made there; the message says why and what to do."""
+    """Refusal to make a project; the message says why and what to do."""
 
 
 def package_name(folder: str) -> str:
-    """The nearest name that npm accepts: lower case, digits and `-._`, and unlike every package it depends on."""
+    """Return the nearest name that npm accepts: lower case, digits and `-._`, unlike every package it depends on."""
     plain = unicodedata.normalize("NFKD", folder).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:_NAME_CHARS_MAX].rstrip("-._")
     taken = {"node_modules", *_DEV_PACKAGES, *(name for each in _PACKAGES.values() for name in each)}
@@ -61,7 +61,7 @@ def package_name(folder: str) -> str:
 
 
 def project_files(template: Template, name: str, command: Path | None) -> dict[str, bytes]:
-    """Every file of a new project by its path in it, with forward slashes.
+    """Return every file of a new project by its path in it, with forward slashes.
 
     Args:
         template: What it starts with.
@@ -78,14 +78,14 @@ def project_files(template: Template, name: str, command: Path | None) -> dict[s
     files["README.md"] = intro.encode() + files["README.md"]
     files["package.json"] = _package_json(template, name)
     # Steps can be loaded and 'motia' is known from the beginning; the first load fills in what the steps declare.
-    files |= {path: text.encode() for path, text in first_declarations().items()}
+    files |= {path: text.encode() for path, text in first_type_files().items()}
     if command is not None:
         files[f"{_KEPT}/command"] = f"{command}\n".encode()
     return dict(sorted(files.items()))
 
 
 def launcher_files(*, motia: bool) -> dict[str, bytes]:
-    """The launcher for a project that is there already, by file name.
+    """Return the launcher for a project that is there already, by file name.
 
     Args:
         motia: Whether it also answers to the name `motia`, for npm scripts that were written for Motia.
@@ -100,7 +100,7 @@ def launcher_files(*, motia: bool) -> dict[str, bytes]:
 
 
 def new_package_json(name: str) -> bytes:
-    """The `package.json` of a folder that has steps and no such file."""
+    """Return the `package.json` of a folder that has steps and no such file."""
     content = {
         "name": name,
         "version": "0.1.0",
@@ -217,7 +217,7 @@ def _read_folder(folder: Path) -> dict[str, bytes]:
 
 
 def _sample_steps() -> Path:
-    """The ticket-triage steps: beside the package in a wheel, in the repository's root in a checkout."""
+    """Return the folder of the ticket-triage steps: beside the package in a wheel, in the root of a checkout."""
     package = Path(__file__).resolve().parents[1]
     places = [package / "_templates" / Template.TICKET_TRIAGE / "steps", package.parents[1] / "steps"]
     for place in places:

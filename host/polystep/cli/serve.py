@@ -17,9 +17,9 @@ import uvloop
 
 from polystep import __version__
 from polystep.app import Console, Host, HostOptions, Settings
+from polystep.contracts.addresses import AddressUnavailable
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.limits import STOP_GRACE_S
-from polystep.http import AddressUnavailable
 
 ENDED_AT_ONCE = 130
 COLLECT_AFTER_OBJECTS = 20_000
@@ -31,7 +31,7 @@ _LARGE_BYTES = 256 * 1024
 
 
 class _ConsoleLog(logging.Handler):
-    """The host's own log lines, in the same place as everything else."""
+    """Handler that shows the host's own log lines in the same place as everything else."""
 
     def __init__(self, console: Console) -> None:
         super().__init__()
@@ -139,7 +139,13 @@ def _greet(console: Console, host: Host, options: HostOptions, settings: Setting
     console.line(f"  ➜ Steps      {host.url}/")
     if settings.http.docs:
         console.line(f"  ➜ API docs   {host.url}/docs")
-    console.line(f"  ➜ Workbench  {host.admin_url}  (status page)")
+    if settings.workbench.is_on(dev=options.dev):
+        asks = options.is_public or not options.dev
+        console.line(f"  ➜ Workbench  {host.admin_url}{'  (asks for the token)' if asks else ''}")
+    else:
+        console.line("  ➜ Workbench  off: polystep.toml turns it on with `[workbench]` and `enabled = true`")
+    if options.forgets:
+        console.line("  ➜ Forgetting: handlers run again from the top after every `once` and at every wait.")
     if options.dev:
         console.line("  ➜ Watching for changes. Ctrl-C stops.")
     console.line()

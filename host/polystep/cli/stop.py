@@ -6,11 +6,12 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Final
 
 import typer
 
 from polystep.app import ProjectFolder
+from polystep.cli.options import ProjectOption, fail
 from polystep.contracts.limits import STOP_GRACE_S
 
 _LOOK_EVERY_S: Final = 0.05
@@ -18,7 +19,7 @@ _WAIT_S_DEFAULT: Final = STOP_GRACE_S * 2 + 10
 
 
 def stop(
-    project: Annotated[Path, typer.Option("--project", help="The project's folder.")] = Path(),
+    project: ProjectOption = Path(),
     now: Annotated[bool, typer.Option("--now", help="Do not wait for handlers that are at work.")] = False,
     wait_s: Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for its end.")] = _WAIT_S_DEFAULT,
 ) -> None:
@@ -34,7 +35,7 @@ def stop(
         return
     running = folder.running()
     if running is None:
-        _fail(f"A polystep has just begun to start in {root}. Try again in a moment.")
+        fail(f"A polystep has just begun to start in {root}. Try again in a moment.")
     typer.echo(f"Stopping {running.url} (process {running.pid})…")
     try:
         os.kill(running.pid, signal.SIGTERM)
@@ -42,11 +43,11 @@ def stop(
             # Another signal than the first, since two of one kind may arrive as one; the second ends at once.
             os.kill(running.pid, signal.SIGINT)
     except ProcessLookupError:
-        _fail(f"There is no process {running.pid} here. Stop it on the machine, or in the container, where it runs.")
+        fail(f"There is no process {running.pid} here. Stop it on the machine, or in the container, where it runs.")
     except PermissionError:
-        _fail(f"Process {running.pid} belongs to another user, who can stop it.")
+        fail(f"Process {running.pid} belongs to another user, who can stop it.")
     if not _ended(folder, wait_s):
-        _fail(f"Process {running.pid} is still there after {wait_s:g} s. To end it at once: polystep stop --now")
+        fail(f"Process {running.pid} is still there after {wait_s:g} s. To end it at once: polystep stop --now")
     typer.echo("Stopped. Work that was not finished goes on at the next start.")
 
 
@@ -57,8 +58,3 @@ def _ended(folder: ProjectFolder, wait_s: float) -> bool:
             return False
         time.sleep(_LOOK_EVERY_S)
     return True
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(f"✖ {message}", fg="red", err=True)
-    raise typer.Exit(1)

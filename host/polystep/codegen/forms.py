@@ -1,4 +1,4 @@
-"""Types of values, independent of any language: what JSON Schema says, ready to be printed."""
+"""Types of values, independent of any language: the content of a JSON Schema, ready to be printed."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 _MERGED_OPTIONS_MAX: Final = 64
-"""An intersection of unions has as many options as their product; beyond this it is left as it was written."""
+"""Options of a merged intersection of unions, which is their product; a larger intersection is printed as written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """Every value."""
+    """Type of every value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """No value."""
+    """Type without a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A value of one simple type."""
+    """Value of one simple type."""
 
     type: Literal["string", "number", "integer", "boolean", "null"]
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A value as only one language has it, made by a step's own schema."""
+    """Value that only one language has, made by the schema of a step."""
 
     type: Literal["Date"] | None
-    """`None` where nobody tells which: what comes out of a transform."""
+    """`None` where the type is unknown: the result of a transform."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One value. Its type belongs to it: in Python `1`, `1.0` and `True` are equal."""
+    """One value with its type: in Python `1`, `1.0` and `True` are equal."""
 
     value: str | int | float | bool | None
     type: Literal["string", "number", "integer", "boolean", "null"]
@@ -45,25 +45,25 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of any length."""
+    """List of any length."""
 
     item: Form
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """A list whose places have types of their own."""
+class Positions:
+    """List whose places have types of their own."""
 
     items: tuple[Form, ...]
     required: int
-    """How many of them must be there."""
+    """Number of places that must be present."""
     rest: Form
-    """Of what comes after them; `Nothing` when nothing may."""
+    """Type of further items; `Nothing` when there may be none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A member of an object."""
+    """Member of an object."""
 
     name: str
     form: Form
@@ -73,36 +73,36 @@ class Property:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """A map with text keys."""
+    """Map with text keys."""
 
     properties: tuple[Property, ...] = ()
     rest: Form | None = None
-    """Of all other keys; `Nothing` when there may be none, `None` when they are not spoken of."""
+    """Type of all other keys; `Nothing` when there may be none, `None` when the schema does not mention them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of several; made by `choice`."""
+    """One of several forms; made by `choice`."""
 
     options: tuple[Form, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """All of several at once, where that cannot be said as one form; made by `both`."""
+    """All of several forms at once, where they cannot be merged; made by `both`."""
 
     parts: tuple[Form, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A definition, by its key: it may refer to itself."""
+    """Reference to a definition by its key; a definition may refer to itself."""
 
     key: str
 
 
 Form: TypeAlias = (
-    Anything | Nothing | Scalar | Instance | Constant | ListOf | Places | Object | Choice | Both | Reference
+    Anything | Nothing | Scalar | Instance | Constant | ListOf | Positions | Object | Choice | Both | Reference
 )
 
 ANYTHING: Final = Anything()
@@ -113,11 +113,11 @@ DATE: Final = Instance("Date")
 UNTOLD: Final = Instance(None)
 
 Lookup = Callable[[str], Form]
-"""What a reference stands for; `Anything` while that is not known yet."""
+"""Function that returns the target of a reference, or `Anything` while it is not known yet."""
 
 
 def constant(value: object) -> Form:
-    """The form of exactly this JSON value."""
+    """Make the form of exactly this JSON value."""
     match value:
         case bool():
             return Constant(value, "boolean")
@@ -130,7 +130,7 @@ def constant(value: object) -> Form:
         case None:
             return NULL
         case list():
-            return Places(tuple(constant(each) for each in value), len(value), NOTHING)
+            return Positions(tuple(constant(each) for each in value), len(value), NOTHING)
         case dict():
             members = tuple(Property(str(name), constant(each), True) for name, each in value.items())
             return Object(members, NOTHING)
@@ -139,7 +139,7 @@ def constant(value: object) -> Form:
 
 
 def choice(options: Iterable[Form]) -> Form:
-    """One of these: flat, each once, in the order given."""
+    """Make a choice of these: flat, each once, in the given order."""
     flat: dict[Form, None] = {}
     for option in options:
         flat.update(dict.fromkeys(option.options if isinstance(option, Choice) else (option,)))
@@ -152,7 +152,7 @@ def choice(options: Iterable[Form]) -> Form:
 
 
 def both(parts: Iterable[Form], lookup: Lookup) -> Form:
-    """What fits all of these at once, merged into one form where that can be said."""
+    """Merge forms into one that fits all of them; keep those that cannot be merged."""
     merged: Form = ANYTHING
     for part in parts:
         merged = _pair(merged, part, lookup)
@@ -189,10 +189,10 @@ def _distributed(left: Form, right: Form, lookup: Lookup) -> Form:
 def _resolved(left: Form, right: Form, lookup: Lookup) -> Form:
     one = lookup(left.key) if isinstance(left, Reference) else left
     other = lookup(right.key) if isinstance(right, Reference) else right
-    # What is behind a reference may be another one, or the very thing that is being read.
+    # The target of a reference may be another reference, or the definition that is being read.
     if isinstance(one, Object) and isinstance(other, Object):
         return _objects(one, other, lookup)
-    if isinstance(one, Scalar | Constant | ListOf | Places) and isinstance(other, Scalar | Constant):
+    if isinstance(one, Scalar | Constant | ListOf | Positions) and isinstance(other, Scalar | Constant):
         return _plain_pair(one, other, lookup)
     return _together(left, right)
 
@@ -210,11 +210,11 @@ def _plain_pair(left: Form, right: Form, lookup: Lookup) -> Form:
             return _objects(left, right, lookup)
         case ListOf(), ListOf():
             return ListOf(_pair(left.item, right.item, lookup))
-        case Places(), ListOf():
+        case Positions(), ListOf():
             return _tuple_of(left, right, lookup)
-        case ListOf(), Places():
+        case ListOf(), Positions():
             return _tuple_of(right, left, lookup)
-        case Places(), Places():
+        case Positions(), Positions():
             return _together(left, right)
         case ((Scalar() | Constant()), (Scalar() | Constant())):
             return _simple(left, right)
@@ -235,7 +235,7 @@ def _simple(left: Scalar | Constant, right: Scalar | Constant) -> Form:
     return Scalar("integer")
 
 
-def _tuple_of(places: Places, items: ListOf, lookup: Lookup) -> Form:
+def _tuple_of(places: Positions, items: ListOf, lookup: Lookup) -> Form:
     forms = tuple(_pair(each, items.item, lookup) for each in places.items)
     return replace(places, items=forms, rest=_pair(places.rest, items.item, lookup))
 
@@ -257,7 +257,7 @@ def _objects(left: Object, right: Object, lookup: Lookup) -> Form:
 
 
 def _member(own: Property | None, owner: Object) -> Form:
-    """What a key may hold: as the property says, else as all other keys do."""
+    """Return the form of a key: of its property, else of all other keys."""
     if own is not None:
         return own.form
     return ANYTHING if owner.rest is None else owner.rest
@@ -270,7 +270,7 @@ def _rest(left: Form | None, right: Form | None, lookup: Lookup) -> Form | None:
 
 
 def references(form: Form) -> Sequence[str]:
-    """Keys of the definitions that a form names itself, in order."""
+    """List the keys of the definitions that a form itself refers to, in order."""
     found: dict[str, None] = {}
     waiting: list[Form] = [form]
     while waiting:
@@ -279,7 +279,7 @@ def references(form: Form) -> Sequence[str]:
                 found[key] = None
             case ListOf(item):
                 waiting.append(item)
-            case Places(items, _, rest):
+            case Positions(items, _, rest):
                 waiting += [rest, *reversed(items)]
             case Object(properties, rest):
                 waiting += [*(() if rest is None else (rest,)), *(each.form for each in reversed(properties))]

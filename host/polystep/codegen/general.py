@@ -1,6 +1,6 @@
-"""What every project's `polystep_types.py` has. It is real code, so that it is checked as such, and copied as text.
+"""General part of every `polystep_types.py`: real code, so that it is checked, and copied as text.
 
-The parts between the marks are copied; the rest stands in for what is generated.
+The parts between the marks are copied; the rest replaces the generated part.
 """
 
 # ruff: noqa: F401 - the generated part uses them
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 # --- begin: imports
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from datetime import datetime
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -17,9 +18,11 @@ from typing import (
     Never,
     NotRequired,
     Protocol,
+    Required,
     TypeAlias,
     TypedDict,
     TypeVar,
+    Unpack,
     overload,
 )
 
@@ -56,19 +59,19 @@ class Logger(Protocol):
         """Details."""
 
     def info(self, message: object = "", *args: object, **fields: object) -> None:
-        """What happens."""
+        """Normal events."""
 
     def warn(self, message: object = "", *args: object, **fields: object) -> None:
-        """What is likely wrong."""
+        """Likely problems."""
 
     def warning(self, message: object = "", *args: object, **fields: object) -> None:
         """The same as `warn`."""
 
     def error(self, message: object = "", *args: object, **fields: object) -> None:
-        """What failed."""
+        """Failures."""
 
     def exception(self, message: object = "", *args: object, **fields: object) -> None:
-        """What failed, with the exception that is being handled."""
+        """Failures, with the exception that is being handled."""
 
     def add_listener(self, listener: Callable[[str, str, object], None]) -> None:
         """Call `listener(level, message, args)` at each further line of this run."""
@@ -86,7 +89,18 @@ class GroupPage(TypedDict, Generic[_Entry]):
 
     items: list[_Entry]
     cursor: str | None
-    """Where the next page begins; None at the end."""
+    """Cursor of the next page; None at the end."""
+
+
+class StateChange(TypedDict, total=False):
+    """One change of `state.update`. `expect` changes nothing: another value at its path is the error `conflict`."""
+
+    type: Required[Literal["set", "merge", "increment", "append", "remove", "expect"]]
+    path: str | Sequence[str | int]
+    """The way from the value to a part of it: "items.0.name", or ["items", 0, "name"]; without one, the value."""
+    value: Any
+    by: float
+    """Of `increment`; 1 without it."""
 
 
 class State(Protocol):
@@ -100,11 +114,15 @@ class State(Protocol):
         ...
 
     def set(self, group: str, key: str, value: _Value) -> Call[_Value]:
-        """Store; the answer is the value."""
+        """Store; returns the value."""
+        ...
+
+    def update(self, group: str, key: str, ops: Sequence[StateChange]) -> Call[Any]:
+        """Make all changes or none, with no other write in between; returns the new value, None once it is removed."""
         ...
 
     def delete(self, group: str, key: str) -> Call[Any]:
-        """Remove; the answer is the value that was there."""
+        """Remove; returns the value that was there."""
         ...
 
     @overload
@@ -135,32 +153,32 @@ class State(Protocol):
 
 
 class Channel(TypedDict):
-    """Who is told: a group, or one item of it."""
+    """Address of a message: a group, or one item of it."""
 
     groupId: str
     id: NotRequired[str]
 
 
 class Message(TypedDict):
-    """What is told without being stored."""
+    """Message that is sent without being stored."""
 
     type: str
     data: Any
 
 
 class Stream(Protocol[_Item_contra, _Stored]):
-    """One live channel: items by group and id, which clients see change."""
+    """One stream: items by group and id, which clients see change."""
 
     def get(self, group: str, id: str) -> Call[_Stored | None]:
         """The item; None when there is none."""
         ...
 
     def set(self, group: str, id: str, data: _Item_contra) -> Call[_Stored]:
-        """Store, and tell who watches."""
+        """Store, and notify the clients that watch."""
         ...
 
     def delete(self, group: str, id: str) -> Call[_Stored | None]:
-        """Remove, and tell who watches."""
+        """Remove, and notify the clients that watch."""
         ...
 
     @overload
@@ -186,7 +204,7 @@ class Stream(Protocol[_Item_contra, _Stored]):
     def getGroup(self, group: str, *, cursor: str | None = None, limit: int) -> Call[GroupPage[_Stored]]: ...
 
     def send(self, channel: Channel, event: Message) -> Call[None]:
-        """Tell who watches, and store nothing."""
+        """Notify the clients that watch, and store nothing."""
         ...
 
 
@@ -205,7 +223,7 @@ class Request(Protocol[_Body_co, _Path_co, _Query_co]):
 
     @property
     def body(self) -> _Body_co:
-        """What was sent, as its content type says."""
+        """Body, decoded by its content type."""
         ...
 
     @property
@@ -225,7 +243,7 @@ class Request(Protocol[_Body_co, _Path_co, _Query_co]):
 
     @property
     def query_params(self) -> _Query_co:
-        """What stands behind the question mark."""
+        """Parameters of the query."""
         ...
 
     @property
@@ -240,7 +258,7 @@ class Request(Protocol[_Body_co, _Path_co, _Query_co]):
 
     @property
     def files(self) -> list[UploadedFile]:
-        """Of a `multipart/form-data` body, on the disk until the handler has answered; else empty."""
+        """Files of a `multipart/form-data` body, on the disk until the handler has answered; else empty."""
         ...
 
     @property
@@ -271,10 +289,72 @@ class Request(Protocol[_Body_co, _Path_co, _Query_co]):
     def get(self, key: Literal["rawBody"], /) -> str: ...
 
 
+class Answer(Protocol[_Value_co]):
+    """End of a wait for an answer. The value is `None` unless the status is `answered`."""
+
+    @property
+    def status(self) -> Literal["answered", "timed_out", "cancelled"]:
+        """Way in which it ended."""
+        ...
+
+    @property
+    def value(self) -> _Value_co:
+        """Value of the answer."""
+        ...
+
+
+class Callback(Protocol[_Value_co]):
+    """Door for another system. Awaited, or by `result()` in a plain `def` handler, it gives the answer."""
+
+    id: str
+    url: str | None
+    """Link that takes one answer; `None` where links are off. The same in every leg of the run."""
+
+    def __await__(self) -> Generator[Any, Any, Answer[_Value_co]]: ...
+    def result(self, timeout_s: float | None = None) -> Answer[_Value_co]:
+        """Wait for the answer; not for `async def` handlers."""
+        ...
+
+
+class OnceCall(Protocol):
+    """Given to the function of a `once`."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same text in every attempt, for providers that take such a key."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Call of the function, from 1; with `retries` there may be more."""
+        ...
+
+
+class _EventOptions(TypedDict, total=False):
+    """Of one event: an id that counts once, and when the event is due."""
+
+    id: str | int
+    """Of the events of a topic with one id, the first is stored."""
+    id_ttl: str
+    """Time for which the id stays taken; 24h."""
+    replace: bool
+    """Take the place of the event with this id, unless it has started."""
+    delay: str
+    """Such as 15m."""
+    at: str | datetime
+    """At most 400 days from now; without a zone it is UTC."""
+
+
+class _Emit(Protocol):
+    def cancel(self, topic: str, id: str) -> Call[bool]:
+        """Remove the event with this id unless it has started; gives whether one was removed."""
+        ...
+
+
 class _StepContext(Protocol):
     @property
     def trace_id(self) -> str:
-        """Of the story that this run belongs to."""
+        """Id of the trace of this run."""
         ...
 
     @property
@@ -283,13 +363,18 @@ class _StepContext(Protocol):
         ...
 
     @property
+    def scheduled_at(self) -> datetime | None:
+        """Of a cron step: the time for which its tick was due."""
+        ...
+
+    @property
     def attempt(self) -> int:
-        """Which try this is, from 1."""
+        """Attempt number, from 1."""
         ...
 
     @property
     def flows(self) -> list[str]:
-        """As the step's config names them."""
+        """Flows of the step, from its config."""
         ...
 
     @property
@@ -304,7 +389,104 @@ class _StepContext(Protocol):
 
     @property
     def streams(self) -> Streams:
-        """Live channels by name."""
+        """Streams by name."""
+        ...
+
+    @overload
+    def once(
+        self,
+        key: str,
+        fn: Callable[..., object],
+        *,
+        schema: type[_Value],
+        timeout: str | None = None,
+        retries: int = 0,
+        shared: bool = False,
+        sensitive: bool = False,
+    ) -> Call[_Value]: ...
+    @overload
+    def once(
+        self,
+        key: str,
+        fn: Callable[..., Coroutine[Any, Any, _Value]],
+        *,
+        schema: object = None,
+        timeout: str | None = None,
+        retries: int = 0,
+        shared: bool = False,
+        sensitive: bool = False,
+    ) -> Call[_Value]: ...
+    @overload
+    def once(
+        self,
+        key: str,
+        fn: Callable[..., _Value],
+        *,
+        schema: object = None,
+        timeout: str | None = None,
+        retries: int = 0,
+        shared: bool = False,
+        sensitive: bool = False,
+    ) -> Call[_Value]: ...
+    @overload
+    def once(
+        self,
+        key: str,
+        *,
+        schema: object = None,
+        timeout: str | None = None,
+        retries: int = 0,
+        shared: bool = False,
+        sensitive: bool = False,
+    ) -> Callable[[Callable[..., object]], Call[Any]]: ...
+
+    def sleep(self, key: str, duration: str) -> Call[None]:
+        """Wait for a duration such as `30s` or `3d`; the run may leave its process meanwhile."""
+        ...
+
+    @overload
+    def ask(
+        self,
+        key: str,
+        title: str,
+        *,
+        data: object = None,
+        schema: type[_Value],
+        timeout: str | None = ...,
+        notify: Mapping[str, object] | None = None,
+        sensitive: bool = False,
+    ) -> Call[Answer[_Value]]: ...
+    @overload
+    def ask(
+        self,
+        key: str,
+        title: str,
+        *,
+        data: object = None,
+        schema: object = None,
+        timeout: str | None = ...,
+        notify: Mapping[str, object] | None = None,
+        sensitive: bool = False,
+    ) -> Call[Answer[Any]]: ...
+    def callback(
+        self,
+        key: str,
+        *,
+        title: str | None = None,
+        data: object = None,
+        schema: object = None,
+        timeout: str | None = ...,
+        notify: Mapping[str, object] | None = None,
+        sensitive: bool = False,
+        verify: Mapping[str, str] | None = None,
+    ) -> Call[Callback[Any]]: ...
+
+    def answer(self, id: str, value: object = None) -> Call[None]:
+        """Answer an ask or a callback of any run, which goes on; the same answer may come twice."""
+        ...
+
+    def call(self, key: str, step: str, input: Any = None, *, timeout: str | None = ...) -> Call[Any]:
+        """Call an event step, and give what its handler returns."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What stays declared while a file does not load: a half-edited step must not turn the whole project red."""
+"""Types of a file that does not load are kept, so that one half-edited step does not turn the whole project red."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Spec = TypeVar("_Spec", StepSpec, StreamSpec)
 
 
 def with_kept(flow: Flow, before: Flow) -> Flow:
-    """The flow, and of the files that fail what they were `before`, unless another file has their names by now."""
+    """Add the steps and streams that failing files had `before`, unless another file has taken their names."""
     broken = {failure.source.path for failure in flow.failures}
     if not broken:
         return flow

@@ -1,4 +1,4 @@
-"""Forms as Python types: what has a shape becomes a TypedDict with a name, everything else is written in place."""
+"""Printer of Python types: objects become named TypedDicts, all other forms are written in place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from polystep.codegen.forms import (
     ListOf,
     Nothing,
     Object,
-    Places,
+    Positions,
     Property,
     Reference,
     Scalar,
@@ -41,7 +41,7 @@ class PythonNames:
         self._taken = {*taken, *keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 
     def new(self, *parts: str) -> str:
-        """A class name made of these texts, with a number behind it where it is taken."""
+        """Make a class name of these texts, with a number after it where the name is taken."""
         wanted = "".join(_capitalized(part) for part in parts)
         if not wanted or wanted[0].isdecimal() or not wanted.isidentifier():
             wanted = f"T{wanted}" if f"T{wanted}".isidentifier() else "T"
@@ -54,7 +54,7 @@ class PythonNames:
 
 
 class PythonTypes:
-    """Prints forms; definitions go into `lines`, each behind what it is made of, as far as there is no circle."""
+    """Printer of forms; definitions go into `lines`, each after its parts, except in circles."""
 
     def __init__(self, definitions: Definitions, names: PythonNames) -> None:
         self.lines: list[str] = []
@@ -65,21 +65,21 @@ class PythonTypes:
         self._written: set[str] = set()
 
     def named(self, form: Form, *parts: str) -> str:
-        """Make a type known by a name of its own, made of `parts`; returns the name."""
+        """Define a type under a name made of `parts`; returns the name."""
         form = self._known(form)
         if is_shape(form) and form not in self._objects:
             return self._typed_dict(form, parts)
         return self._alias(form, self._names.new(*parts), parts)
 
     def of(self, form: Form, parts: tuple[str, ...]) -> str:
-        """A type as an annotation. What has no name yet is called by `parts`."""
+        """Return an annotation. A type without a name gets one made of `parts`."""
         match self._known(form):
             case (Anything() | Nothing() | Scalar() | Instance() | Constant()) as plain:
                 return _plain(plain)
             case ListOf(item):
                 return f"list[{self.of(item, (*parts, 'item'))}]"
-            case Places(items, _, rest):
-                # JSON has one kind of list: in Python it arrives as `list`.
+            case Positions(items, _, rest):
+                # JSON has one type of list; in Python it arrives as `list`.
                 return f"list[{self.of(choice([*items, rest]), (*parts, 'item'))}]"
             case Object() as known:
                 return self._object(known, parts)
@@ -91,7 +91,7 @@ class PythonTypes:
                 return self._reference(key)
 
     def _known(self, form: Form) -> Form:
-        """What a reference to something without a shape stands for."""
+        """Return the annotation of a reference to a form that is not an object."""
         seen: set[str] = set()
         while isinstance(form, Reference) and form.key not in seen:
             seen.add(form.key)
@@ -108,7 +108,7 @@ class PythonTypes:
         return "dict[str, Any]" if rest is None else f"dict[str, {self.of(rest, (*parts, 'value'))}]"
 
     def _union(self, options: tuple[Form, ...], parts: tuple[str, ...]) -> str:
-        """Literals first and together, `None` last."""
+        """Print a union: literals first and together, `None` last."""
         literals = [each for each in options if isinstance(each, Constant) and each.type != "number"]
         others = [each for each in options if each not in literals]
         texts = [f"Literal[{', '.join(dict.fromkeys(repr(each.value) for each in literals))}]"] if literals else []
@@ -118,12 +118,12 @@ class PythonTypes:
         return " | ".join(dict.fromkeys(texts))
 
     def _both(self, halves: tuple[Form, ...], parts: tuple[str, ...]) -> str:
-        """All definitions are read by now, so what could not be merged then can be now."""
+        """Merge forms that could not be merged before all definitions were read."""
         merged = both(
             (self._definitions.resolve(half.key) if isinstance(half, Reference) else half for half in halves),
             self._definitions.resolve,
         )
-        # What is still not one form has no name in Python: the first half says most.
+        # Python cannot express forms that still cannot be merged; the first half is the closest type.
         return self.of(merged.parts[0] if isinstance(merged, Both) else merged, parts)
 
     def _reference(self, key: str) -> str:
@@ -143,7 +143,7 @@ class PythonTypes:
     def _alias(self, form: Form, name: str, parts: tuple[str, ...]) -> str:
         text = self.of(form, parts)
         words = set(_WORD.findall(_TEXT.sub("", text)))
-        # A name that is not there yet, because it is made of this one, can only be quoted.
+        # A name that is defined later, because this type is part of it, must be quoted.
         ahead = words & ({*self._objects.values(), *self._references.values()} - self._written)
         self.lines += [f"{name}: TypeAlias = {text!r}" if ahead else f"{name}: TypeAlias = {text}", ""]
         self._written.add(name)
@@ -173,7 +173,7 @@ class PythonTypes:
 
 
 def is_shape(form: Form) -> TypeGuard[Object]:
-    """Whether it can be a TypedDict: one cannot have a key that is empty."""
+    """Report whether an object can be a TypedDict, which cannot have an empty key."""
     return isinstance(form, Object) and bool(form.properties) and all(each.name for each in form.properties)
 
 
@@ -188,7 +188,7 @@ def _plain(form: Anything | Nothing | Scalar | Instance | Constant) -> str:
 
 
 def is_attribute(name: str) -> bool:
-    """Whether a key can be written as a member of a class: names with two underscores would be changed."""
+    """Report whether a key can be a member of a class: names with two underscores would be mangled."""
     return _NAME.fullmatch(name) is not None and not keyword.iskeyword(name) and not name.startswith("__")
 
 
@@ -197,7 +197,7 @@ def _docstring(text: str) -> str:
 
 
 def _capitalized(text: str) -> str:
-    """`ticket.triaged` as `TicketTriaged`; letters of every language are kept."""
+    """Turn `ticket.triaged` into `TicketTriaged`; letters of every language are kept."""
     plain = unicodedata.normalize("NFKC", text)
     words = re.split(r"[\W_]+", plain)
     return "".join(word[:1].upper() + word[1:] for word in words)

@@ -1,4 +1,4 @@
-"""`polystep_types.py`: what Python steps import to have their events, streams, requests and context checked."""
+"""Generator of `polystep_types.py`: types of events, streams, requests and context for Python steps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from polystep.codegen.flow_types import Endpoint, FlowTypes, StepTypes, Topic
 from polystep.codegen.forms import ANYTHING, TEXT, Anything, Constant, Form, Object, Property, Reference, Scalar
-from polystep.codegen.outline import Endpoint, Outline, StepOutline, Topic
 from polystep.codegen.python import PythonNames, PythonTypes, is_attribute
 
 PYTHON_FILE: Final = "polystep_types.py"
@@ -35,33 +35,36 @@ if not TYPE_CHECKING:
         return Any
 '''
 _ANY_EMIT: Final = [
-    "    def emit(self, event: Mapping[str, Any] | None = None, /, **fields: Any) -> Call[None]: ...",
+    "    def __call__(self, event: Mapping[str, Any] | None = None, /, **fields: Any) -> Call[None]: ...",
 ]
 
 
-def python_file(outline: Outline) -> str:
-    """The text of `polystep_types.py`."""
-    return _PythonFile(outline).text()
+def python_file(flow_types: FlowTypes) -> str:
+    """Return the text of `polystep_types.py`."""
+    return _PythonFile(flow_types).text()
 
 
 class _PythonFile:
-    """One file in the making."""
+    """File under construction."""
 
-    def __init__(self, outline: Outline) -> None:
-        self._outline = outline
+    def __init__(self, flow_types: FlowTypes) -> None:
+        self._flow_types = flow_types
         self._names = PythonNames(_own_names())
-        self._types = PythonTypes(outline.definitions, self._names)
+        self._types = PythonTypes(flow_types.definitions, self._names)
         self._payloads: dict[str, str] = {}
         self._events: dict[str, str] = {}
+        self._calls: list[str] = []
 
     def text(self) -> str:
-        for topic in self._outline.topics:
+        for topic in self._flow_types.topics:
             self._topic(topic)
-        if self._outline.auth != ANYTHING:
-            self._types.named(self._outline.auth, "stream", "auth", "context")
+        if self._flow_types.auth != ANYTHING:
+            self._types.named(self._flow_types.auth, "stream", "auth", "context")
         streams = self._streams()
-        context = self._context("Context", "What a handler is given; it may emit to every topic.", None)
-        steps = [line for step in self._outline.steps for line in self._step(step)]
+        self._calls = self._call_lines()
+        every = tuple(dict.fromkeys(wait.topic for step in self._flow_types.steps for wait in step.spec.waits_for))
+        context = self._context("Context", "What a handler is given; it may emit to every topic.", None, every)
+        steps = [line for step in self._flow_types.steps for line in self._step(step)]
         parts = [_HEADER, _part("imports"), "", "", _part("general"), "", *self._types.lines, *streams, *context]
         text = "\n".join([*parts, *steps, _LATER])
         return re.sub(r"\n{4,}", "\n\n\n", text)
@@ -72,6 +75,8 @@ class _PythonFile:
             Property("topic", Constant(topic.name, "string"), True),
             Property("data", topic.payload, not isinstance(topic.payload, Anything)),
             Property("messageGroupId", TEXT, topic.fifo),
+            *(Property(name, TEXT, False) for name in ("id", "idTtl", "delay", "at")),
+            Property("replace", Scalar("boolean"), False),
         ]
         if not topic.fifo:
             members.append(Property("message_group_id", TEXT, False))
@@ -79,7 +84,7 @@ class _PythonFile:
 
     def _streams(self) -> list[str]:
         lines = ["", "class Streams(Protocol):", '    """The streams of the project by name."""', ""]
-        types = {name: self._stream(name, item) for name, item in self._outline.streams}
+        types = {name: self._stream(name, item) for name, item in self._flow_types.streams}
         used = set(re.findall(r"\w+", " ".join(types.values())))
         for name, type_ in types.items():
             # The others are reached as `streams["name"]`.
@@ -92,30 +97,64 @@ class _PythonFile:
 
     def _stream(self, name: str, item: Form) -> str:
         taken = self._types.named(item, name, "item") if item != ANYTHING else "dict[str, Any]"
-        shape = self._outline.definitions.resolve(item.key) if isinstance(item, Reference) else item
+        shape = self._flow_types.definitions.resolve(item.key) if isinstance(item, Reference) else item
         if not isinstance(shape, Object):
             return f"Stream[{taken}, {taken}]"
-        # Whatever the item says of `id`, it comes back with the one that it was set under.
+        # An item always comes back with the id under which it was set, whatever its own `id`.
         others = tuple(each for each in shape.properties if each.name != "id")
         stored = self._types.named(Object((*others, Property("id", TEXT, True)), shape.rest), name, "stored")
         return f"Stream[{taken}, {stored}]"
 
-    def _context(self, name: str, about: str, topics: tuple[str, ...] | None) -> list[str]:
-        known = [topic for topic in self._outline.topics if topics is None or topic.name in topics]
-        lines = ["", f"class {name}(_StepContext, Protocol):", f"    {about!r}", ""]
+    def _context(self, name: str, about: str, topics: tuple[str, ...] | None, waits: tuple[str, ...]) -> list[str]:
+        known = [topic for topic in self._flow_types.topics if topics is None or topic.name in topics]
+        lines = ["", f"class _EmitOf{name}(_Emit, Protocol):"]
+        context = [
+            "", f"class {name}(_StepContext, Protocol):", f"    {about!r}", "", *self._waits(waits), *self._calls,
+            "    @property", f"    def emit(self) -> _EmitOf{name}: ...", "", "",
+        ]  # fmt: skip
         if not known:
-            return [*lines, *_ANY_EMIT, "", ""]
+            return [*lines, *_ANY_EMIT, "", *context]
         for topic in known:
             data = self._payloads[topic.name]
             data = f"data: {data}" if not isinstance(topic.payload, Anything) else "data: object = ..."
             literal = f"topic: Literal[{topic.name!r}]"
-            lines += ["    @overload", f"    def emit(self, event: {self._events[topic.name]}, /) -> Call[None]: ..."]
+            lines += [
+                "    @overload",
+                f"    def __call__(self, event: {self._events[topic.name]}, /) -> Call[None]: ...",
+            ]
             for group in ("message_group_id", "messageGroupId"):
                 key = f"{group}: str" if topic.fifo else f"{group}: str = ..."
-                lines += ["    @overload", f"    def emit(self, *, {literal}, {data}, {key}) -> Call[None]: ..."]
-        return [*lines, "", ""]
+                more = f"{literal}, {data}, {key}, **options: Unpack[_EventOptions]"
+                lines += ["    @overload", f"    def __call__(self, *, {more}) -> Call[None]: ..."]
+        return [*lines, "", *context]
 
-    def _step(self, step: StepOutline) -> list[str]:
+    def _waits(self, topics: tuple[str, ...]) -> list[str]:
+        """Print `wait_for`: with the payload for each topic, and for the first of several topics."""
+        if not topics:
+            return []
+        lines, more = list[str](), "by: object = ..., timeout: str | None = ..."
+        for topic in topics:
+            result = f"Call[{self._payloads[topic]} | None]"
+            one = f"self, key: str, *, topic: Literal[{topic!r}], {more}"
+            lines += ["    @overload", f"    def wait_for({one}) -> {result}: ..."]
+        several = "self, key: str, first_of: list[Any], *, timeout: str | None = ..."
+        return [*lines, "    @overload", f"    def wait_for({several}) -> Call[Any]: ..."]
+
+    def _call_lines(self) -> list[str]:
+        """Print `call`: with input and output for each step that declares them."""
+        lines = list[str]()
+        for step in self._flow_types.steps:
+            if step.output is not None:
+                given = self._types.named(step.sent, step.spec.name, "call", "input")
+                result = self._types.named(step.output, step.spec.name, "output")
+                one = f"self, key: str, step: Literal[{step.spec.name!r}], input: {given}, *, timeout: str | None = ..."
+                lines += ["    @overload", f"    def call({one}) -> Call[{result}]: ..."]
+        if not lines:
+            return []
+        other = "self, key: str, step: str, input: Any = None, *, timeout: str | None = ..."
+        return [*lines, "    @overload", f"    def call({other}) -> Call[Any]: ..."]
+
+    def _step(self, step: StepTypes) -> list[str]:
         name, endpoint = step.spec.name, step.endpoint
         declared = endpoint is not None and endpoint.body != ANYTHING
         body = self._types.named(endpoint.body, name, "body") if endpoint and declared else "Any"
@@ -129,16 +168,17 @@ class _PythonFile:
         context = self._names.new(name, "context")
         if step.emits is None:
             return [*lines, f"{context}: TypeAlias = Context", ""]
-        return [*lines, *self._context(context, f"What {name} is given.", step.emits)]
+        waits = tuple(wait.topic for wait in step.spec.waits_for)
+        return [*lines, *self._context(context, f"What {name} is given.", step.emits, waits)]
 
     def _endpoint(self, name: str, endpoint: Endpoint, body: str) -> list[str]:
         path = "dict[str, str]"
         if endpoint.path_params != Object():
             path = self._types.named(endpoint.path_params, name, "path", "params")
-        # A schema reads it: what it is, and what else may be in it, no one type in Python can say.
+        # No Python type can express declared members together with further ones.
         query = "Mapping[str, str | list[str]]" if endpoint.query_params is None else "Any"
-        if endpoint.made_body != endpoint.body:
-            body = self._types.of(endpoint.made_body, (name, "made", "body"))
+        if endpoint.handler_body != endpoint.body:
+            body = self._types.of(endpoint.handler_body, (name, "made", "body"))
         request, response = (self._names.new(name, kind) for kind in ("request", "response"))
         answers = [
             self._types.named(_answer(status, form), name, "response", str(status or "any"))
@@ -171,7 +211,7 @@ def _part(name: str) -> str:
 
 @cache
 def _own_names() -> frozenset[str]:
-    """Every name of the general part, and of what the generated part adds by itself."""
+    """List every name of the general part, and every fixed name of the generated part."""
     names = {"Streams", "Context", "annotations"}
     for node in ast.parse(f"{_part('imports')}\n{_part('general')}").body:
         match node:

@@ -1,4 +1,4 @@
-"""From JSON Schema to forms: what it says about types. Patterns, ranges and formats are the validators' business."""
+"""Reader that turns JSON Schemas into forms. Only types count; patterns, ranges and formats are left to validators."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from polystep.codegen.forms import (
     Form,
     ListOf,
     Object,
-    Places,
+    Positions,
     Property,
     Reference,
     Scalar,
@@ -48,23 +48,23 @@ _DEPTH_OF_MERGES_MAX: Final = VALUE_DEPTH_MAX // 2
 
 @dataclass(slots=True)
 class Definitions:
-    """What references of all schemas of a project stand for."""
+    """Definitions behind the references of all schemas of a project."""
 
     forms: dict[str, Form] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
-    """What each is called where it was written: `Node` for `#/$defs/Node`."""
+    """Names of the definitions in their schemas: `Node` for `#/$defs/Node`."""
 
     def read(self, schema: JSONObject | None, name: str) -> Form:
-        """The form of a schema; `Anything` when there is none. `name` is what a schema that holds itself is called."""
+        """Return the form of a schema; `Anything` without a schema. `name` is for a schema that contains itself."""
         return ANYTHING if schema is None else _Reader(self, schema, name).whole()
 
     def resolve(self, key: str) -> Form:
-        """What a reference stands for; `Anything` while it is being read."""
+        """Return the target of a reference; `Anything` while it is being read."""
         return self.forms.get(key, ANYTHING)
 
 
 class _Reader:
-    """Reads one schema, of which references are a part."""
+    """Reader of one schema with its references."""
 
     def __init__(self, definitions: Definitions, schema: JSONObject, name: str) -> None:
         self._definitions = definitions
@@ -74,9 +74,9 @@ class _Reader:
         self._depth = 0
         self._merging = False
         self._reading: list[str] = []
-        """Definitions that are being read; empty text where an object or a list lies between."""
+        """Definitions that are being read; an empty text marks an object or a list between them."""
         self._waiting: list[tuple[str, Any]] = []
-        """Definitions that something refers to: read one after another, so that long chains are not deep."""
+        """Definitions still to be read: one after another, so that long chains do not recurse deeply."""
 
     def whole(self) -> Form:
         form = self._read(self._schema)
@@ -87,7 +87,7 @@ class _Reader:
         return form
 
     def _read(self, schema: Any) -> Form:
-        """One schema, in any place."""
+        """Read a schema in any place."""
         if schema is False:
             return NOTHING
         if not isinstance(schema, dict) or self._depth >= VALUE_DEPTH_MAX:
@@ -99,7 +99,7 @@ class _Reader:
             self._depth -= 1
 
     def _inner(self, schema: Any) -> Form:
-        """A schema inside an object or a list: from here a definition may well refer to itself."""
+        """Read a schema inside an object or a list, from where a definition may refer to itself."""
         merging, self._merging = self._merging, False
         self._reading.append("")
         try:
@@ -114,7 +114,7 @@ class _Reader:
         own = self._own(schema)
         combining = [word for word in _COMBINING if isinstance(schema.get(word), list)]
         merging = self._merging
-        # What is merged must be known; a reference that stands alone may wait.
+        # Merging needs the definition; a reference on its own may wait.
         self._merging = merging or own != ANYTHING or "allOf" in combining or len(combining) + ("$ref" in schema) > 1
         parts = [own]
         if isinstance(schema.get("$ref"), str):
@@ -127,7 +127,7 @@ class _Reader:
         return choice([form, NULL]) if schema.get("nullable") is True else form
 
     def _own(self, schema: dict[str, Any]) -> Form:
-        """What the schema says itself, without what it combines."""
+        """Read the keywords of the schema itself, without its combinations."""
         if schema.get("x-made") == "Date":
             return DATE
         if "const" in schema:
@@ -160,7 +160,7 @@ class _Reader:
         for name in (*self._listed_names(schema), *sorted(needed)):
             if name not in properties:
                 properties[name] = Property(name, ANYTHING if rest is None else rest, name in needed)
-        # Names that are listed one by one are all there are.
+        # An enumeration of property names is complete.
         return Object(tuple(properties.values()), NOTHING if self._listed_names(schema) else rest)
 
     def _listed_names(self, schema: dict[str, Any]) -> list[str]:
@@ -180,11 +180,11 @@ class _Reader:
         items = schema.get("items")
         places = schema.get("prefixItems", items if isinstance(items, list) else None)
         if not isinstance(places, list):
-            return ListOf(self._inner(items)) if items is not False else Places((), 0, NOTHING)
+            return ListOf(self._inner(items)) if items is not False else Positions((), 0, NOTHING)
         rest = schema.get("additionalItems", False) if isinstance(items, list) else (items or False)
         least = schema.get("minItems")
         required = min(least, len(places)) if isinstance(least, int) else len(places)
-        return Places(tuple(self._inner(each) for each in places), required, self._inner(rest))
+        return Positions(tuple(self._inner(each) for each in places), required, self._inner(rest))
 
     def _referred(self, pointer: str) -> Form:
         target = _resolve(self._schema, pointer)
@@ -194,12 +194,12 @@ class _Reader:
         key = f"{self._key()}{where}"
         if key not in self._definitions.names:
             name = unquote(where.rpartition("/")[2]).replace("~1", "/").replace("~0", "~").strip("#")
-            # Zod numbers what it has no name for.
+            # Zod numbers definitions without a name.
             self._definitions.names[key] = self._name if _NUMBERED.fullmatch(name) else name
         if key in self._definitions.forms:
             return Reference(key)
         if key in self._reading:
-            # With nothing between, it would be made of itself, which says nothing.
+            # Directly inside itself, a definition has no meaning.
             if "" not in self._reading[self._reading.index(key) :]:
                 return NOTHING if self._reading[-1] == key else ANYTHING
         elif (self._merging or "" not in self._reading) and self._depth < _DEPTH_OF_MERGES_MAX:
@@ -215,7 +215,7 @@ class _Reader:
         self._definitions.forms[key] = form
 
     def _key(self) -> str:
-        """Two steps that declare the same schema share its definitions."""
+        """Make the key of a definition, so that two steps with the same schema share its definitions."""
         if not self._digest:
             text = json.dumps(self._schema, sort_keys=True, default=repr)
             self._digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
@@ -228,7 +228,7 @@ def _description(schema: Any) -> str | None:
 
 
 def _resolve(root: JSONObject, pointer: str) -> tuple[str, Any] | None:
-    """Where a `$ref` leads inside the schema: its pointer, `#` for the whole, and what is there."""
+    """Follow a `$ref` inside the schema: return the pointer, `#` for the whole, and its target."""
     if pointer.startswith("#/"):
         found: Any = root
         for part in pointer[2:].split("/"):
@@ -246,7 +246,7 @@ def _resolve(root: JSONObject, pointer: str) -> tuple[str, Any] | None:
 
 
 def _anchored(root: JSONObject, pointer: str) -> tuple[str, Any] | None:
-    """A definition by its `$anchor` or `$id`."""
+    """Find a definition by its `$anchor` or `$id`."""
     for place in ("$defs", "definitions"):
         definitions = root.get(place)
         for name, each in definitions.items() if isinstance(definitions, dict) else ():

@@ -1,4 +1,4 @@
-"""Forms as TypeScript types."""
+"""Printer of TypeScript types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from polystep.codegen.forms import (
     ListOf,
     Nothing,
     Object,
-    Places,
+    Positions,
     Property,
     Reference,
     Scalar,
@@ -33,20 +33,20 @@ _UNDEFINED: Final = "undefined"
 
 
 class TypeScriptTypes:
-    """Prints forms. Definitions become types in the namespace `Schemas`, which may refer to each other."""
+    """Printer of forms. Definitions become types in the namespace `Schemas`, which may refer to each other."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._names: dict[str, str] = {}
 
     def of(self, form: Form, indent: str = "") -> str:
-        """A type; its further lines begin with `indent`."""
+        """Print a type; its further lines begin with `indent`."""
         match form:
             case Anything() | Nothing() | Scalar() | Instance() | Constant():
                 return _plain(form)
             case ListOf(item):
                 return f"{self._grouped(item, indent)}[]"
-            case Places():
+            case Positions():
                 return self._tuple(form, indent)
             case Object():
                 return self._object(form, indent)
@@ -58,14 +58,14 @@ class TypeScriptTypes:
                 return self._reference(key)
 
     def definitions(self, indent: str) -> list[str]:
-        """Types of `Schemas` for all that was printed, and for what they refer to in turn."""
+        """Print `Schemas`: the definitions that were used, and those that they refer to in turn."""
         lines: list[str] = []
         done: set[str] = set()
         while waiting := [key for key in self._names if key not in done]:
             for key in waiting:
                 done.add(key)
                 form = self._definitions.resolve(key)
-                # Aliases, not members of an interface: only they may be unions and lists of themselves.
+                # Aliases, not members of an interface: only aliases may be unions and lists of themselves.
                 lines.append(f"{indent}type {self._names[key]} = {self.of(form, indent)}")
         return sorted(lines)
 
@@ -87,7 +87,7 @@ class TypeScriptTypes:
         joined = isinstance(form, Both) or (isinstance(form, Choice) and within != "|")
         return f"({text})" if joined else text
 
-    def _tuple(self, form: Places, indent: str) -> str:
+    def _tuple(self, form: Positions, indent: str) -> str:
         places = [
             f"{self._grouped(each, indent)}{'' if at < form.required else '?'}" for at, each in enumerate(form.items)
         ]
@@ -116,7 +116,7 @@ class TypeScriptTypes:
             return self.of(ANYTHING if form.rest is None else form.rest, indent)
         if form.rest is None or isinstance(form.rest, Nothing):
             return None
-        # What is declared by name has to fit as well.
+        # Named members must fit the index signature.
         every = self.of(choice([form.rest, *(each.form for each in form.properties)]), indent)
         may_lack = any(not each.required for each in form.properties) and every != "unknown"
         return f"{every} | {_UNDEFINED}" if may_lack else every
@@ -135,24 +135,24 @@ def _plain(form: Anything | Nothing | Scalar | Instance | Constant) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a literal."""
+    """Quote a text as a literal."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return "'" + _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped) + "'"
 
 
 def type_name(text: str) -> str:
-    """A name for a type, near to this text: no built-in type begins with a capital letter or `T_`."""
+    """Make a type name close to this text: no built-in type begins with a capital letter or `T_`."""
     name = "".join(word[:1].upper() + word[1:] for word in re.findall(r"[A-Za-z0-9]+", text))
     return name if name[:1].isalpha() else f"T_{name}"
 
 
 def property_name(name: str) -> str:
-    """A key of an object type."""
+    """Print a key of an object type."""
     return name if _IDENTIFIER.fullmatch(name) else quoted(name)
 
 
 def comment(text: str, indent: str) -> str:
-    """A documentation comment that its text cannot end."""
+    """Make a documentation comment that its text cannot end."""
     lines = [_UNSAFE.sub(" ", line).strip() for line in text.replace("*/", "*\\/").splitlines()]
     lines = [line for line in lines if line]
     if len(lines) == 1:

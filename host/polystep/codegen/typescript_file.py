@@ -1,4 +1,4 @@
-"""`types.d.ts`: what TypeScript and JavaScript steps import from 'motia' or 'polystep'."""
+"""Generator of `types.d.ts`, the types that TypeScript and JavaScript steps import from 'motia' or 'polystep'."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from polystep.codegen.flow_types import Endpoint, FlowTypes, StepTypes, Topic
 from polystep.codegen.forms import ANYTHING, Anything, Form, Object, Reference
-from polystep.codegen.outline import Endpoint, Outline, StepOutline, Topic
 from polystep.codegen.typescript import TypeScriptTypes, comment, property_name, quoted
 
 TYPESCRIPT_FILE: Final = "types.d.ts"
@@ -22,23 +22,43 @@ _HEADER: Final = """\
 _IN: Final = "  "
 _MEMBER: Final = "    "
 
+_EVENT_OPTIONS: Final = (
+    f"{_IN}/** Of one event: an id that counts once, and when the event is due. */",
+    f"{_IN}interface EventOptions {{",
+    f"{_MEMBER}/** Of the events of a topic with one id, the first is stored. */",
+    f"{_MEMBER}id?: string | number",
+    f"{_MEMBER}/** Time for which the id stays taken; 24h. */",
+    f"{_MEMBER}idTtl?: string",
+    f"{_MEMBER}/** Take the place of the event with this id, unless it has started. */",
+    f"{_MEMBER}replace?: boolean",
+    f"{_MEMBER}/** Such as 15m. */",
+    f"{_MEMBER}delay?: string",
+    f"{_MEMBER}/** At most 400 days from now; without a zone it is UTC. */",
+    f"{_MEMBER}at?: string | Date",
+    f"{_IN}}}",
+    "",
+)
 
-def typescript_file(outline: Outline, *, augments: bool) -> str:
-    """The text of `types.d.ts`.
+
+def typescript_file(flow_types: FlowTypes, *, augments: bool) -> str:
+    """Return the text of `types.d.ts`.
 
     Args:
-        outline: What is declared.
-        augments: The package `motia` is installed and brings the general types; else the file brings them too.
+        flow_types: Types of the flow.
+        augments: The package `motia` is installed and has the general types; else the file has them too.
     """
-    types = TypeScriptTypes(outline.definitions)
+    types = TypeScriptTypes(flow_types.definitions)
     parts = [
-        *_interface("Topics", "Payloads by topic: what every subscriber takes.", _topics(outline, types)),
-        *_interface("Events", "What `emit` takes, by topic.", [_event(topic) for topic in outline.topics]),
-        *_interface("FlowContextStateStreams", "Streams by name.", _streams(outline, types)),
-        *_auth(outline, types, augments=augments),
-        *_interface("Handlers", "Handlers by the name of their step.", _handlers(outline, types, augments=augments)),
+        *_interface("Topics", "Payloads by topic: what every subscriber takes.", _topics(flow_types, types)),
+        *_EVENT_OPTIONS,
+        *_interface("Events", "What `emit` takes, by topic.", [_event(topic) for topic in flow_types.topics]),
+        *_interface("FlowContextStateStreams", "Streams by name.", _streams(flow_types, types)),
+        *_auth(flow_types, types, augments=augments),
+        *_interface("Handlers", "Handlers by the name of their step.", _handlers(flow_types, types, augments=augments)),
     ]
-    # Last: what the others refer to is known now.
+    if calls := _calls(flow_types, types):
+        parts += _interface("Calls", "Input and output of event steps that declare `output`.", calls)
+    # Last, because all references are known now.
     definitions = types.definitions(_MEMBER)
     if definitions:
         parts += [
@@ -50,7 +70,7 @@ def typescript_file(outline: Outline, *, augments: bool) -> str:
         ]
     if augments:
         names = "ApiResponse, ApiRouteHandler, CronHandler, EventHandler, MotiaStream"
-        parts.pop()  # the empty line behind the last one
+        parts.pop()  # the empty line after the last one
         return "\n".join([f"{_HEADER}import type {{ {names} }} from 'motia'", "", *_module(parts), ""])
     again = ["declare module 'polystep' {", f"{_IN}export * from 'motia'", "}"]
     return "\n".join([_HEADER, *_module([*parts, *_general()]), "", *again, ""])
@@ -72,27 +92,28 @@ def _interface(name: str, about: str, members: list[str]) -> list[str]:
     return [f"{_IN}/** {about} */", f"{_IN}interface {name} {{", *members, f"{_IN}}}", ""]
 
 
-def _topics(outline: Outline, types: TypeScriptTypes) -> list[str]:
-    return [f"{_MEMBER}{quoted(topic.name)}: {types.of(topic.payload, _MEMBER)}" for topic in outline.topics]
+def _topics(flow_types: FlowTypes, types: TypeScriptTypes) -> list[str]:
+    return [f"{_MEMBER}{quoted(topic.name)}: {types.of(topic.payload, _MEMBER)}" for topic in flow_types.topics]
 
 
 def _event(topic: Topic) -> str:
     name = quoted(topic.name)
     data = "data?: unknown" if isinstance(topic.payload, Anything) else f"data: Topics[{name}]"
     group = "messageGroupId: string" if topic.fifo else "messageGroupId?: string"
-    return f"{_MEMBER}{name}: {{ topic: {name}; {data}; {group} }}"
+    return f"{_MEMBER}{name}: {{ topic: {name}; {data}; {group} }} & EventOptions"
 
 
-def _streams(outline: Outline, types: TypeScriptTypes) -> list[str]:
+def _streams(flow_types: FlowTypes, types: TypeScriptTypes) -> list[str]:
     return [
         f"{_MEMBER}{property_name(name)}: MotiaStream<{_or(item, 'Record<string, any>', types)}>"
-        for name, item in outline.streams
+        for name, item in flow_types.streams
     ]
 
 
-def _auth(outline: Outline, types: TypeScriptTypes, *, augments: bool) -> list[str]:
-    """Type what `authenticate` returns. An interface, as in Motia: what is no object may have any member."""
-    form = outline.definitions.resolve(outline.auth.key) if isinstance(outline.auth, Reference) else outline.auth
+def _auth(flow_types: FlowTypes, types: TypeScriptTypes, *, augments: bool) -> list[str]:
+    """Print the type of the result of `authenticate`: an interface, as in Motia; other types may have any member."""
+    auth = flow_types.auth
+    form = flow_types.definitions.resolve(auth.key) if isinstance(auth, Reference) else auth
     if augments and not isinstance(form, Object):
         return []
     members = types.of(form, _IN) if isinstance(form, Object) else "{ [name: string]: any }"
@@ -103,12 +124,12 @@ def _auth(outline: Outline, types: TypeScriptTypes, *, augments: bool) -> list[s
     ]
 
 
-def _handlers(outline: Outline, types: TypeScriptTypes, *, augments: bool) -> list[str]:
+def _handlers(flow_types: FlowTypes, types: TypeScriptTypes, *, augments: bool) -> list[str]:
     lines: list[str] = []
-    for step in outline.steps:
+    for step in flow_types.steps:
         if step.spec.description:
             lines.append(f"{_MEMBER}{comment(step.spec.description, _MEMBER)}")
-        emitted = _emitted(step, outline, augments=augments)
+        emitted = _emitted(step, flow_types, augments=augments)
         match step.spec.type:
             case "api" if step.endpoint is not None:
                 handler = _api_handler(step.endpoint, emitted, types, augments=augments)
@@ -120,16 +141,25 @@ def _handlers(outline: Outline, types: TypeScriptTypes, *, augments: bool) -> li
     return lines
 
 
-def _emitted(step: StepOutline, outline: Outline, *, augments: bool) -> str:
+def _calls(flow_types: FlowTypes, types: TypeScriptTypes) -> list[str]:
+    return [
+        f"{_MEMBER}{quoted(step.spec.name)}: "
+        f"{{ input: {_or(step.sent, 'any', types)}; output: {types.of(step.output, _MEMBER)} }}"
+        for step in flow_types.steps
+        if step.output is not None
+    ]
+
+
+def _emitted(step: StepTypes, flow_types: FlowTypes, *, augments: bool) -> str:
     if step.emits is not None:
         return f"Events[{' | '.join(quoted(topic) for topic in step.emits)}]"
     if not augments:
         return "Event"
-    return "Events[keyof Events]" if outline.topics else "{ topic: string; data?: unknown }"
+    return "Events[keyof Events]" if flow_types.topics else "{ topic: string; data?: unknown }"
 
 
-def _input(step: StepOutline, types: TypeScriptTypes) -> str:
-    """By topic where the step says nothing itself: that is shorter, and hovering shows where it comes from."""
+def _input(step: StepTypes, types: TypeScriptTypes) -> str:
+    """Print an input by its topic where the step has no schema: shorter, and hovering shows the origin."""
     return _or(step.input, "any", types)
 
 
@@ -138,9 +168,9 @@ def _api_handler(endpoint: Endpoint, emitted: str, types: TypeScriptTypes, *, au
         f"ApiResponse<{'number' if status is None else status}, {_or(form, 'any', types)}>"
         for status, form in endpoint.responses
     ]
-    body = _or(endpoint.made_body, "Record<string, unknown>", types)
+    body = _or(endpoint.handler_body, "Record<string, unknown>", types)
     parts = [body, " | ".join(responses) or "ApiResponse<number, any>", emitted]
-    # The package's own handler type does not tell parameters apart.
+    # The handler type of the package does not distinguish parameters.
     named = endpoint.path_params != Object()
     query = endpoint.query_params
     if not augments and (named or endpoint.query_names or query is not None):
@@ -153,7 +183,7 @@ def _api_handler(endpoint: Endpoint, emitted: str, types: TypeScriptTypes, *, au
 
 
 def _query(names: tuple[str, ...]) -> str:
-    """Declared or not, any of them may be missing from a request."""
+    """Print the query; every parameter may be missing from a request, declared or not."""
     declared = "; ".join(f"{property_name(name)}?: string | string[]" for name in names)
     return f"{{ {declared}; [name: string]: string | string[] | undefined }}"
 

@@ -1,23 +1,22 @@
-"""The real clock, and a bounded wait by any clock; `polystep.testing` has the clock that tests move."""
+"""Clock of the machine, and a bounded wait by any clock; `polystep.testing` has the clock that tests move."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 
-from polystep.contracts.ports import Clock
+from polystep.contracts.ports.clock import Clock
 
 
 class SystemClock:
-    """Time as the machine tells it."""
+    """Time of the machine."""
 
     def now_ms(self) -> int:
-        """Unix time in milliseconds."""
+        """Return Unix time in milliseconds."""
         return time.time_ns() // 1_000_000
 
-    def monotonic_s(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
+    monotonic_s = staticmethod(time.monotonic)
+    """Seconds that never go back. Read several times for each call of a handler, so without a function around it."""
 
     async def sleep(self, delay_s: float) -> None:
         """Return after `delay_s` seconds."""

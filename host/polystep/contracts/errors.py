@@ -1,4 +1,4 @@
-"""Every error that crosses a room or the wire: class, number, HTTP status, whether a retry can help.
+"""Errors that cross a room or the wire: class, number, HTTP status, use of a retry.
 
 User code's failure (`StepFailed`) is apart from ours: it carries the language's class name, message and stack
 as data. The numbers are the table of `protocol/schema/errors.json`; a test compares the two.
@@ -20,7 +20,7 @@ class PolystepError(Exception):
     """Code and name are the class's, but for an error whose code only the other side knows (PS-9.5)."""
     http_status: ClassVar[int] = 500
     retryable: bool = True
-    """Whether trying again may help; a class has a default, one error may differ."""
+    """Trying again may help; a class has a default, one error may differ."""
 
     def __init__(self, message: str, data: JSONObject | None = None) -> None:
         super().__init__(message)
@@ -176,6 +176,57 @@ class HostStopping(PolystepError):
     http_status = 503
 
 
+class KeyReused(PolystepError):
+    """One key was used for two durable calls of one run of a handler."""
+
+    code = 27
+    name = "key_reused"
+    retryable = False
+
+
+class JournalFull(PolystepError):
+    """A result is too large to be kept, or the run keeps too much already."""
+
+    code = 28
+    name = "journal_full"
+    retryable = False
+
+
+class Conflict(PolystepError):
+    """An update expected another value than the one that is stored."""
+
+    code = 29
+    name = "conflict"
+    http_status = 409
+
+
+class AskNotFound(PolystepError):
+    """There is no ask with this id, or it was closed long ago."""
+
+    code = 30
+    name = "ask_not_found"
+    http_status = 404
+    retryable = False
+
+
+class AskAnswered(PolystepError):
+    """An ask has another answer already."""
+
+    code = 31
+    name = "ask_answered"
+    http_status = 409
+    retryable = False
+
+
+class AskClosed(PolystepError):
+    """The time of an ask is over, it was cancelled, or its run has ended."""
+
+    code = 32
+    name = "ask_closed"
+    http_status = 410
+    retryable = False
+
+
 ALL_ERRORS: tuple[type[PolystepError], ...] = (
     PolystepError,
     MethodNotFound,
@@ -195,6 +246,12 @@ ALL_ERRORS: tuple[type[PolystepError], ...] = (
     StreamNotFound,
     ContractBroken,
     HostStopping,
+    KeyReused,
+    JournalFull,
+    Conflict,
+    AskNotFound,
+    AskAnswered,
+    AskClosed,
 )
 
 
@@ -216,7 +273,7 @@ def error_from_wire(payload: JSONValue) -> PolystepError:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One place where a value breaks its schema."""
+    """One part of a value that breaks its schema."""
 
     path: tuple[str | int, ...]
     """From the root of the value to the offending part."""

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from polystep.contracts.values import JSONObject, JSONValue
 
-DeliveryKind: TypeAlias = Literal["event", "cron"]
+DeliveryKind: TypeAlias = Literal["event", "cron", "call"]
+"""call: a run called the step, and waits for its result."""
 ChangeType: TypeAlias = Literal["create", "update", "delete", "event"]
+
+TickStatus: TypeAlias = Literal["stored", "busy", "elsewhere"]
+"""busy: the step's earlier tick is not finished. elsewhere: another host has fired the tick of this due time."""
 
 UNKNOWN_STEP: Final = "(unknown subscriber)"
 """Stands for the step of a parked event: no known step subscribes to its topic, and a file that does not load may."""
+
+
+SIGNAL_STEP: Final = "(waiting runs)"
+"""Stands for the step of a signal: an event of a topic that runs may wait for is stored for them too."""
+
+
+class EventKey(NamedTuple):
+    """Id that the author of an event gave it: in the project there is one event with it and its topic at a time."""
+
+    id: str
+    ttl_ms: int
+    """The id stays taken for so long after the event is due, and for as long as it waits or is a dead letter."""
+    replaces: bool = False
+    """The event takes the place of an earlier one with its id, as far as that has not started."""
+
+
+NO_EXPIRIES: Final[Mapping[str, int]] = {}
 
 
 # Deliveries are made for every event, and named tuples cost a fifth of what frozen dataclasses do.
@@ -22,7 +44,7 @@ class NewDelivery(NamedTuple):
     """Shared by the deliveries of one emit."""
     kind: DeliveryKind
     topic: str
-    """For a cron tick: empty."""
+    """For a cron tick: empty. For a call: the step that calls."""
     step: str
     data: bytes
     """Packed by the wire codec; the bus and the store never look inside."""
@@ -35,6 +57,11 @@ class NewDelivery(NamedTuple):
     """Not before this Unix time."""
     refused: JSONObject | None = None
     """The error of an event that its step cannot take: it is stored as a dead letter, and never attempted."""
+    taken_by: tuple[str, ...] = ()
+    """Of a parked copy: the known subscribers, which get the event themselves. It is kept for unknown ones."""
+    key: EventKey | None = None
+    signals: tuple[tuple[str, str], ...] = ()
+    """Of a signal: paths of its data by which steps wait, each with the value there."""
 
 
 class Delivery(NamedTuple):
@@ -59,6 +86,8 @@ class Delivery(NamedTuple):
     crashes: int
     """Starts that ended with the death of their runner beside others; above 0 it runs alone."""
     enqueued_at_ms: int
+    resumes: int | None = None
+    """Number of suspensions of its run; `None` without a journal."""
 
 
 class ParkedEvent(NamedTuple):
@@ -70,31 +99,115 @@ class ParkedEvent(NamedTuple):
     data: bytes
     trace_id: str
     run_id: str
-    """The run that stands for it in the trace until a step gets it."""
+    """The run that stands for it in the trace until a step gets it; empty for the copy of an event that steps got."""
     parent_run_id: str | None
     fifo_key: str | None
     taken_by: tuple[str, ...]
     """Steps that have got it already; more may follow while files do not load."""
+    run_at_ms: int = 0
+    """Not before this Unix time, and before the delay of a step."""
+
+    @property
+    def source_run_id(self) -> str | None:
+        """Return the parent of the runs that it leads to."""
+        return self.run_id or self.parent_run_id
 
 
 class Claim(NamedTuple):
-    """Which of several new deliveries are claimed for a first attempt in the transaction that stores them."""
+    """New deliveries that are claimed for a first attempt in the transaction that stores them."""
 
     indexes: frozenset[int]
     owner: str
     lease_until_ms: int
+    limits: Mapping[str, int] | None = None
+    """Attempts of each step at once over all hosts: those beyond it are only stored. `None` when one host is alone,
+    whose slots bound them."""
+
+
+class RemovedDelivery(NamedTuple):
+    """Delivery that was removed before it started."""
+
+    step: str
+    run_id: str
+    trace_id: str
+    size: int
+    """Bytes of its data."""
+
+
+class CancelledRuns(NamedTuple):
+    """Runs that went with the cancelling of one run, and those that are still to be ended."""
+
+    removed: Sequence[RemovedDelivery]
+    """Runs that waited: the run itself, unless it ran, and those of its calls, with theirs."""
+    running: Sequence[str]
+    """Runs of its calls that run."""
+
+
+NOTHING_CANCELLED: Final = CancelledRuns((), ())
+
+
+@dataclass(slots=True)
+class KeyedEvents:
+    """Fate of stored events that have ids."""
+
+    duplicates: dict[str, str] = field(default_factory=dict)
+    """By the run of a delivery that was not stored, the event that has its id already."""
+    removed: list[RemovedDelivery] = field(default_factory=list)
+    """Deliveries whose places were taken."""
+
+
+class Stored(list[Delivery]):
+    """Deliveries that were claimed as they were stored, and the fate of those with ids."""
+
+    keyed: KeyedEvents | None = None
+    """`None` when none of them has an id."""
+
+
+class Claimed(NamedTuple):
+    """Deliveries that a host has claimed from the queue."""
+
+    deliveries: list[Delivery]
+    held_back: frozenset[str] = frozenset()
+    """Steps that run as often as their limit over all hosts allows, so more of them may be due."""
+    expired: Sequence[Delivery] = ()
+    """Deliveries that were not started in time, and are dead letters now."""
+
+
+class StoredTick(NamedTuple):
+    """Result of storing one tick of a cron step."""
+
+    status: TickStatus
+    claimed: Sequence[Delivery] = ()
+    """The tick, when it was claimed as it was stored."""
+
+
+class Tick(NamedTuple):
+    """One tick of a cron step."""
+
+    status: TickStatus
+    delivery: NewDelivery
 
 
 class Outcome(NamedTuple):
-    """How one attempt ended."""
+    """End of one attempt."""
 
-    status: Literal["completed", "failed", "suspect", "released", "postponed"]
+    status: Literal["completed", "failed", "suspect", "released", "postponed", "suspended", "cancelled"]
     """failed: uses up an attempt. suspect: its runner died with several runs inside. released: not its fault.
-    postponed: a queue that it emits to is full; it is tried again after a pause."""
+    postponed: a queue that it emits to is full; it is tried again after a pause. suspended: it waits until `run_at_ms`.
+    cancelled: somebody wanted it to end; its emits are dropped.
+    """
     emits: tuple[NewDelivery, ...] = ()
     error: JSONObject | None = None
     retryable: bool = True
     """False sends a failure to the dead letters at once."""
+    duration_ms: float = 0.0
+    """From the start of the attempt to the end of its handler."""
+    run_at_ms: int | None = None
+    """Time at which a suspended run goes on, or at which the handler wants its failure to be tried again."""
+    waits: tuple[str, ...] = ()
+    """Keys that a suspended run waits under: it goes on at once if one of them has been answered."""
+    value: bytes | None = None
+    """Result of a step that was called, packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +226,38 @@ class DeadLetter:
     error: JSONObject
     enqueued_at_ms: int
     died_at_ms: int
+    fifo_key: str | None = None
+    fingerprint: str = ""
+    """Of its error; errors that differ only in ids and numbers have the same one."""
 
     def again(self) -> NewDelivery:
-        """The delivery that a replay makes of it."""
+        """Return the delivery that a replay makes of it."""
         return NewDelivery(
-            self.event_id, self.kind, self.topic, self.step, self.data, self.trace_id, self.run_id, parent_run_id=None
-        )
+            self.event_id, self.kind, self.topic, self.step, self.data, self.trace_id, self.run_id, parent_run_id=None,
+            fifo_key=self.fifo_key,
+        )  # fmt: skip
+
+
+class StoredChange(NamedTuple):
+    """One committed change of a stream item, or an event, as every host on the store gets it."""
+
+    type: ChangeType
+    stream: str
+    group: str
+    id: str | None
+    value: bytes
+    """Packed by the wire codec: what the item holds, of a deleted one what it held; empty of an event."""
+    created_at_ms: int
+    """Of the item; 0 of an event."""
+    data: JSONObject | None
+    """`value` decoded, where that costs nothing; always of an event."""
+    timestamp_ms: int
+    """Grows with every change on the store, whichever host made it."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamChange:
-    """One change that subscribers are told of, after its commit."""
+    """One change as subscribers get it, after its commit."""
 
     type: ChangeType
     stream: str
@@ -132,4 +266,4 @@ class StreamChange:
     """`None`: an ephemeral event to a whole group."""
     data: JSONValue
     timestamp_ms: int
-    """Strictly increasing per host."""
+    """Grows with every change on the store."""

@@ -1,4 +1,4 @@
-"""What follows when something is done, without a task for it: a task costs several times as much as its callback."""
+"""Futures that follow others without a task: a task costs several times as much as a callback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ U = TypeVar("U")
 
 
 def then(done: asyncio.Future[T], follow: Callable[[T], U]) -> asyncio.Future[U]:
-    """The result of `follow`, called with the result of `done`.
+    """Return the future result of `follow`, called with the result of `done`.
 
     It is called also when nobody waits for the result any more: what is done must not go unnoticed.
     """
@@ -39,7 +39,7 @@ def then(done: asyncio.Future[T], follow: Callable[[T], U]) -> asyncio.Future[U]
 
 
 def ready(value: T) -> asyncio.Future[T]:
-    """A future of what is known already."""
+    """Return a future of what is known already."""
     known: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     known.set_result(value)
     return known

@@ -1,4 +1,4 @@
-"""Names for what happens: unique, not secret."""
+"""Ids of traces, runs and events: unique, not secret."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Ids:
         self._count = self._random.getrandbits(_COUNT_BITS)
 
     def run(self) -> str:
-        """16 hex digits, never all zero: the second, the process, and a count."""
+        """Return 16 hex digits, never all zero: the second, the process, and a count."""
         self._count = (self._count + 1) & ((1 << _COUNT_BITS) - 1)
         return f"{int(time.time()) << 32 | self._tag | self._count:016x}"
 
     def trace(self) -> str:
-        """32 hex digits, never all zero: the second, and 96 random bits."""
+        """Return 32 hex digits, never all zero: the second, and 96 random bits."""
         return f"{int(time.time()) << 96 | self._random.getrandbits(96):032x}"

@@ -1,4 +1,4 @@
-r"""The grammar of a step's path, Express style: `/users/:id`, `/:id?`, `/files/*`, `/:from-:to`, `/v:major(\d+)`."""
+r"""Grammar of a step's path, Express style: `/users/:id`, `/:id?`, `/files/*`, `/:from-:to`, `/v:major(\d+)`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _TOKEN = re.compile(r":(\w+)(?:\(((?:\\.|[^\\()])+)\))?|\*|[^:*]+|:")
 
 @dataclass(frozen=True, slots=True)
 class PathParameter:
-    """A part of a path that a request fills in."""
+    """Part of a path that a request fills in."""
 
     name: str
-    """A wildcard's is its place among the path's wildcards, from `0`."""
+    """Of a wildcard: its position among the path's wildcards, from `0`."""
     pattern: str | None = None
-    """What its value must match, as a regular expression of Python; `None` takes anything within one segment."""
+    """A regular expression of Python that its value must match; `None` takes anything within one segment."""
     wildcard: bool = False
     """Takes anything, slashes and nothing included."""
 
@@ -28,17 +28,47 @@ PathPart: TypeAlias = str | PathParameter
 
 @dataclass(frozen=True, slots=True)
 class PathSegment:
-    """What stands between two slashes."""
+    """Text and parameters between two slashes."""
 
     parts: tuple[PathPart, ...]
     optional: bool = False
     """The path fits without this segment too."""
+
+    @property
+    def is_literal(self) -> bool:
+        """Report whether it has no parameters."""
+        return not self.optional and not any(isinstance(part, PathParameter) for part in self.parts)
+
+    @property
+    def whole(self) -> PathParameter | None:
+        """Return the parameter that is the whole segment and takes any value; `None` for every other segment."""
+        part = self.parts[0] if len(self.parts) == 1 else None
+        return part if isinstance(part, PathParameter) and part.pattern is None else None
 
 
 def read_path(path: str) -> tuple[PathSegment, ...]:
     """Split a step's path; slashes at either end do not count, and `/` is one empty segment."""
     stars = iter(range(len(path)))
     return tuple(_segment(text, stars) for text in path.strip("/").split("/"))
+
+
+def parameters_of(path: str) -> Iterator[tuple[PathParameter, bool]]:
+    """Yield the parameters of a step's path in order, each with whether every request of the path has it."""
+    for segment in read_path(path):
+        for part in segment.parts:
+            if isinstance(part, PathParameter):
+                yield part, not segment.optional
+
+
+def path_shape(path: str) -> str:
+    """Leave out the names of a path's parameters: two paths of one shape take the same requests."""
+    return "".join("/" + "".join(map(_nameless, segment.parts)) + "?" * segment.optional for segment in read_path(path))
+
+
+def _nameless(part: PathPart) -> str:
+    if isinstance(part, str):
+        return part
+    return "*" if part.wildcard else f":({part.pattern or ''})"
 
 
 def _segment(text: str, stars: Iterator[int]) -> PathSegment:

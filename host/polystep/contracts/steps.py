@@ -1,4 +1,4 @@
-"""What a project contains: steps, streams, the files that failed, and the topics between them."""
+"""Contents of a project: steps, streams, the files that failed, and the topics between them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from polystep.contracts.limits import RUN_TIMEOUT_S, RUNS_PER_RUNNER
-from polystep.contracts.places import Place
+from polystep.contracts.locations import Location
 from polystep.contracts.values import JSONObject
 
 StepType: TypeAlias = Literal["api", "event", "cron", "noop"]
@@ -27,12 +27,12 @@ class SourceFile:
     language: str
     """As shown to people: `typescript`, `javascript`, `python`."""
     runner: str
-    """Which runner loads it: `node`, `python`."""
+    """Runner that loads it: `node`, `python`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePattern:
-    """How the names of one kind of file of one language end, such as `.step.ts`."""
+    """Ending of the names of one kind of file of one language, such as `.step.ts`."""
 
     suffix: str
     kind: FileKind
@@ -52,8 +52,29 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitTopic:
+    """A topic whose events the runs of a step wait for."""
+
+    topic: str
+    by: str = ""
+    """Path in the data of its events whose value a wait names; empty where a wait takes every event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """Rule by which requests with the same `Idempotency-Key` run once."""
+
+    required: bool = False
+    """A request without a key is refused."""
+    ttl_ms: int = 86_400_000
+    """A key is remembered for so long."""
+    headers: tuple[str, ...] = ()
+    """Names of response headers that are kept beside `content-*` and `location`, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
 class HttpTrigger:
-    """How an `api` step is reached."""
+    """Method, path and schemas by which an `api` step is reached."""
 
     method: str
     path: str
@@ -66,21 +87,25 @@ class HttpTrigger:
     path_params: tuple[JSONObject, ...] = ()
     """The same for the parameters in `path`."""
     query_schema: JSONObject | None = None
-    """What the whole query must fit, as an object; `None` when the declaration only documents."""
+    """Schema of the whole query as an object; `None` when the declaration only documents."""
     path_schema: JSONObject | None = None
+    idempotency: Idempotency | None = None
+    """`None`: keys of requests have no meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventTrigger:
-    """What an `event` step consumes, and how its queue behaves."""
+    """Topics that an `event` step consumes."""
 
     topics: tuple[str, ...]
     input_schema: JSONObject | None = None
+    output_schema: JSONObject | None = None
+    """Of the result for a run that calls the step."""
 
 
 @dataclass(frozen=True, slots=True)
 class CronTrigger:
-    """When a `cron` step fires."""
+    """Time at which a `cron` step fires."""
 
     expression: str
     """Five fields, or six with leading seconds."""
@@ -90,16 +115,18 @@ class CronTrigger:
 
 @dataclass(frozen=True, slots=True)
 class QueuePolicy:
-    """How the deliveries of one step are attempted."""
+    """Rules by which the deliveries of one step are attempted."""
 
     retries_max: int = 3
     """Attempts after the first one before the dead letters."""
     concurrency: int = RUNS_PER_RUNNER
-    """Runs of this step at once."""
+    """Attempts of this step at once, over all hosts on one store."""
     fifo: bool = False
     """Events without a FIFO key are ordered too, as if they all had the same one."""
     delay_s: float = 0.0
     """From emit to the first attempt."""
+    expires_ms: int | None = None
+    """From the due time to the first start; what has not started by then becomes a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +144,22 @@ class StepSpec:
     """Empty means that any topic may be emitted, as in Motia."""
     virtual_emits: tuple[Emit, ...] = ()
     virtual_subscribes: tuple[str, ...] = ()
+    waits_for: tuple[WaitTopic, ...] = ()
     queue: QueuePolicy = QueuePolicy()
     timeout_s: float = RUN_TIMEOUT_S
     warnings: tuple[str, ...] = ()
-    contracts: tuple[str, ...] = ()
+    native_schemas: tuple[str, ...] = ()
     """As in `LoadedFile`."""
-    made: Mapping[str, JSONObject] = field(default_factory=dict)
+    handler_schemas: Mapping[str, JSONObject] = field(default_factory=dict)
     """As in `LoadedFile`."""
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Topics this step subscribes to; empty unless it is an event step."""
+        """Return the topics that this step subscribes to; none unless it is an event step."""
         return self.trigger.topics if isinstance(self.trigger, EventTrigger) else ()
 
     def may_emit(self, topic: str) -> bool:
-        """Whether the config allows `topic`."""
+        """Report whether the config allows `topic`."""
         return not self.emits or any(emit.topic == topic for emit in self.emits)
 
 
@@ -158,15 +186,15 @@ class AccessSpec:
 
 @dataclass(frozen=True, slots=True)
 class LoadedFile:
-    """What a runner answered for one file."""
+    """Answer of a runner for one file."""
 
     source: SourceFile
     config: JSONObject
     has_handler: bool
     warnings: tuple[str, ...] = ()
-    contracts: tuple[str, ...] = ()
+    native_schemas: tuple[str, ...] = ()
     """Members of the config by which its runner itself checks what goes into the handler (PS-7.11)."""
-    made: Mapping[str, JSONObject] = field(default_factory=dict)
+    handler_schemas: Mapping[str, JSONObject] = field(default_factory=dict)
     """By such a member: JSON Schema of what the handler gets, where that is not what goes in (PS-6.4); for types."""
 
 
@@ -176,14 +204,14 @@ class LoadFailure:
 
     source: SourceFile
     message: str
-    """What happened and what to do; may be several lines, with the source around the place."""
-    place: Place | None = None
+    """Reason and remedy; may be several lines, with the source around the location."""
+    location: Location | None = None
     """In this file, or in one that it imports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong, or likely so, in a project that loads."""
+    """Problem, or likely one, of a project that loads."""
 
     kind: FindingKind
     severity: Severity
@@ -191,12 +219,12 @@ class Finding:
     file: str
     """Relative to the project; empty when it is about no single file."""
     message: str
-    """What is wrong and what to do."""
-    place: Place | None = field(default=None, compare=False)
-    """Where in the file; a finding that moved to another line is the same finding."""
+    """Problem and remedy."""
+    location: Location | None = field(default=None, compare=False)
+    """Place in the file; a finding that moved to another line is the same finding."""
 
     def __str__(self) -> str:
-        return f"{self.place or self.file}: {self.message}" if self.file else self.message
+        return f"{self.location or self.file}: {self.message}" if self.file else self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +235,7 @@ class Flow:
     streams: Mapping[str, StreamSpec] = field(default_factory=dict)
     failures: tuple[LoadFailure, ...] = ()
     findings: tuple[Finding, ...] = ()
-    """What configs, and the contracts between steps, get wrong."""
+    """Problems of configs, and of steps together."""
     access: AccessSpec | None = None
     """`None`: every WebSocket is anonymous."""
     access_closed: str = ""
@@ -215,5 +243,5 @@ class Flow:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The findings, one sentence each."""
+        """Return the findings, one sentence each."""
         return tuple(map(str, self.findings))

@@ -1,4 +1,4 @@
-"""Value types that cross rooms: what JSON can say, plus bytes."""
+"""Types of values that cross rooms: those of JSON, and bytes."""
 
 from __future__ import annotations
 

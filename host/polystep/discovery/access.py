@@ -1,4 +1,4 @@
-"""The project's access rule, out of the files that may declare one, and the findings about `motia.config.ts`."""
+"""Access rule of the project, from the files that may declare one, and findings about `motia.config.ts`."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class AccessRules:
 
     spec: AccessSpec | None = None
     closed: str = ""
-    """As in `Flow.access_closed`."""
+    """Same as `Flow.access_closed`."""
     failures: tuple[LoadFailure, ...] = ()
-    """Files that were loaded and are not usable."""
+    """Failures of files that were loaded and are not usable."""
     findings: tuple[Finding, ...] = ()
 
 
 def read_access(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure]) -> AccessRules:
-    """Find the one rule of a project. Two rules, or one that may exist and is not loaded, close the streams.
+    """Find the one rule of a project. Two rules, or a rule that may exist and is not loaded, close the streams.
 
     Args:
         loaded: Access files, in any order.
-        failures: Of any kind of file; only those of access files count.
+        failures: Failures of files of any kind; only those of access files count.
     """
     files = sorted(loaded, key=lambda file: file.source.path)
     specs: list[AccessSpec] = []
@@ -53,7 +53,7 @@ def read_access(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure]) -
     broken = [failure.source.path for failure in (*failures, *unusable) if failure.source.kind == "access"]
     if broken:
         closed = f"{_EFFECT}: {', '.join(broken)} may say who may follow streams, and is not loaded."
-        # The failures have the reasons; this is what they cost.
+        # The failures give the reasons; this finding gives the consequence.
         findings += (Finding("access", "error", path, closed) for path in broken)
         return AccessRules(None, closed, tuple(unusable), tuple(findings))
     if len(specs) > 1:
@@ -65,10 +65,10 @@ def read_access(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure]) -
 
 
 def _rule(file: LoadedFile) -> Sequence[AccessSpec]:
-    """Return the rule of one file; none when it is a `motia.config` without `streamAuth`.
+    """Return the rule of one file, `None` for a `motia.config` without `streamAuth`.
 
     Raises:
-        LoadFailed: The file exists for a rule and has none.
+        LoadFailed: A file whose purpose is a rule has none.
     """
     schema = file.config.get("contextSchema")
     if file.has_handler:
@@ -82,7 +82,7 @@ def _rule(file: LoadedFile) -> Sequence[AccessSpec]:
 
 
 def _findings(file: LoadedFile) -> Iterator[Finding]:
-    """Report what a config of Motia sets up and polystep does not have, each with what to do instead."""
+    """Report settings of a Motia config that polystep does not have, each with the alternative."""
     motia = file.config.get("motia")
     for message in (*file.warnings, *(_motia(motia) if isinstance(motia, dict) else ())):
         yield Finding("access", "warning", file.source.path, message)

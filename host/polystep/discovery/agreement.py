@@ -1,7 +1,7 @@
-"""Whether two schemas can be met by one value. Only what is certain is said: what is not decided counts as fine.
+"""Comparison of two schemas that finds where no value can fit both. Undecided cases count as agreement.
 
 jsonschema-rs intersects the canonical forms of their outlines and proves an intersection empty; this module finds the
-place to show.
+member to show.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from polystep.contracts.values import JSONObject
 from polystep.discovery.outline import outline_of
 
 _DEPTH_MAX: Final = 32
-"""How far a disagreement is followed into a value before it is shown."""
+"""Depth to which a disagreement is followed into a value before it is shown."""
 _SHOWN_CHARS_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Where two schemas leave no value for each other."""
+    """Member for which two schemas leave no common value."""
 
     path: tuple[str, ...]
     one: str
-    """What the first asks for there, such as `string` or `"a" | "b"`."""
+    """Type that the first schema requires there, such as `string` or `"a" | "b"`."""
     other: str
 
 
 class Asked:
-    """A schema, ready to be compared with others."""
+    """Schema, ready to be compared with others."""
 
     def __init__(self, schema: JSONObject) -> None:
         self._canonical = _canonical(schema)
 
     @property
     def is_empty(self) -> bool:
-        """Whether certainly no value at all fits."""
+        """Report whether it is certain that no value fits."""
         return self._canonical is not None and self._canonical.satisfiability() is Satisfiability.NO
 
     def disagreement(self, other: Asked) -> Disagreement | None:
-        """Where no value can fit both; `None` when some may."""
+        """Return the place where no value can fit both; `None` when a value may."""
         if self._canonical is None or other._canonical is None or not _exclude(self._canonical, other._canonical):
             return None
         return _place(self._canonical, other._canonical)
@@ -64,7 +64,7 @@ def _exclude(one: CanonicalSchema, other: CanonicalSchema) -> bool:
     try:
         return one.intersect(other).satisfiability() is Satisfiability.NO
     except CanonicalizationError:
-        return False  # what the canonical form does not model
+        return False  # a keyword outside the canonical form
 
 
 def _place(one: CanonicalSchema, other: CanonicalSchema) -> Disagreement:
@@ -85,7 +85,7 @@ def _place(one: CanonicalSchema, other: CanonicalSchema) -> Disagreement:
 
 
 def _forbidden(one: CanonicalSchema, other: CanonicalSchema) -> str | None:
-    """What `one` requires and `other` lets in under no name."""
+    """Return a member that `one` requires and `other` forbids."""
     asks, lets = one.view(), other.view()
     assert isinstance(asks, ObjectView)
     assert isinstance(lets, ObjectView)
@@ -100,7 +100,7 @@ def _constant(value: str, like: CanonicalSchema) -> CanonicalSchema:
 
 
 def _shared(one: CanonicalSchema, other: CanonicalSchema) -> tuple[str, CanonicalSchema, CanonicalSchema] | None:
-    """The first required property that cannot be had both ways."""
+    """Return the first required property whose two schemas exclude each other."""
     first, second = one.view(), other.view()
     assert isinstance(first, ObjectView)
     assert isinstance(second, ObjectView)

@@ -1,6 +1,6 @@
-"""A step's config, as its runner exported it, to a `StepSpec`: every problem named, with what to do.
+"""Reader that turns the exported config of a step into a `StepSpec`, and names every problem with its remedy.
 
-An unknown key is a warning with the nearest known one, never a lost step.
+An unknown key is a warning with the nearest known key; the step still loads.
 """
 
 from __future__ import annotations
@@ -14,24 +14,29 @@ from pydantic import BaseModel, ValidationError
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import RUN_TIMEOUT_S
+from polystep.contracts.paths import parameters_of
 from polystep.contracts.steps import (
     CronTrigger,
     Emit,
     EventTrigger,
     HttpTrigger,
+    Idempotency,
     LoadedFile,
     QueuePolicy,
     StepSpec,
     StreamSpec,
+    WaitTopic,
 )
 from polystep.contracts.values import JSONObject
 from polystep.discovery.fields import (
+    KEY_TTL_MS,
     STEP_FIELDS,
     ApiFields,
     CronFields,
     EmitFields,
     EventFields,
     Fields,
+    IdempotencyFields,
     StepFields,
     StreamFields,
     names_of,
@@ -40,10 +45,11 @@ from polystep.discovery.parameters import Parameters
 from polystep.discovery.spellings import modern, old_file_name
 
 _RULE_NAMES: Final = ("canAccess", "can_access")
+KEYED_METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")
+"""Methods of requests that may have an idempotency key."""
 _VALUE_CHARS_MAX: Final = 200
-"""Of a wrong value shown in a message."""
+"""Characters of a wrong value that a message shows."""
 _STATUS: Final = re.compile(r"[1-5](?:\d\d|XX)|default")
-_PATH_PARAMETER: Final = re.compile(r":(\w+)")
 
 _F = TypeVar("_F", bound=Fields)
 
@@ -52,7 +58,7 @@ def read_step(loaded: LoadedFile) -> StepSpec:
     """Read a step's config.
 
     Raises:
-        LoadFailed: It is not a usable config; the message lists every problem, by field.
+        LoadFailed: The config is not usable; the message lists every problem, by field.
     """
     type_ = loaded.config.get("type")
     model = STEP_FIELDS.get(type_) if isinstance(type_, str) else None
@@ -73,11 +79,14 @@ def read_step(loaded: LoadedFile) -> StepSpec:
         emits=_emits(config.emits),
         virtual_emits=_emits(config.virtual_emits),
         virtual_subscribes=tuple(config.virtual_subscribes),
-        queue=QueuePolicy(queue.max_retries, queue.concurrency, queue.type == "fifo", queue.delay_seconds),
+        waits_for=_waits_for(config),
+        queue=QueuePolicy(
+            queue.max_retries, queue.concurrency, queue.type == "fifo", queue.delay_seconds, queue.expires
+        ),
         timeout_s=config.infrastructure.handler.timeout or RUN_TIMEOUT_S,
         warnings=(*_file_warnings(loaded), *notes, *_unknown_keys(config, "config"), *_without_effect(config)),
-        contracts=loaded.contracts,
-        made=loaded.made,
+        native_schemas=loaded.native_schemas,
+        handler_schemas=loaded.handler_schemas,
     )
 
 
@@ -85,7 +94,7 @@ def read_stream(loaded: LoadedFile) -> StreamSpec:
     """Read a stream's config.
 
     Raises:
-        LoadFailed: It is not a usable config, or misspells `canAccess`: the stream would be open to everybody.
+        LoadFailed: The config is not usable, or misspells `canAccess`, which would open the stream to everybody.
     """
     config = _validated(StreamFields, loaded.config)
     misspelled = next((name for name in loaded.config if _is_misspelled_rule(name)), None)
@@ -103,6 +112,12 @@ def _trigger(config: StepFields) -> HttpTrigger | EventTrigger | CronTrigger | N
     match config:
         case ApiFields():
             responses = config.response_schema or {}
+            rule = config.idempotency
+            if rule is not None and config.method not in KEYED_METHODS:
+                raise LoadFailed(
+                    f"config.idempotency has no meaning for {config.method}: a request may be repeated anyway. It is "
+                    f"for {', '.join(KEYED_METHODS)}."
+                )
             return HttpTrigger(
                 method=config.method,
                 path=config.path,
@@ -112,17 +127,31 @@ def _trigger(config: StepFields) -> HttpTrigger | EventTrigger | CronTrigger | N
                 path_params=config.path_params.entries,
                 query_schema=config.query_params.schema,
                 path_schema=config.path_params.schema,
+                idempotency=None if rule is None else _idempotency(rule),
             )
         case EventFields():
-            return EventTrigger(tuple(config.subscribes), config.input)
+            return EventTrigger(tuple(config.subscribes), config.input, config.output)
         case CronFields():
             return CronTrigger(config.cron, config.timezone)
         case _:
             return None
 
 
+def _idempotency(rule: IdempotencyFields) -> Idempotency:
+    names = tuple(name.lower() for name in rule.headers)
+    return Idempotency(rule.required, rule.ttl or KEY_TTL_MS, names)
+
+
 def _emits(emits: list[EmitFields]) -> tuple[Emit, ...]:
     return tuple(Emit(emit.topic, emit.label, emit.conditional) for emit in emits)
+
+
+def _waits_for(config: StepFields) -> tuple[WaitTopic, ...]:
+    waits = config.waits_for if isinstance(config, EventFields | CronFields) else []
+    found = {each.topic: WaitTopic(each.topic, each.by) for each in waits}
+    if len(found) < len(waits):
+        raise LoadFailed("config.waitsFor names a topic twice. A topic has one `by`: leave one of them out.")
+    return tuple(found.values())
 
 
 def _validated(model: type[_F], config: JSONObject) -> _F:
@@ -137,7 +166,7 @@ def _problem(error: Any) -> str:
     path = ".".join(["config", *(str(part) for part in error["loc"])])
     if error["type"] == "missing":
         return f"{path} is missing."
-    # Pydantic names its own classes and kinds of error beside what the user did.
+    # pydantic's text also names its own classes and kinds of error, which do not help the user.
     message = re.sub(r" or instance of \w+|^Value error, ", "", error["msg"])
     shown = repr(error["input"])
     if len(shown) > _VALUE_CHARS_MAX:
@@ -176,17 +205,17 @@ def _hint(model: BaseModel, key: str, known: list[str]) -> str:
 
 
 def _without_effect(config: StepFields) -> Iterator[str]:
-    """Keys that are known, where they change nothing."""
+    """Return known keys in places where they have no effect."""
     if config.type in ("api", "noop") and "queue" in config.infrastructure.model_fields_set:
         yield f"config.infrastructure.queue has no effect on {_article(config.type)} step: it has no queue."
-    if isinstance(config, EventFields) and not config.subscribes:
+    if isinstance(config, EventFields) and not config.subscribes and config.output is None:
         yield "config.subscribes is empty, so no event starts this step. Name the topics that should."
     if not isinstance(config, ApiFields):
         return
     for status in config.response_schema or {}:
         if not _STATUS.fullmatch(status):
             yield f"config.responseSchema.{status} is no HTTP status; no response is checked against it."
-    in_path = {*_PATH_PARAMETER.findall(config.path), "0"}
+    in_path = {parameter.name for parameter, _ in parameters_of(config.path)}
     for entry in config.path_params.entries:
         if entry["name"] not in in_path:
             yield f"config.pathParams names {entry['name']}, but the path {config.path} has no :{entry['name']}."

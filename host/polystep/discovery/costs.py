@@ -10,7 +10,7 @@ from polystep.contracts.values import JSONObject
 from polystep.discovery.pointers import escaped, local_target, part_at
 
 ENDLESS: Final = EXPLANATION_STEPS_MAX + 1
-"""The cost of a recursive schema, and of one that is larger than any that could be afforded."""
+"""Cost of a recursive schema, and of a schema that is too large to afford."""
 
 _SINGLE: Final = (
     "items",
@@ -31,7 +31,7 @@ _DYNAMIC: Final = ("$dynamicRef", "$recursiveRef")
 
 
 class SchemaCosts:
-    """How many parts a schema has once its references are followed."""
+    """Count of the parts of a schema, references followed."""
 
     def __init__(self, schema: JSONObject) -> None:
         self._schema = schema
@@ -39,7 +39,7 @@ class SchemaCosts:
         self._open: set[str] = set()
 
     def of(self, pointer: str) -> int:
-        """The parts of the schema at a pointer, `ENDLESS` at most."""
+        """Count the parts of the schema at a pointer, `ENDLESS` at most."""
         if pointer in self._known:
             return self._known[pointer]
         if pointer in self._open:
@@ -79,7 +79,7 @@ def _subschemas(part: JSONObject, pointer: str) -> Iterator[str]:
 
 
 def weight(value: object, weight_max: int) -> int:
-    """How many parts a value has, counted up to `weight_max`; 64 characters of text count as one."""
+    """Count the parts of a value, up to `weight_max`; 64 characters of text count as one."""
     total, waiting = 0, [value]
     while waiting and total < weight_max:
         each = waiting.pop()

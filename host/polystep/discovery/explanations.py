@@ -1,9 +1,9 @@
-"""Search for the places where a value breaks its schema, at a cost that neither of the two can raise.
+"""Search for the places where a value breaks its schema, at a bounded cost.
 
 The verdict on a value is cheap, whatever the schema. Listing every error of every branch is not: under a recursive
-schema with two similar branches each level of the value doubles the work. So the validator itself explains what is
-small and not recursive. The rest is walked here part by part: a part that fits is skipped by its verdict, a pair of
-schema and value is looked at once, and the branches of `anyOf` and `oneOf` are not searched.
+schema with two similar branches each level of the value doubles the work. So the validator itself explains
+small schemas without recursion. The others are walked here part by part: a part that fits is skipped by its verdict, a
+pair of schema and value is visited once, and the branches of `anyOf` and `oneOf` are not searched.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from polystep.discovery.pointers import escaped, local_target, part_at
 _Path: TypeAlias = "tuple[str | int, ...]"
 
 _MESSAGE_CHARS_MAX: Final = 400
-"""Of a message, which quotes the value: a wrong type of a long list would repeat all of it."""
+"""Length of a message, which quotes the value: a wrong type of a long list would repeat the whole list."""
 _QUOTED: Final = 120
 
 LARGE_VERDICTS_MAX: Final = 8
-"""Verdicts on parts that are larger than the steps that are left; each costs no more than the one before the walk."""
+"""Verdicts on parts that exceed the remaining steps; each costs at most as much as the verdict before the walk."""
 
 
 class Parts(Protocol):
-    """The compiled parts of one schema, by JSON Pointer."""
+    """Compiled parts of one schema, by JSON Pointer."""
 
     schema: JSONObject
     costs: SchemaCosts
 
     def fits(self, pointer: str, value: object) -> bool:
-        """The verdict on a value."""
+        """Return the verdict on a value."""
 
     def all_issues(self, pointer: str, value: object) -> Iterator[Issue]:
-        """Everything the validator finds, which may take long."""
+        """List all issues that the validator finds, which may take long."""
 
     def own_issues(self, pointer: str, value: object, *, surface: bool) -> Iterator[Issue]:
-        """List issues of the part itself, not of its properties and items; with `surface` none that look below."""
+        """List issues of the part itself, not of its properties and items; with `surface` only of its own keywords."""
 
 
 class _OutOfSteps(Exception):
-    """The explanation has cost what it may."""
+    """End of an explanation that has reached its bound of cost."""
 
 
 class Explanation:
-    """One walk through a value that does not fit."""
+    """Walk through one value that does not fit."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -60,7 +60,7 @@ class Explanation:
         self._issues: list[Issue] = []
 
     def of(self, pointer: str, value: object) -> list[Issue]:
-        """List where a value breaks the schema at a pointer: one place at least, `ISSUES_MAX` and a note at most."""
+        """List places where a value breaks the schema at a pointer: at least one, at most `ISSUES_MAX` and a note."""
         try:
             self._explain(pointer, value, ())
         except _OutOfSteps:
@@ -73,7 +73,7 @@ class Explanation:
         return self._issues or [Issue((), "does not fit its schema", _keyword(part_at(self._schema, pointer)))]
 
     def _explain(self, pointer: str, value: object, path: _Path) -> None:
-        """Add what is wrong with a part of the value; nothing when it fits, or was looked at before."""
+        """Add the issues of a part of the value; nothing when it fits or was visited before."""
         if isinstance(value, (dict, list)):
             if (pointer, id(value)) in self._seen:
                 return
@@ -105,7 +105,7 @@ class Explanation:
         if isinstance(part, dict):
             self._descend(pointer, part, value, path)
         if not surface and known == (len(self._issues), len(self._seen)):
-            # It breaks a keyword that is not walked, such as `unevaluatedProperties` of a recursive schema.
+            # The broken keyword is not walked, such as `unevaluatedProperties` of a recursive schema.
             self._issues.append(Issue(path, "does not fit its schema", _keyword(part)))
 
     def _descend(self, pointer: str, part: JSONObject, value: object, path: _Path) -> None:
@@ -156,14 +156,14 @@ class Explanation:
 
 
 def _shortened(message: str) -> str:
-    """Cut out of the middle: what is wrong with the quoted value stands at the end."""
+    """Cut the middle of a message: the reason stands at its end, behind the quoted value."""
     if len(message) <= _MESSAGE_CHARS_MAX:
         return message
     return f"{message[:_QUOTED]} … {message[_QUOTED - _MESSAGE_CHARS_MAX :]}"
 
 
 def _keyword(part: object) -> str:
-    """The keyword to name for a part of which no single keyword is known to fail."""
+    """Return the keyword to name for a part when no single keyword is known to fail."""
     names = part.keys() if isinstance(part, dict) else ()
     return next((name for name in ("anyOf", "oneOf", "allOf", "$ref", "type") if name in names), "schema")
 

@@ -1,27 +1,36 @@
-"""The fields of step and stream configs, by type. The names are those of Motia 0.17; `emits` is optional here."""
+"""Fields of step and stream configs, by type. Names are those of Motia 0.17; `emits` is optional here."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, StrictBool
 
+from polystep.contracts.durations import duration_ms
+from polystep.contracts.errors import InvalidParams
 from polystep.contracts.limits import RUNS_PER_RUNNER
 from polystep.discovery.parameters import Parameters, read_parameters
 
 
 class Fields(BaseModel):
-    """A config, or a part of one; what it does not know is kept in `model_extra`, to be named."""
+    """Config, or part of one; unknown members are kept in `model_extra`, so that a warning can name them."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
 
 class EmitFields(Fields):
-    """A member of `emits` or `virtualEmits`."""
+    """Member of `emits` or `virtualEmits`."""
 
     topic: str = Field(min_length=1)
     label: str | None = None
     conditional: bool = False
+
+
+class WaitFields(Fields):
+    """Member of `waitsFor`."""
+
+    topic: str = Field(min_length=1)
+    by: str = Field(default="", pattern=r"^([^.]+(\.[^.]+)*)?$")
 
 
 def _emit_object(value: object) -> object:
@@ -45,13 +54,15 @@ def _parameters(value: object) -> Parameters:
 
 
 def _by_status(value: object) -> object:
-    """Statuses are text in JSON and JavaScript, numbers in Python and Ruby; `2xx` and `default` are OpenAPI's."""
+    """Turn statuses into text: they are numbers in Python and Ruby. `2xx` and `default` come from OpenAPI."""
     if not isinstance(value, dict):
         return value
     named = {str(status): schema for status, schema in value.items()}
     return {status.upper() if status[1:] == "xx" else status: schema for status, schema in named.items()}
 
 
+_WaitField = Annotated[WaitFields, BeforeValidator(_emit_object)]
+_Waits = Annotated[list[_WaitField], BeforeValidator(_absent_is_empty)]
 _EmitField = Annotated[EmitFields, BeforeValidator(_emit_object)]
 _Emits = Annotated[list[_EmitField], BeforeValidator(_absent_is_empty)]
 _Texts = Annotated[list[str], BeforeValidator(_absent_is_empty)]
@@ -60,10 +71,46 @@ _Parameters = Annotated[Parameters, PlainValidator(_parameters)]
 _Responses = Annotated[dict[str, _Schema] | None, BeforeValidator(_by_status)]
 
 
+def _idempotency_object(value: object) -> object:
+    if value is None or value is False:
+        return None
+    if value is True:
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise ValueError("must be true or an object such as {required: true, ttl: '24h', headers: ['etag']}")
+
+
 class _Handler(Fields):
     timeout: float | None = Field(default=None, gt=0)
     ram: float | None = None
     cpu: float | None = None
+
+
+def _duration(value: object) -> int | None:
+    try:
+        return None if value is None else max(duration_ms(value, "It"), 1)  # type: ignore[arg-type]
+    except InvalidParams as error:
+        raise ValueError(error.message) from error
+
+
+_Duration = Annotated[int | None, BeforeValidator(_duration)]
+"""Milliseconds, written as a duration such as `2d`."""
+
+
+KEY_TTL_MS: Final = 86_400_000
+"""Time for which an idempotency key is remembered."""
+
+
+class IdempotencyFields(Fields):
+    """Object of `idempotency`."""
+
+    required: StrictBool = False
+    ttl: _Duration = KEY_TTL_MS
+    headers: _Texts = []
+
+
+_Idempotency = Annotated[IdempotencyFields | None, BeforeValidator(_idempotency_object)]
 
 
 class _Queue(Fields):
@@ -72,6 +119,7 @@ class _Queue(Fields):
     concurrency: int = Field(default=RUNS_PER_RUNNER, ge=1)
     delay_seconds: float = Field(default=0, ge=0, alias="delaySeconds")
     visibility_timeout: float | None = Field(default=None, alias="visibilityTimeout")
+    expires: _Duration = None
 
 
 class _Infrastructure(Fields):
@@ -80,7 +128,7 @@ class _Infrastructure(Fields):
 
 
 class StepFields(Fields):
-    """What every type of step may have."""
+    """Fields of every type of step."""
 
     name: str = Field(min_length=1)
     type: Literal["api", "event", "cron", "noop"]
@@ -95,7 +143,7 @@ class StepFields(Fields):
 
 
 class ApiFields(StepFields):
-    """An HTTP endpoint."""
+    """Fields of an HTTP endpoint."""
 
     type: Literal["api"]
     path: str = Field(pattern=r"^/")
@@ -107,32 +155,36 @@ class ApiFields(StepFields):
     response_schema: _Responses = Field(default=None, alias="responseSchema")
     query_params: _Parameters = Field(default=Parameters(), alias="queryParams")
     path_params: _Parameters = Field(default=Parameters(), alias="pathParams")
+    idempotency: _Idempotency = None
 
 
 class EventFields(StepFields):
-    """A subscriber."""
+    """Fields of a subscriber."""
 
     type: Literal["event"]
     subscribes: list[str]
     input: _Schema = None
+    output: _Schema = None
+    waits_for: _Waits = Field(default=[], alias="waitsFor")
 
 
 class CronFields(StepFields):
-    """A job by the clock."""
+    """Fields of a step that runs on a schedule."""
 
     type: Literal["cron"]
     cron: str = Field(min_length=1)
     timezone: str | None = None
+    waits_for: _Waits = Field(default=[], alias="waitsFor")
 
 
 class NoopFields(StepFields):
-    """A picture of something outside."""
+    """Fields of a step that only draws something outside the project."""
 
     type: Literal["noop"]
 
 
 class StreamFields(Fields):
-    """A stream file."""
+    """Fields of a stream."""
 
     name: str = Field(min_length=1)
     description: str | None = None
@@ -147,9 +199,9 @@ STEP_FIELDS: Final[dict[str, type[StepFields]]] = {
     "cron": CronFields,
     "noop": NoopFields,
 }
-"""By type."""
+"""Fields by the type of a step."""
 
 
 def names_of(model: type[Fields]) -> list[str]:
-    """The names that a config may use, as Motia spells them."""
+    """Return the names that a config may use, as Motia spells them."""
     return [field.alias or name for name, field in model.model_fields.items()]

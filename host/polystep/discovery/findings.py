@@ -1,28 +1,28 @@
-"""What the contracts between steps get wrong: topics without an other end, schemas that exclude each other, routes."""
+"""Findings about steps together: topics with one end, schemas that exclude each other, routes that collide."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Final
 
+from polystep.contracts.paths import path_shape
 from polystep.contracts.steps import EventTrigger, Finding, HttpTrigger, LoadFailure, StepSpec, StreamSpec
 from polystep.discovery.agreement import Asked, Disagreement
 
 _ADMIN: Final = "/__polystep"
-_PARAMETER: Final = re.compile(r":\w+(?=/|$)")
 
 
 def find_problems(
     steps: Mapping[str, StepSpec], streams: Mapping[str, StreamSpec], failures: Iterable[LoadFailure]
 ) -> tuple[Finding, ...]:
-    """Check what is loaded, by file.
+    """Check all loaded files, and list findings by file.
 
     Args:
-        steps: By name, in the order of their files.
-        streams: By name.
-        failures: A step file that fails may be the other end of any topic, so none is missed meanwhile.
+        steps: Steps by name, in the order of their files.
+        streams: Streams by name.
+        failures: Failures by file. A step file that fails may be the other end of any topic, so no topic is reported
+            as missing one.
     """
     found = [*_of_configs((*steps.values(), *streams.values())), *_of_routes(steps), *_of_schemas(steps)]
     if all(failure.source.kind != "step" for failure in failures):
@@ -37,8 +37,8 @@ def _of_configs(specs: Iterable[StepSpec | StreamSpec]) -> Iterator[Finding]:
 
 
 def _of_topics(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
-    # What is only drawn says that the other end is outside: a person who approves, another system that listens.
-    subscribed = {topic for step in steps.values() for topic in (*step.topics, *step.virtual_subscribes)}
+    # A drawn emit declares that the other end is outside: a person who approves, another system that listens.
+    subscribed = {topic for step in steps.values() for topic in _taken(step)}
     emitted = {emit.topic for step in steps.values() for emit in (*step.emits, *step.virtual_emits)}
     for step in steps.values():
         for topic in dict.fromkeys(emit.topic for emit in step.emits):
@@ -47,6 +47,13 @@ def _of_topics(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
         for topic in dict.fromkeys(step.topics):
             if topic not in emitted:
                 yield _about(step, f"{step.name} subscribes to {topic}, but no step declares that it emits it.")
+        for wait in step.waits_for:
+            if wait.topic not in emitted:
+                yield _about(step, f"{step.name} waits for {wait.topic}, but no step declares that it emits it.")
+
+
+def _taken(step: StepSpec) -> tuple[str, ...]:
+    return (*step.topics, *step.virtual_subscribes, *(wait.topic for wait in step.waits_for))
 
 
 def _of_routes(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
@@ -57,9 +64,9 @@ def _of_routes(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
             if path.lower().rstrip("/") == _ADMIN or path.lower().startswith(f"{_ADMIN}/"):
                 message = f"{path} is not reached: {_ADMIN}/ belongs to the admin pages. Give {step.name} another path."
                 yield Finding("route", "error", step.source.path, message)
-            # Names of parameters and a last slash make no difference to what is matched. Case may (`[http]
+            # Names of parameters and a trailing slash do not change the match. Case may (`[http]
             # case_sensitive_paths`), and of two routes that differ by it the one in the request's case is served.
-            first = routes.setdefault((method, _PARAMETER.sub(":", path).rstrip("/")), step)
+            first = routes.setdefault((method, path_shape(path)), step)
             if first is not step:
                 message = (
                     f"{method} {path} is already served by {first.name} ({first.source.path}); {step.name} is not "
@@ -80,12 +87,12 @@ def _of_schemas(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
                 continue
             for topic in dict.fromkeys(step.topics):
                 by_topic.setdefault(topic, []).append(step)
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for topic, subscribers in by_topic.items():
         for first, second in combinations(subscribers, 2):
             pair = (first.name, second.name)
-            if pair not in told and (where := asked[first.name].disagreement(asked[second.name])) is not None:
-                told.add(pair)
+            if pair not in reported and (where := asked[first.name].disagreement(asked[second.name])) is not None:
+                reported.add(pair)
                 yield Finding("schema", "error", second.source.path, _incompatible(topic, first, second, where))
 
 

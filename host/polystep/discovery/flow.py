@@ -1,4 +1,4 @@
-"""All loaded files together: one `Flow`, and what the contracts between steps get wrong."""
+"""Flow of all loaded files, with the findings about them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from polystep.discovery.findings import find_problems
 
 
 def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], before: Flow | None = None) -> Flow:
-    """Read every config. One that is not usable, or a stream whose name is taken, becomes a failure of its file.
+    """Read every config. An unusable config, or a stream whose name is taken, becomes a failure of its file.
 
-    Of two files with one name the one that had it in the flow `before` keeps it, else the first by path: a copy that is
-    being edited never takes the place of the step that runs.
+    Of two files with one name, the file that had it in the flow `before` keeps it, else the first by path: a copy that
+    is being edited never replaces the step that runs.
     """
     known = before or Flow()
     holders = {step.source.path for step in known.steps.values()}
@@ -25,7 +25,7 @@ def build_flow(loaded: Iterable[LoadedFile], failures: Iterable[LoadFailure], be
     steps: dict[str, StepSpec] = {}
     streams: dict[str, StreamSpec] = {}
     again: list[StepSpec] = []
-    """Of names that are taken."""
+    """Files whose name is taken."""
     failed, files = list(failures), list(loaded)
     access = read_access([file for file in files if file.source.kind == "access"], failed)
     failed += access.failures
@@ -59,7 +59,7 @@ def _take_stream(streams: dict[str, StreamSpec], spec: StreamSpec) -> None:
 
 
 def _add_renamed(steps: dict[str, StepSpec], spec: StepSpec) -> None:
-    """Add the second step of a name with a suffix, since queues, logs and traces tell steps apart by their names."""
+    """Add the second step of a name with a suffix, since queues, logs and traces identify steps by their names."""
     name = next(free for number in count(2) if (free := f"{spec.name}-{number}") not in steps)
     warning = (
         f'{spec.source.path} and {steps[spec.name].source.path} both have the name "{spec.name}". This step runs as '

@@ -1,4 +1,4 @@
-"""Files that look like steps, streams or access files and are none by name or place, each with the right name."""
+"""Search for files that look like steps, streams or access files but have a wrong name or place."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from polystep.contracts.steps import Finding, SourcePattern
-from polystep.discovery.files import PASSED_OVER, SOURCE_FOLDERS, files_below
+from polystep.discovery.files import SOURCE_FOLDERS, files_below, is_searched
 
 _NAME: Final = re.compile(r"(?P<stem>.*?)[._-]?(?P<kind>step|stream|access)s?(?P<ending>\.\w+)", re.IGNORECASE)
 _ENDINGS: Final = {".mjs": ".js", ".cjs": ".js", ".mts": ".ts", ".cts": ".ts"}
-"""What to call files whose endings are not looked for."""
+"""Right endings, by endings that the host ignores."""
 _CONFIG: Final = re.compile(r"\bconfig\b")
 _RULE: Final = re.compile(
     r"^(?:export (?:async )?(?:const|let|function) authenticate\b|(?:async )?def authenticate\b)", re.MULTILINE
@@ -22,18 +22,16 @@ _RULE: Final = re.compile(
 _SHOWN: Final = {"step": "a step", "stream": "a stream", "access": "an access file"}
 _READ_BYTES_MAX: Final = 65_536
 _ENTRIES_MAX: Final = 1000
-"""Of each folder beside the source folders: it may hold a million files of data, and every reload looks again."""
-_ELSEWHERE: Final = frozenset(
-    {"dist", "build", "out", "docs", "examples", "test", "tests", "launcher", *SOURCE_FOLDERS}
-)
-"""Folders at the root whose files are no steps that were put into the wrong place."""
+"""Entries read of each folder beside the source folders: it may hold a million files, and every reload looks again."""
+_ELSEWHERE: Final = frozenset({"out", "docs", "examples", "test", "tests", "launcher", *SOURCE_FOLDERS})
+"""Folders at the root whose files are not misplaced steps."""
 
 
 def find_misnamed(project: Path, patterns: Iterable[SourcePattern]) -> tuple[Finding, ...]:
     """Look in the source folders, in the root, and in the folders right below it.
 
-    A file counts when its name is close to a step's and it has something called `config`: `checkout-steps.ts` may well
-    be a helper.
+    A file counts when its name is close to the name of a step and it has something called `config`:
+    `checkout-steps.ts` may be a helper.
     """
     known = tuple(pattern for pattern in patterns if not pattern.in_root)
     found = [*_in_place(project, known), *_out_of_place(project, known)]
@@ -52,7 +50,7 @@ def _in_place(project: Path, patterns: Sequence[SourcePattern]) -> Iterator[Find
 
 
 def _out_of_place(project: Path, patterns: Sequence[SourcePattern]) -> Iterator[Finding]:
-    """Find files with the name of a step, or close to it, that lie where none is looked for."""
+    """Find files with the name of a step, or close to it, outside the source folders."""
     for path in _beside(project):
         named = next((each for each in patterns if _is_named(path.name, each)), None)
         right = (path.name, named.kind) if named is not None else _right_name(path.name, patterns)
@@ -67,7 +65,7 @@ def _out_of_place(project: Path, patterns: Sequence[SourcePattern]) -> Iterator[
 
 def _beside(project: Path) -> Iterator[Path]:
     for entry in sorted(project.iterdir()):
-        if not (entry.name.startswith(".") or entry.name in PASSED_OVER or entry.name in _ELSEWHERE):
+        if entry.name not in _ELSEWHERE and is_searched(PurePath(entry.name)):
             yield from [entry] if entry.is_file() else _files_in(entry)
 
 
@@ -78,11 +76,11 @@ def _files_in(folder: Path) -> list[Path]:
         with os.scandir(folder) as entries:
             return [Path(entry.path) for entry in islice(entries, _ENTRIES_MAX) if entry.is_file()]
     except OSError:
-        return []  # what cannot be read is no step either
+        return []  # a file that cannot be read is not a step either
 
 
 def _right_name(name: str, patterns: Sequence[SourcePattern]) -> tuple[str, str] | None:
-    """The name that the file should have, and what it is then; `None` when it has it, or is something else."""
+    """Return the right name of the file and its kind; `None` when the name is right, or the file is something else."""
     if name.startswith(".") or any(_is_named(name, pattern) for pattern in patterns):
         return None
     parts = _NAME.fullmatch(name)
@@ -101,7 +99,7 @@ def _is_named(name: str, pattern: SourcePattern) -> bool:
 
 
 def _holds(path: Path, kind: str) -> bool:
-    """Look for what a file of this kind must have: something called `config`, or an `authenticate` of its own."""
+    """Report whether a file has what its kind needs: something called `config`, or an `authenticate` of its own."""
     needed = _RULE if kind == "access" else _CONFIG
     try:
         with path.open("rb") as file:

@@ -1,8 +1,9 @@
-"""A schema reduced to what can be compared: finite, without references, and never stricter than the whole.
+"""Reduction of a schema to a comparable outline: finite, without references, never stricter than the schema.
 
-What is left out asks for less, so a value that fits the schema fits its outline: outlines that exclude each other are
-of schemas that do. Two things need this. Recursive schemas have no end; and the library that compares them ends the
-process on some with recursion under `unevaluatedProperties` or `if` (jsonschema-rs 0.60.3, found by fuzzing).
+Leaving keywords out only permits more, so a value that fits the schema fits its outline, and outlines that exclude each
+other prove that the schemas do. An outline is necessary for two reasons. Recursive schemas have no end; and the
+library that compares schemas ends the process on some of them, with recursion under `unevaluatedProperties` or `if`
+(jsonschema-rs 0.60.3, found by fuzzing).
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from polystep.contracts.values import JSONObject
 Outline: TypeAlias = "dict[str, Any] | bool"
 
 NODES_MAX: Final = 2000
-"""Subschemas of one outline, references written out."""
+"""Subschemas of one outline, with references replaced by their targets."""
 DEPTH_MAX: Final = 64
-"""Subschemas in one another, references followed: what reads them recurses."""
+"""Nesting of subschemas, references followed: their readers recurse."""
 BRANCHES_MAX: Final = 64
-"""Members of unions in one outline: to compare two costs the product of theirs."""
+"""Members of unions in one outline: comparing two outlines costs the product of theirs."""
 PARTS_MAX: Final = 4
-"""Members of `allOf` in one outline: unions that are all to be met multiply."""
+"""Members of `allOf` in one outline: unions in it multiply."""
 
 _NUMBERS: Final = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _COUNTS: Final = ("minLength", "maxLength", "minItems", "maxItems")
@@ -28,7 +29,7 @@ _ANNOTATIONS: Final = frozenset({"title", "description", "default", "$defs", "de
 
 
 def outline_of(schema: JSONObject) -> Outline:
-    """The outline of a JSON Schema of any dialect, also of one that is not valid."""
+    """Make the outline of a JSON Schema of any dialect, also of an invalid one."""
     return _Outliner("draft-07" in str(schema.get("$schema"))).outline(schema, schema, ())
 
 
@@ -38,7 +39,7 @@ class _Outliner:
         self._nodes = self._depth = self._branches = self._parts = 0
 
     def outline(self, schema: object, root: JSONObject, inside: tuple[str, ...]) -> Outline:
-        """One subschema; `root` is what "#" means in it, `inside` are the references that led here."""
+        """Reduce one subschema; `root` is the target of "#" in it, `inside` are the references that led here."""
         if not isinstance(schema, dict):
             return schema is not False
         self._nodes += 1
@@ -57,7 +58,7 @@ class _Outliner:
         if reference is not None:
             target = self._target(reference, root, inside)
             if self._is_draft_7 or schema.keys() <= {"$ref", *_ANNOTATIONS}:
-                return target  # what stands beside a $ref did not count in draft 7
+                return target  # in draft 7 keywords beside a $ref did not count
             out["allOf"] = [target]
         if schema.get("not") in ({}, True):
             return False
@@ -84,7 +85,7 @@ class _Outliner:
             if not isinstance(members, list) or not members or self._branches + len(members) > BRANCHES_MAX:
                 continue
             self._branches += len(members)
-            # One of them, rather than exactly one: asks for less.
+            # At least one instead of exactly one: permits more.
             union = {"anyOf": [self.outline(member, root, inside) for member in members]}
             out.setdefault("allOf", []).append(union)
         parts = schema.get("allOf")
@@ -104,7 +105,7 @@ class _Outliner:
 
 
 def _keep_plain(schema: JSONObject, out: dict[str, Any]) -> None:
-    """Words whose meaning depends on nothing else, where they are written as every dialect writes them."""
+    """Copy keywords that depend on no other keyword, where their form is the same in every dialect."""
     type_ = schema.get("type")
     if isinstance(type_, str) or (isinstance(type_, list) and type_):
         out["type"] = type_

@@ -1,8 +1,9 @@
-"""Query and path parameters: how a config declares them, and how the text of a request is read by that.
+"""Query and path parameters: their declaration in a config, and the values that a request has for them.
 
 Everything in a URL is text. A schema that says `number`, `integer`, `boolean` or `array` asks for more, so the text is
 read as the declared type, for the check and for the handler: `"5"` as 5, `"true"` as true, one value as a list of one.
-This is what Fastify does (Ajv's `coerceTypes`). What fits as text stays text; a name that is repeated is always a list.
+Fastify does the same (Ajv's `coerceTypes`). Values that already match as strings stay strings; a repeated name is
+always a list.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ _SHAPE: Final = "must be a list of {name, description?, required?, schema?}, or 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a config declares of its query or of its path."""
+    """Declared parameters of a query or of a path."""
 
-    # `Any`, because pydantic looks into what a field's type is made of, and JSON is made of itself.
+    # `Any`, because pydantic inspects the parts of a field's type, and the type of JSON is recursive.
     entries: tuple[dict[str, Any], ...] = ()
     """One `{name, description?, required?, schema?}` each."""
     schema: dict[str, Any] | None = None
-    """What all of them together must fit; `None` when they only document, as in Motia."""
+    """Schema of all of them together; `None` when they only document, as in Motia."""
     unknown_keys: tuple[tuple[int, str], ...] = ()
-    """Entry and key of what has no effect."""
+    """Entry and key of members without an effect."""
 
 
 def read_parameters(value: object) -> Parameters:
     """Read `config.queryParams` or `config.pathParams`.
 
     Raises:
-        ValueError: It is neither a list of parameters nor the schema of an object; says what to write.
+        ValueError: It is neither a list of parameters nor the schema of an object; the text shows what to write.
     """
     if value is None or value == {}:
         return Parameters()
@@ -59,7 +60,7 @@ class ParameterValidator:
     """Implements `ParameterReader` for one schema."""
 
     def __init__(self, schema: JSONObject) -> None:
-        """Compile.
+        """Compile the schema.
 
         Raises:
             LoadFailed: It is not a valid JSON Schema.
@@ -69,7 +70,7 @@ class ParameterValidator:
         self._each = {name: SchemaValidator.of_part(schema, f"{pointer}/{escaped(name)}") for name in declared}
 
     def read(self, given: JSONObject) -> tuple[JSONObject, list[Issue]]:
-        """The parameters in the types that their schemas ask for, and where they break them."""
+        """Return the parameters in the types that their schemas require, and the issues."""
         read = {name: self._value(name, value) for name, value in given.items()}
         return read, self._whole.issues(read)
 
@@ -80,8 +81,8 @@ class ParameterValidator:
         issues = validator.issues(value)
         if not issues:
             return value
-        # When nothing fits, the reading that is wrong in fewest types makes the best error: 500 is over the maximum,
-        # rather than "500" is no number.
+        # When nothing fits, the reading with the fewest wrong types makes the best error: "500 is over the maximum"
+        # instead of "\"500\" is no number".
         best, least = value, _types_missed(issues)
         for reading in _readings(value):
             issues = validator.issues(reading)
@@ -97,7 +98,7 @@ def _types_missed(issues: list[Issue]) -> int:
 
 
 def _readings(value: JSONValue) -> Iterator[JSONValue]:
-    """What the text of a parameter may mean besides text, likeliest first."""
+    """List the values that the text of a parameter may mean besides text, likeliest first."""
     if isinstance(value, (list, dict)):
         yield _all_plain(value)
         return
@@ -110,7 +111,7 @@ def _readings(value: JSONValue) -> Iterator[JSONValue]:
 
 
 def _all_plain(value: JSONValue) -> JSONValue:
-    """The value with all texts in it read; queries nest no deeper than their brackets may."""
+    """Read all texts in a value; queries nest no deeper than their brackets may."""
     if isinstance(value, list):
         return [_all_plain(each) for each in value]
     if isinstance(value, dict):
@@ -119,16 +120,16 @@ def _all_plain(value: JSONValue) -> JSONValue:
 
 
 def _plain(value: JSONValue) -> JSONValue:
-    """The number or boolean that a text spells, as JSON spells it; else the text."""
+    """Return the number or boolean that a text is in JSON; else the text."""
     if value == "true" or value == "false":
         return value == "true"
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
         return value
     try:
-        # As a JSON body is read: integers of up to 64 bits are exact, larger ones doubles.
+        # As in a JSON body: integers up to 64 bits are exact, larger ones are doubles.
         number: int | float = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return value  # no double is as large as 1e999
+        return value  # 1e999 is too large for a double
     return number
 
 
@@ -175,14 +176,14 @@ def _of_object(schema: JSONObject) -> Parameters:
 
 
 def _properties(schema: JSONObject) -> tuple[str, JSONObject]:
-    """JSON Pointer to the properties, and the properties."""
+    """Return a JSON Pointer to the properties, and the properties."""
     pointer, holder = _holder(schema)
     properties = holder.get("properties")
     return f"{pointer}/properties", properties if isinstance(properties, dict) else {}
 
 
 def _holder(schema: JSONObject) -> tuple[str, JSONObject]:
-    """Where the object itself is described: models that are used twice are exported as a `$ref` to their definition."""
+    """Find the schema of the object itself: models that are used twice are exported as a `$ref` to a definition."""
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference.startswith("#/") and "properties" not in schema:
         found: Any = schema

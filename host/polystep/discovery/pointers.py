@@ -9,12 +9,12 @@ from polystep.contracts.values import JSONObject
 
 
 def escaped(name: str) -> str:
-    """A member's name as a segment of a pointer that may stand behind `#`."""
+    """Escape the name of a member as a segment of a pointer that may follow `#`."""
     return quote(name.replace("~", "~0").replace("/", "~1"), safe="~")
 
 
 def part_at(schema: JSONObject, pointer: str) -> Any:
-    """Return what a pointer leads to; `None` when nothing is there."""
+    """Return the target of a pointer; `None` when there is none."""
     found: Any = schema
     for segment in _segments(pointer):
         found = _step(found, segment)

@@ -1,4 +1,4 @@
-"""JSON Schema: compiled once, asked on every request."""
+"""Validators of JSON Schemas: compiled once, used for every request and event."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from polystep.discovery.explanations import Explanation
 from polystep.discovery.pointers import part_at
 
 _WHOLE: Final = "urn:polystep:schema"
-"""Under which name a part of a schema finds the whole."""
+"""Name by which a part of a schema refers to the whole."""
 _NAMES_OF_PATTERNS: Final = frozenset(("email-address", "iso-date-time", "iso-time", "iso-duration", "url"))
-"""Formats of our exports that a pattern beside them spells out: to people, the name says more than the pattern."""
+"""Formats of our exports with an equivalent pattern beside them: people understand the name, not the pattern."""
 
 _BRANCHES: Final = ("anyOf", "oneOf")
 _BELOW: Final = frozenset((*_BRANCHES, "not", "contains", "minContains", "maxContains", "enum", "const", "uniqueItems"))
-"""Keywords that look at the whole of a value, however deep."""
+"""Keywords that examine a whole value, at any depth."""
 _ELSEWHERE: Final = frozenset(
     (
         *("$id", "$ref", "$dynamicRef", "$recursiveRef", "$anchor", "$dynamicAnchor", "$defs", "definitions"),
@@ -28,14 +28,14 @@ _ELSEWHERE: Final = frozenset(
         *("patternProperties", "dependentSchemas", "dependencies", "if", "then", "else"),
     )
 )
-"""Keywords that lead to other parts of a schema, or need to know what those found."""
+"""Keywords that lead to other parts of a schema, or depend on their result."""
 
 
 class SchemaValidator:
-    """Implements `Validator`: a microsecond for a value that fits, bounded details for one that does not."""
+    """Implements `Validator`: a microsecond for a value that fits, bounded details for other values."""
 
     def __init__(self, schema: JSONObject) -> None:
-        """Compile.
+        """Compile the schema.
 
         Raises:
             LoadFailed: It is not a valid JSON Schema.
@@ -58,16 +58,16 @@ class SchemaValidator:
         return part
 
     def issues(self, value: object) -> list[Issue]:
-        """List where `value` breaks the schema: some of the places when there are many, and never at a high cost."""
+        """List places where `value` breaks the schema: some of them when there are many, and never at a high cost."""
         try:
             if self._compiled.is_valid(value):
                 return []
             return Explanation(self._parts).of(self._pointer, value)
         except LoadFailed:
-            # A part that only the whole can resolve, such as a reference to the schema's own address.
+            # Only the whole can resolve this part, such as a reference to the address of the schema.
             return [Issue((), "does not fit its schema", "schema")]
         except ValueError as error:
-            # Bytes, and what else JSON cannot say: no schema describes them.
+            # Bytes, and other values that JSON does not have: no schema describes them.
             return [Issue((), f"The value is not JSON: {error}", "type")]
 
 
@@ -97,7 +97,7 @@ class _CompiledParts:
         return iter(_ordered([_issue(error, part) for error in compiled.iter_errors(shown)]))
 
     def compiled(self, pointer: str) -> Any:
-        """The part at a pointer, ready to be asked.
+        """Return the compiled part at a pointer.
 
         Raises:
             LoadFailed: It is not a valid JSON Schema.
@@ -146,19 +146,19 @@ def _compile(schema: Any, registry: jsonschema_rs.Registry | None = None, mask: 
 
 
 def _verdict(pointer: str) -> JSONObject:
-    """Ask a branch for its verdict alone: `not` does not look for reasons."""
+    """Ask a branch for its verdict without reasons: `not` does not collect them."""
     return {"not": {"not": {"$ref": f"{_WHOLE}#{pointer}"}}}
 
 
 def _surface(value: object) -> object:
-    """A value without what lies in its members."""
+    """Return a value without the contents of its members."""
     if isinstance(value, dict):
         return dict.fromkeys(value)
     return [None] * len(value) if isinstance(value, list) else value
 
 
 def _refuse(uri: str) -> Any:
-    """A schema is all in the config: what it refers to is never fetched, neither from the network nor from the disk."""
+    """Refuse to fetch a schema, from the network or from the disk: the config contains all of it."""
     raise ValueError(f"{uri} is not in the schema; put what it refers to under $defs")
 
 
@@ -187,7 +187,7 @@ def _issue(error: Any, schema: JSONObject) -> Issue:
 
 
 def _format_beside(schema: Any, path: list[Any]) -> str | None:
-    """What the text should be whose pattern `path` leads to, if its export has a name for it."""
+    """Return the name of the format beside the pattern at `path`, if the export has one."""
     for key in path[:-1]:
         schema = schema[key] if isinstance(schema, list) else schema.get(key, {}) if isinstance(schema, dict) else {}
     named = schema.get("format") if isinstance(schema, dict) else None
@@ -195,6 +195,6 @@ def _format_beside(schema: Any, path: list[Any]) -> str | None:
 
 
 def _ordered(issues: list[Issue]) -> list[Issue]:
-    """A text that misses its format misses the pattern that spells the format out as well: say it once."""
+    """Drop the issue of a pattern beside the issue of its equivalent format."""
     formats = {issue.path for issue in issues if issue.code == "format"}
     return [issue for issue in issues if issue.code != "pattern" or issue.path not in formats]

@@ -1,6 +1,6 @@
-"""Older spellings of a config, and values that are out of range: read as they were meant, each with a note.
+"""Older spellings of a config, and values out of range: read as they were meant, each with a note.
 
-Source: reference of Motia 0.17, 1.3 and 1.5. A step is never lost for what has a sane reading.
+Source: reference of Motia 0.17, 1.3 and 1.5. A config with a sane reading never loses its step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LEAST: Final = {
     ("queue", "delay_seconds"): 0,
 }
 _DURATION_MAX_S: Final = 1_000_000_000
-"""Thirty years: what is due later than that is no time that the store or a runner could hold."""
+"""Thirty years; neither the store nor a runner can hold a later time."""
 _MOST: Final = {
     ("queue", "delaySeconds"): _DURATION_MAX_S,
     ("queue", "delay_seconds"): _DURATION_MAX_S,
@@ -36,7 +36,7 @@ _WITHOUT_EFFECT: Final = {
 
 
 def modern(config: JSONObject) -> tuple[JSONObject, list[str]]:
-    """The config in today's spelling, and one sentence for each member that was read differently."""
+    """Return the config in the current spelling, and one sentence for each member that was read differently."""
     notes: list[str] = []
     renewed = dict(config)
     for name in ("emits", "virtualEmits", "virtual_emits"):
@@ -53,7 +53,7 @@ def modern(config: JSONObject) -> tuple[JSONObject, list[str]]:
 
 
 def old_file_name(path: str) -> str | None:
-    """What to say of a Python file named as it was before Motia 0.7; `None` for any other."""
+    """Return a hint about a Python file with a name from before Motia 0.7; `None` for other files."""
     for kind in ("step", "stream"):
         if path.endswith(f".{kind}.py"):
             name = path.rsplit("/", 1)[-1]
@@ -82,7 +82,7 @@ def _rename_response(config: JSONObject, note: Callable[[str], None]) -> None:
 
 
 def _infrastructure(name: str, section: JSONObject, note: Callable[[str], None]) -> Iterator[tuple[str, JSONValue]]:
-    """The members of one section that count."""
+    """Return the members of one section that have an effect."""
     for key, value in section.items():
         where = f"config.infrastructure.{name}.{key}"
         if (instead := _WITHOUT_EFFECT.get((name, key))) is not None:

@@ -1,4 +1,4 @@
-"""The compiled schemas of one flow."""
+"""Compiled schemas of one flow."""
 
 from __future__ import annotations
 
@@ -17,39 +17,44 @@ _NO_RESPONSES: Final[Mapping[str, SchemaValidator]] = {}
 
 
 class Validators:
-    """Looks up what a step's values are checked with; `None` where nothing is declared."""
+    """Table of validators by step; `None` where no schema is declared."""
 
     def __init__(
         self, bodies: dict[str, SchemaValidator], inputs: dict[str, SchemaValidator], items: dict[str, SchemaValidator]
     ) -> None:
         self._bodies, self._inputs, self._items = bodies, inputs, items
+        self._outputs: dict[str, SchemaValidator] = {}
         self._parameters: dict[str, dict[str, ParameterValidator]] = {}
         self._responses: dict[str, dict[str, SchemaValidator]] = {}
         self.access_context: SchemaValidator | None = None
-        """For what `authenticate` returns."""
+        """Validator of the result of `authenticate`."""
 
     def body(self, step: str) -> SchemaValidator | None:
-        """For an api step's request body."""
+        """Return the validator of the request body of an api step."""
         return self._bodies.get(step)
 
     def parameters(self, step: str) -> Mapping[str, ParameterValidator]:
-        """For an api step's `queryParams` and `pathParams`, by these names."""
+        """Return the readers of `queryParams` and `pathParams` of an api step, by these names."""
         return self._parameters.get(step, _NO_PARAMETERS)
 
     def responses(self, step: str) -> Mapping[str, SchemaValidator]:
-        """For an api step's answers, by status: `200`, `2XX`, `default`; empty when it declares none."""
+        """Return the validators of the responses of an api step, by status (`200`, `2XX`, `default`); may be empty."""
         return self._responses.get(step, _NO_RESPONSES)
 
     def input(self, step: str) -> SchemaValidator | None:
-        """For an event step's input."""
+        """Return the validator of the input of an event step."""
         return self._inputs.get(step)
 
+    def output(self, step: str) -> SchemaValidator | None:
+        """Return the validator of the result of an event step that is called."""
+        return self._outputs.get(step)
+
     def item(self, stream: str) -> SchemaValidator | None:
-        """For the items of a stream."""
+        """Return the validator of the items of a stream."""
         return self._items.get(stream)
 
     def add_step(self, step: StepSpec) -> None:
-        """Compile what a step declares.
+        """Compile the schemas of a step.
 
         Raises:
             LoadFailed: A schema is not valid; nothing of the step is kept.
@@ -57,8 +62,8 @@ class Validators:
         match step.trigger:
             case HttpTrigger() as http:
                 self._add_http(step.name, http)
-            case EventTrigger(input_schema=dict() as schema):
-                self._inputs[step.name] = compile_schema(schema, "config.input")
+            case EventTrigger() as event:
+                self._add_event(step.name, event)
             case _:
                 pass
 
@@ -71,13 +76,20 @@ class Validators:
         self._items[name] = compile_schema(schema, "config.schema")
 
     def add_access(self, access: AccessSpec) -> LoadFailure | None:
-        """Compile the schema of what `authenticate` returns; a schema that is not valid is a failure of the file."""
+        """Compile the schema of the result of `authenticate`; an invalid schema is a failure of the file."""
         if access.context_schema is not None:
             try:
                 self.access_context = compile_schema(access.context_schema, "contextSchema")
             except LoadFailed as error:
                 return LoadFailure(access.source, error.message)
         return None
+
+    def _add_event(self, name: str, event: EventTrigger) -> None:
+        output = None if event.output_schema is None else compile_schema(event.output_schema, "config.output")
+        if event.input_schema is not None:
+            self._inputs[name] = compile_schema(event.input_schema, "config.input")
+        if output is not None:
+            self._outputs[name] = output
 
     def _add_http(self, name: str, http: HttpTrigger) -> None:
         body = None if http.body_schema is None else compile_schema(http.body_schema, "config.bodySchema")
@@ -99,7 +111,7 @@ class Validators:
 
 
 def compile_validators(flow: Flow) -> tuple[Flow, Validators]:
-    """Compile every schema. A step or stream whose schema is not valid becomes a failure of its file."""
+    """Compile every schema. A step or stream with an invalid schema becomes a failure of its file."""
     validators = Validators({}, {}, {})
     steps, streams, failures = dict(flow.steps), dict(flow.streams), list(flow.failures)
     for step in flow.steps.values():

@@ -1,4 +1,4 @@
-"""Files that only Motia's Workbench reads: pictures of steps, and notes beside their source."""
+"""Files that only the Workbench of Motia reads: pictures of steps, and notes beside their source."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN_MAX: Final = 5
 
 
 def find_workbench_files(project: Path) -> tuple[Finding, ...]:
-    """Name all of them in one warning; none when there are none."""
+    """Name all of them in one warning; return nothing when there are none."""
     found = sorted(
         path.relative_to(project).as_posix()
         for folder in SOURCE_FOLDERS

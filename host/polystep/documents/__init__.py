@@ -1,4 +1,4 @@
-"""The project described to other tools: OpenAPI for its routes, AsyncAPI for its topics and streams."""
+"""Descriptions of the project for other tools: OpenAPI for its routes, AsyncAPI for its topics and streams."""
 
 from polystep.documents.asyncapi import asyncapi_document
 from polystep.documents.information import ProjectInformation

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of a project: topics between its steps, and streams to its clients."""
+"""Generator of the AsyncAPI 3 document: topics between steps, and streams to clients."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def asyncapi_document(flow: Flow, information: ProjectInformation) -> JSONObject
 
 @dataclass(slots=True)
 class _Topic:
-    """Who is at its two ends."""
+    """Topic with the steps at its two ends."""
 
     emitters: list[tuple[StepSpec, Emit]] = field(default_factory=list)
     subscribers: list[StepSpec] = field(default_factory=list)
 
 
 class _AsyncApi:
-    """One document in the making."""
+    """Document under construction."""
 
     def __init__(self) -> None:
         self._schemas = SharedSchemas("draft-07", {})
@@ -57,7 +57,7 @@ class _AsyncApi:
         self._inputs: dict[str, JSONObject] = {}
 
     def document(self, flow: Flow, information: ProjectInformation) -> JSONObject:
-        """Everything, in the order of the flow."""
+        """Return the whole document, in the order of the flow."""
         topics: dict[str, _Topic] = {}
         for step in flow.steps.values():
             for emit in step.emits:
@@ -84,12 +84,12 @@ class _AsyncApi:
             for step in topic.subscribers
             if isinstance(step.trigger, EventTrigger) and step.trigger.input_schema is not None
         ]
-        # An event must suit every subscriber.
+        # An event must fit every subscriber.
         payload: JSONValue = required[0] if len(required) == 1 else {"allOf": required} if required else {}
         message = self._message(name, {"name": name, "title": name, "payload": payload})
         channel = self._channel(name, name, "events", f"Events of the topic {name}.", [message])
         for step, emit in topic.emitters:
-            self._operation("send", f"{step.name}.send.{name}", channel, [message], _told(step, emit))
+            self._operation("send", f"{step.name}.send.{name}", channel, [message], _description(step, emit))
         for step in topic.subscribers:
             self._operation("receive", f"{step.name}.receive.{name}", channel, [message], _about(step))
 
@@ -98,21 +98,21 @@ class _AsyncApi:
         data = None if stream.schema is None else self._schemas.add(f"{name}.data", stream.schema)
         document: JSONObject = {"components": {"schemas": self._schemas.by_name}}
         item = self._schemas.keep(f"{name}.item", frames.item_schema(data, document))
-        asked = [
+        received = [
             self._message(f"{name}.{type_}", {**_titled(type_, summary), "payload": frames.membership(type_, name)})
             for type_, summary in frames.MEMBERSHIPS.items()
         ]
-        told = [
+        sent = [
             self._message(f"{name}.{type_}", {**_titled(type_, summary), "payload": frames.frame(type_, name, item)})
             for type_, summary in frames.FRAMES.items()
         ]
         # The path does not matter: messages name the stream.
-        channel = self._channel(f"stream.{name}", "/", "streams", f"The stream {name}.", [*asked, *told])
-        self._operation("receive", f"{name}.follow", channel, asked, {"summary": "Clients say what they follow."})
-        self._operation("send", f"{name}.tell", channel, told, {"summary": "Clients are told."})
+        channel = self._channel(f"stream.{name}", "/", "streams", f"The stream {name}.", [*received, *sent])
+        self._operation("receive", f"{name}.follow", channel, received, {"summary": "Clients join and leave."})
+        self._operation("send", f"{name}.tell", channel, sent, {"summary": "Clients get frames."})
 
     def _input(self, step: StepSpec, schema: JSONObject) -> JSONObject:
-        """One component, however many topics the step subscribes to."""
+        """Share one component, however many topics the step subscribes to."""
         if step.name not in self._inputs:
             self._inputs[step.name] = self._schemas.add(f"{step.name}.input", schema)
         return self._inputs[step.name]
@@ -125,7 +125,7 @@ class _AsyncApi:
     def _channel(self, name: str, address: str, server: str, description: str, messages: list[str]) -> str:
         key = self._channel_keys.take(name, "channel")
         self._channels[key] = {
-            # Braces would be parameters: an address that only looks like a template is told in words alone.
+            # Braces would be parameters, so an address that only looks like a template is described in words.
             "address": None if "{" in address else address,
             "description": description,
             "servers": [{"$ref": f"#/servers/{server}"}],
@@ -151,8 +151,8 @@ def _about(step: StepSpec) -> JSONObject:
     return {**words, "description": step.description} if step.description else words
 
 
-def _told(step: StepSpec, emit: Emit) -> JSONObject:
-    """What an emit's config says of it; a conditional one may not come."""
+def _description(step: StepSpec, emit: Emit) -> JSONObject:
+    """Describe an emit by its config; a conditional one may not come."""
     parts = [step.description, emit.label, "Only under a condition." if emit.conditional else None]
     words: JSONObject = {"title": step.name}
     return {**words, "description": "\n\n".join(part for part in parts if part)} if any(parts) else words

@@ -1,4 +1,4 @@
-"""The two flavours of JSON Schema in documents: 2020-12 in OpenAPI 3.1, draft 7 in AsyncAPI 3."""
+"""Dialects of JSON Schema in documents: 2020-12 in OpenAPI 3.1, draft 7 in AsyncAPI 3."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from polystep.contracts.values import JSONObject, JSONValue
 Dialect: TypeAlias = Literal["2020-12", "draft-07"]
 
 MAPS: Final = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
-"""Keywords that hold schemas by name."""
+"""Keywords with schemas by name."""
 
 LISTS: Final = ("allOf", "anyOf", "oneOf", "prefixItems", "items")
-"""Keywords that hold a list of schemas; `items` did before 2020-12."""
+"""Keywords with a list of schemas; `items` had one before 2020-12."""
 
 SINGLES: Final = (
     "items",
@@ -29,10 +29,10 @@ SINGLES: Final = (
     "unevaluatedProperties",
     "contentSchema",
 )
-"""Keywords that hold one schema."""
+"""Keywords with one schema."""
 
 REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
-"""Within one schema the dynamic ones lead where a plain one does."""
+"""Keywords with a reference; within one schema the dynamic ones have the target of a plain one."""
 
 _TEXTS: Final = (*REFERENCES, "$id", "$anchor", "$dynamicAnchor")
 
@@ -40,10 +40,10 @@ _ANNOTATIONS: Final = frozenset({"$ref", "title", "description", "default", "exa
 
 
 def parts_of(schema: JSONObject) -> Iterator[tuple[tuple[str, ...], JSONValue]]:
-    """Every schema that stands right inside a schema, with the tokens that lead to it."""
+    """Yield every schema directly inside a schema, with the tokens that lead to it."""
     for key, value in schema.items():
         if key in MAPS and isinstance(value, dict):
-            # `dependencies` of draft 7 holds lists of names as well.
+            # `dependencies` of draft 7 may also have lists of names.
             yield from (((key, name), each) for name, each in value.items() if not isinstance(each, list))
         elif key in LISTS and isinstance(value, list):
             yield from (((key, str(at)), each) for at, each in enumerate(value))
@@ -52,7 +52,7 @@ def parts_of(schema: JSONObject) -> Iterator[tuple[tuple[str, ...], JSONValue]]:
 
 
 def well_formed(schema: JSONObject) -> JSONObject:
-    """A copy without keywords that hold what no schema may hold there, such as an `allOf` that is no list."""
+    """Copy a schema without malformed keywords, such as an `allOf` that is not a list."""
     kept: JSONObject = {key: shallow(value) for key, value in schema.items() if _may_hold(key, value)}
     for tokens, part in parts_of(kept):
         put(kept, tokens, well_formed(part) if isinstance(part, dict) else part is not False)
@@ -60,7 +60,7 @@ def well_formed(schema: JSONObject) -> JSONObject:
 
 
 def shallow(value: JSONValue) -> JSONValue:
-    """A container made anew, so that what is put into it does not change the other one."""
+    """Copy a container, so that changes do not reach the original."""
     return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
 
 
@@ -89,12 +89,12 @@ def _may_hold(key: str, value: JSONValue) -> bool:
 
 
 def in_dialect(schema: JSONObject, dialect: Dialect) -> JSONObject:
-    """Spell one level of a schema as a dialect does; what both say alike stays."""
+    """Rewrite one level of a schema in a dialect; common keywords stay."""
     return _as_2020(schema) if dialect == "2020-12" else _as_draft_7(schema)
 
 
 def token_in_dialect(schema: JSONValue, token: str, dialect: Dialect) -> str:
-    """The name that a keyword of `schema` has in a dialect, for pointers that lead through it."""
+    """Return the name of a keyword of `schema` in a dialect, for pointers that lead through it."""
     if not isinstance(schema, dict):
         return token
     if dialect == "2020-12":
@@ -126,7 +126,7 @@ def _as_draft_7(schema: JSONObject) -> JSONObject:
     if dependencies:
         schema["dependencies"] = dependencies
     if "$ref" in schema and not schema.keys() <= _ANNOTATIONS:
-        # Draft 7 ignores what stands beside a reference.
+        # Draft 7 ignores keywords beside a reference.
         schema["allOf"] = [{"$ref": schema.pop("$ref")}, *_list(schema.get("allOf"))]
     return schema
 

@@ -1,4 +1,4 @@
-"""The messages of a stream's WebSocket as JSON Schema: what clients send, and the frames that they are sent.
+"""JSON Schemas of the messages on the WebSocket of a stream: memberships from clients, frames to clients.
 
 Source: reference of Motia 0.17, 4.2; `http/socket_frames.py` writes these frames, and a test compares the two.
 """
@@ -16,16 +16,16 @@ _ADDED: Final[JSONObject] = {
     "id": {"description": "Of the item within its group.", "type": "string"},
     "_createdAt": {"description": "When the item was first written, Unix time in milliseconds.", "type": "integer"},
 }
-"""What every item has beside the data that the step wrote."""
+"""Fields that every item has beside the data of the step."""
 
 _NESTED_MAX: Final = 5
-"""Levels of references and choices between a schema's root and the objects it describes."""
+"""Levels of references and choices between the root of a schema and the objects that it describes."""
 
 MEMBERSHIPS: Final = {
     "join": "Follow a group, or one item of it; a sync frame answers.",
     "leave": "No longer follow it.",
 }
-"""What a client sends, with what it is for."""
+"""Messages of a client, with their purpose."""
 
 FRAMES: Final = {
     "sync": "The items at the moment of the join.",
@@ -34,11 +34,11 @@ FRAMES: Final = {
     "delete": "An item was removed; the data is what it was.",
     "event": "What a step sent without storing it; an error of the server has the type `error`.",
 }
-"""What a client is sent, with what it says."""
+"""Frames to a client, with their meaning."""
 
 
 def membership(type_: str, stream: str) -> JSONObject:
-    """A `join` or `leave`."""
+    """Return the schema of a `join` or `leave`."""
     place: JSONObject = {
         "streamName": {"const": stream},
         "groupId": _TEXT,
@@ -50,7 +50,7 @@ def membership(type_: str, stream: str) -> JSONObject:
 
 
 def frame(type_: str, stream: str, item: JSONObject) -> JSONObject:
-    """One of `FRAMES`; only a frame of a single item is sure to have its `id`."""
+    """Return the schema of one of `FRAMES`; only a frame of a single item always has its `id`."""
     if type_ == "event":
         sent: JSONObject = {"type": "object", "properties": {"type": _TEXT, "data": True}, "required": ["type"]}
         return _frame(stream, _event(type_, {"event": sent}), [])
@@ -61,11 +61,11 @@ def frame(type_: str, stream: str, item: JSONObject) -> JSONObject:
 
 
 def item_schema(data: JSONObject | None, document: JSONObject) -> JSONObject:
-    """The schema of an item as clients see it: what the stream declares, and the fields that are added.
+    """Return the schema of an item as clients see it: the schema of the stream with the added fields.
 
     Args:
-        data: The stream's own schema, moved into the document already.
-        document: What its references start from.
+        data: Schema of the stream, already moved into the document.
+        document: Root of its references.
     """
     if data is None:
         return {"type": "object", "properties": _ADDED, "required": [*_ADDED]}
@@ -73,7 +73,7 @@ def item_schema(data: JSONObject | None, document: JSONObject) -> JSONObject:
 
 
 def _with_added(schema: JSONObject, document: JSONObject, levels: int) -> JSONObject:
-    """Add the fields where objects are described; beside a closed one (`additionalProperties: false`) they break it."""
+    """Add the fields inside each described object: beside a closed one (`additionalProperties: false`) they fail."""
     ref = schema.get("$ref")
     if isinstance(ref, str) and isinstance(target := local_target(document, ref), dict) and levels:
         rest: JSONObject = {key: value for key, value in schema.items() if key != "$ref"}

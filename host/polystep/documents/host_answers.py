@@ -1,6 +1,6 @@
-"""What the host itself answers on a step's route: every status that can occur, as shared components.
+"""Responses of the host itself on the route of a step: every status that can occur, as shared components.
 
-What is said here is what the http room does; tests ask it for each answer and check them against these schemas.
+They describe the http room; tests request each response from it and check it against these schemas.
 """
 
 from __future__ import annotations
@@ -52,24 +52,24 @@ SCHEMAS: Final[JSONObject] = {
         "required": ["path", "message", "code"],
     },
 }
-"""Components that the answers refer to."""
+"""Components that the responses refer to."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostAnswer:
-    """One status of the host's own."""
+    """Response of the host with one status."""
 
     status: str
     name: str
-    """Of the shared response."""
+    """Name of the shared response."""
     description: str
     example: JSONObject
     schema: str = "Refusal"
     traced: bool = True
-    """The request was a step's already, so that it has a trace."""
+    """True when the request had reached a step, so that it has a trace."""
 
     def to_json(self) -> JSONObject:
-        """The Response Object."""
+        """Return the Response Object."""
         headers: JSONObject = {"X-Trace-Id": {"$ref": "#/components/headers/X-Trace-Id"}} if self.traced else {}
         if self.status in ("503", "507"):
             headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
@@ -117,7 +117,7 @@ ALWAYS: Final = (
     ),
     HostAnswer("504", "TimedOut", "The step did not answer within its timeout.", {"error": "Step timed out"}),
 )
-"""On every route."""
+"""Responses of every route."""
 
 WITH_PARAMETERS: Final = (
     HostAnswer(
@@ -128,7 +128,7 @@ WITH_PARAMETERS: Final = (
         schema="UnknownRoute",
     ),
 )
-"""Where the path has parameters."""
+"""Responses where the path has parameters."""
 
 WITH_BODY: Final = (
     HostAnswer(
@@ -150,6 +150,22 @@ WITH_BODY: Final = (
         {"error": "Unsupported charset", "hint": "Send UTF-8, not 'utf-7'."},
     ),
 )
-"""Where the operation takes a body."""
+"""Responses where the operation takes a body."""
 
-ALL_ANSWERS: Final = (*ALWAYS, *WITH_PARAMETERS, *WITH_BODY)
+WITH_KEY: Final = (
+    HostAnswer(
+        "409",
+        "RequestInProgress",
+        "The first request with this `Idempotency-Key` is under way, or its response was too large to keep.",
+        {"error": "Request in progress", "hint": "A request with this Idempotency-Key is under way."},
+    ),
+    HostAnswer(
+        "422",
+        "KeyReused",
+        "The `Idempotency-Key` was used for a request with another path, query or body.",
+        {"error": "Idempotency key reused", "hint": "This Idempotency-Key was used for another request."},
+    ),
+)
+"""Responses where requests may have an idempotency key."""
+
+ALL_ANSWERS: Final = (*ALWAYS, *WITH_PARAMETERS, *WITH_BODY, *WITH_KEY)

@@ -1,4 +1,4 @@
-"""What a document says of the project as a whole."""
+"""Title, version and description of the project in a document."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from polystep.contracts.values import JSONObject
 
 @dataclass(frozen=True, slots=True)
 class ProjectInformation:
-    """The project's own words."""
+    """Texts of the project about itself."""
 
     title: str
     version: str = "0.0.0"
     description: str | None = None
 
     def to_json(self) -> JSONObject:
-        """The Info Object of both specifications."""
+        """Return the Info Object of both specifications."""
         described: JSONObject = {} if self.description is None else {"description": self.description}
         return {"title": self.title, "version": self.version, **described}

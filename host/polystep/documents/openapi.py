@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of a project: its api steps, and what the server answers beside them."""
+"""Generator of the OpenAPI 3.1 document: api steps, and the responses of the server beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from polystep.contracts.paths import parameters_of
 from polystep.contracts.steps import Flow, HttpTrigger, StepSpec
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.documents.bodies import ANY_RESPONSE, has_no_body, request_body, response_content
@@ -16,18 +17,19 @@ from polystep.documents.host_answers import (
     HEADERS,
     SCHEMAS,
     WITH_BODY,
+    WITH_KEY,
     WITH_PARAMETERS,
     HostAnswer,
 )
 from polystep.documents.information import ProjectInformation
 from polystep.documents.names import UniqueNames
-from polystep.documents.parameters import path_parameters, query_parameters
+from polystep.documents.parameters import key_parameter, path_parameters, query_parameters
 from polystep.documents.schemas import SharedSchemas
 from polystep.documents.templates import Template, templates_of
 
 _STATUS: Final = re.compile(r"[2-5](?:\d\d|XX)|default")
 _BODIES_USUAL: Final = ("POST", "PUT", "PATCH")
-"""Methods whose body means something even where no schema is declared."""
+"""Methods whose requests may have a body even without a schema."""
 
 _TRACED: Final[JSONObject] = {"X-Trace-Id": {"$ref": "#/components/headers/X-Trace-Id"}}
 _RETRY: Final[JSONObject] = {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}
@@ -35,29 +37,29 @@ _RETRY: Final[JSONObject] = {"Retry-After": {"$ref": "#/components/headers/Retry
 
 @dataclass(slots=True)
 class _Route:
-    """One operation: a method at a template."""
+    """Operation: a method at a template."""
 
     step: StepSpec
     trigger: HttpTrigger
     template: Template
     behind: list[str]
-    """Other steps' paths that look the same in OpenAPI and answer what this one does not fit."""
+    """Paths of other steps that look the same in OpenAPI and take the requests that this path does not match."""
 
 
 def openapi_document(flow: Flow, information: ProjectInformation) -> JSONObject:
-    """Describe every route that can be reached; the same flow gives the same document."""
+    """Describe every reachable route; the same flow gives the same document."""
     return _OpenApi(flow).document(information)
 
 
 class _OpenApi:
-    """One document in the making."""
+    """Document under construction."""
 
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._schemas = SharedSchemas("2020-12", SCHEMAS)
         self._operation_ids = UniqueNames()
         self._shared: dict[tuple[str, int], tuple[JSONObject, JSONObject]] = {}
-        """By name and identity, with the schema itself, which keeps the identity its own."""
+        """Components by name and identity of the schema, with the schema itself, so that its identity is not reused."""
 
     def document(self, information: ProjectInformation) -> JSONObject:
         paths: JSONObject = {}
@@ -86,6 +88,9 @@ class _OpenApi:
             operation["tags"] = list(dict.fromkeys(step.flows))
         parameters = path_parameters(route.template, first)
         parameters += query_parameters(trigger.query_params, lambda schema: self._share(f"{step.name}Query", schema))
+        rule = trigger.idempotency
+        if rule is not None:
+            parameters.append(key_parameter(required=rule.required))
         if parameters:
             operation["parameters"] = parameters
         takes_body = trigger.body_schema is not None or trigger.method in _BODIES_USUAL
@@ -94,6 +99,7 @@ class _OpenApi:
                 trigger.body_schema, lambda schema: self._share(f"{step.name}Request", schema)
             )
         answers = ALWAYS + (WITH_PARAMETERS if route.template.parameters else ()) + (WITH_BODY if takes_body else ())
+        answers += WITH_KEY if rule is not None else ()
         operation["responses"] = self._responses(step, trigger, answers)
         return operation
 
@@ -121,7 +127,7 @@ class _OpenApi:
         return answer
 
     def _share(self, name: str, schema: JSONObject) -> JSONObject:
-        """One component for all templates of a path."""
+        """Share one component for all templates of a path."""
         key = (name, id(schema))
         if key not in self._shared:
             self._shared[key] = (schema, self._schemas.add(name, schema))
@@ -129,7 +135,7 @@ class _OpenApi:
 
 
 def _routes(flow: Flow) -> list[dict[str, _Route]]:
-    """The routes by method, in groups of those that OpenAPI takes for one path."""
+    """Return routes by method, in groups that OpenAPI treats as one path."""
     by_shape: dict[str, dict[str, _Route]] = {}
     for route in sorted(_all_routes(flow), key=_rank):
         methods = by_shape.setdefault(route.template.shape, {})
@@ -140,8 +146,8 @@ def _routes(flow: Flow) -> list[dict[str, _Route]]:
 
 
 def _rank(route: _Route) -> tuple[int, bool]:
-    """Which of two steps answers where both claim a path: of `/a` and `/a/:id?` the one without parameters."""
-    return route.template.rank, ":" in route.trigger.path or "*" in route.trigger.path
+    """Order steps with the same path by precedence: of `/a` and `/a/:id?` the one without parameters comes first."""
+    return route.template.rank, any(parameters_of(route.trigger.path))
 
 
 def _all_routes(flow: Flow) -> Iterator[_Route]:
@@ -152,7 +158,7 @@ def _all_routes(flow: Flow) -> Iterator[_Route]:
 
 
 def _described(route: _Route) -> JSONObject:
-    """The summary in one line; the description when there is more to say."""
+    """Return the summary in one line, and the description when it is longer."""
     text = (route.step.description or "").strip()
     summary = text.splitlines()[0] if text else route.step.name
     parts = [text] if text != summary and text else []
@@ -167,7 +173,7 @@ def _meaning(schema: JSONObject) -> str:
 
 
 def _either(own: JSONObject, answer: HostAnswer) -> JSONObject:
-    """An answer whose status both the step and the server use."""
+    """Return a response whose status both the step and the server use."""
     content = own.get("content")
     shared: JSONObject = {"$ref": f"#/components/schemas/{answer.schema}"}
     merged: JSONObject = dict(content) if isinstance(content, dict) else {}

@@ -1,4 +1,4 @@
-"""Path and query parameters of a step as OpenAPI's Parameter Objects."""
+"""Parameter Objects of OpenAPI for the path and query of a step."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from polystep.documents.templates import Template, TemplateParameter
 
 
 def path_parameters(template: Template, described_by: Template) -> list[JSONValue]:
-    """The parameters of one operation.
+    """Return the path parameters of one operation.
 
     Args:
-        template: The operation's own, whose names the step reads.
-        described_by: The first of this shape: its text is the key of the path, so its names count in the document.
+        template: Template of the operation, with the names that the step reads.
+        described_by: First template of this shape: its text is the key of the path, so its names count in the document.
     """
     pairs = zip(template.parameters, described_by.parameters, strict=True)
     return [_path_parameter(parameter, named.name) for parameter, named in pairs]
@@ -36,11 +36,11 @@ def _path_parameter(parameter: TemplateParameter, name: str) -> JSONObject:
 
 
 def query_parameters(declared: object, share: Callable[[JSONObject], JSONObject]) -> list[JSONValue]:
-    """The parameters that a step's `queryParams` declare, each name once.
+    """Return the parameters of `queryParams` of a step, each name once.
 
     Args:
         declared: A list of `{name, description?, required?, schema?}`, or a JSON Schema of an object.
-        share: Moves a schema into the document and returns the reference to it.
+        share: Function that moves a schema into the document and returns the reference to it.
     """
     if isinstance(declared, Mapping):
         rows = _of_schema(declared)
@@ -66,7 +66,7 @@ def _query_parameter(name: str, row: Mapping[str, JSONValue], share: Callable[[J
 
 
 def _of_schema(schema: Mapping[str, JSONValue]) -> list[Mapping[str, JSONValue]]:
-    """One row for each property; definitions go with each, because references start at the root."""
+    """Return one row for each property, with the definitions, because references start at the root."""
     properties, required = schema.get("properties"), schema.get("required")
     if not isinstance(properties, dict):
         return []
@@ -81,3 +81,14 @@ def _of_schema(schema: Mapping[str, JSONValue]) -> list[Mapping[str, JSONValue]]
         }
         for name, each in properties.items()
     ]
+
+
+def key_parameter(*, required: bool) -> JSONObject:
+    """Return the header by which requests run once."""
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": required,
+        "description": "A new text for each thing to do: requests with the same one run once.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    }

@@ -9,21 +9,21 @@ from polystep.contracts.values import JSONObject, JSONValue
 
 
 def tokens_of(pointer: str) -> tuple[str, ...]:
-    """Split a pointer, percent-encoded or not; the empty one has no tokens."""
+    """Split a pointer, percent-encoded or not; an empty pointer has no tokens."""
     parts = unquote(pointer).split("/")[1:]
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in parts)
 
 
 def pointer_of(tokens: Iterable[str]) -> str:
-    """Join tokens to a pointer that may stand behind `#`."""
+    """Join tokens to a pointer that may follow `#`."""
     return "".join("/" + quote(token.replace("~", "~0").replace("/", "~1"), safe="~!$&'()*+,;=:@") for token in tokens)
 
 
 def find(root: JSONValue, tokens: Iterable[str]) -> JSONValue:
-    """What a pointer leads to.
+    """Return the target of a pointer.
 
     Raises:
-        LookupError: Nothing is there.
+        LookupError: There is none.
     """
     found = root
     for token in tokens:
@@ -37,7 +37,7 @@ def find(root: JSONValue, tokens: Iterable[str]) -> JSONValue:
 
 
 def local_target(root: JSONObject, ref: str) -> JSONValue:
-    """What a `#/…` reference of a schema leads to; `True`, the schema of everything, when it leads elsewhere."""
+    """Return the target of a `#/…` reference; `True`, the schema of everything, for another reference."""
     if not ref.startswith("#") or (ref != "#" and not ref.startswith("#/")):
         return True
     try:

@@ -1,7 +1,7 @@
-"""Moves the schemas of steps into a document: shared, under names of their own, with references that still lead there.
+"""Schemas of steps in a document: shared, under names of their own, with references that lead to them.
 
-A step's schema is a document by itself: `#/$defs/Item` starts at its own root. In an OpenAPI or AsyncAPI document the
-root is another one, and two steps may both have an `Item`.
+The schema of a step is a document by itself: `#/$defs/Item` starts at its root. An OpenAPI or AsyncAPI document has
+another root, and two steps may both have an `Item`.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _ROOT: Final = "#/components/schemas/"
 _DEFINITIONS: Final = ("$defs", "definitions")
 
 _LEFT_OUT: Final = frozenset({"$schema", "$id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary"})
-"""What is said of a schema as a document of its own; references are rewritten to do without."""
+"""Keywords of a schema as a document of its own; rewritten references do not need them."""
 
 
 class SharedSchemas:
-    """The `components.schemas` of one document."""
+    """Builder of `components.schemas` of one document."""
 
     def __init__(self, dialect: Dialect, ours: JSONObject) -> None:
-        """Begin with schemas that are not a step's, whose names no step can take."""
+        """Begin with schemas of the host, whose names no step can take."""
         self.by_name: JSONObject = dict(ours)
         self._dialect: Dialect = dialect
         self._names = UniqueNames()
@@ -43,7 +43,7 @@ class SharedSchemas:
             self._names.take(name)
 
     def add(self, name: str, schema: JSONObject) -> JSONObject:
-        """Move one schema in, with its definitions as `<name>.<definition>`; returns the reference to it."""
+        """Add a schema, with its definitions as `<name>.<definition>`; returns the reference to it."""
         name = self._names.take(name, "schema")
         move = _Move(schema, name, self._names, self._dialect)
         self.by_name[name] = move.root()
@@ -51,14 +51,14 @@ class SharedSchemas:
         return {"$ref": _ROOT + name}
 
     def keep(self, name: str, schema: JSONObject) -> JSONObject:
-        """Share a schema that was made for this document, and needs no moving."""
+        """Add a schema that was made for this document, so that no reference changes."""
         name = self._names.take(name, "schema")
         self.by_name[name] = schema
         return {"$ref": _ROOT + name}
 
 
 class _Move:
-    """One schema on its way into a document."""
+    """Move of one schema into a document."""
 
     def __init__(self, schema: JSONObject, name: str, names: UniqueNames, dialect: Dialect) -> None:
         self._schema = schema = well_formed(schema)
@@ -72,18 +72,18 @@ class _Move:
         }
         """Definitions that become components, by the two tokens that led to them."""
         self._places: dict[str, tuple[str, ...]] = {"": ()}
-        """Where each `$id` and `uri#anchor` stands, as tokens."""
+        """Places of each `$id` and `uri#anchor`, as tokens."""
         self._references: dict[tuple[str, str], JSONObject] = {}
-        """What was found before: a large schema refers to the same definitions again and again."""
+        """References already resolved: a large schema refers to the same definitions many times."""
         self._find_places(schema, "", ())
 
     def root(self) -> JSONValue:
-        """The schema itself, without the definitions that moved out."""
+        """Return the schema itself, without the definitions that moved out."""
         rest: JSONObject = {key: value for key, value in self._schema.items() if key not in _DEFINITIONS}
         return self._moved(rest, "")
 
     def definitions(self) -> JSONObject:
-        """The definitions, by the names of their components."""
+        """Return the definitions, by the names of their components."""
         base = _base("", self._schema)
         return {home: self._moved(find(self._schema, tokens), base) for tokens, home in self._homes.items()}
 
@@ -104,7 +104,7 @@ class _Move:
         return in_dialect(moved, self._dialect)
 
     def _reference(self, ref: str, base: str) -> JSONObject:
-        """The reference as it must be in the document; one that leads nowhere lets everything through."""
+        """Rewrite a reference for the document; a reference without a target accepts everything."""
         tokens = self._target(ref, base)
         if tokens is None:
             return {"description": f"The schema refers to {ref}, which it does not hold."}
@@ -119,7 +119,7 @@ class _Move:
         return {"$ref": _ROOT + home + pointer_of(renamed)}
 
     def _target(self, ref: str, base: str) -> tuple[str, ...] | None:
-        """Where a reference leads, as tokens from the schema's root."""
+        """Return the target of a reference, as tokens from the root of the schema."""
         uri, fragment = urldefrag(urljoin(base, ref) if base or not ref.startswith("#") else ref)
         fragment = unquote(fragment)
         tokens = self._places.get(f"{uri}#{fragment}" if fragment and not fragment.startswith("/") else uri)
@@ -145,7 +145,7 @@ class _Move:
 
 
 def _base(base: str, schema: JSONObject) -> str:
-    """The URI that references inside a schema start from."""
+    """Return the base URI of references inside a schema."""
     given = schema.get("$id")
     if not isinstance(given, str):
         return base

@@ -1,4 +1,4 @@
-"""From a step's path to OpenAPI's templates: `/users/:id?` is `/users` and `/users/{id}`."""
+"""Path templates of OpenAPI for the path of a step: `/users/:id?` is `/users` and `/users/{id}`."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ _VARIANTS_MAX: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class TemplateParameter:
-    """One parameter of a template."""
+    """Parameter of a template."""
 
     name: str
-    """In the template, where each name stands once."""
+    """Name in the template, which has each name once."""
     declared: PathParameter
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One way to write the path of a request."""
+    """Template: one way to write the path of a request."""
 
     pieces: tuple[str, ...]
-    """The literal text before, between and after the parameters, percent-encoded."""
+    """Literal text before, between and after the parameters, percent-encoded."""
     parameters: tuple[TemplateParameter, ...]
 
     @property
     def shape(self) -> str:
-        """The template without names: OpenAPI takes two of one shape for the same path."""
+        """Return the template without names: to OpenAPI two templates of one shape are the same path."""
         return "{}".join(self.pieces)
 
     @property
     def text(self) -> str:
-        """As a key of `paths`."""
+        """Return the key of `paths`."""
         names = [f"{{{parameter.name}}}" for parameter in self.parameters]
         return "".join(piece + name for piece, name in zip(self.pieces, [*names, ""], strict=True))
 
     @property
     def takes(self) -> tuple[tuple[str | None, bool], ...]:
-        """What tells two templates of one shape apart: what their parameters let through."""
+        """Return the patterns of the parameters, which distinguish two templates of one shape."""
         return tuple((each.declared.pattern, each.declared.wildcard) for each in self.parameters)
 
     @property
     def rank(self) -> int:
-        """Which of one shape answers first: all literal, then any value, then expressions, then wildcards."""
+        """Return the precedence within one shape: literals, then any value, then expressions, then wildcards."""
         if any(each.declared.wildcard for each in self.parameters):
             return 3
         return 2 if any(each.declared.pattern for each in self.parameters) else min(len(self.parameters), 1)
 
 
 def templates_of(path: str) -> list[Template]:
-    """Every way to write a path, the shortest first; none when a step with this path cannot be reached."""
+    """List every way to write a path, the shortest first; none when a step with this path cannot be reached."""
     segments = read_path(path)
     if not _is_readable(path, segments):
         return []
-    # With before without: where two ways look the same, a value goes to the earlier parameter.
+    # With a segment before without it: where both look the same, a value goes to the earlier parameter.
     choices = product(*((True, False) if segment.optional else (True,) for segment in segments))
     found: dict[str, Template] = {}
     for taken in islice(choices, _VARIANTS_MAX):
         template = _template([segment for segment, wanted in zip(segments, taken, strict=True) if wanted])
         found.setdefault(template.shape, template)
     if path != "/" and path.endswith("/") and len(found) == 1 and not any(each.parameters for each in found.values()):
-        # A step that spells its path with a slash at the end may have a neighbour without it.
+        # A step whose path ends with a slash may have a neighbour without it.
         (only,) = found.values()
         return [Template((f"{only.pieces[0]}/",), ())]
     return list(reversed(found.values()))

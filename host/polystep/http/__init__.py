@@ -1,8 +1,7 @@
 """aiohttp: step routes, the admin API, WebSockets, static files and the security defaults."""
 
-from polystep.http.listening import AddressUnavailable
-from polystep.http.server import HttpServer
-from polystep.http.settings import HttpSettings, is_loopback
-from polystep.http.standin import StandInServer
+from polystep.http.live_client import follow_live
+from polystep.http.server import HttpServer, ServedProject, ServedStreams
+from polystep.http.settings import HttpSettings
 
-__all__ = ["AddressUnavailable", "HttpServer", "HttpSettings", "StandInServer", "is_loopback"]
+__all__ = ["HttpServer", "HttpSettings", "ServedProject", "ServedStreams", "follow_live"]

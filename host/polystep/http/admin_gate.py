@@ -1,8 +1,7 @@
-"""Who may use `/__polystep/`: the host's own pages, and holders of the token. Other web pages never."""
+"""Gate of `/__polystep/`: lets in the host's own pages and holders of the token, and no other web page."""
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from urllib.parse import parse_qs
 
@@ -11,6 +10,7 @@ from aiohttp import web
 from polystep.http.admin_origin import AdminOrigin
 from polystep.http.origins import is_local_name, is_same_origin
 from polystep.http.refusals import RequestRefused
+from polystep.http.sessions import Sessions
 from polystep.http.settings import HttpSettings
 
 COOKIE = "polystep_session"
@@ -29,12 +29,11 @@ class AdminGate:
     Source: design, section 8.
     """
 
-    def __init__(self, settings: HttpSettings, origin: AdminOrigin) -> None:
+    def __init__(self, settings: HttpSettings, origin: AdminOrigin, sessions: Sessions) -> None:
         self._origin = origin
+        self._sessions = sessions
         self._token = settings.token.encode()
         self._reads_need_token = settings.require_token_for_reads
-        # Browsers send a cookie to every port of a host: what another local server may see is not the token itself.
-        self._session = hmac.new(self._token, b"polystep status page", hashlib.sha256).hexdigest()
 
     def check(self, request: web.BaseRequest) -> None:
         """Return when the request may go on.
@@ -48,13 +47,17 @@ class AdminGate:
             raise _from_elsewhere()
         if self._has_bearer(request):
             return
-        if self._reads_need_token or not is_local_name(request.headers.get("Host", "")):
+        if self.needs_session(request):
             self._check_session(request)
         if not safe and not _is_own_page(request, site):
             raise _from_elsewhere()
 
+    def needs_session(self, request: web.BaseRequest) -> bool:
+        """Report whether a browser must have signed in, at the address that it uses."""
+        return self._reads_need_token or not is_local_name(request.headers.get("Host", ""))
+
     def _check_session(self, request: web.BaseRequest) -> None:
-        if not self._has_session(request):
+        if not self.session_left_s(request):
             raise RequestRefused(
                 401,
                 {
@@ -77,7 +80,7 @@ class AdminGate:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         tokens = [given.strip()] if scheme.lower() == "bearer" else []
         tokens += parse_qs(query, max_num_fields=20).get("token", []) if "token=" in query else []
-        return any(not self._is_token(each) for each in tokens)
+        return any(not self.is_token(each) for each in tokens)
 
     def socket_token(self, request: web.BaseRequest) -> bool | None:
         """Report whether a WebSocket brings the right token, as streams take theirs; `None` when it brings none."""
@@ -86,23 +89,23 @@ class AdminGate:
         given = [bearer.strip()] if scheme.lower() == "bearer" else []
         given += [offered.strip()] if protocol.strip() == "Authorization" and offered else []
         given += parse_qs(request.raw_path.partition("?")[2], max_num_fields=20).get("authToken", [])
-        return any(self._is_token(each) for each in given) if given else None
+        return any(self.is_token(each) for each in given) if given else None
 
-    def session_for(self, query: str) -> str | None:
-        """The session cookie to set for a page that was opened with `?token=`, when the token is right."""
-        given = parse_qs(query, max_num_fields=20).get("token", [""])[0]
-        return self._session if self._is_token(given) else None
+    def opens_with_token(self, query: str) -> bool:
+        """Report whether a page is opened with `?token=` and the right token."""
+        return "token=" in query and self.is_token(parse_qs(query, max_num_fields=20).get("token", [""])[0])
+
+    def session_left_s(self, request: web.BaseRequest) -> float:
+        """Return how long the session of a request still holds; 0 without one. It counts at the admin origin alone."""
+        session = request.cookies.get(COOKIE, "") if self._origin.includes(request) else ""
+        return self._sessions.left_s(session)
 
     def _has_bearer(self, request: web.BaseRequest) -> bool:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and self._is_token(given.strip())
+        return scheme.lower() == "bearer" and self.is_token(given.strip())
 
-    def _has_session(self, request: web.BaseRequest) -> bool:
-        if not self._origin.includes(request):
-            return False
-        return bool(self._token) and _equal(request.cookies.get(COOKIE, ""), self._session.encode())
-
-    def _is_token(self, given: str) -> bool:
+    def is_token(self, given: str) -> bool:
+        """Report whether a text is the admin token; every answer takes the same time."""
         return bool(self._token) and _equal(given, self._token)
 
 
@@ -122,7 +125,7 @@ def _from_elsewhere() -> RequestRefused:
         403,
         {
             "error": "Forbidden",
-            "hint": "Use the status page, the polystep command, or send 'Authorization: Bearer <token>' with the token "
+            "hint": "Use the Workbench, the polystep command, or send 'Authorization: Bearer <token>' with the token "
             "in the project's .polystep/token.",
         },
     )

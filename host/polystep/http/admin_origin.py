@@ -1,4 +1,4 @@
-"""The origin of the admin pages and API, apart from the one of the user's pages.
+"""Origin of the admin pages and API, apart from that of the user's pages.
 
 A page that a handler answers may hold text of strangers, and a browser lets a page do whatever its origin may. So to
 browsers the admin surface exists at an address of its own: `http://127.0.0.1:PORT`, while steps are at
@@ -16,9 +16,10 @@ from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
+from polystep.contracts.addresses import is_loopback
 from polystep.http.origins import host_name
 from polystep.http.refusals import RequestRefused
-from polystep.http.settings import HttpSettings, is_loopback
+from polystep.http.settings import HttpSettings
 
 logger = logging.getLogger("polystep.http")
 
@@ -45,9 +46,9 @@ class AdminOrigin:
         self._url = settings.admin_origin
         chosen = urlsplit(settings.admin_origin)
         self._chosen = chosen.netloc.lower()
-        self.is_secure = chosen.scheme == "https"
+        self._is_secure = chosen.scheme == "https"
         self._known: dict[str, bool] = {}
-        self._told = False
+        self._warned = False
 
     def url(self, port: int) -> str:
         """Return the address of the admin pages, for a browser, of a server that listens at a port."""
@@ -62,6 +63,10 @@ class AdminOrigin:
             if len(self._known) < _REMEMBERED_MAX:
                 self._known[host] = known
         return known
+
+    def is_secure_at(self, request: web.BaseRequest) -> bool:
+        """Report whether a request is addressed to an `admin_origin` that browsers reach over TLS."""
+        return self._is_secure and request.headers.get("Host", "").lower() == self._chosen
 
     def check(self, request: web.BaseRequest) -> web.Response | None:
         """Keep browsers at other names away from the admin surface; other clients may use any name.
@@ -82,7 +87,7 @@ class AdminOrigin:
         raise self.refused(request)
 
     def refused(self, request: web.BaseRequest) -> RequestRefused:
-        """The answer to a browser that asks at another name."""
+        """Return the refusal for a browser that asks at another name."""
         local = self._beside(request.headers.get("Host", ""))
         where = (
             f"Open it at {local}/__polystep/."
@@ -114,8 +119,8 @@ class AdminOrigin:
         if kind.startswith(_INERT) and not kind.startswith("image/svg"):
             return
         answer.headers.add("Content-Security-Policy", _SANDBOX)
-        if not self._told and request.headers.get("Sec-Fetch-Dest") == "document":
-            self._told = True
+        if not self._warned and request.headers.get("Sec-Fetch-Dest") == "document":
+            self._warned = True
             host = request.headers.get("Host", "")
             logger.warning(
                 "A page of a step was opened at http://%s, the address of the admin pages: it is sandboxed there, so "
@@ -125,7 +130,7 @@ class AdminOrigin:
             )
 
     def _beside(self, host: str) -> str:
-        """The admin origin to use instead of a local name: with the port of the request, which a tunnel may change."""
+        """Return the admin origin to use instead of a local name, with the request's port: a tunnel may change it."""
         name = host_name(host) or ""
         if name != "localhost" and not name.endswith(".localhost"):
             return ""
@@ -136,6 +141,6 @@ class AdminOrigin:
 
 
 def _port(host: str) -> str:
-    """The port of a `Host` header, with its colon."""
+    """Return the port of a `Host` header, with its colon."""
     _, colon, port = host.rpartition(":")
     return f":{port}" if colon and port.isdigit() else ""

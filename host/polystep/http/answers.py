@@ -1,15 +1,22 @@
-"""From what a handler returned to an HTTP response. Pure but for aiohttp's response type."""
+"""From what a handler returned to an HTTP response, and from there to the client.
+
+Large answers are sent in slices, so that no second copy waits in the connection, and are counted while they are sent.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Final
 
 from aiohttp import web
 from multidict import CIMultiDict
 
+from polystep.contracts.limits import ANSWER_SLICE_BYTES
+from polystep.contracts.responses import status_of
 from polystep.contracts.values import JSONValue
-from polystep.http.refusals import JSON_TYPE, to_json
+from polystep.http.load import ByteBudget
+from polystep.http.refusals import JSON_TYPE, RequestRefused, refusal_answer, to_json
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -21,7 +28,7 @@ _OURS: Final = frozenset({"content-length", "transfer-encoding", "connection", "
 
 
 class StepAnswerInvalid(Exception):
-    """A handler returned something that is not `{status, headers?, body?}`; the text says what to change."""
+    """Result of a handler that is not `{status, headers?, body?}`; the text says what to change."""
 
 
 def step_answer(result: object) -> web.Response:
@@ -55,18 +62,12 @@ def answer_head(status: object, headers: object) -> tuple[int, CIMultiDict[str]]
         StepAnswerInvalid: HTTP cannot carry them.
     """
     fields: CIMultiDict[str] = CIMultiDict()
-    code = _status(status)
+    code = status_of(status)
+    if code is None or not 200 <= code <= 599:
+        raise StepAnswerInvalid(f"Its `status` is {status!r}; return a number from 200 to 599.")
     if headers:
         _add_headers(fields, headers)
     return code, fields
-
-
-def _status(value: object) -> int:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 200 <= value <= 599:
-        return value
-    raise StepAnswerInvalid(f"Its `status` is {value!r}; return a number from 200 to 599.")
 
 
 def _add_headers(headers: CIMultiDict[str], given: object) -> None:
@@ -102,3 +103,36 @@ def _encode(body: JSONValue) -> tuple[bytes, str]:
         return to_json(body), JSON_TYPE
     except (TypeError, RecursionError) as broken:
         raise StepAnswerInvalid(f"Its body is not JSON: {broken}.") from broken
+
+
+async def send_large(request: web.BaseRequest, answer: web.Response, budget: ByteBudget) -> web.StreamResponse:
+    """Send an answer whose body is larger than a slice; returns what was sent, or a 503 when too much is in flight.
+
+    The head must be complete. The connection is aborted by its own rule when the client takes too little.
+    """
+    body = answer.body
+    if not isinstance(body, bytes) or len(body) <= ANSWER_SLICE_BYTES or request.method == "HEAD":
+        return answer
+    with budget.hold() as hold:
+        try:
+            hold.grow_to(len(body))
+        except RequestRefused as refused:
+            instead = refusal_answer(refused)
+            for name in ("X-Trace-Id", "Access-Control-Allow-Origin", "Vary"):
+                if name in answer.headers:
+                    instead.headers[name] = answer.headers[name]
+            return instead
+        sent = web.StreamResponse(status=answer.status, headers=answer.headers)
+        sent.headers.setdefault("Server", "polystep")
+        sent.content_length = len(body)
+        with contextlib.suppress(ConnectionError):
+            try:
+                await sent.prepare(request)
+                for at in range(0, len(body), ANSWER_SLICE_BYTES):
+                    await sent.write(body[at : at + ANSWER_SLICE_BYTES])
+            finally:
+                # The error of a client that leaves is part of a cycle, and keeps what this function holds with it.
+                body = b""
+                answer.body = None
+            await sent.write_eof()
+        return sent

@@ -15,8 +15,8 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from polystep.contracts.errors import Issue
 from polystep.contracts.limits import FORM_FIELDS_MAX, VALUE_DEPTH_MAX
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.http.budget import Hold
 from polystep.http.inflating import BodyTooLarge, Inflater
+from polystep.http.load import Hold
 from polystep.http.nested import nest_fields
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
@@ -27,7 +27,7 @@ _CHARSETS: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1"
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A body as the handler gets it."""
+    """Body as the handler gets it."""
 
     value: JSONValue
     raw: str | bytes

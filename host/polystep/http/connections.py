@@ -38,7 +38,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class JsonConnection(web.RequestHandler):
-    """One client connection: its errors are JSON like every other answer, and it ends when its client reads nothing."""
+    """Client connection whose errors are JSON like every other answer; it ends when its client reads nothing."""
 
     __slots__ = ("_clients", "_counted", "_socket", "_unsent", "_watching", "on_lost")
 
@@ -187,7 +187,7 @@ class _Rest(asyncio.Protocol):
 
 
 def _unread(transport: asyncio.Transport) -> int:
-    """Bytes that the client's machine has not taken yet: ours, and those that the kernel holds for it."""
+    """Count the bytes that the client's machine has not taken yet: ours, and those that the kernel holds for it."""
     waiting = bytearray(4)
     with contextlib.suppress(OSError, ValueError):  # closed, or a system that does not tell
         fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, waiting)

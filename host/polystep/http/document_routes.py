@@ -11,7 +11,7 @@ from typing import Final
 
 from aiohttp import ETag, web
 
-from polystep.contracts.ports import Documents, ProjectView
+from polystep.contracts.ports.http import Documents, ProjectView
 from polystep.http.origins import Origins, allow_reading
 from polystep.http.refusals import JSON_TYPE, RequestRefused, to_json
 from polystep.http.settings import HttpSettings
@@ -26,20 +26,20 @@ _NO_CACHE: Final = {"Cache-Control": "no-cache"}
 
 
 def swagger_folder() -> Path:
-    """Where Swagger UI lies: beside the page in an installed wheel, among the Node packages in a checkout."""
+    """Return the folder of Swagger UI: beside the page in an installed wheel, among the Node packages in a checkout."""
     packaged = _PAGE / "swagger-ui"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "node_modules" / "swagger-ui-dist"
 
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    generation: int
+    revision: int
     body: bytes
     etag: ETag
 
 
 class DocumentRoutes:
-    """Answers for the documents; each is made once for a generation of the project."""
+    """Answers for the documents; each is made once for a revision of the project."""
 
     def __init__(self, settings: HttpSettings, project: ProjectView, documents: Documents) -> None:
         self._wanted = settings.docs
@@ -56,7 +56,7 @@ class DocumentRoutes:
         }
 
     def knows(self, method: str, path: str) -> bool:
-        """Whether this is a request for one of the documents; a step that claims the path comes first."""
+        """Report whether a request is for one of the documents; a step that claims the path comes first."""
         return (
             (path in self._makers or path in self._files)
             and method in ("GET", "HEAD")
@@ -87,12 +87,12 @@ class DocumentRoutes:
 
     async def _current(self, path: str) -> tuple[bytes, ETag]:
         async with self._making:
-            generation, made = self._project.generation, self._made.get(path)
-            if made is None or made.generation != generation:
+            revision, made = self._project.revision, self._made.get(path)
+            if made is None or made.revision != revision:
                 # In a thread: a project of hundreds of large schemas takes a while, and others must be answered.
                 body = await asyncio.to_thread(lambda: to_json(self._makers[path]()))
                 etag = ETag(hashlib.sha256(body).hexdigest()[:32])
-                made = self._made[path] = _Made(generation, body, etag)
+                made = self._made[path] = _Made(revision, body, etag)
             return made.body, made.etag
 
     def _file(self, path: str) -> web.FileResponse:

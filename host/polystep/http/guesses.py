@@ -14,7 +14,7 @@ from polystep.contracts.limits import (
     GUESSES_WAITING_MAX,
     GUESSING_ADDRESSES_MAX,
 )
-from polystep.contracts.ports import Clock
+from polystep.contracts.ports.clock import Clock
 from polystep.http.refusals import RequestRefused
 
 _log = logging.getLogger("polystep.http")

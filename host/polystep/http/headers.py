@@ -18,7 +18,7 @@ def plain_headers(headers: CIMultiDictProxy[str]) -> JSONObject:
 
 
 def readable_text(value: str) -> str:
-    """Bytes that are not UTF-8 arrive as lone surrogates; HTTP's own reading of them is Latin-1."""
+    """Read bytes that are not UTF-8 as Latin-1, as HTTP does; they arrive as lone surrogates."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -12,7 +12,7 @@ _WINDOW_BITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
 class BodyTooLarge(Exception):
-    """The inflated body is larger than it may be."""
+    """Body that is larger than it may be, once inflated."""
 
 
 class Inflater:

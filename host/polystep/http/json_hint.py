@@ -1,4 +1,4 @@
-"""A JSON body that came as another type, as `curl -d` sends it: the hint that says so."""
+"""Hint for a JSON body that came as another type, as `curl -d` sends it."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class JsonHints:
     """Warns, in development and once a step, of JSON bodies of another type that no contract refuses."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     def note(self, step: StepSpec, content_type: str, raw: str | bytes) -> None:
         """Look at a body that a step is about to get."""
-        if step.name not in self._told and (hint := json_hint(content_type, raw)) is not None:
-            self._told.add(step.name)
+        if step.name not in self._warned and (hint := json_hint(content_type, raw)) is not None:
+            self._warned.add(step.name)
             _log.warning("A request to %s is read as its type says. %s", step.name, hint)

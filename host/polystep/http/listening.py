@@ -7,6 +7,7 @@ import errno
 import resource
 import socket
 
+from polystep.contracts.addresses import AddressUnavailable
 from polystep.http.port_owner import PortOwner, port_owner
 
 _BACKLOG = 1024
@@ -16,15 +17,6 @@ _PORT_MAX = 65_535
 
 _FILES_WANTED = 65_536
 """Each connection is one; many systems let a process have 1,024 until it asks for more."""
-
-
-class AddressUnavailable(Exception):
-    """The server cannot listen there; the text says why and what to do."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message} {hint}")
-        self.message = message
-        self.hint = hint
 
 
 class PortTaken(AddressUnavailable):
@@ -55,7 +47,7 @@ def listen_near(host: str, port: int, tries: int) -> tuple[socket.socket, PortOw
 
 
 def open_files_max() -> int:
-    """How many files this process may have open, once it has asked for as many as the system lets it."""
+    """Raise the number of files that this process may have open as far as the system lets it; returns the number."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, _FILES_WANTED)
     if soft != resource.RLIM_INFINITY and soft < wanted:

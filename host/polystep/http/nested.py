@@ -23,7 +23,7 @@ _Tree: TypeAlias = "dict[str, Any]"
 
 
 class _List(dict[int, Any]):
-    """A list that is being filled, by index."""
+    """List that is being filled, by index."""
 
 
 def nest_fields(pairs: Iterable[tuple[str, JSONValue]]) -> JSONObject:
@@ -41,7 +41,7 @@ def nest_fields(pairs: Iterable[tuple[str, JSONValue]]) -> JSONObject:
 
 
 def _split(name: str) -> tuple[str, list[str]]:
-    """The name before its brackets, and what stands in them; a name that begins with a bracket is the bracket's."""
+    """Split a name into what stands before its brackets and in them; one that begins with a bracket is whole."""
     start = name.index("[")
     first, segments, at = name[:start], list[str](), start
     while (found := _SEGMENT.match(name, at)) is not None:
@@ -77,7 +77,7 @@ def _placed(there: Any, segments: list[str], value: Any) -> Any:
 
 
 def _index(segment: str, there: Any) -> int | None:
-    """The place in a list that a segment names, -1 for the end; `None` for a key of a map."""
+    """Return the index in a list that a segment names, -1 for the end; `None` for a key of a map."""
     if isinstance(there, dict) and not isinstance(there, _List):
         return None
     if segment == "":
@@ -98,7 +98,7 @@ def _joined(there: Any, value: Any) -> Any:
 
 
 def _finished(value: Any) -> JSONValue:
-    """The value with its lists in the order of their indexes; gaps close."""
+    """Return the value with its lists in the order of their indexes; gaps close."""
     if isinstance(value, _List):
         return [_finished(value[at]) for at in sorted(value)]
     if isinstance(value, dict):

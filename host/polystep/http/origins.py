@@ -1,4 +1,4 @@
-"""Who may ask: names the host answers to, and web origins that may read answers. Pure."""
+"""Rules of names and origins: names that the host answers to, and web origins that may read answers. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
 
-from polystep.http.settings import HttpSettings, is_loopback
+from polystep.contracts.addresses import is_loopback
+from polystep.http.settings import HttpSettings
 
 logger = logging.getLogger("polystep.http")
 
-_TOLD_MAX: Final = 20
-"""Origins that the console tells of: a page can make up any number."""
+_WARNED_MAX: Final = 20
+"""Origins named on the console: a page can make up any number."""
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\]+)(?::\d{1,5})?")
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -26,7 +27,7 @@ _REMEMBERED_MAX: Final = 256
 
 
 def host_name(text: str) -> str | None:
-    """The name or address in a `Host` header, lower-case, without port or brackets; `None` when malformed."""
+    """Return the name or address in a `Host` header, lower-case, without port or brackets; `None` when malformed."""
     found = _HOST.fullmatch(text)
     return found[1].strip("[]").lower().removesuffix(".") if found else None
 
@@ -40,7 +41,7 @@ def _is_address(name: str) -> bool:
 
 
 class HostNames:
-    """The names that requests may be addressed to: what stops DNS rebinding.
+    """Names that requests may be addressed to; checking them stops DNS rebinding.
 
     Names of this machine, the address the host listens on, and `allowed_hosts`. When it listens on every address, any
     IP address is a good name too: rebinding needs a domain name.
@@ -56,7 +57,7 @@ class HostNames:
         self._accepted: set[str] = set()
 
     def allows(self, header: str) -> bool:
-        """Whether a `Host` header names this server; the port does not matter."""
+        """Report whether a `Host` header names this server; the port does not matter."""
         if header in self._accepted:
             return True
         name = host_name(header)
@@ -78,16 +79,16 @@ class Origins:
     def __init__(self, settings: HttpSettings) -> None:
         self._allowed = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
         self._dev = settings.dev
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     def allows(self, origin: str) -> bool:
-        """Whether pages of an origin may read answers: named in `allowed_origins`, or on localhost in dev."""
+        """Report whether pages of an origin may read answers: named in `allowed_origins`, or on localhost in dev."""
         return "*" in self._allowed or origin.lower() in self._allowed or (self._dev and _is_local(origin))
 
     def tell(self, origin: str) -> None:
         """Say once for an origin, in development, what lets its pages in; Motia let in all of them."""
-        if self._dev and origin not in self._told and len(self._told) < _TOLD_MAX:
-            self._told.add(origin)
+        if self._dev and origin not in self._warned and len(self._warned) < _WARNED_MAX:
+            self._warned.add(origin)
             logger.warning(
                 "A page at %.200s called this server and may not read the answers. To let it, add to polystep.toml: "
                 '[http] allowed_origins = ["%.200s"]',
@@ -111,15 +112,15 @@ def is_local_name(header: str) -> bool:
 
 
 def is_same_origin(origin: str, scheme: str, host: str) -> bool:
-    """Whether an `Origin` header is the page of the very server that is asked."""
+    """Report whether an `Origin` header is the page of the very server that is asked."""
     return origin.lower() == f"{scheme}://{host}".lower()
 
 
 def cors_headers(origin: str) -> dict[str, str]:
-    """What lets a page of an allowed origin read an answer."""
+    """Return the headers that let a page of an allowed origin read an answer."""
     return {
         "Access-Control-Allow-Origin": origin,
-        "Access-Control-Expose-Headers": "X-Trace-Id",
+        "Access-Control-Expose-Headers": "X-Trace-Id, Retry-After, Idempotent-Replayed",
     }
 
 
@@ -133,7 +134,7 @@ def allow_reading(headers: CIMultiDict[str], origins: Origins, origin: str | Non
 
 
 def preflight_headers(methods: Iterable[str], requested_headers: str) -> dict[str, str]:
-    """What answers a browser that asks before it sends."""
+    """Return the headers that answer a browser that asks before it sends."""
     headers = {"Access-Control-Allow-Methods": ", ".join(methods), "Access-Control-Max-Age": "600"}
     if requested_headers:
         headers["Access-Control-Allow-Headers"] = requested_headers

@@ -17,7 +17,7 @@ _LISTENING: Final = "0A"
 
 @dataclass(frozen=True, slots=True)
 class PortOwner:
-    """The program that has a port."""
+    """Program that has a port."""
 
     name: str = "another program"
     pid: int | None = None
@@ -33,7 +33,7 @@ class PortOwner:
 
 
 def port_owner(port: int) -> PortOwner:
-    """Look up who listens on a TCP port. Linux tells of one's own processes; elsewhere it is just another program."""
+    """Look up who listens on a TCP port. Linux names processes of the same user; elsewhere it is another program."""
     inodes = {inode for table in ("tcp", "tcp6") for inode in _listeners(_PROC / "net" / table, port)}
     for process in _processes() if inodes else ():
         with contextlib.suppress(OSError):  # it has ended, or is another user's

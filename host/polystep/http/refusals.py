@@ -15,7 +15,7 @@ JSON_TYPE = "application/json; charset=utf-8"
 
 
 class RequestRefused(Exception):
-    """A request that no handler will see; `status`, a JSON `body` and extra `headers` are its answer."""
+    """Request that no handler will see; `status`, a JSON `body` and extra `headers` are its answer."""
 
     def __init__(self, status: int, body: JSONObject, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(body.get("error"))

@@ -1,4 +1,4 @@
-r"""Which step answers a method and path. Pure: from the project's flow to matches, no HTTP types.
+r"""Routes: the step that answers a method and path. Pure: from the project's flow to matches, no HTTP types.
 
 Paths are Express style: `/users/:id`, `/users/:id?`, `/files/*`, `/:from-:to`, `/v:major(\d+)`. Literal segments win
 over parameters, parameters over wildcards; between equals the first registered wins. Segments are compared after
@@ -14,19 +14,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from polystep.contracts.paths import read_path
+from polystep.contracts.paths import PathSegment, read_path
 from polystep.contracts.steps import HttpTrigger, StepSpec
 from polystep.http.refusals import RequestRefused
 
 logger = logging.getLogger("polystep.http")
 
-_PLAIN_PARAM = re.compile(r":(\w+)(\?)?")
 _ODD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The step that answers, and its path parameters, decoded."""
+    """Step that answers, and its path parameters, decoded."""
 
     step: StepSpec
     params: dict[str, str]
@@ -45,7 +44,7 @@ class _Claims:
 
 @dataclass(slots=True)
 class _Node:
-    """One place in the tree of segments."""
+    """Node of the tree of segments."""
 
     literal: dict[str, _Node] = field(default_factory=dict)
     folded: dict[str, _Node] = field(default_factory=dict)
@@ -73,7 +72,7 @@ class _Node:
 
 
 class RouteTable:
-    """All routes of one generation of the project."""
+    """Routes of one revision of the project."""
 
     def __init__(self, steps: Iterable[StepSpec], *, case_sensitive: bool = False) -> None:
         self._case_sensitive = case_sensitive
@@ -87,7 +86,7 @@ class RouteTable:
                 self._add_reachable(step, step.trigger)
 
     def match(self, method: str, raw_path: str) -> Match | None:
-        """The step for a request; HEAD falls back to GET.
+        """Find the step for a request; HEAD falls back to GET.
 
         Raises:
             RequestRefused: 400 when the path's percent-encoding is broken.
@@ -138,28 +137,28 @@ class RouteTable:
             )
 
     def _add(self, step: StepSpec, method: str, path: str) -> None:
-        segments = path.strip("/").split("/")
-        if all(":" not in part and "*" not in part for part in segments):
+        segments = read_path(path)
+        if all(segment.is_literal for segment in segments):
             self._exact.setdefault(path, _Claims()).add(method, step, ())
-        if any(_is_odd(part, last=at == len(segments) - 1) for at, part in enumerate(segments)):
-            self._add_pattern(step, method, path)
-            return
-        self._add_to_tree(step, method, segments)
+        if any(_needs_pattern(segment, last=segment is segments[-1]) for segment in segments):
+            self._add_pattern(step, method, segments)
+        else:
+            self._add_to_tree(step, method, segments)
 
-    def _add_to_tree(self, step: StepSpec, method: str, segments: list[str]) -> None:
+    def _add_to_tree(self, step: StepSpec, method: str, segments: tuple[PathSegment, ...]) -> None:
         node, names = self._root, list[str]()
-        for part in segments:
-            if part == "*":
-                node.rest.add(method, step, (*names, "0"))
-                return
-            param = _PLAIN_PARAM.fullmatch(part)
+        for segment in segments:
+            param = segment.whole
             if param is None:
-                node = self._literal(node, decode_segment(part))
+                node = self._literal(node, decode_segment("".join(map(str, segment.parts))))
                 continue
-            if param[2]:  # Optional, so it is last (`_is_odd` sees to it): the step claims the place without it too.
+            if param.wildcard:
+                node.rest.add(method, step, (*names, param.name))
+                return
+            if segment.optional:  # So it is last (`_needs_pattern`): the step claims the place without it too.
                 without = node if names or len(segments) > 1 else node.literal.setdefault("", _Node())
                 without.here.add(method, step, tuple(names))
-            names.append(param[1])
+            names.append(param.name)
             node.param = node.param or _Node()
             node = node.param
         node.here.add(method, step, tuple(names))
@@ -170,8 +169,8 @@ class RouteTable:
             node.folded.setdefault(text.lower(), child)
         return child
 
-    def _add_pattern(self, step: StepSpec, method: str, path: str) -> None:
-        pattern, names = _compile(path, 0 if self._case_sensitive else re.IGNORECASE)
+    def _add_pattern(self, step: StepSpec, method: str, segments: tuple[PathSegment, ...]) -> None:
+        pattern, names = _compile(segments, 0 if self._case_sensitive else re.IGNORECASE)
         claims = _Claims()
         claims.add(method, step, names)
         self._patterns.append((pattern, claims))
@@ -196,11 +195,12 @@ def decode_segment(text: str) -> str:
     )
 
 
-def _is_odd(part: str, *, last: bool) -> bool:
-    """Whether a segment needs a pattern: more than a literal, one whole parameter, or a trailing `*`."""
-    if part == "*" or part.endswith("?"):
-        return not (last and (part == "*" or _PLAIN_PARAM.fullmatch(part)))
-    return (":" in part or "*" in part) and _PLAIN_PARAM.fullmatch(part) is None
+def _needs_pattern(segment: PathSegment, *, last: bool) -> bool:
+    """Report whether a segment is more than a literal, one whole parameter, or a wildcard at the end."""
+    if segment.is_literal:
+        return False
+    param = segment.whole
+    return param is None or ((param.wildcard or segment.optional) and not last)
 
 
 def _spell(segment: str) -> str:
@@ -208,9 +208,9 @@ def _spell(segment: str) -> str:
     return quote(segment, safe="!$&'()*+,;=:@")
 
 
-def _compile(path: str, flags: int) -> tuple[re.Pattern[str], tuple[str, ...]]:
+def _compile(segments: tuple[PathSegment, ...], flags: int) -> tuple[re.Pattern[str], tuple[str, ...]]:
     names, out = list[str](), ""
-    for segment in read_path(path):
+    for segment in segments:
         body = ""
         for part in segment.parts:
             if isinstance(part, str):

@@ -1,8 +1,7 @@
-"""What the HTTP room is told by the project's settings and the command line. Knows nothing of files or flags."""
+"""Settings of the HTTP room, from the project's settings and the command line. Knows nothing of files or flags."""
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +19,9 @@ from polystep.contracts.limits import (
 )
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine can reach an address; a name other than `localhost` counts as reachable."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 @dataclass(frozen=True, slots=True)
 class HttpSettings:
-    """Where to listen, whom to answer, and how much to take."""
+    """Settings of a server: its address, its clients and its bounds."""
 
     host: str = "127.0.0.1"
     port: int = 3000
@@ -48,7 +37,12 @@ class HttpSettings:
     admin_origin: str = ""
     """Such as `https://admin.example.com`: where browsers find the admin pages, besides `http://127.0.0.1`."""
     require_token_for_reads: bool = False
-    """Set when the address is not loopback: all of `/__polystep/` but health needs the token."""
+    """Set when the address is not loopback, or the Workbench runs in production: all of `/__polystep/` but the probes
+    needs the token, or a session."""
+    workbench: bool = True
+    """Serve the pages at `/__polystep/`; the admin API is there without them too."""
+    session_s: float = 12 * 3600.0
+    """Time after which a browser has to sign in again."""
     streams_need_rule: bool = False
     """Set when the address is not loopback: a stream without a rule is joined with the token only."""
     body_bytes_max: int = BODY_BYTES_MAX

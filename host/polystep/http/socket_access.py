@@ -6,12 +6,12 @@ import logging
 
 from aiohttp import web
 
-from polystep.contracts.access import StreamAccess
+from polystep.contracts.ports.streams import StreamAccess
 from polystep.contracts.values import JSONValue
 from polystep.http.admin_gate import AdminGate
 from polystep.http.guesses import Guesses
 from polystep.http.settings import HttpSettings
-from polystep.http.socket_frames import Room
+from polystep.http.socket_frames import Subject
 
 _log = logging.getLogger("polystep.http")
 
@@ -23,7 +23,7 @@ class SocketTokens:
         self._needed = settings.streams_need_rule
         self._gate = gate
         self._guesses = guesses
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     async def opens(self, request: web.BaseRequest, access: StreamAccess) -> bool:
         """Report whether a socket may join streams without rules.
@@ -41,8 +41,8 @@ class SocketTokens:
 
     def refused(self, stream: str) -> None:
         """Say once for each stream why its joins are refused."""
-        if stream not in self._told:
-            self._told.add(stream)
+        if stream not in self._warned:
+            self._warned.add(stream)
             _log.warning(
                 "Joins of the stream %s are refused: it has no rule, and the address is public. Add authenticate or "
                 "canAccess (docs/streams.md), or set `[streams] public = true` in polystep.toml.",
@@ -59,9 +59,9 @@ class ClientAccess:
         self._context = context
         self._opens = opens
 
-    async def may_join(self, room: Room) -> bool:
-        """Ask whether the client may follow a room."""
-        if not self._opens and not self._access.has_rule(room.stream):
-            self._tokens.refused(room.stream)
+    async def may_join(self, subject: Subject) -> bool:
+        """Ask whether the client may follow a subject."""
+        if not self._opens and not self._access.has_rule(subject.stream):
+            self._tokens.refused(subject.stream)
             return False
-        return await self._access.may_join(room.stream, room.group, room.id, self._context)
+        return await self._access.may_join(subject.stream, subject.group, subject.id, self._context)

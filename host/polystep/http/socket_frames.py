@@ -1,4 +1,4 @@
-"""The WebSocket's messages: what clients send, and what they are sent. Pure.
+"""Messages of the streams' WebSocket, in both directions. Pure.
 
 Source: reference of Motia 0.17, 4.2; the frames of `@motiadev/stream-client-*`.
 """
@@ -26,7 +26,7 @@ _NAME_CHARS_MAX: Final = 1024
 
 
 class MessageRefused(Exception):
-    """A message that closes its socket, and only that one, with a close code and a reason."""
+    """Message that closes its socket, and only that one, with a close code and a reason."""
 
     def __init__(self, close_code: int, reason: str) -> None:
         super().__init__(reason)
@@ -35,8 +35,8 @@ class MessageRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What one subscription follows: a group, or one item of it."""
+class Subject:
+    """Subject of a subscription: a group, or one item of it."""
 
     stream: str
     group: str
@@ -45,12 +45,12 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A `join` or `leave`."""
+    """Join or leave of a subject."""
 
     type: Literal["join", "leave"]
-    room: Room
+    subject: Subject
     subscription: str
-    """The client's own id; several may follow one room."""
+    """The client's own id; several may follow one subject."""
 
 
 def read_message(text: str) -> Membership | None:
@@ -73,13 +73,13 @@ def read_message(text: str) -> Membership | None:
     data_part = message.get("data")
     if not isinstance(data_part, dict):
         raise MessageRefused(CLOSE_POLICY, f'a {kind} needs "data" with streamName and groupId')
-    room = Room(
+    subject = Subject(
         _name(kind, data_part, "streamName"),
         _name(kind, data_part, "groupId"),
         None if data_part.get("id") is None else _name(kind, data_part, "id"),
     )
     named = data_part.get("subscriptionId") is not None
-    return Membership(kind, room, _name(kind, data_part, "subscriptionId") if named else "")
+    return Membership(kind, subject, _name(kind, data_part, "subscriptionId") if named else "")
 
 
 def _name(kind: str, data: JSONObject, key: str) -> str:
@@ -89,20 +89,20 @@ def _name(kind: str, data: JSONObject, key: str) -> str:
     return value
 
 
-def sync_frame(room: Room, timestamp_ms: int, data: bytes) -> bytes:
-    """The state of a room at the moment of its join; `data` is JSON."""
-    head = to_json(_body(room.stream, room.group, room.id, timestamp_ms))
+def sync_frame(subject: Subject, timestamp_ms: int, data: bytes) -> bytes:
+    """Encode the state of a subject at the moment of its join; `data` is JSON."""
+    head = to_json(_body(subject.stream, subject.group, subject.id, timestamp_ms))
     return text_frame(b"".join((head[:-1], b',"event":{"type":"sync","data":', data, b"}}")))
 
 
-def error_frame(room: Room, timestamp_ms: int, code: str, message: str) -> bytes:
-    """A join that was refused, as the custom event `error`."""
+def error_frame(subject: Subject, timestamp_ms: int, code: str, message: str) -> bytes:
+    """Encode the refusal of a join, as the custom event `error`."""
     event: JSONObject = {"type": "error", "data": {"code": code, "message": message}}
-    return _frame(room.stream, room.group, room.id, timestamp_ms, {"type": "event", "event": event})
+    return _frame(subject.stream, subject.group, subject.id, timestamp_ms, {"type": "event", "event": event})
 
 
 def change_frame(change: StreamChange) -> bytes:
-    """One change. `event` changes carry the sender's own `{type, data}`."""
+    """Encode one change. `event` changes carry the sender's own `{type, data}`."""
     event: JSONObject = {"type": change.type, "event" if change.type == "event" else "data": change.data}
     return _frame(change.stream, change.group, change.id, change.timestamp_ms, event)
 
@@ -117,7 +117,7 @@ def _body(stream: str, group: str, id: str | None, timestamp_ms: int) -> JSONObj
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A whole, unmasked WebSocket text frame, ready for the wire of any client (RFC 6455, 5.2)."""
+    """Encode a whole, unmasked WebSocket text frame, ready for the wire of any client (RFC 6455, 5.2)."""
     length = len(payload)
     if length < 126:
         return struct.pack("!BB", 0x81, length) + payload

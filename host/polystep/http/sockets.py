@@ -1,17 +1,16 @@
-"""WebSockets: who may open one, and all that are open."""
+"""WebSockets of streams: the rules of opening one, and all that are open."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
-from polystep.contracts.access import AccessRefused, StreamAccess
 from polystep.contracts.limits import SOCKET_MESSAGE_BYTES_MAX
-from polystep.contracts.ports import StreamHub
+from polystep.contracts.ports.streams import AccessRefused, StreamAccess, StreamHub
 from polystep.contracts.values import JSONValue
 from polystep.http.headers import plain_headers, readable_text
+from polystep.http.open_sockets import OpenSockets
 from polystep.http.origins import Origins, is_same_origin
 from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
@@ -35,9 +34,7 @@ class Sockets:
         self._access = access
         self._tokens = tokens
         self._frames = SharedFrames()
-        self._clients: set[SocketClient] = set()
-        self._none_left = asyncio.Event()
-        self._stopping = False
+        self._open = OpenSockets()
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Upgrade one request and serve its client until the socket closes.
@@ -47,7 +44,7 @@ class Sockets:
                 client that the project's rule refuses; 503 when the rule cannot be asked.
         """
         self._check_origin(request)
-        self._check_room()
+        self._check_space()
         socket = web.WebSocketResponse(
             heartbeat=HEARTBEAT_S,
             timeout=_CLOSE_TIMEOUT_S,
@@ -64,26 +61,14 @@ class Sockets:
         context = await self._authenticated(request)
         opens = await self._tokens.opens(request, self._access)
         client_access = ClientAccess(self._access, self._tokens, context, opens=opens)
-        self._check_room()  # again: others came, or the stop, while the rule was asked
+        self._check_space()  # again: others came, or the stop, while the rule was asked
         await socket.prepare(request)
-        client = SocketClient(socket, request, self._hub, self._frames, client_access)
-        self._clients.add(client)
-        try:
-            await client.run()
-        finally:
-            self._clients.discard(client)
-            if not self._clients:
-                self._none_left.set()
+        await self._open.serve(SocketClient(socket, request, self._hub, self._frames, client_access))
         return socket
 
     async def stop(self) -> None:
         """Close every socket (1001) and wait for them; clients that do not answer are cut off."""
-        self._stopping = True
-        self._none_left.clear()
-        for client in self._clients:
-            client.end(WSCloseCode.GOING_AWAY, "the server is stopping")
-        if self._clients:
-            await self._none_left.wait()
+        await self._open.stop()
 
     async def _authenticated(self, request: web.BaseRequest) -> JSONValue:
         try:
@@ -92,10 +77,10 @@ class Sockets:
             retry = {"Retry-After": "2"} if refused.status == 503 else None
             raise RequestRefused(refused.status, {"error": refused.message}, retry) from None
 
-    def _check_room(self) -> None:
-        if self._stopping:
+    def _check_space(self) -> None:
+        if self._open.is_stopping:
             raise RequestRefused(503, {"error": "Server stopping"}, {"Retry-After": "1"})
-        if len(self._clients) >= self._sockets_max:
+        if len(self._open) >= self._sockets_max:
             hint = f"{self._sockets_max} WebSockets are open, the most allowed."
             raise RequestRefused(503, {"error": "Service overloaded", "hint": hint}, {"Retry-After": "5"})
 
@@ -118,6 +103,6 @@ class Sockets:
 
 
 def _offered_protocol(request: web.BaseRequest) -> tuple[str, ...]:
-    """The first subprotocol the client offers: browsers drop a connection that answers none of theirs."""
+    """Return the first subprotocol the client offers: browsers drop a connection that answers none of theirs."""
     first = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")[0].strip()
     return (first,) if first else ()

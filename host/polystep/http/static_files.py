@@ -1,16 +1,14 @@
-"""Files of the status page, and the headers that keep its browser strict."""
+"""Files of a folder, and the headers that keep the browser of the admin pages strict."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
-
-from polystep.http.refusals import RequestRefused
 from polystep.http.routes import decode_segment
 
 PAGE_ROOT: Final = Path(__file__).with_name("static")
+"""Folder of the pages that need no Workbench: the sign-in."""
 
 SECURITY_HEADERS: Final = {
     "Content-Security-Policy": (
@@ -26,13 +24,13 @@ SECURITY_HEADERS: Final = {
 
 
 class StaticFiles:
-    """One folder, served by resolved path: a link or `..` that leaves it finds nothing."""
+    """Folder that is served by resolved path: a link or `..` that leaves it finds nothing."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
 
     def find(self, raw_path: str) -> Path | None:
-        """The file at a raw URL path below the folder; the empty path is `index.html`.
+        """Find the file at a raw URL path below the folder; the empty path is `index.html`.
 
         Raises:
             RequestRefused: 400, the path cannot be decoded.
@@ -45,14 +43,3 @@ class StaticFiles:
             return path if path.is_relative_to(self._root) and path.is_file() else None
         except (OSError, RuntimeError):  # too long a name, a loop of links
             return None
-
-    def answer(self, raw_path: str) -> web.FileResponse:
-        """Send a file.
-
-        Raises:
-            RequestRefused: 404, there is none.
-        """
-        path = self.find(raw_path)
-        if path is None:
-            raise RequestRefused(404, {"error": "Not found", "hint": "The status page is at /__polystep/."})
-        return web.FileResponse(path, headers={"Cache-Control": "no-cache"})

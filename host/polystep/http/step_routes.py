@@ -11,12 +11,13 @@ from aiohttp import web
 
 from polystep.contracts.errors import ContractBroken, PolystepError
 from polystep.contracts.ids import Ids
-from polystep.contracts.ports import Clock, ProjectView, StepCaller
-from polystep.contracts.steps import StepSpec
+from polystep.contracts.ports.clock import Clock
+from polystep.contracts.ports.http import ProjectView, StepCaller
+from polystep.contracts.steps import HttpTrigger, Idempotency
 from polystep.contracts.storage import DiskFull, NotStored
 from polystep.contracts.values import JSONObject
 from polystep.http.admin_origin import AdminOrigin
-from polystep.http.answers import StepAnswerInvalid, step_answer
+from polystep.http.answers import StepAnswerInvalid, send_large, step_answer
 from polystep.http.bodies import NO_BODY, Body, parse_body, parse_fields, read_body
 from polystep.http.contract import contract_refused, read_request, request_refused
 from polystep.http.headers import plain_headers
@@ -24,8 +25,8 @@ from polystep.http.json_hint import JsonHints, with_json_hint
 from polystep.http.load import Load
 from polystep.http.origins import Origins, allow_reading, is_same_origin, preflight_headers
 from polystep.http.refusals import RequestRefused, refusal_answer
+from polystep.http.request_keys import Arrival, KeyedRequests, KeyedResponse
 from polystep.http.routes import Match, RouteTable
-from polystep.http.sending import send_large
 from polystep.http.settings import HttpSettings
 from polystep.http.streamed import StreamedAnswer
 from polystep.http.unloaded import broken_files, not_loaded, runner_missing
@@ -37,23 +38,25 @@ _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 _ROUTES_SHOWN_MAX: Final = 12
 """Routes named in a 404's hint: enough to spot a typing error."""
 
-_TOLD: Final = {
+_CLIENT_ERRORS: Final = {
     "overloaded": "Service overloaded",
     "runner_gone": "Step interrupted",
     "host_stopping": "Server stopping",
     "cancelled": "Step cancelled",
     "timed_out": "Step timed out",
 }
-"""What a client hears of an error that is not the step's own; the status is the one of the error table."""
+"""Text for clients about an error that is not the step's own; the status is the one of the error table."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """One request on its way to its step."""
+    """Request on its way to its step."""
 
     request: web.BaseRequest
     found: Match
     query: str
+    target: str
+    """Path with the query."""
     trace_id: str
     streamed: StreamedAnswer
 
@@ -71,6 +74,8 @@ class StepRoutes:
         load: Load,
     ) -> None:
         self._admin_origin = admin
+        self.keyed: KeyedRequests | None = None
+        """Gate of the steps whose requests may have keys; set by who has their store."""
         self._settings = settings
         self._clock = clock
         self._project = project
@@ -78,13 +83,13 @@ class StepRoutes:
         self._origins = Origins(settings)
         self._ids = Ids()
         self._json_hints = JsonHints()
-        self._generation: int | None = None
+        self._revision: int | None = None
         self._table = RouteTable(())
         self._load = load
         self._uploads = Uploads(settings, load)
 
     def claims(self, method: str, path: str) -> bool:
-        """Whether a step answers here.
+        """Report whether a step answers here.
 
         Raises:
             RequestRefused: 400, the path cannot be decoded.
@@ -159,7 +164,7 @@ class StepRoutes:
             return self._unclaimed(request, table, path)
         if (reason := self._project.unloaded(found.step)) is not None:
             raise not_loaded(self._project, found.step, reason, dev=self._settings.dev)
-        call = _Call(request, found, query, trace_id, streamed)
+        call = _Call(request, found, query, f"{path}?{query}" if query else path, trace_id, streamed)
         if not request.body_exists:
             return await self._take_turn(call, lambda: NO_BODY)
         content_type = request.headers.get("Content-Type", "")
@@ -191,51 +196,74 @@ class StepRoutes:
             raise with_json_hint(refused, content_type, body.raw) from refused
 
     async def _answer_step(self, call: _Call, step_request: JSONObject) -> web.StreamResponse:
-        step, streamed = call.found.step, call.streamed
+        step = call.found.step
         step_request, issues = read_request(self._project, step, step_request)
         if issues:
-            self._steps.reject_http(step, step_request, call.trace_id, issues)
+            self._steps.reject_http(step, step_request, call.trace_id, issues, call.target)
             raise request_refused(issues)
+        trigger, keyed = step.trigger, None
+        if isinstance(trigger, HttpTrigger) and trigger.idempotency is not None and self.keyed is not None:
+            begun = await self._begin_keyed(self.keyed, call, step_request, trigger.idempotency)
+            if isinstance(begun, web.Response):
+                return begun
+            keyed = begun
+        streamed = call.streamed
         try:
-            result = await self._run(step, step_request, call.trace_id, streamed)
+            answer = await self._run(call, step_request, keyed)
+            if keyed is not None:
+                await keyed.keep(answer, streamed)
+            return await streamed.end() if answer is None else answer
         except RequestRefused:
             if streamed.started:
                 return streamed.abort()
             raise
-        if streamed.started:
-            return await streamed.end()
-        try:
-            return step_answer(result)
-        except StepAnswerInvalid as invalid:
-            self._steps.answer_refused(step, call.trace_id, str(invalid))
-            raise RequestRefused(500, {"error": "Internal server error"}) from invalid
+        finally:
+            if keyed is not None:
+                # Of a run that failed or was cut short: the next request with the key tries again.
+                await keyed.free()
 
-    async def _run(
-        self, step: StepSpec, step_request: JSONObject, trace_id: str, streamed: StreamedAnswer
-    ) -> JSONObject:
+    async def _begin_keyed(
+        self, keys: KeyedRequests, call: _Call, step_request: JSONObject, rule: Idempotency
+    ) -> KeyedResponse | web.Response | None:
+        arrival = Arrival(call.request, call.found.step, rule, step_request, call.target, call.trace_id)
         try:
-            return await self._steps.run_http(step, step_request, trace_id, streamed)
+            begun = await keys.begin(arrival)
+        except PolystepError as error:
+            raise _failure(error) from error
+        if isinstance(begun, KeyedResponse):
+            call.streamed.copy()
+        return begun
+
+    async def _run(self, call: _Call, step_request: JSONObject, keyed: KeyedResponse | None) -> web.Response | None:
+        """Run the step; returns its answer, `None` when it is streamed."""
+        step, streamed, run = call.found.step, call.streamed, None if keyed is None else keyed.run
+        try:
+            result = await self._steps.run_http(step, step_request, call.trace_id, streamed, call.target, run)
+            return None if streamed.started else step_answer(result)
         except ContractBroken as error:
             raise contract_refused(error) from error
         except PolystepError as error:
             raise _failure(error) from error
+        except StepAnswerInvalid as invalid:
+            self._steps.response_refused(step, call.trace_id, str(invalid))
+            raise RequestRefused(500, {"error": "Internal server error"}) from invalid
 
     def _trace_id(self, traceparent: str | None) -> str:
-        """The trace id of a valid W3C `traceparent`, else a new one."""
+        """Return the trace id of a valid W3C `traceparent`, else a new one."""
         if traceparent is not None and (found := _TRACEPARENT.fullmatch(traceparent.strip())):
             return found[1]
         return self._ids.trace()
 
     def _routes(self) -> RouteTable:
-        generation = self._project.generation
-        if generation != self._generation:
+        revision = self._project.revision
+        if revision != self._revision:
             flow, declared = self._project.flow.steps, self._project.declared.steps
             # Routes of files that do not load count too: another step with a wider path must not get their requests.
             self._table = RouteTable(
                 [*flow.values(), *(step for name, step in declared.items() if name not in flow)],
                 case_sensitive=self._settings.case_sensitive_paths,
             )
-            self._generation = generation
+            self._revision = revision
         return self._table
 
     def _unclaimed(self, request: web.BaseRequest, table: RouteTable, path: str) -> web.Response:
@@ -288,13 +316,13 @@ def _step_request(call: _Call, body: Body) -> JSONObject:
 
 
 def _failure(error: PolystepError) -> RequestRefused:
-    """The step's own message stays in its trace: it may hold what a client must not see."""
+    """Return the answer to a failure; the step's own message stays in its trace: a client may not see all of it."""
     if isinstance(error, NotStored):
         full = isinstance(error, DiskFull)
         hint = {"error": "Insufficient storage" if full else "Storage not available"}
         return RequestRefused(error.http_status, {**hint}, {"Retry-After": "5"})
-    told = _TOLD.get(error.name)
-    if told is None:
+    shown = _CLIENT_ERRORS.get(error.name)
+    if shown is None:
         return RequestRefused(500, {"error": "Internal server error"})
     headers = {"Retry-After": "1"} if error.http_status == 503 else None
-    return RequestRefused(error.http_status, {"error": told}, headers)
+    return RequestRefused(error.http_status, {"error": shown}, headers)

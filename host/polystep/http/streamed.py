@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from polystep.contracts.errors import InvalidParams, RunCancelled
-from polystep.contracts.ports import Clock
+from polystep.contracts.limits import KEPT_RESPONSE_BYTES_MAX
+from polystep.contracts.ports.clock import Clock
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http.answers import StepAnswerInvalid, answer_head
 from polystep.http.connections import JsonConnection
@@ -30,7 +32,7 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 class StreamedAnswer:
-    """Implements `AnswerStream` on one request."""
+    """Implements `ResponseStream` on one request."""
 
     def __init__(
         self, request: web.BaseRequest, finish_head: Callable[[web.StreamResponse], None], clock: Clock
@@ -52,18 +54,29 @@ class StreamedAnswer:
         self._ended = False
         self._chunks = 0
         self._bytes = 0
+        self._copy: bytearray | None = None
         self.client_left = False
         self.on_start: Callable[[], None] = lambda: None
         """Called when the answer begins: from now on the request waits for its client."""
 
+    def copy(self) -> None:
+        """Copy what is sent from now on, as far as a response may be that is kept."""
+        self._copy = bytearray()
+
+    @property
+    def copied(self) -> tuple[int, CIMultiDict[str], bytes | None]:
+        """Return status, headers and body as they were sent; `None` for a body that was not copied or is too large."""
+        assert self._answer is not None
+        return self._answer.status, self._answer.headers, None if self._copy is None else bytes(self._copy)
+
     @property
     def started(self) -> bool:
-        """The status is the handler's; no other answer can be sent."""
+        """Report whether the answer has begun with the handler's status: no other can be sent."""
         return self._answer is not None
 
     @property
     def summary(self) -> JSONObject:
-        """What has been sent, for the trace."""
+        """Summarise what has been sent, for the trace."""
         status = None if self._answer is None else self._answer.status
         return {"status": status, "streamed": {"chunks": self._chunks, "bytes": self._bytes}}
 
@@ -116,6 +129,10 @@ class StreamedAnswer:
                 await self._answer.write(chunk)
             self._chunks += 1
             self._bytes += len(chunk)
+            if self._copy is not None:
+                self._copy += chunk
+                if self._bytes > KEPT_RESPONSE_BYTES_MAX:
+                    self._copy = None
 
     async def end(self) -> web.StreamResponse:
         """Send what ends a complete answer."""
@@ -163,7 +180,7 @@ class StreamedAnswer:
             raise RunCancelled("The client asked for the headers alone (HEAD).")
 
     def _encode(self, data: JSONValue) -> tuple[bytes, str]:
-        """A chunk, and the content type of an answer that names none."""
+        """Encode a chunk; returns also the content type of an answer that names none."""
         if self._is_event_stream:
             return _event(data), _EVENT_STREAM
         if isinstance(data, str):
@@ -173,7 +190,7 @@ class StreamedAnswer:
         return to_json(data) + b"\n", "application/x-ndjson"
 
     def _lost(self) -> None:
-        """The connection is gone: the task that answers it, and with it the run, ends."""
+        """End the task that answers, and with it the run: the connection is gone."""
         self.client_left = True
         if not self._ended and self._task is not None:
             self._task.cancel(CLIENT_LEFT)
@@ -196,7 +213,7 @@ class StreamedAnswer:
 
 
 def _event(data: JSONValue) -> bytes:
-    """One Server-Sent Event; source: WHATWG HTML, 9.2."""
+    """Encode one Server-Sent Event. Source: WHATWG HTML, 9.2."""
     if isinstance(data, bytes):
         data = data.decode("utf-8", "replace")
     fields = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from polystep.contracts.ports import ProjectView
+from polystep.contracts.ports.http import ProjectView
 from polystep.contracts.steps import StepSpec
 from polystep.http.refusals import RequestRefused
 
@@ -35,12 +35,12 @@ def runner_missing(project: ProjectView, *, dev: bool) -> RequestRefused:
     """503 for a path that a step of a runner may claim which has never started."""
     if not dev:
         return RequestRefused(503, {"error": "Step not available"}, {"Retry-After": "5"})
-    said = " ".join(f"The {name} steps are not loaded: {why}" for name, why in project.missing.items())
-    return RequestRefused(503, {"error": "Step not loaded", "hint": said}, {"Retry-After": "1"})
+    hint = " ".join(f"The {name} steps are not loaded: {why}" for name, why in project.missing.items())
+    return RequestRefused(503, {"error": "Step not loaded", "hint": hint}, {"Retry-After": "1"})
 
 
 def broken_files(project: ProjectView) -> str:
-    """A sentence that names the files which do not load; empty when all do."""
+    """Name the files that do not load in a sentence; empty when all do."""
     files = [failure.source.path for failure in project.flow.failures]
     if not files:
         return ""

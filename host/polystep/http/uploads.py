@@ -24,7 +24,7 @@ from polystep.http.refusals import RequestRefused
 from polystep.http.settings import HttpSettings
 
 BLOCK_BYTES: Final = 1024 * 1024
-"""What is written to the disk at once, by another thread."""
+"""Bytes that another thread writes to the disk at once."""
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,16}\Z")
 _BROKEN: Final = (
     ValueError,
@@ -34,18 +34,18 @@ _BROKEN: Final = (
     PayloadEncodingError,
     HttpProcessingError,
 )
-"""What aiohttp raises for bodies that are not what RFC 7578 says."""
+"""Errors of aiohttp for bodies that break RFC 7578."""
 
 _T = TypeVar("_T")
 
 
 def is_upload(content_type: str) -> bool:
-    """Whether a body of this type is read here."""
+    """Report whether a body of this type is read here."""
     return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
 
 
 class Uploads:
-    """All uploads that are on their way, or in the hands of a handler; only so many at once."""
+    """Uploads that are on their way, or in the hands of a handler; only so many at once."""
 
     def __init__(self, settings: HttpSettings, load: Load) -> None:
         self._settings = settings
@@ -92,7 +92,7 @@ async def _stored(request: web.BaseRequest, settings: HttpSettings, uploads: Pat
 
 
 class _Upload:
-    """One body on its way in."""
+    """Body on its way in."""
 
     def __init__(self, request: web.BaseRequest, settings: HttpSettings, folder: Path) -> None:
         self._request = request
@@ -148,7 +148,7 @@ class _Upload:
     async def _file(self, part: BodyPartReader, number: int) -> JSONValue:
         name = part.filename or ""
         suffix = _SUFFIX.search(name)
-        # The client's name is only told, never used: it may be a path, or too long for a disk.
+        # The client's name is only shown, never used: it may be a path, or too long for a disk.
         path = self._folder / f"{number}{suffix[0] if suffix else ''}"
         size, waiting = 0, bytearray()
         file = await _on_disk(lambda: path.open("xb"))
@@ -173,7 +173,7 @@ class _Upload:
         return bytes(chunk)
 
     def _deadline_s(self) -> float:
-        """A client that goes on sending may go on; one that dribbles may not."""
+        """Return when a body must be complete: a client that goes on sending may go on, one that dribbles may not."""
         return self._began_s + self._settings.body_timeout_s + self._bytes / UPLOAD_BYTES_PER_S_MIN
 
 

@@ -5,7 +5,7 @@ from polystep.runners.failures import Failures
 from polystep.runners.foreign import foreign_kind
 from polystep.runners.kinds import Launch, RunnerKind, bridge_folder, explain_load_failure
 from polystep.runners.node import node_kind
-from polystep.runners.pool import RunnerPool, Staged
+from polystep.runners.pool import PoolSize, RunnerPool, Staged
 from polystep.runners.process import Blocked, RunnerCalls, RunnerProcess
 from polystep.runners.python import python_kind
 from polystep.runners.ruby import ruby_kind
@@ -16,6 +16,7 @@ __all__ = [
     "Blocked",
     "Failures",
     "Launch",
+    "PoolSize",
     "RunnerCalls",
     "RunnerKind",
     "RunnerPool",

@@ -1,4 +1,4 @@
-"""Run a command to its end, such as an installer; when nobody waits for it any more it is ended."""
+"""Run a command to its end, such as an installer; end it when its caller is cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment variables that steps see."""
+"""Environment variables that steps see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HOST_VARIABLES: Final = frozenset({"VIRTUAL_ENV", "PYTHONHOME", "__PYVENV_LAUNC
 def child_environment(
     shell: Mapping[str, str], dotenv: Mapping[str, str | None], overrides: Mapping[str, str]
 ) -> dict[str, str]:
-    """What the user's shell has, then `.env` for what is not set there, then overrides; nothing of the host's own."""
+    """Join the variables of the shell, of `.env` where the shell sets none, and the overrides; leave the host's out."""
     environment = {name: value for name, value in shell.items() if name not in _HOST_VARIABLES}
     for name, value in dotenv.items():
         if value is not None:

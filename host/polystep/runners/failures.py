@@ -1,4 +1,4 @@
-"""Failures of user code, explained: the place in the project, the source around it, the stack without libraries."""
+"""Explanations of failures of user code: location in the project, source around it, stack without libraries."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from polystep.contracts.limits import STACK_CHARS_MAX
-from polystep.contracts.places import Place
+from polystep.contracts.locations import Location
 from polystep.contracts.values import JSONObject
 from polystep.runners.sources import Sources
-from polystep.runners.stacks import folded, place_of
+from polystep.runners.stacks import folded, location_of
 
 _MESSAGE_CHARS: Final = 1000
 """Of the message in a stack that is too long. The message itself is kept beside the stack."""
@@ -21,7 +21,7 @@ _COMPILER: Final = re.compile(r"^(?P<path>/.+?):(?P<line>\d+):(?P<column>\d+): E
 _NODE_SYNTAX: Final = re.compile(
     r"^(?:file://)?(?P<path>/\S+):(?P<line>\d+)\n(?P<text>.*)\n(?P<mark> *)\^", re.MULTILINE
 )
-"""Node writes the place of a syntax error above its stack."""
+"""Node writes the location of a syntax error above its stack."""
 _NODE_MISSING: Final = re.compile(
     r"Cannot find (?:module|package) '(?P<what>[^']+)'(?: imported from |\nRequire stack:\n- )(?P<by>/\S+)"
 )
@@ -42,9 +42,9 @@ class Failures:
         self._sources = Sources(project)
 
     def of_handler(self, error: JSONObject, file: str | None = None) -> JSONObject:
-        """The same error with `place` and `frame` where it has a place, and its stack without libraries.
+        """Add `place` and `frame` to an error that has a location, and take libraries out of its stack.
 
-        What has no place leads to the line of the handler in `file`.
+        An error without a location leads to the line of the handler in `file`.
         """
         explained = self._of_handler(error)
         if file is None or "place" in explained:
@@ -59,31 +59,31 @@ class Failures:
             hint = "What was thrown is no Error, so it has no place: throw new Error(…) instead."
             return {**error, "name": f"thrown {name}", "stack": hint}
         stack, message = _bounded(stack, message)
-        place = place_of(self._sources, stack)
+        location = location_of(self._sources, stack)
         explained: JSONObject = {**error, "stack": folded(self._sources, stack, message)}
-        return explained if place is None else {**explained, **self.shown(place)}
+        return explained if location is None else {**explained, **self.shown(location)}
 
-    def handler_in(self, file: str) -> Place:
-        """The line that defines a file's handler, for what has no place of its own; else the first line."""
+    def handler_in(self, file: str) -> Location:
+        """Find the line that defines a file's handler, for errors without a location; else the first line."""
         lines = self._sources.text(file).split("\n")
         found = (number for number, line in enumerate(lines, 1) if _HANDLER.match(line))
-        return Place(file, next(found, 1))
+        return Location(file, next(found, 1))
 
     def readable(self, error: JSONObject) -> JSONObject:
-        """An error in the fields of a log line, with its stack as in `of_handler`; what is no error stays."""
+        """Clean the stack of an error in the fields of a log line as `of_handler` does; other values stay."""
         name, message, stack = (error.get(each) for each in ("name", "message", "stack"))
         if not isinstance(name, str) or not isinstance(message, str) or not isinstance(stack, str):
             return error
         return {**error, "stack": folded(self._sources, stack, message)}
 
     def of_stack(self, stack: str) -> JSONObject:
-        """What a stack without an error leads to. Shape: `{place?, frame?, stack}`."""
-        place = place_of(self._sources, stack)
+        """Locate a stack that comes without an error. Shape: `{place?, frame?, stack}`."""
+        location = location_of(self._sources, stack)
         shown: JSONObject = {"stack": folded(self._sources, stack, "")}
-        return shown if place is None else {**self.shown(place), **shown}
+        return shown if location is None else {**self.shown(location), **shown}
 
-    def of_load(self, file: str, error: JSONObject) -> Place | None:
-        """The place of what made a file fail to load."""
+    def of_load(self, file: str, error: JSONObject) -> Location | None:
+        """Locate the error that made a file fail to load."""
         name, message, stack = (str(error.get(each) or "") for each in ("name", "message", "stack"))
         if (found := _COMPILER.search(message)) is not None:
             return self._at(found["path"], int(found["line"]), prefix_bytes=int(found["column"]))
@@ -92,30 +92,32 @@ class Failures:
             return self._at(found["path"], int(found["line"]), None if mark is None else len(mark) - _indent(text))
         if (found := _NODE_MISSING.match(message)) is not None:
             return self._import_of(found["what"], found["by"])
-        return place_of(self._sources, stack) or self._named(file, f"{message}\n{stack}")
+        return location_of(self._sources, stack) or self._named(file, f"{message}\n{stack}")
 
-    def frame(self, place: Place) -> str:
-        """The source around a place, or nothing."""
-        return self._sources.frame(place)
+    def frame(self, location: Location) -> str:
+        """Return the source around a location, or nothing."""
+        return self._sources.frame(location)
 
-    def shown(self, place: Place) -> JSONObject:
+    def shown(self, location: Location) -> JSONObject:
         """Shape: `{place: {file, line, column}, frame}`; `frame` is the source around it."""
-        return {"place": place.to_json(), "frame": self.frame(place)}
+        return {"place": location.to_json(), "frame": self.frame(location)}
 
-    def _at(self, path: str, line: int, offset: int | None = None, *, prefix_bytes: int | None = None) -> Place | None:
+    def _at(
+        self, path: str, line: int, offset: int | None = None, *, prefix_bytes: int | None = None
+    ) -> Location | None:
         file = self._sources.own(path)
         if file is None:
             return None
         source = self._sources.line(file, line) or ""
         if prefix_bytes is not None:
-            return Place(
+            return Location(
                 file,
                 line,
                 len(source.encode()[:prefix_bytes].decode(errors="replace")) + 1 if source else prefix_bytes + 1,
             )
-        return Place(file, line, None if offset is None else _indent(source) + offset + 1)
+        return Location(file, line, None if offset is None else _indent(source) + offset + 1)
 
-    def _import_of(self, what: str, path: str) -> Place | None:
+    def _import_of(self, what: str, path: str) -> Location | None:
         """Find the first line of a file that names what it imports: a package, a file of it, or a file by its name."""
         file = self._sources.own(path)
         if file is None:
@@ -126,13 +128,13 @@ class Failures:
         )
         for number, line in enumerate(self._sources.text(file).split("\n"), 1):
             if (found := named.search(line)) is not None:
-                return Place(file, number, found.start() + 1)
+                return Location(file, number, found.start() + 1)
         return None
 
-    def _named(self, file: str, text: str) -> Place | None:
-        """Most languages write `file:line` or, as Perl does, `file line 3`."""
+    def _named(self, file: str, text: str) -> Location | None:
+        """Find a location in text: most languages write `file:line`, Perl writes `file line 3`."""
         line = re.search(rf"{re.escape(file)}(?::| line )(\d+)(?::(\d+))?", text)
-        return None if line is None else Place(file, int(line[1]), None if line[2] is None else int(line[2]))
+        return None if line is None else Location(file, int(line[1]), None if line[2] is None else int(line[2]))
 
 
 def _bounded(stack: str, message: str) -> tuple[str, str]:

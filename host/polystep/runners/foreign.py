@@ -1,4 +1,4 @@
-"""A runner that is not ours: any program that speaks protocol/SPEC.md, as one entry of `polystep.toml` names it."""
+"""Foreign runner: any program that speaks protocol/SPEC.md, named by an entry of `polystep.toml`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def foreign_kind(
 
 
 def _program(name: str, program: str, project: Path) -> str:
-    """The full path of a command's program.
+    """Find the full path of a command's program.
 
     Raises:
         LoadFailed: There is none; the message says what to do.
@@ -69,12 +69,12 @@ def _program(name: str, program: str, project: Path) -> str:
     if found is None:
         raise LoadFailed(
             f'The {name} runner\'s program "{program}" was found neither on PATH nor in the project. Install it, or '
-            f"mend [runners.{name}] command in polystep.toml, then start again."
+            f"correct [runners.{name}] command in polystep.toml, then start again."
         )
     return found
 
 
 def _inside(project: Path, part: str) -> str | None:
-    """A part of the command as a path relative to the project; `None` when it names nothing in there."""
+    """Make a part of the command a path relative to the project; `None` when it names no file there."""
     path = Path(os.path.normpath(project / part))
     return path.relative_to(project).as_posix() if path.is_relative_to(project) and path != project else None

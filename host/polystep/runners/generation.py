@@ -1,4 +1,4 @@
-"""Processes that have loaded the same files: started, loaded, and replaced when they end."""
+"""Generation of processes that loaded the same files: started, loaded, replaced when they end."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
 from polystep.contracts.errors import LoadFailed, PolystepError, RunnerGone
-from polystep.contracts.limits import LINGER_GRACE_S, LOAD_TIMEOUT_S, PING_EVERY_S
-from polystep.contracts.places import place_from
+from polystep.contracts.limits import LINGER_GRACE_S, LOAD_TIMEOUT_S, MEMORY_EVERY_S, MEMORY_GRACE_S, PING_EVERY_S
+from polystep.contracts.locations import location_from
 from polystep.contracts.steps import LoadedFile, LoadFailure, SourceFile
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.runners.heartbeat import describe, watch
-from polystep.runners.places import Places
-from polystep.runners.process import Blocked, RunnerProcess
+from polystep.runners.memory import is_far_over, outgrows
+from polystep.runners.process import RunnerCalls, RunnerProcess
+from polystep.runners.slots import Slots
 
 RESTARTS_PAUSE_S: Final = (0.0, 0.0, 0.5, 1.0, 2.0, 5.0)
-"""Before the n-th start in a row of a process that keeps ending by itself; the last one repeats.
+"""Pause before the n-th start in a row of a process that keeps ending by itself; the last one repeats.
 
-An end with runs inside does not count: one of them did it, those that can come back run apart, and a pause would only
-keep the others waiting.
+An end with runs inside does not count: one of them caused it, suspects run apart, and a pause would only keep the
+others waiting.
 """
 EXTRA_KEPT_S: Final = 10.0
-"""A process that was started beside a blocked one is kept until none was blocked for so long: a pause of the garbage
-collector or of a busy machine must not start and end processes all the time."""
+"""Time without a blocked process before an extra process ends: a pause of the garbage collector or of a busy machine
+must not start and end processes all the time."""
 
 LEAVING_MAX: Final = 2
-"""Processes that end with their last run, side by side; of more, the oldest is ended and its runs start again."""
+"""Processes that may finish their last runs side by side; beyond, the oldest ends and its runs start again."""
 
 STEADY_S: Final = 10.0
-"""A process that lived this long did not end in a row with the one before."""
+"""Lifetime after which an end no longer counts as one in a row."""
 
 _log = logging.getLogger("polystep.runners")
 
 
 class Generation:
-    """Starts its processes, loads them, replaces those that die, until it is retired."""
+    """Set of processes that starts, loads and replaces its members until it is retired."""
 
     def __init__(
         self,
@@ -44,25 +45,25 @@ class Generation:
         sources: Sequence[SourceFile],
         size: int,
         make: Callable[[], RunnerProcess],
-        on_blocked: Callable[[Blocked], None],
+        calls: RunnerCalls,
     ) -> None:
         self._name = name
-        self._on_blocked = on_blocked
-        self.places = Places(name, lambda: self._processes)
+        self._calls = calls
+        self.slots = Slots(name, lambda: self._processes)
         self._sources = list(sources)
         self._size = size
         self._make = make
         self._processes: list[RunnerProcess] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._has_extra = False
-        """One process more than usual is there, or being started, since one is blocked."""
+        """An extra process is there, or starting, because one is blocked."""
         self._retired = False
         self._files: frozenset[str] = frozenset()
         self.loaded: list[LoadedFile] = []
         self.failures: list[LoadFailure] = []
 
     async def start(self) -> None:
-        """Start every process, the first of them alone: it finds out which files load.
+        """Start every process; the first one alone, to find out which files load.
 
         Raises:
             LoadFailed: The runner itself does not start.
@@ -79,23 +80,28 @@ class Generation:
             raise
 
     def runs(self, file: str) -> bool:
-        """Whether the file is loaded in it."""
+        """Report whether the file is loaded."""
         return file in self._files
 
     @property
+    def open_runs(self) -> list[str]:
+        """The runs in its processes."""
+        return [run for process in self._processes for run in process.runs]
+
+    @property
     def is_usable(self) -> bool:
-        """Whether any process of it can take runs."""
+        """Report whether any process can take runs."""
         return any(process.usable for process in self._processes)
 
     def retire(self) -> None:
-        """Take no more runs; those that wait are sent to the generation that follows."""
+        """Take no more runs; send those that wait to the next generation."""
         self._retired = True
-        self.places.close()
+        self.slots.close()
 
     async def drain(self) -> None:
-        """Let every run that has a place end, then stop. Runs are bounded by their own timeouts."""
-        # Asked of our own count and not of the processes: a run may have its place and not be sent yet.
-        await self.places.idle()
+        """Let every run that has a slot end, then stop. Runs are bounded by their own timeouts."""
+        # Asked of our own count and not of the processes: a run may have its slot and not be sent yet.
+        await self.slots.idle()
         await self.stop(0)
 
     async def stop(self, grace_s: float) -> None:
@@ -116,7 +122,7 @@ class Generation:
         """Load file by file; one that takes the process down twice, or never ends, is left out of the next try."""
         culprits: list[LoadFailure] = []
         suspects: set[SourceFile] = set()
-        """Files at which a process has ended once: it may have been killed from outside, for its memory or by hand."""
+        """Files during whose load a process ended once: something outside may have killed it."""
         while True:
             process = self._make()
             self.loaded, self.failures = [], list(culprits)
@@ -146,7 +152,7 @@ class Generation:
             except RunnerGone as error:
                 return LoadFailure(source, error.message)
             except PolystepError as error:
-                self.failures.append(LoadFailure(source, error.message, place_from(error.data.get("place"))))
+                self.failures.append(LoadFailure(source, error.message, location_from(error.data.get("place"))))
             else:
                 self.loaded.append(_loaded(source, answer))
         return None
@@ -164,7 +170,7 @@ class Generation:
     def _supervise(self, process: RunnerProcess) -> None:
         self._processes.append(process)
         self._spawn(self._keep_alive(process), "supervisor")
-        self.places.serve()
+        self.slots.serve()
 
     def _spawn(self, work: Coroutine[object, object, None], what: str) -> None:
         task = asyncio.create_task(work, name=f"{self._name} {what}")
@@ -172,15 +178,18 @@ class Generation:
         task.add_done_callback(self._tasks.discard)
 
     async def _keep_alive(self, process: RunnerProcess) -> None:
-        """Whenever the process ends, put a new one in its place."""
+        """Replace the process whenever it ends."""
         loop, in_a_row = asyncio.get_running_loop(), 0
         while True:
             began_s = loop.time()
-            watching = asyncio.create_task(watch(process, self._changed), name=f"{self._name} heartbeat")
+            watching = [asyncio.create_task(watch(process, self._changed), name=f"{self._name} heartbeat")]
+            if process.memory_limit_mb is not None:
+                watching.append(asyncio.create_task(self._bound(process), name=f"{self._name} memory"))
             try:
                 how = await asyncio.shield(process.ended)
             finally:
-                watching.cancel()
+                for each in watching:
+                    each.cancel()
             self._processes.remove(process)
             if self._retired or process.is_leaving:
                 return
@@ -191,17 +200,17 @@ class Generation:
             else:
                 process, in_a_row = await self._restart(in_a_row)
             self._processes.append(process)
-            self.places.serve()
+            self.slots.serve()
 
     def _changed(self, process: RunnerProcess) -> None:
-        """A process is blocked, is free again, or has handlers that linger."""
+        """React to a process that is blocked, is free again, or has handlers that linger."""
         if process.is_blocked:
-            self._on_blocked(describe(process))
+            self._calls.blocked(describe(process))
             if not self._has_extra and not self._retired:
                 self._has_extra = True
                 self._spawn(self._relieve(), "relief")
         else:
-            self.places.serve()
+            self.slots.serve()
         since_s = process.lingering_since_s
         lingers = since_s is not None and asyncio.get_running_loop().time() - since_s >= LINGER_GRACE_S
         if lingers and not process.is_replaced:
@@ -209,7 +218,7 @@ class Generation:
             self._spawn(self._replace(process), "replacement")
 
     async def _relieve(self) -> None:
-        """Have one process more for as long as one is blocked, and a while longer."""
+        """Run one extra process while one is blocked, and a while longer."""
         try:
             extra = await self._another()
             self._supervise(extra)
@@ -245,10 +254,53 @@ class Generation:
             await oldest.stop(0)
         await self._let_go(process)
 
+    async def _bound(self, process: RunnerProcess) -> None:
+        """Have a process that outgrows its limit replaced."""
+        if await outgrows(process):
+            self._spawn(self._outgrown(process), "replacement of a large process")
+
+    async def _outgrown(self, process: RunnerProcess) -> None:
+        """Give a process no more runs, start another, and end this one with its runs or after a grace."""
+        is_extra, process.is_leaving = process.is_leaving, True
+        _log.warning(
+            "The %s runner uses %d MB, and its limit is %d MB (memory_mb): another process takes its place",
+            self._name,
+            process.memory_mb,
+            process.memory_limit_mb,
+        )
+        if not is_extra and not self._retired:
+            self._spawn(self._succeed(), "successor of a large process")
+        if await self._outlives(process):
+            await process.stop(0)
+        else:
+            await process.end_outgrown()
+
+    async def _succeed(self) -> None:
+        another, _ = await self._restart(0)
+        self._supervise(another)
+
+    async def _outlives(self, process: RunnerProcess) -> bool:
+        """Wait until a process has no runs; False when it must end with them."""
+        emptied = asyncio.create_task(self.slots.emptied(process))
+        patience = asyncio.create_task(self._patience(process))
+        try:
+            while not emptied.done():
+                await asyncio.wait((emptied, patience), timeout=MEMORY_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+                if not emptied.done() and (patience.done() or is_far_over(process)):
+                    return False
+            return True
+        finally:
+            emptied.cancel()
+            patience.cancel()
+
+    async def _patience(self, process: RunnerProcess) -> None:
+        await asyncio.sleep(MEMORY_GRACE_S)
+        await self._calls.let_units_end(list(process.runs))
+
     async def _let_go(self, process: RunnerProcess) -> None:
         """Give a process no more runs, and end it when it has none left."""
         process.is_leaving = True
-        await self.places.emptied(process)
+        await self.slots.emptied(process)
         await process.stop(0)
 
     async def _restart(self, in_a_row: int) -> tuple[RunnerProcess, int]:
@@ -285,8 +337,8 @@ def _loaded(source: SourceFile, answer: JSONObject) -> LoadedFile:
     assert isinstance(config, dict)
     contracts, warnings, made = _texts(answer.get("contracts")), _texts(answer.get("warnings")), answer.get("made")
     schemas = made.items() if isinstance(made, dict) else ()
-    told = {name: each for name, each in schemas if name in contracts and isinstance(each, dict)}
-    return LoadedFile(source, config, bool(answer.get("handler")), warnings, contracts, told)
+    made_schemas = {name: each for name, each in schemas if name in contracts and isinstance(each, dict)}
+    return LoadedFile(source, config, bool(answer.get("handler")), warnings, contracts, made_schemas)
 
 
 def _texts(value: JSONValue) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Guard that ends programs of steps when the host is gone, also after `kill -9`: a small shell that outlives it.
 
 A runner ends with the host by itself, or by the kernel's hand. Programs that its steps started know of neither. So the
-shell is told the process group of each runner; when its input ends, which no way of ending the host can prevent, it
+shell learns the process group of each runner; when its input ends, which no way of ending the host can prevent, it
 kills the groups that are left. A program that has made a session or a group of its own is out of reach.
 """
 
@@ -28,24 +28,24 @@ for each in $groups; do kill -s KILL -- "-$each"; done
 
 
 class Guard:
-    """Owned by one pool. Started by its first runner, since most commands need none."""
+    """Guard of one pool, started with its first runner, since most commands need none."""
 
     def __init__(self) -> None:
         self._pid: int | None = None
         self._input = -1
 
     def add(self, group: int) -> None:
-        """A runner has started, in a process group of this number."""
+        """Watch the process group of a runner that has started."""
         if self._pid is None:
             self._start()
         self._tell("+", group)
 
     def remove(self, group: int) -> None:
-        """It has ended, and its group was killed: the number may be somebody else's soon."""
+        """Forget a group that was killed: its number may soon belong to another program."""
         self._tell("-", group)
 
     def stop(self) -> None:
-        """End it; every group it knows has ended."""
+        """End the shell; every group it knows has ended."""
         pid, self._pid = self._pid, None
         if pid is not None:
             os.kill(pid, signal.SIGKILL)

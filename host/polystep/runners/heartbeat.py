@@ -1,7 +1,7 @@
-"""The heartbeat of a process: notices in two seconds that user code keeps it from reading, and what lingers in it.
+"""Heartbeat of a process: notices within two seconds that user code blocks it, and which handlers linger.
 
 A process with open runs is asked `ping` twice a second (PS-10.3). One that does not answer is *blocked*: it goes on
-with what it has, and others take new runs. The bridge may say from beside whose code that is (PS-10.4).
+with what it has, and others take new runs. The bridge may name the code that blocks it (PS-10.4).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from polystep.contracts.values import JSONValue
 from polystep.runners.process import Blocked, RunnerProcess
 
 _CATCH_UP_S: Final = 0.05
-"""The host itself may have been late: what has arrived meanwhile is read before the verdict."""
+"""Grace for a host that was late itself: frames that arrived meanwhile are read before the verdict."""
 
 
 async def watch(process: RunnerProcess, changed: Callable[[RunnerProcess], None]) -> None:
-    """Ask again and again; returns when the process is gone, or cannot be asked.
+    """Ping until the process is gone; return at once when it has no heartbeat.
 
     Args:
-        process: It has started.
-        changed: Called when it is blocked, when it is not any more, and when something lingers in it (PS-7.13).
+        process: A process that has started.
+        changed: Called when the process is blocked, is free again, or has handlers that linger (PS-7.13).
     """
     if not process.has_heartbeat:
         return

@@ -1,4 +1,4 @@
-"""What a runner answers to `hello`: read and checked, member by member (PS-5.1 to PS-5.5)."""
+"""Check of a runner's answer to `hello`, member by member (PS-5.1 to PS-5.5)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,39 @@ from polystep.contracts.errors import LoadFailed, ProtocolMismatch
 from polystep.contracts.values import JSONObject, JSONValue
 
 PROTOCOL: Final = "1.0"
-FEATURES: Final = ("access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream")
-"""What this host takes from runners that can do more (PS-5.5)."""
+FEATURES: Final = (
+    "access",
+    "contracts",
+    "durable",
+    "emit.options",
+    "heartbeat",
+    "integers",
+    "middleware",
+    "pages",
+    "response.stream",
+    "update",
+)
+"""Features of runners that this host uses (PS-5.5)."""
 FRAME_BYTES_MIN: Final = 1024
-"""Less than this would not hold an error with its text (PS-3.2)."""
+"""Smallest limit that still holds an error with its text (PS-3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What the host keeps of the answer."""
+    """Members of the answer that the host keeps."""
 
     runs_max: int
     """Runs the runner takes at once."""
     frame_bytes_max: int
     """The longest message it reads."""
     features: frozenset[str]
-    """What it can do that not every runner can."""
+    """Its features (PS-5.5)."""
     streams_max: int = 0
-    """Streamed answers it takes beside its runs; 0 when it does not say (PS-7.12)."""
+    """Streamed answers it takes beside its runs; 0 when it names none (PS-7.12)."""
 
 
 def read_hello(answer: JSONValue) -> Hello:
-    """Read the answer; features that this host does not know are ignored.
+    """Read the answer; ignore unknown features.
 
     Raises:
         ProtocolMismatch: It speaks another major version.

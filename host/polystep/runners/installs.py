@@ -1,4 +1,4 @@
-"""Installs of a project below `.polystep/`, one folder a version: marked when complete, pruned when old."""
+"""Installs of a project below `.polystep/`, one folder for each version: marked when complete, pruned when old."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 from polystep.contracts.limits import ENVIRONMENTS_KEPT
 
 _DONE: Final = ".polystep-complete"
-"""Written when everything is installed, and touched at every use."""
+"""Mark that is written when everything is installed, and touched at every use."""
 _UNFINISHED_KEPT_S: Final = 3600.0
-"""How long one without its mark is left alone: another process, such as `polystep check`, may be installing it."""
+"""Age below which an unmarked install stays: another process, such as `polystep check`, may be installing it."""
 
 
 def is_complete(install: Path) -> bool:
@@ -20,7 +20,7 @@ def is_complete(install: Path) -> bool:
 
 
 def mark_used(install: Path, base: str = "") -> None:
-    """Say that the install is complete and in use.
+    """Mark the install as complete and in use.
 
     Args:
         install: Its folder.
@@ -30,10 +30,10 @@ def mark_used(install: Path, base: str = "") -> None:
 
 
 def prune(current: Path) -> None:
-    """Remove the other versions of an install, but for the complete one used last.
+    """Remove the other versions of an install, except the complete one used last.
 
     Args:
-        current: The one in use, called `<kind>-<hash>`; those beside it of the same kind are the others.
+        current: The one in use, called `<kind>-<hash>`; folders of the same kind beside it are the others.
     """
     kind = current.name.rpartition("-")[0]
     others = [path for path in current.parent.glob(f"{kind}-*") if path != current and path.is_dir()]
@@ -45,13 +45,13 @@ def prune(current: Path) -> None:
 
 
 def last_complete(home: Path, kind: str, base: str) -> Path | None:
-    """The complete install of a kind that was used last, of those with this base."""
+    """Find the complete install of a kind, with this base, that was used last."""
     fitting = [path for path in home.glob(f"{kind}-*") if _base(path) == base]
     return max(fitting, key=last_used_s, default=None)
 
 
 def last_used_s(install: Path) -> float:
-    """When the install was last in use, as the file system's clock says; 0 when it is not complete."""
+    """Return the time of its last use by the file system's clock; 0 when it is not complete."""
     try:
         return (install / _DONE).stat().st_mtime
     except OSError:

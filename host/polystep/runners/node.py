@@ -1,4 +1,4 @@
-"""The Node runner: TypeScript and JavaScript steps through tsx, in one long-lived process."""
+"""Node runner: TypeScript and JavaScript steps through tsx, in one long-lived process."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _PATTERNS: Final[tuple[SourcePattern, ...]] = tuple(
     for ending, language in (("ts", "typescript"), ("js", "javascript"), ("mjs", "javascript"))
 )
 _LOCK: Final = "package-lock.json"
-"""What tells a packaged bridge from one in a checkout, where the lock is the workspace's."""
+"""File that only a packaged bridge has: in a checkout, the lock is the workspace's."""
 _IMPORTS: Final = frozenset({".tsx", ".mts", ".cts", ".jsx", ".mjs", ".cjs", ".json"})
 
 
 def node_kind() -> RunnerKind:
-    """Runs `*.step.ts`, `*.step.js`, with `stream` and `access` too, with `_` for the dot, and `motia.config.*`."""
+    """Make the kind that runs `*.step.ts`, `*.step.js`, also with `stream`, `access` and `_`; and `motia.config.*`."""
     return RunnerKind("node", _PATTERNS, _prepare, explain=explain, imports=_IMPORTS)
 
 
@@ -44,18 +44,18 @@ async def _prepare(project: Path, progress: Progress) -> Launch:
     bridge = bridge_folder("node")
     if (bridge / _LOCK).is_file():
         bridge = await _install(bridge, project, progress)
-        places = [bridge]
+        folders = [bridge]
     else:
         # A checkout's packages are installed for the bridge or, as npm does it, for the workspace.
-        places = [bridge, bridge.parents[1]]
-    loader = next((path for path in map(_loader, places) if path.is_file()), None)
+        folders = [bridge, bridge.parents[1]]
+    loader = next((path for path in map(_loader, folders) if path.is_file()), None)
     if loader is None:
         raise LoadFailed(f"tsx is missing beside {bridge}. In a checkout of polystep, run `make setup`.")
     return Launch((node, "--import", loader.as_uri(), str(bridge / "src" / "main.ts")))
 
 
 def _loader(folder: Path) -> Path:
-    """The module that teaches Node TypeScript. The tsx of another folder or of PATH may be of any version."""
+    """Find the module that teaches Node TypeScript. A tsx of another folder or of PATH may be of any version."""
     return folder / "node_modules" / "tsx" / "dist" / "loader.mjs"
 
 

@@ -1,4 +1,4 @@
-"""What the user reads when a Node file does not load: what Node and its compiler raised, in words to act on."""
+"""Explanations of load failures of Node files: errors of Node and its compiler, in words to act on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from polystep.runners.kinds import explain_load_failure
 _MISSING: Final = re.compile(r"Cannot find (?:module|package) '([^']+)'")
 _IMPORTER: Final = re.compile(r"imported from (/\S+)|Require stack:\n- (\S+)")
 _MISTAKE: Final = re.compile(r":(\d+): ERROR: ")
-"""After file and line: esbuild counts columns from 0, editors from 1."""
+"""Location in a message of esbuild, which counts columns from 0 where editors count from 1."""
 _COMMONJS: Final = re.compile(r"\w+ is not defined in ES module scope")
 _SECTIONS: Final = ("dependencies", "devDependencies", "optionalDependencies")
 _SAYS_IT_ALL: Final = frozenset({"LoadProblem", "invalid_value"})
-"""Names of what the bridge itself has to say about a file: its message needs no more words."""
+"""Errors of the bridge itself about a file, whose message needs no more words."""
 
 
 def explain(project: Path, file: str, failure: JSONObject) -> str:
-    """Say why a step or stream file did not load, and what to do.
+    """Explain why a step or stream file did not load, and what to do.
 
     Args:
         project: The project's root.
@@ -60,7 +60,7 @@ def _explain_missing(project: Path, file: str, missing: str, message: str) -> st
 
 
 def _declared(project: Path) -> set[str]:
-    """Packages that the project's package.json names; none when it has no readable one."""
+    """List the packages of the project's package.json; none when it has no readable one."""
     try:
         content = json.loads((project / "package.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -70,5 +70,5 @@ def _declared(project: Path) -> set[str]:
 
 
 def _shown(project: Path, path: str) -> str:
-    """Relative to the project when it is absolute; what is written relative stays as it was written."""
+    """Make an absolute path relative to the project; leave a relative one as it is."""
     return os.path.relpath(path, project) if path.startswith("/") else path

@@ -1,4 +1,4 @@
-"""What a runner's process writes to its own stdout and stderr, as lines."""
+"""Lines that a runner's process writes to its own stdout and stderr."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from polystep.contracts.limits import LOG_LINE_CHARS_MAX
 
 _LINE_BYTES_MAX: Final = LOG_LINE_CHARS_MAX
 _LENGTH_BYTES: Final = 4
-"""Of a frame: four letters are a length that no frame has."""
+"""Bytes of a length: four letters are a length that no frame has."""
 _STRAY_BYTES_MAX: Final = 1000
 _SHOWN_BYTES: Final = 32
 
 
 def stray_text(data: bytes) -> str:
-    """Bytes that came where frames belong, as people read them: as the text that they begin with, or in hexadecimal."""
+    """Show bytes that came where frames belong: as the text that they begin with, or in hexadecimal."""
     text = data[:_STRAY_BYTES_MAX].decode(errors="replace")
     readable = "".join(itertools.takewhile(lambda each: each.isprintable() or each in "\n\r\t", text)).strip()
     if len(readable) >= _LENGTH_BYTES:
@@ -27,7 +27,7 @@ def stray_text(data: bytes) -> str:
 
 
 class OutputLines(asyncio.Protocol):
-    """Splits at newlines; a line that does not end in time is cut, so memory stays bounded."""
+    """Splitter of lines that cuts those that do not end in time, so memory stays bounded."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line

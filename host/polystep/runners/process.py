@@ -1,4 +1,4 @@
-"""One runner process: start, handshake, load, run, stop.
+"""Runner process: start, handshake, load, run, stop.
 
 Stopping escalates and every wait is bounded: `shutdown`, then the channel closed, then TERM, then KILL to the whole
 group. Whatever way it ends, the group is killed at the end, so nothing that a step started outlives its runner.
@@ -12,7 +12,7 @@ import functools
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,47 +31,55 @@ from polystep.runners.spawn import Child, pipe, spawn
 from polystep.wire import Peer, connect_pipes, pack_request_message
 
 _STEP_S: Final = 1.0
-"""An answer to `shutdown`, and each signal, gets this long."""
+"""Time for the answer to `shutdown`, and after each signal."""
 _EXIT_S: Final = 2.0
-"""What a runner has to exit after it answered `shutdown`, and after its input ended (PS-7.10, PS-2.5)."""
+"""Time to exit after the answer to `shutdown`, and after the end of input (PS-7.10, PS-2.5)."""
 _TAIL_LINES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """What is told of a handler that keeps its process from everything else."""
+    """Report of a handler that keeps its process from everything else."""
 
     runner: str
     step: str | None
-    """Whose code it is; `None` when nobody can tell."""
+    """Step whose code it is; `None` when that is unknown."""
     run: str | None
     stack: str
-    """Where it is, when the bridge can tell; else empty."""
+    """Stack of the code, when the bridge knows it; else empty."""
     waiting: int
     """Runs in the process that wait behind it."""
     for_s: float
     others: tuple[str, ...]
-    """Steps of the open runs, when nobody can tell whose code it is."""
+    """Steps of the open runs, when it is unknown whose code it is."""
 
 
-def _nobody(_: Blocked) -> None:
-    """Nobody is told."""
+def _nobody(_: object) -> None:
+    """Ignore the report."""
+
+
+async def _at_once(_: object) -> None:
+    """Nothing is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerCalls:
-    """What a runner may ask of the host, and who hears what it prints."""
+    """Ports of a runner to the host: its calls, its notifications, its printed lines."""
 
     methods: Mapping[str, Callable[[JSONObject], object]]
     notifications: Mapping[str, Callable[[JSONObject], None]]
     output: Callable[[str, str, str], None]
-    """`(runner, "stdout" or "stderr", line)`: what nobody could attribute to a run."""
+    """`(runner, "stdout" or "stderr", line)`: a line that belongs to no known run."""
     blocked: Callable[[Blocked], None] = _nobody
-    """A handler keeps its process from everything else."""
+    """Takes the report of a handler that keeps its process from everything else."""
+    retire: Callable[[Collection[str]], None] = _nobody
+    """Takes runs that go on in a process which newer code has replaced."""
+    let_units_end: Callable[[Collection[str]], Awaitable[None]] = _at_once
+    """Waits until none of these runs is in something that must not be cut."""
 
 
 class RunnerProcess:
-    """A process that speaks the protocol."""
+    """Process that speaks the protocol."""
 
     def __init__(
         self,
@@ -88,7 +96,7 @@ class RunnerProcess:
         self._given = dict(environment)
         self._calls = calls
         self._guard = guard
-        self._peer = Peer(calls.methods, {**calls.notifications, "blocked": self._told_blocked})
+        self._peer = Peer(calls.methods, {**calls.notifications, "blocked": self._note_blocked})
         self._peer.on_close = self._channel_closed
         self._child: Child | None = None
         self._outputs: list[OutputLines] = []
@@ -96,52 +104,63 @@ class RunnerProcess:
         self.runs_max = RUNS_PER_RUNNER
         self._features: frozenset[str] = frozenset()
         self.streams_max = 0
-        """Streamed answers beside these; 0: they count like other runs."""
-        self.places_taken = 0
-        """Runs that have been given a place in it, those that are about to start included."""
+        """Streamed answers it takes beside its runs; 0: they count like other runs."""
+        self.slots_taken = 0
+        """Slots that runs hold in it, also runs that are about to start."""
         self.requests_taken = 0
-        """Those of them that somebody waits for at an open connection."""
+        """Slots of requests, for which a client waits."""
         self.streams_open = 0
         self.runs: dict[str, str] = {}
-        """Runs that are open in it, with their steps, in the order of their starts."""
+        """Open runs and their steps, in the order of their starts."""
         self.suspects: frozenset[str] = frozenset()
         """Runs that were open when its channel closed."""
         self.is_leaving = False
         """It takes no more runs, and ends with those it has."""
         self.blocked_since_s: float | None = None
-        """Since when it does not answer, by the loop's clock."""
+        """Start of the time without an answer, by the loop's clock."""
         self.lingering_since_s: float | None = None
-        """Since when handlers whose runs were cancelled run on in it, or may do so."""
+        """Start of the time in which handlers of cancelled runs go on, or may go on."""
         self.is_replaced = False
-        """Another is on its way, because handlers linger in it."""
+        """Another process is starting, because handlers linger in this one."""
         self.blocker_stack = ""
         self._blocker: str | None = None
+        self.memory_limit_mb: int | None = None
+        """Most memory that it and what it has started may use."""
+        self.memory_mb = 0
+        """Memory that it uses, as it was measured last; 0 without a limit."""
+        self.outgrown = ""
+        """Reason of its end, when the host ended it because of its memory."""
         self.is_judged = False
-        """Its suspects know what becomes of them."""
+        """Its suspects have been divided into groups."""
         self.stopping = False
         self.condemned: str | None = None
-        """The run for whose sake the host kills the process; its neighbours are not to blame."""
+        """Run for which the host kills the process; its neighbours are not to blame."""
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """How the process ended, in words."""
+        """Description of the end of the process."""
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process that was started; `None` before."""
+        return None if self._child is None else self._child.pid
 
     @property
     def usable(self) -> bool:
-        """Whether it can take runs."""
+        """Report whether it can take runs."""
         return not self._peer.closed and not self.ended.done() and self.condemned is None
 
     @property
     def is_blocked(self) -> bool:
-        """Whether it does not answer."""
+        """Report whether it fails to answer pings."""
         return self.blocked_since_s is not None
 
     @property
     def has_heartbeat(self) -> bool:
-        """Whether it can be asked to `ping`; one that takes a single run is blocked by each."""
+        """Report whether it answers `ping`; one that takes a single run is blocked by each."""
         return "heartbeat" in self._features and self.runs_max > 1
 
     @property
     def blocker(self) -> str | None:
-        """The run that blocks it, when that can be told."""
+        """Return the run that blocks it, when that is known."""
         if self.blocked_since_s is None:
             return None
         if self._blocker in self.runs:
@@ -150,7 +169,7 @@ class RunnerProcess:
 
     @property
     def blocking_step(self) -> str | None:
-        """The step of that run."""
+        """Return the step of that run."""
         return None if self.blocker is None else self.runs.get(self.blocker)
 
     def ping(self) -> asyncio.Future[JSONValue]:
@@ -158,22 +177,22 @@ class RunnerProcess:
         return self._peer.call("ping", {})
 
     def read_ping(self, answer: JSONValue) -> int:
-        """How many cancelled handlers still run, from an answer of `ping` (PS-7.13)."""
+        """Read the number of cancelled handlers that still run from an answer to `ping` (PS-7.13)."""
         lingering = answer.get("lingering") if isinstance(answer, dict) else None
         return lingering if type(lingering) is int else 0
 
     def freed(self) -> None:
-        """It answers again."""
+        """Note that it answers again."""
         self.blocked_since_s, self._blocker, self.blocker_stack = None, None, ""
 
-    def _told_blocked(self, params: JSONObject) -> None:
-        """Keep what the bridge says of user code that keeps it from reading (PS-10.4)."""
+    def _note_blocked(self, params: JSONObject) -> None:
+        """Keep the bridge's report of user code that keeps it from reading (PS-10.4)."""
         run, stack = params.get("run"), params.get("stack")
         self._blocker = run if isinstance(run, str) else None
         self.blocker_stack = stack if isinstance(stack, str) else ""
 
     def matches(self, launch: Launch, environment: Mapping[str, str]) -> bool:
-        """Whether a new process with this command and these variables would be like this one."""
+        """Report whether a new process with this command and these variables would be like this one."""
         return launch == self._launch and dict(environment) == self._given
 
     async def start(self) -> None:
@@ -196,7 +215,7 @@ class RunnerProcess:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 self._accept(await self._peer.call("hello", hello))
         except TimeoutError:
-            raise await self._give_up(f"it said nothing for {HELLO_TIMEOUT_S:g} s") from None
+            raise await self._give_up(f"it sent nothing for {HELLO_TIMEOUT_S:g} s") from None
         except PolystepError as error:
             raise await self._give_up(self.ended.result() if self.ended.done() else error.message) from error
         except BaseException:
@@ -208,7 +227,7 @@ class RunnerProcess:
         """Load one file; returns `{config, handler, warnings?}`.
 
         Raises:
-            LoadFailed: The file cannot be loaded; the message says why in the words of its language's users.
+            LoadFailed: The file cannot be loaded; the message says why in the words of its language.
             RunnerGone: The process ended meanwhile.
         """
         if source.kind == "access" and "access" not in self._features:
@@ -237,16 +256,16 @@ class RunnerProcess:
     def _explained(self, source: SourceFile, error: LoadFailed) -> LoadFailed:
         text = self.kind.explain(self._project, source.path, error.data)
         failures = Failures(self._project)
-        place = failures.of_load(source.path, error.data)
-        if place is None:
+        location = failures.of_load(source.path, error.data)
+        if location is None:
             return LoadFailed(text, error.data)
         # A text that names no line gets one.
-        header = "" if f"{place.file}:{place.line}" in text else f"{place}\n"
-        frame = f"{header}{failures.frame(place)}".rstrip()
-        return LoadFailed(f"{text}\n{frame}" if frame else text, {**error.data, "place": place.to_json()})
+        header = "" if f"{location.file}:{location.line}" in text else f"{location}\n"
+        frame = f"{header}{failures.frame(location)}".rstrip()
+        return LoadFailed(f"{text}\n{frame}" if frame else text, {**error.data, "place": location.to_json()})
 
     def call_run(self, params: JSONObject) -> asyncio.Future[JSONValue]:
-        """Start a run; the future gets the handler's value."""
+        """Start an attempt; the future gets the handler's value."""
         if params.get("type") != "api":
             return self._peer.call("step.run", params)
         pack = functools.partial(pack_request_message, takes_integers="integers" in self._features)
@@ -297,13 +316,21 @@ class RunnerProcess:
             self.ended.set_result("it was never started")
         await self._finish()
 
+    async def end_outgrown(self) -> None:
+        """End it at once because of its memory."""
+        self.outgrown = (
+            f"it used {self.memory_mb} MB, and its limit is {self.memory_limit_mb} MB (memory_mb of "
+            f"[runners.{self.kind.name}])"
+        )
+        await self.kill()
+
     def kill_now(self) -> None:
         """End it without waiting for anything, when the host itself ends at once."""
         if self._child is not None:
             self._child.kill_group(signal.SIGKILL)
 
     async def _finish(self) -> None:
-        """Close the channel and hear what was printed last: often it explains the end."""
+        """Close the channel and read the last printed lines: often they explain the end."""
         self._close()
         await asyncio.gather(*(output.finish(_STEP_S) for output in self._outputs))
 
@@ -332,7 +359,7 @@ class RunnerProcess:
             raise
 
     async def _listen(self, ours: dict[int, int], private: bool) -> None:
-        """Hand our pipe ends to their readers; each one belongs to its reader as soon as it leaves `ours`."""
+        """Give our pipe ends to their readers; each one belongs to its reader as soon as it leaves `ours`."""
         for number, name in ((1, "stdout"), (2, "stderr")) if private else ((2, "stderr"),):
             self._outputs.append(await read_lines(ours.pop(number), functools.partial(self._line, name)))
         reads, writes = (3, 4) if private else (0, 1)
@@ -362,13 +389,14 @@ class RunnerProcess:
         self._guard.remove(self._child.pid)
         code = ended.result()
         how = f"it was killed by signal {_signal_name(-code)}" if code < 0 else f"it exited with status {code}"
+        how = self.outgrown or how
         if not self.ended.done():
             self.ended.set_result(how)
         # Answers may still be in the pipe: the peer hears of the end when it has read them.
         asyncio.get_running_loop().call_later(_STEP_S, self._close)
 
     def _channel_ended(self) -> None:
-        """Wait a moment for the exit status, so that the waiters are told how it ended."""
+        """Wait a moment for the exit status, so that the waiters get it."""
         if self.ended.done():
             self._close()
         else:

@@ -1,4 +1,4 @@
-"""The Python runner: `_step.py` files in an environment that uv makes for the project."""
+"""Python runner: `_step.py` files in an environment that uv makes for the project."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PACKAGE_LISTS: Final = frozenset({"requirements.txt", "pyproject.toml", "uv.loc
 
 
 def python_kind(requirements: str | None = None) -> RunnerKind:
-    """Runs `*_step.py`, `*_stream.py` and `*_access.py` (and `.step.py`, as older projects have it).
+    """Make the kind that runs `*_step.py`, `*_stream.py`, `*_access.py`, and `.step.py` of older projects.
 
     Args:
         requirements: File with the project's packages, relative to the project; by default `requirements.txt`, else

@@ -1,4 +1,4 @@
-"""The Python environment of a project: made by uv, one for each set of packages, the last good one kept."""
+"""Python environments of a project: made by uv, one for each set of packages, the last good one kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHOWN_CHARS_MAX: Final = 3000
 
 
 class PythonEnvironments:
-    """Makes or finds the environment for what a project asks for.
+    """Environments of projects, found or made for the packages that a project lists.
 
     Each set of packages has a folder of its own, named by hash, and `.polystep/venv` points to the current one. So an
     install that fails leaves the environment that worked, and going back to recent packages costs nothing.
@@ -40,13 +40,13 @@ class PythonEnvironments:
         """
         self._requirements = requirements
         self._failed: tuple[object, Finding] | None = None
-        """The package lists whose install failed last, as they were saved, and why."""
+        """Package lists whose install failed last, as they were saved, and the reason."""
 
     async def find(self, project: Path, progress: Progress) -> tuple[Path, Finding | None]:
         """Find the environment of a project, and install what is missing.
 
         Returns:
-            Its folder, and what is wrong: where the install fails, the environment that was used last serves on.
+            Its folder, and a problem: when the install fails, the environment used last goes on serving.
 
         Raises:
             LoadFailed: The install failed, and there is no earlier environment.
@@ -75,7 +75,7 @@ class PythonEnvironments:
     async def _try(
         self, project: Path, target: Path, needed: str, source: Sequence[Path], progress: Progress
     ) -> Finding | None:
-        """Install; returns why that failed. What failed is tried again when a list of packages was saved again."""
+        """Install and return the reason of a failure. After one, try again when a list of packages was saved."""
         saved = (target, [(path, path.stat().st_mtime_ns) for path in source])
         if self._failed is not None and self._failed[0] == saved:
             return self._failed[1]
@@ -91,12 +91,12 @@ class PythonEnvironments:
 
 
 def interpreter(environment: Path) -> Path:
-    """The Python of an environment."""
+    """Return the Python of an environment."""
     return environment / "bin" / "python"
 
 
 def _sources(project: Path, requirements: str | None) -> tuple[Path, ...]:
-    """The files that say which packages the project needs; the first one is what uv reads."""
+    """List the files that name the project's packages; uv reads the first one."""
     if requirements is not None:
         chosen = project / requirements
         if not chosen.is_file():
@@ -142,7 +142,7 @@ async def _uv(project: Path, *arguments: str) -> None:
 
 
 def _certificates() -> tuple[str, ...]:
-    """The machine's own certificates, as pip and npm use them: behind a company's proxy no others are good."""
+    """Use the machine's own certificates, as pip and npm do: behind a company's proxy no others work."""
     return ("--system-certs",) if any(Path(store).exists() for store in _CERTIFICATES) else ()
 
 

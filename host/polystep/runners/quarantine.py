@@ -1,6 +1,6 @@
-"""Processes apart from all others for runs that may have ended one: suspects share one, in halves until one is alone.
+"""Quarantine of runs that may have ended a process: suspects share one of their own, in halves until one is alone.
 
-Who was inside a process that died is a suspect, and most often a process was killed from outside: so the suspects run
+Every run inside a process that died is a suspect. Most often something outside killed the process, so the suspects run
 again together first, in a process of their own. When that dies too, each half of those inside gets one. A culprit among
 `n` is alone after `log2(n)` more deaths; the others run at once, not one after the other.
 """
@@ -16,30 +16,31 @@ from polystep.contracts.errors import PolystepError, RunnerGone
 from polystep.contracts.values import JSONValue
 from polystep.runners.generation import Generation
 from polystep.runners.heartbeat import describe, watch
+from polystep.runners.memory import outgrows
 from polystep.runners.process import Blocked, RunnerProcess
 
 CELLS_MAX: Final = 2
-"""Processes for suspects of one runner at once: both halves. Further groups wait for one, and hold no place there."""
+"""Processes for suspects of one runner at once: both halves. Further groups wait for one, and hold no slot there."""
 
 SUSPECTS_MAX: Final = 10_000
-"""Suspects that are remembered; the oldest are forgotten first. Those of requests never come back."""
+"""Suspects to remember; the oldest are forgotten first. Those of requests never come back."""
 
 CELL_PAUSE_S: Final = 1.0
-"""Before a suspect is given back because no process for it could be made: it starts again at once."""
+"""Pause before a suspect is given back because no process for it could be made: it starts again at once."""
 
 CELL_KEPT_S: Final = 0.5
-"""An empty cell is kept so long: more of its group may be on their way through the queue."""
+"""Time to keep an empty cell: more of its group may be on their way through the queue."""
 
 
 @dataclass(eq=False, slots=True)
 class _Cell:
-    """A process of one group."""
+    """Process of one group."""
 
     process: RunnerProcess
     generation: Generation
     room: asyncio.Semaphore
     runs: int = 0
-    """In it, or about to be."""
+    """Runs in it, or about to enter."""
 
 
 @dataclass(eq=False, slots=True)
@@ -51,7 +52,7 @@ class _Group:
 
 
 class Quarantine:
-    """Runs suspects."""
+    """Quarantine that runs suspects in cells."""
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class Quarantine:
         Args:
             current: The generation that takes the runs now; raises when there is none.
             make: A new process, not started.
-            own: Takes work that goes on by itself until the pool stops.
+            own: Takes background work that ends when the pool stops.
             on_blocked: Called when a suspect keeps its process from everything else.
         """
         self._current = current
@@ -73,20 +74,24 @@ class Quarantine:
         self._own = own
         self._on_blocked = on_blocked
         self._groups: dict[str, _Group] = {}
-        """Of each suspect, by its identity."""
+        """Group of each suspect, by its identity."""
         self._strangers = _Group()
-        """For suspects of before the host started."""
+        """Group of suspects from before the host started."""
         self._cells: dict[RunnerProcess, _Cell] = {}
-        self._places = asyncio.Semaphore(CELLS_MAX)
+        self._slots = asyncio.Semaphore(CELLS_MAX)
         self._waiting = 0
-        """Groups that wait for a place."""
+        """Groups that wait for a cell."""
 
     def holds(self, identity: str) -> bool:
         """Report whether this run was inside a process that died, and has not ended since."""
         return identity in self._groups
 
+    def has(self, process: RunnerProcess) -> bool:
+        """Report whether a process is a cell."""
+        return process in self._cells
+
     def divide(self, process: RunnerProcess, identities: Iterable[str]) -> None:
-        """A process died with these inside: give them the groups in which they run again."""
+        """Give the runs that were inside a dead process the groups in which they run again."""
         suspects = sorted(identities)  # by age, since identities begin with the time
         middle = len(suspects) // 2 if process in self._cells else 0
         for part in (suspects[:middle], suspects[middle:]):
@@ -132,7 +137,7 @@ class Quarantine:
     async def _new_cell(self, file: str) -> _Cell:
         self._waiting += 1
         try:
-            await self._places.acquire()
+            await self._slots.acquire()
         finally:
             self._waiting -= 1
         process: RunnerProcess | None = None
@@ -145,7 +150,7 @@ class Quarantine:
         except BaseException as error:
             if process is not None:
                 await process.kill()
-            self._places.release()
+            self._slots.release()
             if process is None or not isinstance(error, PolystepError):
                 raise
             await asyncio.sleep(CELL_PAUSE_S)
@@ -153,7 +158,14 @@ class Quarantine:
         cell = self._cells[process] = _Cell(process, generation, asyncio.Semaphore(process.runs_max))
         # So that a suspect whose time is over behind another that blocks is not taken for the culprit.
         self._own(watch(process, self._changed), "heartbeat of a process for suspects")
+        if process.memory_limit_mb is not None:
+            self._own(self._bound(process), "memory of a process for suspects")
         return cell
+
+    async def _bound(self, process: RunnerProcess) -> None:
+        """End a cell over its limit at once: it is there to find out who needs so much."""
+        if await outgrows(process):
+            await process.end_outgrown()
 
     def _changed(self, process: RunnerProcess) -> None:
         if process.is_blocked:
@@ -165,7 +177,7 @@ class Quarantine:
             self._own(self._end_if_empty(cell), "end of a process for suspects")
 
     async def _end_if_empty(self, cell: _Cell) -> None:
-        """End a cell that stays empty; at once when another group waits for its place."""
+        """End a cell that stays empty; at once when another group waits for one."""
         if cell.process.usable and not self._waiting:
             await asyncio.wait([cell.process.ended], timeout=CELL_KEPT_S)
         if cell.runs or self._cells.pop(cell.process, None) is None:
@@ -173,7 +185,7 @@ class Quarantine:
         try:
             await cell.process.stop(0)
         finally:
-            self._places.release()
+            self._slots.release()
 
     def _check(self, file: str) -> Generation:
         generation = self._current()

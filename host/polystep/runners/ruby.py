@@ -1,4 +1,4 @@
-"""The Ruby runner: `_step.rb` files in the machine's Ruby, whose msgpack library it speaks through."""
+"""Ruby runner: `_step.rb` files in the machine's Ruby, with its msgpack library."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TRY: Final = (
     f"exit {_TOO_OLD} if (RUBY_VERSION.split('.').map(&:to_i) <=> [3, 1]) < 0; "
     "begin; require 'msgpack'; rescue LoadError => error; warn error.message; exit 32; end"
 )
-"""Both are asked before the runner starts, because what Ruby itself would say tells nobody what to do."""
+"""Both are checked before the runner starts, because Ruby's own message does not help."""
 _INSTALL: Final = (
     "Install it (Debian, Ubuntu: apt install ruby ruby-msgpack; elsewhere: Ruby 3.1, then gem install msgpack)"
 )
@@ -34,7 +34,7 @@ _MISTAKE: Final = re.compile(r"/\S+:\d+: ")
 
 
 def ruby_kind() -> RunnerKind:
-    """Runs `*_step.rb`, `*_stream.rb`, and the same with `.step`, `.stream`."""
+    """Make the kind that runs `*_step.rb`, `*_stream.rb`, and the same with `.step`, `.stream`."""
     known_good: set[str] = set()
 
     async def prepare(project: Path, _: Progress) -> Launch:
@@ -52,7 +52,7 @@ def ruby_kind() -> RunnerKind:
 
 
 def explain_ruby_failure(project: Path, file: str, data: JSONObject) -> str:
-    """Say why a Ruby file did not load; shapes as in `explain_load_failure`."""
+    """Explain why a Ruby file did not load; shapes as in `explain_load_failure`."""
     if data.get("name") == "LoadError" and (missing := _MISSING_GEM.search(str(data.get("message")))):
         name = missing[1]
         if name.startswith(("/", ".")):
@@ -64,9 +64,9 @@ def explain_ruby_failure(project: Path, file: str, data: JSONObject) -> str:
     if data.get("name") == "SyntaxError":
         # Ruby shows the line as well, and so does the host.
         first, *more = [line for line in str(data.get("message")).split("\n") if _MISTAKE.match(line)] or [file]
-        place = Failures(project).of_load(file, data) or file
+        location = Failures(project).of_load(file, data) or file
         shown = _MISTAKE.sub("", first).removeprefix("syntax error, ")
-        return "\n".join([f"Syntax error in {place}: {shown}", *more]).replace(f"{project}/", "")
+        return "\n".join([f"Syntax error in {location}: {shown}", *more]).replace(f"{project}/", "")
     return explain_load_failure(project, file, data)
 
 

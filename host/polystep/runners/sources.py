@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from polystep.contracts.places import Place
+from polystep.contracts.locations import Location
 
 _AROUND_LINES: Final = 2
-"""Shown above and below the line of the error."""
+"""Lines above and below the line of the error."""
 _LINE_CHARS_MAX: Final = 160
 _AFTER_CHARS: Final = 40
-"""Shown behind the column of a longer line."""
+"""Characters behind the column of a longer line."""
 _FILE_BYTES_MAX: Final = 1024 * 1024
-"""Larger files are generated, and their lines tell nothing."""
+"""Size above which a file is generated, and its lines explain nothing."""
 _FILES_KEPT_MAX: Final = 32
 _FOREIGN_FOLDERS: Final = frozenset({"node_modules", "site-packages"})
 
@@ -21,7 +21,7 @@ _Stamp = tuple[int, int]
 
 
 class Sources:
-    """Reads files below one folder only, and keeps the last few while they do not change."""
+    """Reader of the files below one folder that keeps the last few while they do not change."""
 
     def __init__(self, project: Path) -> None:
         self._project = project
@@ -29,25 +29,25 @@ class Sources:
 
     @property
     def project(self) -> Path:
-        """The project's root."""
+        """Return the project's root."""
         return self._project
 
     def own(self, path: str) -> str | None:
-        """The path relative to the project; `None` for files of others, installed packages included."""
+        """Make a path relative to the project; `None` for files of others, such as installed packages."""
         inside = path.removeprefix(f"{self._project}/")
         return None if inside == path or _is_foreign(inside) else inside
 
     def text(self, file: str) -> str:
-        """The whole text of a file given relative to the project; empty when it cannot be read."""
+        """Return the text of a file given relative to the project; empty when it cannot be read."""
         return "\n".join(self._lines(file))
 
     def line(self, file: str, number: int) -> str | None:
-        """One line, from 1, of a file given relative to the project."""
+        """Return one line, from 1, of a file given relative to the project."""
         lines = self._lines(file)
         return lines[number - 1] if 0 < number <= len(lines) else None
 
-    def frame(self, place: Place) -> str:
-        """The lines around a place, with a caret below its column; empty when they cannot be read.
+    def frame(self, location: Location) -> str:
+        """Show the lines around a location, with a caret below its column; empty when they cannot be read.
 
         Shape:
             ```
@@ -57,26 +57,26 @@ class Sources:
               4 | }
             ```
         """
-        lines = self._lines(place.file)
-        if not 0 < place.line <= len(lines):
+        lines = self._lines(location.file)
+        if not 0 < location.line <= len(lines):
             return ""
-        first = max(place.line - _AROUND_LINES, 1)
-        last = min(place.line + _AROUND_LINES, len(lines))
-        while last > place.line and not lines[last - 1].strip():
+        first = max(location.line - _AROUND_LINES, 1)
+        last = min(location.line + _AROUND_LINES, len(lines))
+        while last > location.line and not lines[last - 1].strip():
             last -= 1
-        while first < place.line and not lines[first - 1].strip():
+        while first < location.line and not lines[first - 1].strip():
             first += 1
         digits = len(str(last))
         # A long line is shown from shortly before the column.
-        skipped = max((place.column or 0) - _LINE_CHARS_MAX + _AFTER_CHARS, 0)
+        skipped = max((location.column or 0) - _LINE_CHARS_MAX + _AFTER_CHARS, 0)
         shown = []
         for number in range(first, last + 1):
             text = lines[number - 1][skipped:].replace("\t", " ")
             cut = text if len(text) <= _LINE_CHARS_MAX else f"{text[:_LINE_CHARS_MAX]}…"
-            mark = ">" if number == place.line else " "
+            mark = ">" if number == location.line else " "
             shown.append(f"{mark} {number:>{digits}} | {cut}".rstrip())
-            if number == place.line and place.column is not None:
-                shown.append(f"  {'':>{digits}} | {' ' * (place.column - 1 - skipped)}^")
+            if number == location.line and location.column is not None:
+                shown.append(f"  {'':>{digits}} | {' ' * (location.column - 1 - skipped)}^")
         return "\n".join(shown)
 
     def _lines(self, file: str) -> list[str]:

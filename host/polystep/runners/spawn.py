@@ -1,4 +1,4 @@
-"""Start a child with chosen descriptors, in a process group of its own, and learn how it ended.
+"""Start of children with chosen descriptors, in process groups of their own, and their exit status.
 
 `subprocess` can pass descriptors on only under the numbers they happen to have; the protocol wants 3 and 4 (PS-2.1).
 So this uses `posix_spawn`, which also is safe beside threads. The group lets a stop reach what user code started, and
@@ -22,23 +22,23 @@ from pathlib import Path
 from typing import Final
 
 _FIRST_FREE_FD: Final = 10
-"""Our ends are kept above the numbers that the child uses, so that no `dup2` overwrites one of them."""
+"""Lowest number of our ends, above those that the child uses, so that no `dup2` overwrites one."""
 _IN_FOLDER: Final = 'cd "$0" && exec "$@"'
-"""posix_spawn cannot change the folder; the shell does, and replaces itself by the command."""
+"""Shell that changes the folder, which posix_spawn cannot, and replaces itself by the command."""
 
 
 @dataclass(slots=True)
 class Child:
-    """A process that was started."""
+    """Process that was started."""
 
     pid: int
     ended: asyncio.Future[int]
-    """Its exit status; negative is the signal that killed it."""
+    """Exit status; negative is the signal that killed it."""
 
     def kill_group(self, number: signal.Signals) -> None:
-        """Signal the process and everything it started; fine when all are gone.
+        """Signal the process and everything it started, if any of it is left.
 
-        Nothing happens once it has ended: its group was killed then, and the number may be somebody else's by now.
+        Nothing happens once it has ended: its group was killed then, and another program may have the number by now.
         """
         if not self.ended.done():
             _signal_group(self.pid, number)
@@ -55,7 +55,7 @@ def spawn(
         environment: All variables the child gets.
         descriptors: Descriptor in the child → ours. Those not named are closed, 0 reads nothing.
 
-    Whatever way the process ends, what is left of its group is killed with it.
+    When the process ends, by itself or not, the rest of its group is killed.
 
     Raises:
         OSError: It could not be started.
@@ -80,10 +80,10 @@ def spawn(
 
 @functools.cache
 def _die_with_host() -> tuple[str, ...]:
-    """What to put before a command so that the kernel kills it when the host is killed, where that can be had (Linux).
+    """Return a prefix of a command that has the kernel kill it with the host, where there is one (Linux).
 
     A runner sees the end of its channel and exits by itself, unless user code blocks it. The shipped bridges watch for
-    that too; a runner of somebody else's need not.
+    that too; a foreign runner need not.
     """
     tool = shutil.which("setpriv")
     if tool is None:
@@ -95,7 +95,7 @@ def _die_with_host() -> tuple[str, ...]:
 
 
 def pipe() -> tuple[int, int]:
-    """A pipe `(read, write)` whose numbers are out of the child's way, closed in every child."""
+    """Make a pipe `(read, write)` whose numbers do not collide with the child's, closed in every child."""
     low = os.pipe()
     high: list[int] = []
     try:
@@ -112,7 +112,7 @@ def pipe() -> tuple[int, int]:
 
 
 def _inherited() -> list[int]:
-    """Descriptors that whoever started the host left open for its children; the runners have no use for them."""
+    """List the descriptors that the host's parent left open for children; runners have no use for them."""
     found = []
     for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Stacks as the languages write them: their frames, the place of an error, and the part that a step's author needs."""
+"""Stacks of each language: their frames, the location of an error, the part that a step's author needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from polystep.contracts.places import Place
+from polystep.contracts.locations import Location
 from polystep.runners.sources import Sources
 
 # Messages are part of stacks and hold texts of clients, so each form takes a time that grows with the line alone.
@@ -40,11 +40,11 @@ class _Frame:
     column: int | None
     lines: list[str]
     offset: int | None = field(default=None)
-    """Of the marked part, from the first character of the line that is not a space (Python)."""
+    """Columns of the marked part, from the first character of the line that is not a space (Python)."""
 
 
-def place_of(sources: Sources, stack: str) -> Place | None:
-    """The innermost place in the project where the outermost error was raised."""
+def location_of(sources: Sources, stack: str) -> Location | None:
+    """Find the innermost location in the project where the outermost error was raised."""
     if "Traceback (most recent call last):" in stack or _FRAMES[2].search(stack):
         # The outermost exception comes last, and its innermost frame is the last one; parts of a group follow it.
         last = _IN_GROUP.split(_CHAINED.split(stack)[-1])[0]
@@ -55,7 +55,7 @@ def place_of(sources: Sources, stack: str) -> Place | None:
 
 
 def folded(sources: Sources, stack: str, message: str) -> str:
-    """The stack without its message, with paths of the project made relative and frames of libraries counted."""
+    """Leave the message out of a stack, make paths of the project relative, and count frames of libraries."""
     items = _without_message(_read(stack), message)
     if not any(isinstance(each, _Frame) and _is_own(sources, each) for each in items):
         return "\n".join("\n".join(_lines(items)).split("\n")[:_UNFOLDED_LINES_MAX])
@@ -72,13 +72,13 @@ def folded(sources: Sources, stack: str, message: str) -> str:
     return "\n".join(shown[:-1]).replace(f"{sources.project}/", "")
 
 
-def adds_nothing(stack: str, place: Place) -> bool:
-    """Whether a folded stack has one frame, that of a place whose source is shown."""
+def adds_nothing(stack: str, location: Location) -> bool:
+    """Report whether a folded stack has one frame, whose source is shown already."""
     first, *rest = [line for line in stack.split("\n") if line != "Traceback (most recent call last):"] or [""]
-    if f'File "{place.file}", line {place.line},' in first:
+    if f'File "{location.file}", line {location.line},' in first:
         # The source again, and Python's marks below it.
         return all(line.startswith("    ") for line in rest)
-    return not rest and f"{place.file}:{place.line}" in first
+    return not rest and f"{location.file}:{location.line}" in first
 
 
 def _read(stack: str) -> list[_Frame | str]:
@@ -105,7 +105,7 @@ def _belongs(frame: _Frame, line: str) -> bool:
     return "File " in frame.lines[0] and line.startswith(f"{frame.lead}  ")
 
 
-def _place(sources: Sources, frame: _Frame) -> Place | None:
+def _place(sources: Sources, frame: _Frame) -> Location | None:
     file = None if frame.path is None else sources.own(frame.path)
     if file is None:
         return None
@@ -113,7 +113,7 @@ def _place(sources: Sources, frame: _Frame) -> Place | None:
     if column is None and (line := sources.line(file, frame.line)) is not None:
         # Without marks the whole line is meant.
         column = len(line) - len(line.lstrip()) + (frame.offset or 0) + 1
-    return Place(file, frame.line, column)
+    return Location(file, frame.line, column)
 
 
 def _is_own(sources: Sources, frame: _Frame) -> bool:

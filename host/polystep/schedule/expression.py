@@ -1,4 +1,4 @@
-"""When a cron expression fires next, daylight saving included. Pure: knows no clock and no steps.
+"""Fire times of a cron expression, daylight saving included. Pure: knows no clock and no steps.
 
 Five fields, or six with leading seconds as in node-cron; names, lists, ranges, steps and `@daily` aliases (see
 `polystep.schedule.fields`). If day of month and day of week are both restricted, either may match; if one of the two
@@ -37,21 +37,21 @@ from polystep.schedule.zones import (
 )
 
 SEARCH_YEARS: Final = 5
-"""How far ahead a fire time is looked for: one leap day is always within."""
+"""Years searched for a fire time: they always contain a leap day."""
 
 _MINUTE, _HOUR, _DAY_OF_MONTH, _DAY_OF_WEEK = 1, 2, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
 class CronExpression:
-    """A checked expression in its zone."""
+    """Checked expression in its zone."""
 
     text: str
     """As it was written."""
     timezone: str
     """The IANA name of the zone, also when the machine's was asked for; `local` or `UTC+01:00` if it has no name."""
     fixed_time: bool
-    """Whether it is a fixed-time job; otherwise it is an interval job. See the module's DST policy."""
+    """It is a fixed-time job; otherwise it is an interval job. See the module's DST policy."""
     _zone: tzinfo
     _plain: str
     _either_day: bool
@@ -92,7 +92,7 @@ class CronExpression:
         )
 
     def next_after(self, after_ms: int) -> int | None:
-        """The first fire time later than `after_ms`, both Unix milliseconds; `None` if none comes in 5 years.
+        """Return the first fire time later than `after_ms`, both Unix milliseconds; `None` if none comes in 5 years.
 
         Costs about a third of a millisecond: keep the answer until it has passed.
         """
@@ -135,7 +135,7 @@ class CronExpression:
 
 
 def _split(text: str) -> list[str]:
-    """The six fields as texts; a five-field expression fires at second 0."""
+    """Split the six fields; a five-field expression fires at second 0."""
     fields = ALIASES.get(text.strip().lower(), text).split()
     if len(fields) == len(FIELDS) - 1:
         return ["0", *fields]

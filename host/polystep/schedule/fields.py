@@ -1,4 +1,4 @@
-"""The fields of a cron expression: their ranges, names and grammar.
+"""Fields of a cron expression: their ranges, names and grammar.
 
 A field is a comma-separated list of items; an item is `*`, a value, or a range `low-high`, each with an optional
 `/step`. A value with a step runs to the end of the field: `5/15` is `5-59/15`. Months and days of the week have
@@ -29,7 +29,7 @@ ALIASES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field: what it is called, what it may hold, and a value to show in an error."""
+    """One field: its name, its values, and a value to show in an error."""
 
     name: str
     low: int
@@ -39,7 +39,7 @@ class Field:
     """Long names, the first one for `low`; their first three letters are names too."""
 
     def values(self, text: str) -> frozenset[int]:
-        """Every value that `text` selects; a day of the week 7 counts as 0.
+        """Return every value that `text` selects; a day of the week 7 counts as 0.
 
         Raises:
             ValueError: `text` is not a field; the message says why.
@@ -52,7 +52,7 @@ class Field:
         return frozenset(selected)
 
     def canonical(self, values: frozenset[int]) -> str:
-        """The same selection in the plainest spelling: `*` or a list of numbers."""
+        """Spell the same selection as plainly as possible: `*` or a list of numbers."""
         high = self.high - 1 if self is DAY_OF_WEEK else self.high
         if len(values) == high - self.low + 1:
             return "*"

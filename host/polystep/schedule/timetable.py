@@ -1,9 +1,9 @@
-"""The one loop that sleeps until the next cron tick is due and fires it. Knows no store and no runner."""
+"""Loop that sleeps until the next cron tick is due and fires it. Knows no store and no runner."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -11,7 +11,8 @@ from typing import Final
 from polystep.contracts.clock import wait_at_most
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import STOP_GRACE_S
-from polystep.contracts.ports import Clock, CronFire
+from polystep.contracts.ports.clock import Clock
+from polystep.contracts.ports.schedule import CronFire, CronSkip
 from polystep.contracts.steps import CronTrigger
 from polystep.contracts.values import JSONObject
 from polystep.schedule.expression import SEARCH_YEARS, CronExpression
@@ -58,19 +59,28 @@ class _Entry:
 class Timetable:
     """Fires cron steps at their times: the ports `Schedule` and `Service`.
 
-    - Ticks that are due together are fired together, each contained: one that fails is told to `on_error` and
+    - Ticks that are due together are fired together, each contained: one that fails goes to `on_error` and
       stops no other.
     - Missed ticks are not caught up: a loop that was asleep past several ticks of a step fires it once, with the
       due time of the first, and goes on from now. Ticks before `start` are not fired.
     - A step whose expression is not usable is listed with its error; the rest runs.
+    - A step that is paused keeps its times, and its ticks are skipped.
     - A clock set ahead is like sleep. After one set back, fire times are found anew; a fixed-time job that
       has fired already is not repeated unless the clock moved by three hours or more.
     """
 
-    def __init__(self, clock: Clock, fire: CronFire, on_error: Callable[[str, Exception], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        fire: CronFire,
+        on_error: Callable[[str, Exception], None],
+        skip: CronSkip = lambda _step, _due_ms: None,
+    ) -> None:
         self._clock = clock
         self._fire = fire
         self._on_error = on_error
+        self._skip = skip
+        self._paused: frozenset[str] = frozenset()
         self._entries: dict[str, _Entry] = {}
         self._changed = asyncio.Event()
         self._stopping = False
@@ -87,8 +97,40 @@ class Timetable:
         self._changed.set()
 
     def upcoming(self) -> list[JSONObject]:
-        """`{step, expression, timezone, next, error}` each, by step name; `next` is in UTC."""
+        """List `{step, expression, timezone, next, error}` by step name; `next` is in UTC."""
         return [_row(step, entry) for step, entry in sorted(self._entries.items())]
+
+    def next_times(self, step: str, count: int) -> list[str]:
+        """Return the next fire times of a step, in UTC."""
+        entry = self._entries.get(step)
+        times: list[str] = []
+        if entry is None or entry.expression is None:
+            return times
+        next_ms = entry.next_ms
+        while next_ms is not None and len(times) < count:
+            times.append(_iso(next_ms))
+            next_ms = entry.expression.next_after(next_ms)
+        return times
+
+    def times_between(self, step: str, from_ms: int, to_ms: int, limit: int) -> list[int]:
+        """Return the first fire times of a step later than `from_ms` and up to `to_ms`."""
+        entry = self._entries.get(step)
+        times: list[int] = []
+        if entry is None or entry.expression is None:
+            return times
+        found = entry.expression.next_after(from_ms)
+        while found is not None and found <= to_ms and len(times) < limit:
+            times.append(found)
+            found = entry.expression.next_after(found)
+        return times
+
+    def pause(self, steps: Iterable[str]) -> None:
+        """Skip the ticks of these steps until they are resumed."""
+        self._paused = self._paused.union(steps)
+
+    def resume(self, step: str) -> None:
+        """Fire a step again, from its next time on."""
+        self._paused -= {step}
 
     async def start(self) -> None:
         """Begin to fire, counting from now; nothing happens if it runs already."""
@@ -131,18 +173,21 @@ class Timetable:
             self._on_error(step, error)
 
     def _take_due(self) -> list[tuple[str, int]]:
-        """The ticks to fire now; their entries move on to the next one."""
+        """Take the ticks to fire now; their entries move on to the next one."""
         now_ms = self._clock.now_ms()
         due: list[tuple[str, int]] = []
         for step, entry in self._entries.items():
             if entry.next_ms is not None and entry.next_ms <= now_ms:
-                due.append((step, entry.next_ms))
-                entry.fired_ms = entry.next_ms
+                if step in self._paused:
+                    self._skip(step, entry.next_ms)
+                else:
+                    due.append((step, entry.next_ms))
+                    entry.fired_ms = entry.next_ms
                 entry.reckon(now_ms)
         return due
 
     async def _sleep(self) -> None:
-        """Until the next tick, at most `SLEEP_MAX_S`, or until the schedule is replaced."""
+        """Sleep until the next tick, at most `SLEEP_MAX_S`, or until the schedule is replaced."""
         next_ms = min((each.next_ms for each in self._entries.values() if each.next_ms is not None), default=None)
         delay_s = SLEEP_MAX_S
         if next_ms is not None:
@@ -190,8 +235,7 @@ def cron_problem(trigger: CronTrigger, default_timezone: str | None, now_ms: int
 def _row(step: str, entry: _Entry) -> JSONObject:
     next_at = None
     if entry.next_ms is not None:
-        moment = datetime.fromtimestamp(entry.next_ms / 1000, UTC)
-        next_at = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        next_at = _iso(entry.next_ms)
     return {
         "step": step,
         "expression": entry.trigger.expression,
@@ -199,3 +243,8 @@ def _row(step: str, entry: _Entry) -> JSONObject:
         "next": next_at,
         "error": entry.error,
     }
+
+
+def _iso(time_ms: int) -> str:
+    moment = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -23,7 +23,7 @@ _LOCALTIME: Final = Path("/etc/localtime")
 
 
 def find_zone(name: str | None) -> tuple[tzinfo, str]:
-    """The zone and what to call it; `None` asks for the machine's.
+    """Return the zone and its name; `None` asks for the machine's.
 
     Raises:
         LoadFailed: There is no zone of this name; the message names a similar one.
@@ -39,7 +39,7 @@ def find_zone(name: str | None) -> tuple[tzinfo, str]:
 
 
 def local_zone(environment: Mapping[str, str] = os.environ, localtime: Path = _LOCALTIME) -> tuple[tzinfo, str]:
-    """The machine's zone: the variable TZ, else /etc/localtime, else the UTC offset that holds now.
+    """Return the machine's zone: the variable TZ, else /etc/localtime, else the UTC offset that holds now.
 
     Only the last one knows no DST. It is reached with a TZ in POSIX form (`CET-1CEST`), which names no zone.
     """
@@ -58,12 +58,12 @@ def local_zone(environment: Mapping[str, str] = os.environ, localtime: Path = _L
 
 
 def utc_offset_s(zone: tzinfo, instant_s: int) -> int:
-    """Seconds east of UTC at an instant."""
+    """Return the seconds east of UTC at an instant."""
     return _seconds(datetime.fromtimestamp(instant_s, zone).utcoffset())
 
 
 def first_instant(zone: tzinfo, wall_s: int) -> int:
-    """When the wall shows this time for the first time; the end of the gap if it never does."""
+    """Return when the wall shows this time for the first time; the end of the gap if it never does."""
     early, late = _offsets_at_wall(zone, wall_s)
     instant_s = wall_s - early
     if utc_offset_s(zone, instant_s) == early:
@@ -74,7 +74,7 @@ def first_instant(zone: tzinfo, wall_s: int) -> int:
 
 
 def first_change(zone: tzinfo, after_s: int, until_s: int) -> int | None:
-    """The first instant in `(after_s, until_s]` whose UTC offset differs from the one before it, if any.
+    """Return the first instant in `(after_s, until_s]` with another UTC offset than the one before it, if any.
 
     Looks once a day and then halves: no zone changes its offset twice within a day.
     """
@@ -88,7 +88,7 @@ def first_change(zone: tzinfo, after_s: int, until_s: int) -> int | None:
 
 
 def wall_already_passed(zone: tzinfo, instant_s: int) -> int:
-    """The latest wall time that has been shown by `instant_s`.
+    """Return the latest wall time that has been shown by `instant_s`.
 
     Differs from the wall time of the instant only while the clock repeats an hour.
     """
@@ -121,7 +121,7 @@ def _seconds(offset: timedelta | None) -> int:
 
 
 def _zone_of_file(path: Path) -> tuple[tzinfo, str] | None:
-    """The zone a file holds, named after its place below a `zoneinfo` folder where it has one."""
+    """Return the zone of a file, named after its path below a `zoneinfo` folder where it has one."""
     try:
         target = path.resolve(strict=True)
         _, found, name = target.as_posix().rpartition("/zoneinfo/")

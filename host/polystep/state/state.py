@@ -1,4 +1,4 @@
-"""What handlers do with state. A write that has returned is on disk."""
+"""Operations of handlers on state. A write that has returned is on disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Final
 
 from polystep.contracts.errors import FrameTooLarge
 from polystep.contracts.futures import then
-from polystep.contracts.groups import PageBounds, PageQuery, StateStore, message_bounds
 from polystep.contracts.limits import DECODED_ON_LOOP_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
+from polystep.contracts.pages import PageBounds, PageQuery, message_bounds
+from polystep.contracts.ports.stores import StateStore
 from polystep.contracts.values import JSONValue
+from polystep.state.updates import read_changes, updating
 from polystep.wire import Packed, pack, packed_entry, packed_list, packed_page, unpack
 
 _ENTRY_BYTES: Final = 24
@@ -24,17 +26,28 @@ class State:
         self._store = store
 
     async def get(self, group: str, key: str) -> JSONValue:
-        """The value, `None` when there is none (a stored null reads the same)."""
+        """Read a value; `None` when there is none (a stored null reads the same)."""
         return _unpacked(await self._store.get(group, key))
 
     async def find(self, group: str, key: str) -> tuple[JSONValue] | None:
-        """Like `get`, but tells a stored null, `(None,)`, from a missing key, `None`."""
+        """Read like `get`, but return `(None,)` for a stored null and `None` for a missing key."""
         packed = await self._store.get(group, key)
         return None if packed is None else (unpack(packed),)
 
     def set(self, group: str, key: str, value: JSONValue) -> asyncio.Future[None]:
         """Write or replace."""
         return self._store.set(group, key, pack(value))
+
+    def update(self, group: str, key: str, ops: JSONValue) -> asyncio.Future[JSONValue]:
+        """Make changes of a value, all or none, with no other write in between; returns the new one (PS-8.24).
+
+        Raises:
+            InvalidParams: `ops` is no list of changes, or one does not fit what is stored.
+            Conflict: An expectation does not hold.
+            InvalidValue: A number or a depth would be beyond what a value has.
+            FrameTooLarge: The value is too large, before or after.
+        """
+        return then(self._store.update(group, key, updating(group, key, read_changes(ops))), _unpacked)
 
     def delete(self, group: str, key: str) -> asyncio.Future[JSONValue]:
         """Remove; returns what was there."""
@@ -100,7 +113,7 @@ class State:
         return self._store.clear(group)
 
     async def groups(self, after: str | None = None, limit: int = PAGE_ENTRIES_MAX) -> list[tuple[str, int]]:
-        """Groups behind `after` with their numbers of keys, in the order of their names."""
+        """Count the keys of groups behind `after`, in the order of their names."""
         return await self._store.groups(after, limit)
 
 

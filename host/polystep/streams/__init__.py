@@ -1,6 +1,5 @@
-"""Stream items and who listens: a change is stored, then told once to each subscriber."""
+"""Stream items and their subscribers: a change is stored, then each subscriber gets it once."""
 
-from polystep.streams.rooms import Rooms
 from polystep.streams.streams import Streams
 
-__all__ = ["Rooms", "Streams"]
+__all__ = ["Streams"]

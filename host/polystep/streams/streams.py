@@ -1,20 +1,22 @@
-"""What handlers do with streams, and what subscribers see of it."""
+"""Operations of handlers on streams, and the changes that subscribers see."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from polystep.contracts.errors import FrameTooLarge, InvalidParams, StreamNotFound
-from polystep.contracts.events import ChangeType, StreamChange
+from polystep.contracts.events import StoredChange, StreamChange
 from polystep.contracts.futures import ready, then
-from polystep.contracts.groups import PageBounds, PageQuery, StreamStore, message_bounds
 from polystep.contracts.limits import DECODED_ON_LOOP_MAX, PAGE_BYTES_MAX, PAGE_ENTRIES_MAX
-from polystep.contracts.ports import Clock, StreamSubscriber
+from polystep.contracts.pages import PageBounds, PageQuery, message_bounds
+from polystep.contracts.ports.clock import Clock
+from polystep.contracts.ports.stores import StreamStore
+from polystep.contracts.ports.streams import StreamSubscriber
 from polystep.contracts.steps import StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.streams.rooms import Rooms
+from polystep.streams.subscribers import Subscribers
 from polystep.wire import Packed, pack, packed_list, packed_page, unpack
 
 _ADDED_BYTES: Final = 128
@@ -25,14 +27,18 @@ _LARGEST_PAGE: Final = PageBounds(PAGE_ENTRIES_MAX, PAGE_BYTES_MAX)
 class Streams:
     """Reads, writes and announces stream items. Implements `StreamHub` for the WebSocket.
 
-    A change is stored first and announced after its commit, in the order of the commits. Data is a map: an item is its
-    data with `id` and `_createdAt` added.
+    A change is stored first. After its commit the store announces it to every host, and each hands it to its
+    subscribers. Data is a map: an item is its data with `id` and `_createdAt` added.
     """
 
     def __init__(self, store: StreamStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._rooms = Rooms(clock)
+        self._changes = store.changes
+        self._changes.listen(self._changed)
+        self._subscribers = Subscribers()
+        self.on_subscribers: Callable[[str], None] = lambda _stream: None
+        """Called with a stream that has got or lost a subscriber."""
         self._specs: dict[str, StreamSpec] = {}
 
     def replace(self, specs: dict[str, StreamSpec]) -> None:
@@ -40,7 +46,7 @@ class Streams:
         self._specs = specs
 
     async def get(self, stream: str, group: str, id: str) -> JSONObject | None:
-        """One item, `None` when there is none."""
+        """Read one item; `None` when there is none."""
         self._check(stream)
         found = await self._store.get(stream, group, id)
         return None if found is None else _handled(stream, group, id, *found)
@@ -58,25 +64,19 @@ class Streams:
         plain = {key: value for key, value in data.items() if key not in ("__motia", "_createdAt")}
         packed = pack(plain)
 
-        def announce(stored: tuple[bool, int]) -> JSONObject | None:
-            created, created_at_ms = stored
-            item = _item(id, plain, created_at_ms)
-            self._announce("create" if created else "update", stream, group, id, item)
-            return {**item, "__motia": _origin(stream, group, id)}
+        def stored(found: tuple[bool, int]) -> JSONObject | None:
+            return {**plain, "id": id, "_createdAt": found[1], "__motia": _origin(stream, group, id)}
 
-        return then(self._store.set(stream, group, id, packed, self._clock.now_ms()), announce)
+        return then(self._store.set(stream, group, id, packed, self._clock.now_ms(), plain), stored)
 
     def delete(self, stream: str, group: str, id: str) -> asyncio.Future[JSONObject | None]:
         """Remove one item and announce it; nothing is announced when there was none."""
         self._check(stream)
 
-        def announce(found: tuple[bytes, int] | None) -> JSONObject | None:
-            if found is None:
-                return None
-            self._announce("delete", stream, group, id, _visible(id, *found))
-            return _handled(stream, group, id, *found)
+        def deleted(found: tuple[bytes, int] | None) -> JSONObject | None:
+            return None if found is None else _handled(stream, group, id, *found)
 
-        return then(self._store.delete(stream, group, id), announce)
+        return then(self._store.delete(stream, group, id), deleted)
 
     async def page(self, stream: str, group: str, query: PageQuery, message_bytes_max: int) -> Packed:
         """Read a part of a group for one message: `{items, cursor?}`, oldest first (PS-8.12).
@@ -134,23 +134,30 @@ class Streams:
                 f"streams.{stream}.send(channel, event): event needs a text `type`, and may have `data`."
             )
         plain: JSONObject = {"type": event["type"], "data": event.get("data")}
-        self._announce("event", stream, group, id, plain)
+        self._changes.send(stream, group, id, plain)
 
     def stream_exists(self, stream: str) -> bool:
-        """Whether a stream of this name is loaded."""
+        """Report whether a stream of this name is loaded."""
         return stream in self._specs
 
     def subscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
-        """Join a room."""
-        self._rooms.subscribe(subscriber, stream, group, id)
+        """Subscribe to a group, or to one item of it."""
+        self._subscribers.add(subscriber, stream, group, id)
+        self.on_subscribers(stream)
 
     def unsubscribe(self, subscriber: StreamSubscriber, stream: str, group: str, id: str | None) -> None:
-        """Leave a room."""
-        self._rooms.unsubscribe(subscriber, stream, group, id)
+        """End a subscription."""
+        self._subscribers.remove(subscriber, stream, group, id)
+        self.on_subscribers(stream)
 
     def forget(self, subscriber: StreamSubscriber) -> None:
-        """Leave every room."""
-        self._rooms.forget(subscriber)
+        """End all subscriptions of a subscriber."""
+        for stream in self._subscribers.forget(subscriber):
+            self.on_subscribers(stream)
+
+    def subscribers(self, stream: str) -> list[tuple[str, str | None, int]]:
+        """Count the subscribers of each group, and of each item by its id."""
+        return sorted(self._subscribers.counts(stream), key=lambda each: (each[0], each[1] or ""))
 
     async def snapshot(self, stream: str, group: str, id: str) -> JSONObject | None:
         """Read one item as its `sync` frame carries it."""
@@ -175,16 +182,26 @@ class Streams:
         return await asyncio.to_thread(_visible_all, rows), cursor
 
     def next_timestamp_ms(self) -> int:
-        """Strictly increasing."""
-        return self._rooms.next_timestamp_ms()
+        """Return a time that is greater than those of all frames before."""
+        return self._changes.next_timestamp_ms()
 
     def _check(self, stream: str) -> None:
         if stream not in self._specs:
             known = ", ".join(sorted(self._specs)) or "none"
             raise StreamNotFound(f'There is no stream "{stream}". Loaded streams: {known}.')
 
-    def _announce(self, type_: ChangeType, stream: str, group: str, id: str | None, data: JSONValue) -> None:
-        self._rooms.tell(StreamChange(type_, stream, group, id, data, self._rooms.next_timestamp_ms()))
+    def _changed(self, change: StoredChange) -> None:
+        """Hand a change of this or another host to the subscribers."""
+        type_, stream, group, id, value, created_at_ms, data, timestamp_ms = change
+        subscribers = self._subscribers.of(stream, group, id)
+        if not subscribers:
+            return
+        seen: JSONValue = unpack(value) if data is None else data
+        if type_ != "event" and id is not None:
+            seen = _item(id, seen if isinstance(seen, dict) else {"data": seen}, created_at_ms)
+        shown = StreamChange(type_, stream, group, id, seen, timestamp_ms)
+        for subscriber in subscribers:
+            subscriber.changed(shown)
 
 
 async def _packed_items(stream: str, group: str, rows: Sequence[tuple[str, bytes, int]]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks that stand still until a test moves them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import itertools
 
 
 class FakeClock:
-    """Wakes sleepers in the order of their deadlines when a test advances it."""
+    """Clock that wakes sleepers in the order of their deadlines when a test advances it."""
 
     def __init__(self, now_ms: int = 1_767_225_600_000) -> None:
         self._now_ms = now_ms
@@ -16,11 +16,11 @@ class FakeClock:
         self._sleepers: list[tuple[int, int, asyncio.Future[None]]] = []
 
     def now_ms(self) -> int:
-        """The time that the test has set; 2026-01-01T00:00:00Z at first."""
+        """Return the time that the test has set; 2026-01-01T00:00:00Z at first."""
         return self._now_ms
 
     def monotonic_s(self) -> float:
-        """The same time in seconds."""
+        """Return the same time in seconds."""
         return self._now_ms / 1000
 
     async def sleep(self, delay_s: float) -> None:
@@ -49,3 +49,23 @@ class FakeClock:
         """Let every task that can run do so."""
         for _ in range(20):
             await asyncio.sleep(0)
+
+
+class SettableClock(FakeClock):
+    """Clock with a wall time that a test sets apart from the steady time, by which sleeps go."""
+
+    def __init__(self, now_ms: int = 1_767_225_600_000) -> None:
+        super().__init__(now_ms)
+        self.set_by_s: float = 0
+        """Time by which the wall clock was set ahead."""
+        self.delays_s: list[float] = []
+        """Sleeps that were asked for."""
+
+    def now_ms(self) -> int:
+        """Return the wall time."""
+        return super().now_ms() + round(self.set_by_s * 1000)
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait until the test has advanced past the deadline."""
+        self.delays_s.append(delay_s)
+        await super().sleep(delay_s)

@@ -1,7 +1,7 @@
-"""What happened, per run: records gathered off the hot path, redacted, bounded, stored in batches."""
+"""Recorder of runs, attempts, spans and log lines: redacted, bounded, handed to its sinks in batches."""
 
 from polystep.trace.preview import Preview
-from polystep.trace.recorder import RunShare, TraceRecorder
+from polystep.trace.recorder import AttemptShare, TracedAttempt, TraceRecorder
 from polystep.trace.secrets import SecretNames
 
-__all__ = ["Preview", "RunShare", "SecretNames", "TraceRecorder"]
+__all__ = ["AttemptShare", "Preview", "SecretNames", "TraceRecorder", "TracedAttempt"]

@@ -1,8 +1,8 @@
-"""Payloads as they are kept in traces and logs: redacted, cut, always JSON.
+"""Text of payloads in traces and logs: redacted, cut, always JSON.
 
 Redaction is by name (keys such as `password` or `authorization`), by value (the secrets of the environment, wherever
-they turn up) and by shape (private keys, passwords in URLs, tokens). It is a net, not a proof: a secret that a step
-renames and transforms is not known to it.
+they occur) and by shape (private keys, passwords in URLs, tokens). It is a net, not a proof: it does not
+know a secret that a step renames and transforms.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CONTAINERS: Final = (dict, list, tuple)
 
 
 class Preview:
-    """Turns payloads into bounded, redacted JSON text."""
+    """Encoder that makes bounded, redacted JSON text of payloads."""
 
     def __init__(
         self,
@@ -39,60 +39,84 @@ class Preview:
         *,
         names: SecretNames | None = None,
     ) -> None:
-        """Learn the secrets of an environment; `names` says which names are secrets'."""
+        """Learn the secrets of an environment; `names` decides which names are those of secrets."""
         self._names = names or SecretNames()
         self._bytes_max = value_bytes_max
         self._secrets: list[str] = []
+        self.secrets_known = 0
+        """Number of them; it grows when further ones are learned."""
         self._escaped_secrets: list[str] = []
-        """The same, as they look inside JSON text."""
+        """Secrets as they look inside JSON text."""
         self._plain_keys: set[str] = set()
-        """Keys that are no names of secrets: steps use few different ones, and the pattern costs more than all else."""
+        """Keys that name no secrets: steps use few different keys, and the pattern costs more than all else."""
         self.learn(environment)
 
     def learn(self, environment: Mapping[str, str]) -> None:
-        """Take further secrets from the names of environment variables; those known before stay known."""
+        """Add the secrets of further environment variables; secrets known before stay known."""
         found = self._names.of_environment(environment)
-        # Longest first: a secret that holds another one is cut out whole.
+        # Longest first: a secret that contains another one is cut out whole.
         self._secrets = sorted(found.union(self._secrets), key=len, reverse=True)
+        self.secrets_known = len(self._secrets)
         self._escaped_secrets = [
             orjson.dumps(secret.encode("utf-8", "replace").decode()).decode()[1:-1] for secret in self._secrets
         ]
 
     def text(self, text: str) -> str:
-        """Cut known secrets, and what has their shape, out of a text; make it one that UTF-8 can carry."""
+        """Replace known secrets, and texts of their shape, and characters that UTF-8 cannot carry."""
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, REDACTED)
         text = without_secrets(text)
         return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
+    def plain_names(self, names: Iterable[str]) -> list[str]:
+        """Return those that are not the names of secrets, sorted."""
+        found = set(names)
+        if not self._plain_keys.issuperset(found):
+            found = {name for name in found if not self._is_secret_key(name)}
+        return sorted(found)
+
     def redacted(self, fields: JSONObject) -> JSONObject:
-        """The same fields without secrets, for showing them."""
+        """Copy fields without their secrets."""
         return cast("JSONObject", self._clean_many(fields, 0))
 
-    def encode(self, payload: object) -> str:
-        """JSON text of a payload. One that is too large is replaced by its beginning: `{"$cut": text, "bytes": n}`."""
-        plain = self._plain(payload)
+    def encode(self, payload: object, bytes_max: int | None = None) -> str:
+        """Encode a payload as JSON; a value that is too large becomes its beginning, `{"$cut": text, "bytes": n}`."""
+        bound = self._bytes_max if bytes_max is None or bytes_max == TRACE_VALUE_BYTES_MAX else bytes_max
+        plain = self._plain(payload, bound)
         if plain is not None:
             return plain
         if isinstance(payload, dict):
             pairs = itertools.islice(payload.items(), _ITEMS_MAX)
-            members = {self._key(key): self._member(self._key(key), value) for key, value in pairs}
+            members = {self._key(key): self._member(self._key(key), value, bound) for key, value in pairs}
             return self._dump(_with_rest(members, len(payload)))
-        return self._dump(self._member("", payload))
+        return self._dump(self._member("", payload, bound))
 
-    def _plain(self, payload: object) -> str | None:
-        """The JSON text as it is, when a look at the whole shows that nothing in it needs care: the usual case."""
+    def plain(self, payload: object) -> str | None:
+        """Encode a payload in which nothing is to be hidden or cut; `None` for every other one."""
+        return self._plain(payload, self._bytes_max)
+
+    def hides(self, value: object) -> bool:
+        """Report whether something in a value would be hidden, however large it is."""
+        return not self._has_plain_keys(value) or self._holds_secret_text(value)
+
+    def _holds_secret_text(self, value: object) -> bool:
+        if isinstance(value, str):
+            return self.text(value) != value
+        if isinstance(value, (bytes, bytearray)):
+            return any(secret.encode("utf-8", "replace") in value for secret in self._secrets)
+        if isinstance(value, Mapping):
+            return any(map(self._holds_secret_text, (*value.keys(), *value.values())))
+        return isinstance(value, (list, tuple)) and any(map(self._holds_secret_text, value))
+
+    def _plain(self, payload: object, bytes_max: int) -> str | None:
+        """Encode a payload unchanged when a look at the whole text finds nothing to hide or to cut: the usual case."""
         try:
             text = orjson.dumps(payload, option=_PLAIN_ONLY).decode()
         except TypeError:
             return None
-        # A list of this many members, or this depth, is longer than the smallest text that could hold it.
-        if (
-            len(text) > self._bytes_max
-            or text.count(",") >= _ITEMS_MAX
-            or text.count("[") + text.count("{") > _DEPTH_MAX
-        ):
+        # The text has at least this many commas or brackets when a list is too long or too deep.
+        if len(text) > bytes_max or text.count(",") >= _ITEMS_MAX or text.count("[") + text.count("{") > _DEPTH_MAX:
             return None
         for secret in self._escaped_secrets:
             if secret in text:
@@ -102,7 +126,7 @@ class Preview:
         return text if self._has_plain_keys(payload) else None
 
     def _has_plain_keys(self, value: object) -> bool:
-        """Whether no key, at any depth, is the name of a secret."""
+        """Report whether no key, at any depth, is the name of a secret."""
         members: Iterable[object] = ()
         if type(value) is dict:
             if not self._plain_keys.issuperset(value) and any(map(self._is_secret_key, value)):
@@ -111,7 +135,7 @@ class Preview:
         elif isinstance(value, (list, tuple)):
             members = value
         for each in members:
-            if type(each) in _CONTAINERS and not self._has_plain_keys(each):
+            if type(each) in _CONTAINERS and each and not self._has_plain_keys(each):
                 return False
         return True
 
@@ -125,15 +149,15 @@ class Preview:
         self._plain_keys.add(key)
         return False
 
-    def _member(self, key: str, value: object) -> object:
+    def _member(self, key: str, value: object, bytes_max: int) -> object:
         kept = REDACTED if self._is_secret_key(key) else self._clean(value, 0)
         encoded = orjson.dumps(kept)
-        if len(encoded) > self._bytes_max:
-            return {"$cut": encoded[: self._bytes_max].decode(errors="ignore"), "bytes": len(encoded)}
+        if len(encoded) > bytes_max:
+            return {"$cut": encoded[:bytes_max].decode(errors="ignore"), "bytes": len(encoded)}
         return kept
 
     def _key(self, key: object) -> str:
-        return self.text(key if isinstance(key, str) else _said(key))[: self._bytes_max]
+        return self.text(key if isinstance(key, str) else _shown(key))[: self._bytes_max]
 
     def _clean(self, value: object, depth: int) -> object:
         if isinstance(value, str):
@@ -143,7 +167,7 @@ class Preview:
         if isinstance(value, float):
             return float(value)
         if isinstance(value, int):
-            return int(value) if -(2**63) <= value < 2**63 else _said(value)
+            return int(value) if -(2**63) <= value < 2**63 else _shown(value)
         if isinstance(value, (bytes, bytearray)):
             return {"$bytes": len(value)}
         if depth >= _DEPTH_MAX:
@@ -160,7 +184,7 @@ class Preview:
         if isinstance(value, (list, tuple)):
             cleaned = [self._clean(member, depth + 1) for member in value[:_ITEMS_MAX]]
             return cleaned if len(value) <= _ITEMS_MAX else [*cleaned, f"… {len(value) - _ITEMS_MAX} more"]
-        return self.text(_said(value))
+        return self.text(_shown(value))
 
     def _dump(self, value: object) -> str:
         return orjson.dumps(value).decode()
@@ -170,8 +194,8 @@ def _with_rest(members: dict[str, object], length: int) -> dict[str, object]:
     return members if length <= _ITEMS_MAX else {**members, "…": f"{length - _ITEMS_MAX} more"}
 
 
-def _said(value: object) -> str:
-    """What a value says of itself, if it does so without failing."""
+def _shown(value: object) -> str:
+    """Call `repr`, or name the class where that fails."""
     try:
         return repr(value)
     except Exception:  # noqa: BLE001 - any class may write its own `__repr__`, and integers have a length limit

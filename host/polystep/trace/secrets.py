@@ -1,4 +1,4 @@
-"""Secrets, recognised by the names that values have and by their shape in a text.
+"""Recognition of secrets by the names of values and by their shape in a text.
 
 A name counts by its words (`userPassword`, `user_password` and `USER-PASSWORD` have the same two), and by the last of
 them: `cookie` is a secret, `cookieConsent` a consent.
@@ -19,9 +19,9 @@ _NOUNS: Final = frozenset(
 )
 """Last words of the names of secrets, in the singular."""
 _PLURALS: Final = frozenset("passwords secrets cookies credentials apikeys pins".split())
-"""Of the nouns, those whose plural is one: tokens are counted far more often than listed."""
+"""Plurals that name secrets too. `tokens` is missing: tokens are counted far more often than listed."""
 _COMPOUNDS: Final = ("password", "passwd", "passphrase", "secret", "token", "apikey", "privatekey", "credentials")
-"""What a name written as one lower-case word may end with: `accesstoken`."""
+"""Endings of names that are written as one lower-case word: `accesstoken`."""
 _PAIRS: Final = frozenset(
     "api:key private:key secret:key access:key encryption:key signing:key master:key shared:key account:key ssh:key "
     "db:pass database:pass smtp:pass mail:pass user:pass ftp:pass redis:pass mysql:pass pg:pass admin:pass root:pass "
@@ -34,17 +34,17 @@ _QUALIFIERS: Final = frozenset(
     "value hash hashed plain text raw string header base64 b64 encrypted new old current confirm confirmation repeat "
     "again code digest".split()
 )
-"""Words behind a noun that leave it a secret: `passwordHash`, `otpCode`."""
+"""Words after a noun that still name a secret: `passwordHash`, `otpCode`."""
 _VARIABLE_WORDS: Final = _NOUNS | _PLURALS | {"key", "keys", "pass"}
 _FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
-"""Variables of every shell that are no passwords: hidden, each path of the project would be."""
+"""Variables of every shell that hold folders, not passwords. Hiding them would hide every path of the project."""
 
 _CHARS_MIN: Final = 8
-"""Shorter values of variables are too common as ordinary text to be cut out of everything."""
+"""Length of the shortest value that is hidden; shorter ones are too common as ordinary text."""
 _LINE_CHARS_MIN: Final = 16
-"""The same of one line of a value that has several, such as a key in PEM."""
+"""Length of the shortest hidden line of a value with several lines, such as a key in PEM."""
 
-# Shapes of secrets in a text. Each takes a time that grows with the text alone.
+# Shapes of secrets in a text. The time of each search grows linearly with the text.
 _PRIVATE_KEY: Final = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)", re.DOTALL
 )
@@ -60,10 +60,10 @@ _IN_QUERY: Final = re.compile(
 
 
 class SecretNames:
-    """Tells names of secrets from others; a project may add and remove some."""
+    """Test for names of secrets; a project may add and remove names."""
 
     def __init__(self, redact: Iterable[str] = (), reveal: Iterable[str] = ()) -> None:
-        """Take the project's own names, in any spelling."""
+        """Take the names that the project adds and removes, in any spelling."""
         self._redact = frozenset("".join(_words(name)) for name in redact)
         self._reveal = frozenset("".join(_words(name)) for name in reveal)
 
@@ -76,7 +76,7 @@ class SecretNames:
         return joined in self._redact or _is_secret(words)
 
     def of_environment(self, environment: Mapping[str, str]) -> set[str]:
-        """Values of variables, and lines of long ones, that are secrets wherever they turn up."""
+        """Find the values of variables, and their long lines, that are secrets wherever they occur."""
         found: set[str] = set()
         for name, value in environment.items():
             words = _words(name)
@@ -88,9 +88,9 @@ class SecretNames:
 
 
 def without_secrets(text: str) -> str:
-    """The text without what looks like a secret: private keys, passwords in URLs, tokens of known shapes.
+    """Replace texts with the shape of a secret: private keys, passwords in URLs, tokens of known shapes.
 
-    A text in which nothing is hidden is returned as it is. Looking for a few letters first makes that cheap.
+    A text without secrets is returned as the same object. Looking for a few letters first makes that cheap.
     """
     if "PRIVATE KEY-" in text:
         text = _PRIVATE_KEY.sub(REDACTED, text)
@@ -125,7 +125,7 @@ def _is_secret(words: list[str]) -> bool:
 
 
 def _long_lines(value: str) -> list[str]:
-    r"""Lines of a value of several, also where the line breaks are written `\n`; its frame is no secret."""
+    r"""Split a value with several lines, also where breaks are written `\n`; drop short lines and the PEM frame."""
     lines = re.split(r"\n|\\n", value)
     if len(lines) == 1:
         return []

@@ -1,7 +1,7 @@
-"""Values to msgpack and back (PS-3.4 to PS-3.11).
+"""Codec of values and messages in msgpack (PS-3.4 to PS-3.11).
 
-Numbers that the protocol does not carry are refused by path, yet no usual message is walked for them: the bytes that
-such a number begins with are looked for first, which costs a fraction of a microsecond.
+Numbers that the protocol does not carry are refused by path, yet no usual message is walked for them: a search for the
+bytes that such a number begins with comes first and costs a fraction of a microsecond.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from math import isfinite
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgpack
 import ormsgpack
@@ -28,12 +28,12 @@ _DOUBLE: Final = re.compile(rb"\xcb[\x7f\xff]")
 _SINGLE: Final = re.compile(rb"\xca[\x7f\xff]")
 """The same in four bytes: the host writes none, others may (PS-3.10)."""
 _CONTAINERS: Final = bytes([*range(0x80, 0xA0), *range(0xDC, 0xE0)])
-"""How arrays and maps begin."""
+"""First bytes of arrays and maps."""
 _HEAD_BYTES: Final = 64
-"""Enough for the kind and the id of any message, however they are encoded."""
+"""Bytes that hold the kind and the id of any message in any encoding."""
 _PAIR: Final = b"\x92"
 _END: Final = b"\xc4\x08" + os.urandom(8)
-"""A value that no message ends with. See `unpack`."""
+"""Value that no message ends with, see `unpack`."""
 
 
 def pack(value: object, name: str = "value") -> bytes:
@@ -41,7 +41,7 @@ def pack(value: object, name: str = "value") -> bytes:
 
     Args:
         value: JSON's types and bytes.
-        name: What a refusal calls it; one of the empty text begins with the member.
+        name: Name of the value in a refusal; with the empty text, the path begins with the member.
 
     Raises:
         InvalidValue: It holds a type, a number or a depth that the protocol does not carry; `data.path` says where a
@@ -50,6 +50,13 @@ def pack(value: object, name: str = "value") -> bytes:
     payload = _packed(value)
     if _is_suspect(payload):
         _check_numbers(value, name)
+    return payload
+
+
+def pack_deep(value: object, name: str) -> bytes:
+    """Encode a value that was put together here; raises as `pack`, also when it is nested too deep (PS-3.9)."""
+    payload = pack(value, name)
+    _check_depth([value], payload)
     return payload
 
 
@@ -83,6 +90,7 @@ def unpack(payload: bytes) -> JSONValue:
     Raises:
         InvalidValue: The bytes are not exactly one msgpack value of the allowed types.
     """
+    value: JSONValue
     try:
         # The reader does not say where it stopped. Between the head of a pair and a value that nobody else can know,
         # what ends early or goes on is no pair of this end any more.
@@ -91,7 +99,7 @@ def unpack(payload: bytes) -> JSONValue:
         raise InvalidValue(f"A message is not valid msgpack: {error}.") from error
     if end != _END[2:]:
         raise InvalidValue("A message is not valid msgpack: its bytes end early, or go on after it.")
-    return cast("JSONValue", value)
+    return value
 
 
 def unpack_message(payload: bytes) -> JSONValue:
@@ -104,7 +112,7 @@ def unpack_message(payload: bytes) -> JSONValue:
 
 
 def message_head(payload: bytes) -> tuple[int, int | None]:
-    """What a message is, from its beginning, also when the rest cannot be used (PS-4.5).
+    """Read kind and id from the beginning of a message, also when the rest cannot be used (PS-4.5).
 
     Returns:
         `(kind, id)` with an id that can be answered; `(2, None)` of a notification; `(-1, None)` of anything else.
@@ -143,7 +151,7 @@ def _narrowed(value: object) -> object:
 
 
 def _is_suspect(payload: bytes) -> bool:
-    """Whether a number that is not carried may be in it."""
+    """Report whether the bytes may hold a number that is not carried."""
     # The search for one byte runs at the speed of memory, and finds none in most messages.
     return (
         (0xCF in payload and _UNSIGNED.search(payload) is not None)
@@ -175,7 +183,7 @@ def _check_depth(message: object, payload: bytes) -> None:
 
 
 def _check_message(message: object) -> None:
-    """Name what a number is in as whoever sent it knows it: by its parameter, or as the result."""
+    """Refuse numbers of a message by their parameter, or as part of the result."""
     match message:
         case [0, identifier, _, params]:
             _check_numbers(identifier, "id")
@@ -211,7 +219,7 @@ def _check_numbers(value: object, name: str) -> None:
 
 
 def _carried(value: object) -> bool:
-    """Whether every number is carried."""
+    """Report whether every number is carried."""
     inside = [value]
     for each in inside:  # which grows meanwhile
         if isinstance(each, dict):

@@ -1,4 +1,4 @@
-"""Two peers joined in memory: the twin of the pipes, under the same tests."""
+"""Two peers joined in memory, which pass the same tests as peers over pipes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polystep.wire.peer import Method, Peer
 
 
 class _Wire:
-    """Carries bytes to the other peer one turn of the loop later, as a pipe would."""
+    """Wire that carries bytes to the other peer one turn of the loop later, as a pipe would."""
 
     def __init__(self, other: Peer) -> None:
         self._other = other

@@ -1,4 +1,4 @@
-"""Length-prefixed frames: join, split at any boundary, and pass over what is too large (PS-3.1 to PS-3.3)."""
+"""Length-prefixed frames: joined, split at any boundary, dropped when too large (PS-3.1 to PS-3.3)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from polystep.contracts.limits import FRAME_BYTES_MAX
 
 _LENGTH: Final = struct.Struct(">I")
 _HEAD_BYTES: Final = 64
-"""Enough of an oversized message to hold its kind and id."""
+"""Bytes of an oversized message that hold its kind and id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Oversize:
-    """A frame that was larger than the limit and is being passed over."""
+    """Frame above the limit, which is being dropped."""
 
     length_bytes: int
     head: bytes
-    """Its first bytes, from which kind and id can be read."""
+    """First bytes, which hold kind and id."""
 
     @property
     def start(self) -> bytes:
-        """Its length and its head, as they came."""
+        """Return its length and its head as they came."""
         return _LENGTH.pack(self.length_bytes) + self.head
 
 
@@ -33,19 +33,19 @@ def frame(payload: bytes) -> bytes:
 
 
 class FrameReader:
-    """Splits a byte stream into messages, whatever the pieces it arrives in."""
+    """Reader that splits a byte stream into messages, in whatever pieces it arrives."""
 
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self.frame_bytes_max = frame_bytes_max
         """May be lowered between two calls of `feed`."""
         self._buffer = bytearray()
         self._wanted_bytes = 0
-        """Until so many are in the buffer there is nothing to do but gather."""
+        """Bytes that the buffer needs before the next frame is complete."""
         self._drop_bytes = 0
 
     @property
     def rest(self) -> bytes:
-        """What has come of a frame that is not complete."""
+        """Return the bytes of a frame that is not complete."""
         return bytes(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes | Oversize]:

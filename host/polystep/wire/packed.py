@@ -1,10 +1,10 @@
-"""Values that are msgpack already: stored values go to a runner as they were stored, without being decoded."""
+"""Packed values: stored values go to a runner as they were stored, without being decoded."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import ormsgpack
 
@@ -13,21 +13,30 @@ from polystep.contracts.values import JSONObject
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """One value as msgpack. What is in it was checked when it was packed."""
+    """Value as msgpack, checked when it was packed."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class FittedAnswer:
-    """An answer to a call whose size depends on how much the other side takes in one message."""
+    """Answer to a call whose size depends on the message limit of the other side."""
 
     make: Callable[[int], Awaitable[Packed]]
-    """Given the bytes that the whole message may have."""
+    """Takes the bytes that the whole message may have."""
+
+
+class WatchedAnswer(NamedTuple):
+    """Answer to a call, with a function that hears when it was sent."""
+
+    answer: object
+    """Value, future, coroutine or `FittedAnswer`."""
+    sent: Callable[[BaseException | None], None]
+    """Takes the error that was sent instead of a result; must not raise."""
 
 
 ENVELOPE_BYTES: Final = 32
-"""More than a message puts around the result that it carries."""
+"""Bytes of a message around its result, and some to spare."""
 
 
 def packed_list(items: Sequence[bytes]) -> Packed:
@@ -36,12 +45,12 @@ def packed_list(items: Sequence[bytes]) -> Packed:
 
 
 def packed_entry(key: str, value: bytes) -> bytes:
-    """`{key, value}` of a packed value."""
+    """Make `{key, value}` of a packed value."""
     return b"".join((b"\x82\xa3key", ormsgpack.packb(key), b"\xa5value", value))
 
 
 def packed_page(items: Sequence[bytes], cursor: str | None) -> Packed:
-    """`{items, cursor?}` of packed values (PS-8.12)."""
+    """Make `{items, cursor?}` of packed values (PS-8.12)."""
     more: JSONObject = {} if cursor is None else {"cursor": cursor}
     # A map of few members has one byte before them.
     tail = ormsgpack.packb(more)[1:]
@@ -49,7 +58,7 @@ def packed_page(items: Sequence[bytes], cursor: str | None) -> Packed:
 
 
 def packed_answer(identifier: int, result: Packed) -> bytes:
-    """The message that answers a request with it (PS-4)."""
+    """Make the message that answers a request with a packed value (PS-4)."""
     return b"".join((b"\x94\x01", ormsgpack.packb(identifier), b"\xc0", result.data))
 
 

@@ -1,6 +1,6 @@
-"""One side of a conversation: correlate calls, answer the other side's, fail everything at the end.
+"""Peer of a conversation: correlates calls, answers the other side's, fails everything at the end.
 
-A `Peer` is symmetrical and knows no process and no step. It is given a transport to write to and is fed what arrives.
+A `Peer` is symmetrical and knows no process and no step. It gets a transport to write to, and the bytes that arrive.
 Answers of both sides are bounded: calls that the host makes by `runs_max` of the runner, calls that the runner makes by
 `CALLS_MAX`, beyond which reading pauses.
 """
@@ -25,35 +25,36 @@ from polystep.contracts.limits import CALLS_MAX, FRAME_BYTES_MAX
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.wire.codec import message_head, pack_message, unpack_message
 from polystep.wire.frames import FrameReader, Oversize, frame
-from polystep.wire.packed import ENVELOPE_BYTES, FittedAnswer, Packed, packed_answer
+from polystep.wire.packed import ENVELOPE_BYTES, FittedAnswer, Packed, WatchedAnswer, packed_answer
 
 _SEND_AT_ONCE: Final = 48
-"""Messages that leave before the turn of the loop ends, so that the other side begins while this one goes on."""
+"""Bytes after which messages leave before the turn of the loop ends, so that the other side can begin."""
 REQUEST: Final = 0
 RESPONSE: Final = 1
 NOTIFICATION: Final = 2
 
 Method = Callable[[JSONObject], object]
-"""Answers one call: a value, a future or coroutine of one, or a `FittedAnswer`. A value may be `Packed`.
+"""Answers one call: a value, a future or coroutine of one, or a `FittedAnswer`, each as it is or in a `WatchedAnswer`.
+A value may be `Packed`.
 
 Raises `PolystepError` to answer with an error.
 """
 
 _ERROR_CHARS_MAX: Final = 1000
-"""What is left of the text of an error that does not fit into a message."""
+"""Characters kept of the text of an error that does not fit into a message."""
 
 _log = logging.getLogger("polystep.wire")
 
 
 class Writer(Protocol):
-    """Where a peer's bytes go; asyncio's write transports fit."""
+    """Transport that takes a peer's bytes; asyncio's write transports fit."""
 
     def write(self, data: bytes) -> None:
         """Send, or queue to send."""
         ...
 
     def is_closing(self) -> bool:
-        """Whether the other side is gone, so that nothing can be sent any more."""
+        """Report whether the other side is gone, so that nothing can be sent any more."""
         ...
 
     def close(self) -> None:
@@ -62,7 +63,7 @@ class Writer(Protocol):
 
 
 class Reader(Protocol):
-    """Where a peer's bytes come from; asyncio's read transports fit."""
+    """Transport that feeds a peer; asyncio's read transports fit."""
 
     def pause_reading(self) -> None:
         """Stop feeding the peer."""
@@ -74,7 +75,7 @@ class Reader(Protocol):
 
 
 class Peer:
-    """Calls the other side and answers it.
+    """Side of a channel that calls the other side and answers it.
 
     Source: PS-4.
     """
@@ -97,7 +98,7 @@ class Peer:
         self._waiting: dict[int, asyncio.Future[JSONValue]] = {}
         self._answering = 0
         self._crowded = False
-        """As many calls as allowed wait for their answers."""
+        """The most calls that are allowed wait for their answers."""
         self._held = False
         """The other side does not take what is sent to it."""
         self._tasks: set[asyncio.Task[object]] = set()
@@ -107,12 +108,12 @@ class Peer:
 
     @property
     def closed(self) -> bool:
-        """Whether every further call fails."""
+        """Report whether every further call fails."""
         return self._gone is not None
 
     @property
     def stray(self) -> bytes:
-        """The first bytes of what came and is no frame: it broke the channel, or no more of it came."""
+        """Return the first bytes that came and are no frame: they broke the channel, or their rest did not come."""
         return self._stray or self._frames.rest
 
     def connect(self, writer: Writer, reader: Reader | None = None) -> None:
@@ -121,7 +122,7 @@ class Peer:
         self._flush()
 
     def agree(self, frame_bytes_max: int) -> None:
-        """Keep to the smaller limit both ways, once the other side's hello has told its own (PS-3.2)."""
+        """Keep to the smaller limit both ways, once hello has brought the other side's (PS-3.2)."""
         self._bytes_max = self._frames.frame_bytes_max = min(self._bytes_max, frame_bytes_max)
 
     def call(
@@ -195,7 +196,7 @@ class Peer:
                 self._refuse(-1, None, InvalidParams(f"It is {reprlib.repr(message)}"))
 
     def _refuse(self, kind: int, identifier: int | None, error: PolystepError) -> None:
-        """Fail what a message belongs to that cannot be used; the channel when nobody can tell (PS-4.4, PS-4.5)."""
+        """Fail the call of a message that cannot be used; the channel when that is unknown (PS-4.4, PS-4.5)."""
         if kind == REQUEST and identifier is not None:
             self._respond_error(identifier, error)
         elif kind == RESPONSE and identifier is not None:
@@ -236,35 +237,49 @@ class Peer:
             waiter.set_exception(error_from_wire(error))
 
     def _answer_call(self, identifier: int, method: str, params: JSONObject) -> None:
+        sent: Callable[[BaseException | None], None] | None = None
         try:
             result = self._methods[method](params)
         except Exception as error:  # noqa: BLE001 - the one boundary where any failure becomes an answer
             self._respond_error(identifier, error, method)
             return
+        if isinstance(result, WatchedAnswer):
+            result, sent = result
         if isinstance(result, FittedAnswer):
             result = result.make(self._bytes_max - ENVELOPE_BYTES)
         if isinstance(result, asyncio.Future):
             self._count(1)
-            result.add_done_callback(lambda done: self._respond_future(identifier, method, done))
+            result.add_done_callback(lambda done: self._respond_future(identifier, method, done, sent))
         elif asyncio.iscoroutine(result):
             self._count(1)
             task: asyncio.Task[object] = asyncio.ensure_future(result)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(lambda done: self._respond_future(identifier, method, done))
+            task.add_done_callback(lambda done: self._respond_future(identifier, method, done, sent))
         else:
             self._respond(identifier, method, result)
+            if sent is not None:
+                sent(None)
 
-    def _respond_future(self, identifier: int, method: str, done: asyncio.Future[object]) -> None:
+    def _respond_future(
+        self,
+        identifier: int,
+        method: str,
+        done: asyncio.Future[object],
+        sent: Callable[[BaseException | None], None] | None,
+    ) -> None:
         self._count(-1)
+        error: BaseException | None
         if done.cancelled():
-            self._respond_error(identifier, RunnerGone("The host stopped before it answered."))
-            return
-        error = done.exception()
+            error = RunnerGone("The host stopped before it answered.")
+        else:
+            error = done.exception()
         if error is not None:
             self._respond_error(identifier, error, method)
         else:
             self._respond(identifier, method, done.result())
+        if sent is not None:
+            sent(error)
 
     def _respond(self, identifier: int, method: str, result: object) -> None:
         try:
@@ -320,12 +335,12 @@ class Peer:
             data = self._outgoing[0] if len(self._outgoing) == 1 else b"".join(self._outgoing)
             self._outgoing.clear()
             # The other side may be gone before the channel is closed, since its last answers are still read. uvloop
-            # raises then, asyncio does not; whoever waits for an answer is told when the channel is closed.
+            # raises then, asyncio does not; those that wait for an answer fail when the channel is closed.
             if not self._writer.is_closing():
                 self._writer.write(data)
 
     def hold_reading(self, hold: bool) -> None:
-        """Do not read for as long as the other side does not take what is sent to it."""
+        """Stop reading while the other side does not take what is sent to it."""
         before = self._reading
         self._held = hold
         self._apply_reading(before)

@@ -1,4 +1,4 @@
-"""A peer over a pair of pipe descriptors."""
+"""Peer over a pair of pipe descriptors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from polystep.contracts.limits import FRAME_BYTES_MAX
 from polystep.wire.peer import Peer
 
 _LAST_ANSWERS_S: Final = 1.0
-"""How long a runner that reads no more is still listened to."""
+"""Time to go on listening to a runner that reads no more."""
 
 
 class _Incoming(asyncio.Protocol):
@@ -49,7 +49,7 @@ async def connect_pipes(peer: Peer, read_fd: int, write_fd: int, *, on_end: Call
     """Attach a peer to two pipe ends, which it owns and closes from now on.
 
     Args:
-        peer: Is fed what arrives.
+        peer: Gets the bytes that arrive.
         read_fd: Where the other side's bytes come from.
         write_fd: Where ours go.
         on_end: Called when the other side has closed and everything it sent is read; it must `fail` the peer, with a

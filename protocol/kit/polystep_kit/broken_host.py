@@ -21,11 +21,13 @@ from typing import Any, Final
 
 from polystep_kit.host_case import RUNS_MAX
 from polystep_kit.host_cases import BY_NAME
+from polystep_kit.host_ids import HostIds
+from polystep_kit.host_journal import METHODS, HostJournal
 from polystep_kit.host_store import HostStore, Refused
 from polystep_kit.host_wire import FRAME_BYTES_MAX, Gone, Wire
 
 _TIMEOUT_S: Final = 0.1
-"""When runs of `/slow/` are cancelled: sooner than announced, so that proofs are quick."""
+"""Time after which runs of `/slow/` are cancelled: sooner than announced, so that proofs are quick."""
 _EXIT_S: Final = 5.0
 _REASONS: Final = {
     200: "OK",
@@ -50,8 +52,10 @@ class BrokenHost:
         """Open runs, with their traces."""
         self._places = asyncio.Semaphore(RUNS_MAX)
         self._store = HostStore(self._emitted)
+        self._ids = HostIds()
+        self._journals: dict[str, HostJournal] = {}
         self._streamed: dict[str, tuple[int, list[str]]] = {}
-        """What runs have sent of their responses: status and items."""
+        """Responses that runs have sent so far: status and items."""
         self._events: set[asyncio.Task[None]] = set()
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -111,7 +115,7 @@ class BrokenHost:
             "host": {"name": "polystep-kit", "version": "1.0"},
             "project": "/elsewhere" if self._flag("elsewhere") else str(self._project),
             "frame_bytes_max": FRAME_BYTES_MAX,
-            "features": ["integers", "pages"],
+            "features": ["durable", "emit.options", "integers", "pages", "update"],
         }
         if self._flag("no_features"):
             del hello["features"]
@@ -152,6 +156,15 @@ class BrokenHost:
             if self._fault().get("flag") != "forgets_items":
                 self._streamed[params["run"]][1].append(params["data"])
             return None
+        if method in METHODS:
+            journal = self._journals.setdefault(params["run"], HostJournal(is_request=True))
+            return journal.call(method, params, str(self._fault().get("flag", "")))
+        if method == "emit.cancel":
+            return self._ids.cancel(params["id"], str(self._fault().get("flag", "")))
+        if method == "emit" and not self._ids.stores(params, str(self._fault().get("flag", ""))):
+            return None
+        if method == "emit" and params["run"] in self._journals:
+            self._journals[params["run"]].emitted.append(params["data"])
         return self._store.call(method, params)
 
     def _emitted(self, run: str, data: Any) -> None:
@@ -164,6 +177,7 @@ class BrokenHost:
         is_own = isinstance(data, dict) and data.get("tell") == self._check
         fault = self._wanted if is_own else {}
         params = self._params("event_step", "Event", "event", fault.get("changes_event", data), trace)
+        journal = self._journals[params["run"]] = HostJournal(is_request=False)
         try:
             await self._run(params)
         except Gone as gone:
@@ -171,6 +185,8 @@ class BrokenHost:
             if not retries or fault.get("flag") == "does_not_retry":
                 return
             again = self._params("event_step", "Event", "event", data, trace)
+            journal.begin_attempt(str(fault.get("flag", "")))
+            self._journals[again["run"]] = journal
             run = params["run"] if fault.get("flag") == "same_run" else again["run"]
             with contextlib.suppress(Gone):
                 await self._run({**again, "attempt": 2, "run": run, **fault.get("retries", {})})
@@ -215,7 +231,7 @@ class BrokenHost:
         return self._wanted if self._probe == self._check else {}
 
     def _flag(self, name: str) -> bool:
-        """Whether this is the host's fault, whatever is played."""
+        """Report whether this is the host's fault, in any check."""
         return bool(self._wanted.get("flag") == name)
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

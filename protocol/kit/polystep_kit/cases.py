@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from polystep_kit.places import SCENARIOS, VECTORS
+from polystep_kit.folder import SCENARIOS, VECTORS
 
 LEVELS: Final = ("core", "context", "isolation")
 
@@ -18,15 +18,28 @@ _SCHEMA_LEVELS: Final = {
     "result:hello": ("PS-5.1", "core"),
     "result:step.load": ("PS-6.1", "core"),
     "params:emit": ("PS-8.3", "core"),
+    "params:emit.cancel": ("PS-8.25", "context"),
     "params:state": ("PS-8.3", "core"),
     "params:streams": ("PS-8.3", "context"),
     "params:response": ("PS-8.11", "context"),
+    "params:once": ("PS-8.15", "context"),
+    "params:wait": ("PS-8.17", "context"),
+    "params:ask.answer": ("PS-8.26", "context"),
     "notification:log": ("PS-8.7", "core"),
     "notification:span": ("PS-8.9", "isolation"),
 }
 
 
-_ROOMS: Final = ("state", "streams", "response")
+_OF_FEATURES: Final = {
+    "params:emit.cancel": "emit.options",
+    "params:response": "response.stream",
+    "params:once": "durable",
+    "params:wait": "durable",
+    "params:ask.answer": "durable",
+}
+"""Kinds of messages that only runners with a feature send."""
+
+_ROOMS: Final = ("state", "streams", "response", "once")
 """Methods of one room share a check."""
 
 
@@ -40,15 +53,20 @@ class Case:
     description: str
     steps: tuple[dict[str, Any], ...] = ()
     start: dict[str, Any] = field(default_factory=dict)
-    """How the runner is started for it alone; empty: it shares one that is serving."""
+    """Start of the runner for it alone; empty: it shares one that is serving."""
     native: str | None = None
     """The native value that the language must have for the check to make sense."""
     feature: str | None = None
     """The feature (PS-5.5) that the runner must have for it."""
     fault: dict[str, Any] = field(default_factory=dict)
-    """How a runner that fails this check misbehaves; see `faults.py`."""
+    """Fault of a runner that fails this check; see `faults.py`."""
     schema: tuple[str, ...] = ()
-    """Kinds of messages that this check is about: it fails when any of them was malformed at any time."""
+    """Kinds of messages that this check is about, or their beginnings, which end with a dot: it fails when any of them
+    was malformed at any time."""
+
+    def judges(self, kind: str) -> bool:
+        """Report whether messages of a kind are held against this check."""
+        return any(kind == each or (each.endswith(".") and kind.startswith(each)) for each in self.schema)
 
     @property
     def roles(self) -> frozenset[str]:
@@ -160,5 +178,5 @@ def _schemas() -> Iterator[Case]:
     for kind, (clause, level) in _SCHEMA_LEVELS.items():
         what = f"every message fits {kind} of schema/messages.schema.json, at any time"
         prefix = kind if ":" not in kind or kind.split(":")[1] not in _ROOMS else f"{kind}."
-        feature = "response.stream" if kind == "params:response" else None
+        feature = _OF_FEATURES.get(kind)
         yield Case(f"schema.{kind.replace(':', '.')}", clause, level, what, feature=feature, schema=(prefix,))

@@ -20,27 +20,27 @@ PATIENCE_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one case."""
+    """Outcome of one case."""
 
     case: Case
     failure: str | None
     """One sentence, or None when it passed."""
     note: str = ""
-    """What may have to do with a failure: the checks that its process had been through."""
+    """Checks that the process had been through before a failure."""
 
 
 @dataclass(slots=True)
 class Report:
-    """What came of all of them."""
+    """Outcomes of all cases."""
 
     runner: str
-    """How it named itself in `hello`."""
+    """Name from its `hello`."""
     levels: tuple[str, ...]
     outcomes: list[Outcome] = field(default_factory=list)
     left_out: list[Case] = field(default_factory=list)
     """Checks of what `kit.json` does not list."""
     notes: list[str] = field(default_factory=list)
-    """What the author should know and is no failure."""
+    """Notes for the author that are no failures."""
 
     @property
     def failures(self) -> list[Outcome]:
@@ -73,7 +73,7 @@ class Checker:
         self._failed_starts = 0
         """In a row."""
         self._language: str | None = None
-        """As the runner said it last in `hello`."""
+        """Answer of the runner to its last `hello`."""
         self._shared: PlayedHost | None = None
 
     async def run(
@@ -177,9 +177,9 @@ class Checker:
         await self._end(shared)
 
     def _violation(self, case: Case) -> str | None:
-        """What was wrong with a message of a kind."""
+        """Describe the fault of a message of a kind."""
         for violation in self._violations + ([] if self._shared is None else self._shared.violations):
-            if violation.kind.startswith(case.schema):
+            if case.judges(violation.kind):
                 return f"the {violation.sender} sent a malformed {violation.kind}: {violation.reason}"
         return None
 
@@ -190,7 +190,7 @@ class Checker:
         seen = self._seen | (set() if self._shared is None else self._shared.seen)
         # Sending spans is a bridge's choice (PS-8.9); everything else must have been there to be held against it.
         is_optional = case.schema == ("notification:span",)
-        if not is_optional and not any(kind.startswith(case.schema) for kind in seen):
+        if not is_optional and not any(case.judges(kind) for kind in seen):
             return Outcome(case, "no such message came")
         return Outcome(case, None)
 
@@ -208,7 +208,7 @@ def levels_upto(level: str) -> tuple[str, ...]:
 
 
 async def language_of(command: Sequence[str], project: Path, patience_s: float = PATIENCE_S) -> str:
-    """What a runner calls its language, asked in a `hello`.
+    """Ask a runner in a `hello` for the name of its language.
 
     Raises:
         NoSteps: It does not answer; the text says what it did.

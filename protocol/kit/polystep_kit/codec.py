@@ -212,7 +212,7 @@ class Frames:
 
     @property
     def rest(self) -> bytes:
-        """What has arrived of the next frame."""
+        """Return the bytes of the next frame that have arrived."""
         return self._rest
 
 

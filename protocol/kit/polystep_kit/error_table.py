@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from polystep_kit.places import SCHEMA
+from polystep_kit.folder import SCHEMA
 
 
 @functools.cache

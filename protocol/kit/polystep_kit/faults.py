@@ -1,7 +1,7 @@
-"""How a deliberately broken runner breaks: each check has one fault, which must fail that check and no other.
+"""Faults of deliberately broken runners: each check has one fault, which must fail that check and no other.
 
 A fault is data beside its check (`fault` in scenarios and vectors), or what `fault_of` makes of the case. It acts
-only while that check is played, which every request tells in its member `kit`.
+only while that check is played, which every request names in its member `kit`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,12 @@ _SCHEMA_FAULTS: Final[dict[str, dict[str, Any]]] = {
     "schema.result.hello": {"everywhere": True, "of": "hello", "merge": {"frame_bytes_max": 5}},
     "schema.result.step.load": {"everywhere": True, "of": "step.load", "merge": {"warnings": "none"}},
     "schema.params.emit": {"in": "calls.caught", "of": "emit", "params": {"message_group_id": 7}},
+    "schema.params.emit.cancel": {"in": "emits.caught", "of": "emit.cancel", "params": {"id": 7}},
     "schema.params.state": {"in": "calls.caught_state", "of": "state.get", "params": {"group": 7}},
     "schema.params.response": {"in": "response.empty", "of": "response.start", "params": {"run": ""}},
+    "schema.params.once": {"in": "durable.kept", "of": "once.begin", "params": {"shared": 7}},
+    "schema.params.wait": {"in": "durable.sleep", "of": "wait", "params": {"site": 7}},
+    "schema.params.ask.answer": {"in": "durable.answer_refused", "of": "ask.answer", "params": {"id": ""}},
     "schema.params.streams": {"in": "calls.caught_stream", "of": "streams.get", "params": {"group": 7}},
     "schema.notification.log": {"everywhere": True, "of": "kit.ping", "extra": [2, "log", {"level": "loud"}]},
     "schema.notification.span": {"everywhere": True, "of": "kit.ping", "extra": [2, "span", {}]},
@@ -69,7 +73,7 @@ class Faults:
 
     @property
     def flag(self) -> str:
-        """What the runner itself does wrong now."""
+        """Return the current fault of the runner itself."""
         return str(self._fault.get("flag", "")) if self._acts else ""
 
     def enter(self, params: dict[str, Any], method: str) -> None:
@@ -100,17 +104,17 @@ class Faults:
         return 9 if self.flag == "exits_badly" else 0
 
     def drops(self, method: str) -> bool:
-        """Whether a notification is not sent."""
+        """Report whether a notification is dropped."""
         return self._acts and self._fault.get("of") == method and "drop" in self._fault
 
     def params(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """What a call or notification is sent with."""
+        """Return the params of a call or notification as they are sent."""
         if self._acts and self._fault.get("of") in (method, "*") and "params" in self._fault:
             return {**params, **self._fault["params"]}
         return params
 
     def answers(self, method: str, message: list[Any]) -> Iterator[list[Any]]:
-        """What is sent for an answer."""
+        """Return the messages that are sent for an answer."""
         if not self._acts or not self._concerns(method):
             yield message
             return

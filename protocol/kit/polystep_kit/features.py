@@ -1,4 +1,4 @@
-"""What not every runner can (PS-5.5), as the reference runner does it: streams, checks and rules of its own."""
+"""Features (PS-5.5) of the reference runner: streams, checks and rules of its own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,23 @@ from typing import Any, Final, Protocol
 
 from polystep_kit.natives import NATIVES, carry
 
-FEATURES: Final = ("access", "contracts", "heartbeat", "integers", "middleware", "pages", "response.stream")
+FEATURES: Final = (
+    "access",
+    "contracts",
+    "durable",
+    "emit.options",
+    "heartbeat",
+    "integers",
+    "middleware",
+    "pages",
+    "response.stream",
+    "update",
+)
 """All of this version of the protocol."""
 
 
 class Sender(Protocol):
-    """What streaming needs of a runner."""
+    """Port that streaming needs of a runner."""
 
     def call(self, method: str, params: dict[str, Any]) -> asyncio.Future[Any]:
         """Ask the host."""

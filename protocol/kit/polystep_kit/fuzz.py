@@ -32,7 +32,7 @@ _REPLAY_PATIENCE_S: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Fuzzed:
-    """How far it is."""
+    """Progress of fuzzing."""
 
     frames: int
     of: int
@@ -42,7 +42,7 @@ class Fuzzed:
 
 @dataclass(frozen=True, slots=True)
 class FuzzFailure:
-    """What a runner did that it must not, and how to see it again."""
+    """Failure of a runner, and how to see it again."""
 
     reason: str
     batch: int
@@ -54,7 +54,7 @@ class FuzzFailure:
 
 @dataclass(slots=True)
 class FuzzReport:
-    """What came of it."""
+    """Result of fuzzing."""
 
     seed: int
     frames: int = 0
@@ -93,7 +93,7 @@ async def fuzz(
         frames: How many the runner has to survive; fatal ones are sent besides.
         seed: The same one sends the same frames.
         patience_s: Longest wait for anything.
-        on_progress: Told after each batch.
+        on_progress: Called after each batch.
 
     Raises:
         Failed: The runner does not even start.
@@ -253,7 +253,7 @@ def _without(payloads: list[bytes], size: int) -> Iterator[list[bytes]]:
 
 
 async def _outlived(session: FuzzSession, payloads: list[bytes]) -> str | None:
-    """What a runner did wrong that was sent a fatal frame as the last of these; None when it ended as it must."""
+    """Describe the fault of a runner after a fatal frame, the last of these; None when it ended as it must."""
     try:
         session.send(payloads)
         behind = session.ask("fuzz.behind", {})

@@ -1,4 +1,4 @@
-"""What fuzzing came to: for people, and as one object for programs."""
+"""Report of fuzzing: for people, and as one object for programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def show_fuzzed(fuzzed: Fuzzed) -> None:
 
 
 def fuzz_lines(report: FuzzReport) -> Iterator[str]:
-    """What a terminal shows."""
+    """Return the lines for a terminal."""
     for failure in report.failures:
         again = "" if failure.is_reproduced else ", which a fresh runner withstood"
         yield f"✖ batch {failure.batch}: {failure.reason}"
@@ -44,7 +44,7 @@ def fuzz_lines(report: FuzzReport) -> Iterator[str]:
 
 
 def begins(payload: bytes) -> str:
-    """What a payload begins like (PS-4.5), and what it is when it can be read."""
+    """Describe the head of a payload (PS-4.5), and the payload when it can be read."""
     found = head(payload)
     if found is None:
         what = f"{_first(payload)}, which begins like no message: it breaks the channel"

@@ -94,7 +94,7 @@ class FuzzSession:
         return self._next_id
 
     def is_answered(self, id: int) -> bool:
-        """Whether the answer to a request has come."""
+        """Report whether the answer to a request has come."""
         return id not in self._open
 
     async def settle(self, patience_s: float | None = None) -> str | None:
@@ -128,7 +128,7 @@ class FuzzSession:
         return self._process.status
 
     def take_count(self) -> int:
-        """How many messages it sent since this was asked last."""
+        """Count the messages since the last call."""
         taken, self._taken = self._taken, 0
         return taken
 

@@ -65,17 +65,17 @@ class PlayedHost:
         self.played: list[str] = []
         """Checks that this process has been through."""
         self.case = ""
-        """The check that is being played; told in every request, as a member that no runner knows (PS-4.2)."""
+        """Current check; sent in every request as a member that no runner knows (PS-4.2)."""
         self.calls: list[Call] = []
-        """What the runner asked and no scenario has looked at yet."""
+        """Requests of the runner that no scenario has looked at yet."""
         self.notes: list[tuple[str, dict[str, Any]]] = []
         self.violations: list[Violation] = []
         self.seen: set[str] = set()
-        """Which schemas its messages were held against."""
+        """Schemas that its messages were held against."""
         self._unfit: list[str] = []
-        """What is no message at all, in words."""
+        """Descriptions of frames that are no messages."""
         self.faults: list[str] = []
-        """What no runner may do at any time, such as answering twice."""
+        """Faults that no runner may have at any time, such as answering twice."""
 
     async def start(
         self, channel: str, environment: Mapping[str, str] | None = None, *, with_parent: bool = False
@@ -156,7 +156,7 @@ class PlayedHost:
             raise Failed(f"{what} did not come {waited}.{self._came()}{self._said()}") from None
 
     def stray(self) -> str:
-        """What is on the channel that can be no frame; empty when all is well."""
+        """Describe bytes on the channel that can be no frame; empty when there are none."""
         rest = self._frames.rest
         return unfinished(rest) if is_no_frame(rest) else ""
 
@@ -172,7 +172,7 @@ class PlayedHost:
         return self.process.status
 
     def _came(self) -> str:
-        """What it sent instead, in sentences; nothing when that was nothing."""
+        """Describe the messages that came instead, in sentences; empty when none came."""
         arrived = [f"call {call.method}" for call in self.calls] + [f"notification {name}" for name, _ in self.notes]
         told = [f"Besides it sent: {', '.join(arrived[-_TOLD_MAX:])}."] if arrived else []
         told += [f"{each[:1].upper()}{each[1:]}." for each in [*self._unfit, *self.faults][-_TOLD_MAX:]]

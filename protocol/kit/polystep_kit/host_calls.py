@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from polystep_kit.host_case import REFUSES_AS, STRICT, TIMEOUT_S, HostCase, Op, get, item, lives, put, result_schema
+from polystep_kit.host_durable import DURABLE
+from polystep_kit.host_events import EVENTS
 from polystep_kit.host_pages import PAGES
+from polystep_kit.host_updates import UPDATES
 
 _WITH_ITEM: Final[Op] = {"data": {"a": 1}}
 
@@ -121,6 +124,9 @@ CALLS: Final = (
         {"gives": {"streams.get_group": []}},
     ),
     *PAGES,
+    *DURABLE,
+    *EVENTS,
+    *UPDATES,
     HostCase(
         "stream_delete",
         "PS-8.4",

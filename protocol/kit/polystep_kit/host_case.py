@@ -1,4 +1,4 @@
-"""What a check of a host is made of. The checks themselves are `host_cases.py` and `host_calls.py`.
+"""Parts of a check of a host. The checks themselves are `host_cases.py` and `host_calls.py`.
 
 A check is a request over HTTP, which makes the host send `step.run` for `/probe/<name>`, and the operations that the
 runner then plays (`probes.py`). `send` is a message as it is, `$hex` in it stands for bytes on the wire. Checks without
@@ -15,7 +15,7 @@ from polystep_kit.cases import Case
 Op = dict[str, Any]
 
 RUNNER_FRAME_BYTES_MAX: Final = 300_000
-"""What the scripted runner announces: small, so that the host soon has something that is too large for it."""
+"""Limit that the scripted runner announces: small, so that the host soon has something that is too large for it."""
 RUNS_MAX: Final = 2
 TIMEOUT_S: Final = 1
 """Of the steps below `/slow/`."""
@@ -35,9 +35,9 @@ class HostCase:
     clause: str
     description: str
     steps: tuple[Op, ...] | None = None
-    """What the runner does in the run of this check; None: it has no run of its own."""
+    """Script of the runner in the run of this check; None: it has no run of its own."""
     fault: Op = field(default_factory=dict)
-    """How a host that fails this check, and no other, misbehaves; see `broken_host.py`."""
+    """Fault of a host that fails this check and no other; see `broken_host.py`."""
     request: Op = field(default_factory=dict)
     """`{path?, method?, body?, times?, status?, json?}`; by default one GET of `/probe/<name>`."""
 

@@ -44,7 +44,14 @@ FILES: Final[dict[str, dict[str, Any]]] = {
         "infrastructure": {"handler": {"timeout": TIMEOUT_S}},
     },
     "guarded_step.kit": {**_API, "name": "Guarded", "method": "GET", "path": "/guarded/:name", "middleware": 1},
-    "event_step.kit": {"type": "event", "name": "Event", "subscribes": ["kit.event"], "infrastructure": _RETRIES},
+    "event_step.kit": {
+        "type": "event",
+        "name": "Event",
+        "subscribes": ["kit.event"],
+        "infrastructure": _RETRIES,
+        "waitsFor": [{"topic": "kit.event", "by": "id"}],
+    },
+    "called_step.kit": {"type": "event", "name": "Called", "subscribes": [], "output": {"type": "object"}},
     "live_stream.kit": {"name": "live"},
 }
 """The step files of the project: JSON, whose config the scripted runner answers as it is."""
@@ -60,7 +67,7 @@ channel = "{channel}"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a client gets."""
+    """Answer that a client gets."""
 
     status: int
     body: bytes
@@ -80,8 +87,8 @@ async def check_host(
         command: The host's; `start --project DIR --port 0` is added.
         patience_s: No single wait is longer, but for the start.
         channel: `stdio` or `private`.
-        only: Which checks; those that are not played are not in the report.
-        on_outcome: Told each outcome, when the host has ended.
+        only: Checks to play; the others are not in the report.
+        on_outcome: Called with each outcome, when the host has ended.
 
     Raises:
         Failed: The host does not serve the steps; the text has what it printed.
@@ -128,7 +135,7 @@ def _failures(report: Path) -> dict[str, str | None]:
 
 
 def _verdict(case: HostCase, found: dict[str, str | None], clients: list[str | None]) -> str | None:
-    """Why a check failed; `clients` says what they saw."""
+    """Reason for a failed check; `clients` are their observations."""
     if found.get(case.name) is not None:
         return found[case.name]
     seen = next((each for each in clients if each is not None), None)
@@ -165,7 +172,7 @@ class _Session:
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _serves(self) -> bool:
-        """Whether it has told where it is, and a request reaches the runner."""
+        """Report whether it has printed its address, and a request reaches the runner."""
         self._url = self._known_url() or ""
         if not self._url:
             return False
@@ -260,7 +267,7 @@ class _Session:
 
 
 def _misfit(case: HostCase, answer: Answer | str) -> str | None:
-    """What is wrong with an answer; None when it fits."""
+    """Describe the fault of an answer; None when it fits."""
     if isinstance(answer, str):
         return answer
     wanted = case.request.get("status")

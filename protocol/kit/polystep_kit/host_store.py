@@ -1,10 +1,11 @@
-"""What runs call, as the scripted host answers it: state and stream items in memory."""
+"""State and stream items in memory, with which the scripted host answers the calls of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
+from polystep_kit.changes import Unfit, changed
 from polystep_kit.codec import pack
 from polystep_kit.host_case import RUNNER_FRAME_BYTES_MAX
 
@@ -12,7 +13,8 @@ TOPIC: Final = "kit.event"
 STREAM: Final = "live"
 ERRORS: Final = {
     "internal": 1, "method_not_found": 2, "invalid_params": 3, "invalid_value": 4, "frame_too_large": 5,
-    "run_ended": 13, "topic_not_declared": 23, "stream_not_found": 24,
+    "run_ended": 13, "topic_not_declared": 23, "stream_not_found": 24, "key_reused": 27, "conflict": 29,
+    "ask_not_found": 30, "ask_answered": 31,
 }  # fmt: skip
 
 
@@ -25,7 +27,7 @@ class Refused(Exception):
 
     def to_wire(self) -> dict[str, Any]:
         """Shape: PS-9.1."""
-        retryable = self.name == "internal"
+        retryable = self.name in ("internal", "conflict")
         return {"code": ERRORS[self.name], "name": self.name, "message": str(self), "retryable": retryable, "data": {}}
 
 
@@ -46,7 +48,7 @@ class HostStore:
         kind, _, verb = method.partition(".")
         if method == "emit":
             return self._emit(params)
-        if kind == "state" and verb in ("get", "set", "delete", "get_group", "page", "clear"):
+        if kind == "state" and verb in ("get", "set", "update", "delete", "get_group", "page", "clear"):
             return self._of_state(verb, params)
         if kind == "streams" and verb in ("get", "set", "delete", "get_group", "page", "send"):
             return self._of_streams(verb, params)
@@ -69,6 +71,8 @@ class HostStore:
         if verb == "set":
             group[key] = params["value"]
             return None
+        if verb == "update":
+            return _update(group, key, params.get("ops"))
         return group.get(key) if verb == "get" else group.pop(key, None)
 
     def _of_streams(self, verb: str, params: dict[str, Any]) -> Any:
@@ -86,6 +90,17 @@ class HostStore:
             group[id] = {**params["data"], "id": id, "_createdAt": 0, "__motia": {"stream": STREAM}}
             return group[id]
         return None if verb == "set" else group.get(id) if verb == "get" else group.pop(id, None)
+
+
+def _update(group: dict[str, Any], key: str, ops: Any) -> Any:
+    try:
+        made = changed(group.get(key), ops)
+    except Unfit as error:
+        raise Refused(*error.args) from error
+    group[key] = made
+    if made is None:
+        del group[key]
+    return made
 
 
 def _page(params: dict[str, Any], entries: dict[str, Any]) -> dict[str, Any]:

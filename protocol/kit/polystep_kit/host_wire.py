@@ -11,7 +11,7 @@ from polystep_kit.codec import Frames, Malformed, frame, head, pack, unpack
 from polystep_kit.host_store import Refused
 
 FRAME_BYTES_MAX: Final = 262_144
-"""What the scripted host announces."""
+"""Limit that the scripted host announces."""
 
 
 class Gone(Exception):
@@ -110,7 +110,7 @@ class Wire:
                 self._drop()
 
     def _drop(self) -> None:
-        """What needs no answer; a host that is too strict takes offence."""
+        """Drop a message that needs no answer; a host that is too strict breaks off."""
         if self._has("strict"):
             self.end()
 

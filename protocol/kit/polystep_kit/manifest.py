@@ -24,19 +24,19 @@ class NoSteps(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `kit.json` says. Only `language` must be there."""
+    """Contents of `kit.json`. Only `language` must be there."""
 
     language: str
     levels: tuple[str, ...]
-    """What the language's runner is expected to reach."""
+    """Levels that the language's runner is expected to reach."""
     files: dict[str, str]
     """By role, such as `script` → `steps/script_step.rb`."""
     natives: frozenset[str]
     """Native values that the script step can make."""
     features: frozenset[str]
-    """What its runner can do that not every runner can (PS-5.5)."""
+    """Features of its runner (PS-5.5)."""
     command: tuple[str, ...]
-    """How the shipped runner is started, where there is one."""
+    """Command of the shipped runner, where there is one."""
 
 
 def read_manifest(folder: Path) -> Manifest:

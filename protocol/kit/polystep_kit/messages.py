@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from polystep_kit.places import SCHEMA
+from polystep_kit.folder import SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Violation:
     """A message that does not fit its schema."""
 
     kind: str
-    """Which schema it breaks, such as `params:emit`; `envelope` when it is no message at all."""
+    """Schema that it breaks, such as `params:emit`; `envelope` when it is no message at all."""
     sender: str
     reason: str
 
@@ -31,7 +31,7 @@ class MessageSchemas:
         self.senders: Mapping[str, str] = {
             method: sender for sender, methods in self._document["x-sender"].items() for method in methods
         }
-        """Who sends a method: `host` or `runner`."""
+        """Sender of each method: `host` or `runner`."""
 
     @property
     def kinds(self) -> list[str]:
@@ -39,7 +39,7 @@ class MessageSchemas:
         return list(self._document["$defs"])
 
     def reason(self, kind: str, value: Any) -> str | None:
-        """Why a value does not fit a schema, with its path; None when it does."""
+        """Reason why a value does not fit a schema, with its path; None when it does."""
         validator = self._validators.get(kind)
         if validator is None:
             document = {"$ref": f"#/$defs/{kind}", "$defs": self._document["$defs"]}
@@ -51,7 +51,7 @@ class MessageSchemas:
         return f"{where or 'it'}: {error.message[:300]}"
 
     def check(self, message: Any, sender: str, answered: str | None = None) -> Violation | None:
-        """What is wrong with a message.
+        """Describe the fault of a message.
 
         Args:
             message: As it was decoded.

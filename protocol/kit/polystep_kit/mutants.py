@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from polystep_kit.codec import head, pack
 
 FRAME_BYTES_MAX: Final = 4096
-"""What is agreed in `hello` for a fuzzed channel, so that larger frames are cheap."""
+"""Frame limit of a fuzzed channel, so that larger frames are cheap."""
 OWN_IDS_FROM: Final = 2**52
 """No mutant has an id from here on: they are for whoever sends the mutants."""
 TRACE_ID: Final = "0123456789abcdef0123456789abcdef"
@@ -35,7 +35,7 @@ def mutants(seed: int, script: str = "steps/script.json") -> Iterator[bytes]:
 
     Args:
         seed: The same one gives the same payloads.
-        script: The script step's file, as a runner is told it.
+        script: The script step's file, as a runner gets it.
     """
     return (payload for payload, _ in judged_mutants(seed, script))
 
@@ -64,7 +64,7 @@ def judged_mutants(seed: int, script: str) -> Iterator[tuple[bytes, _Verdict]]:
 def _is_left_out(payload: bytes, verdict: _Verdict) -> bool:
     if verdict is None:
         return is_open_to_readers(payload)
-    # A runner that is told to shut down would be right to end.
+    # A runner that is asked to shut down would be right to end.
     return abs(verdict[1] or 0) >= OWN_IDS_FROM or b"shutdown" in payload
 
 
@@ -73,7 +73,7 @@ _NUMBER_BYTES: Final = {0xCA: 5, 0xCB: 9, 0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0x
 
 
 def is_open_to_readers(payload: bytes) -> bool:
-    """Whether it is up to the reader if this can be attributed.
+    """Report whether a reader may choose to attribute this.
 
     Kind or id is a float (`1.0` is 1 in some languages, PS-3.5), or beyond 2^53-1 (which a reader MAY refuse, PS-3.11).
     """
@@ -90,7 +90,7 @@ _WEIGHTS: Final = {"run": 42, "host": 15, "response": 13, "cancel": 8, "notifica
 class _Template(NamedTuple):
     begin: bytes
     end: bytes
-    """What follows the id, where the message has one."""
+    """Members behind the id, where the message has one."""
 
 
 def _templates(script: str) -> dict[str, list[_Template]]:

@@ -1,4 +1,4 @@
-"""What a scenario expects of a value, and where a value differs from it.
+"""Patterns of expected values, and the difference of a value from one.
 
 A plain value stands for itself; integral floats and integers are the same (PS-3.5). A map stands for every map that has
 at least its members. `{"$exactly": map}` allows no others, `{"$absent": true}` is a member that must not be there,

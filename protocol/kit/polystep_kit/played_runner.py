@@ -26,7 +26,7 @@ from polystep_kit.probes import Missed, Probe
 from polystep_kit.watched import Watched
 
 _LOADING_S: Final = 0.05
-"""How long a file takes to load, so that a host that does not wait for it can be caught."""
+"""Time that a file takes to load, so that a host that does not wait for it can be caught."""
 _LEAVING_S: Final = 1.0
 _T = TypeVar("_T")
 
@@ -46,6 +46,8 @@ class PlayedRunner:
         """`(error, result)` by the id of our request."""
         self.attempts: dict[str, list[dict[str, Any]]] = {}
         """The `step.run`s of the event step, by the probe that caused them."""
+        self.played: dict[str, int] = {}
+        """Attempts of the event step that have played their operations, by the same."""
         self.cancelled: dict[str, Any] = {}
         """Reasons by run."""
         self.host_frame_bytes_max = 0
@@ -153,7 +155,7 @@ class PlayedRunner:
     async def _run(self, id: int, params: dict[str, Any]) -> None:
         self.watched.opened(params)
         if params.get("type") == "event":
-            self._attempt(id, params)
+            await self._attempt(id, params)
             return
         name = _probe(params)
         case = BY_NAME.get(name)
@@ -169,23 +171,38 @@ class PlayedRunner:
         self._answer(id, None if probe.error else probe.value, probe.error)
         self.run_before = str(params.get("run"))
 
-    def _attempt(self, id: int, params: dict[str, Any]) -> None:
-        """Of the event step: only the first attempt fails, when it is told to."""
+    async def _attempt(self, id: int, params: dict[str, Any]) -> None:
+        """Of the event step: only the first attempt fails, when its script asks for that."""
         given = params.get("input")
         told = given if isinstance(given, dict) else {}
         attempts = self.attempts.setdefault(str(told.get("tell")), [])
         attempts.append(params)
         self._changed.set()
+        await self._play_event(str(told.get("tell")), told.get("plays", []), params)
         fails = told.get("fails")
         self.watched.closed(params)
         if fails is None or len(attempts) > 1:
-            self._answer(id, None)
+            self._answer(id, {"called": True} if params.get("wants_value") else None)
         else:
             self._answer(id, None, {"message": "The first attempt fails.", "retryable": True, "data": {}, **fails})
 
+    async def _play_event(self, name: str, legs: list[list[dict[str, Any]]], params: dict[str, Any]) -> None:
+        """Play the operations of this attempt of the event step."""
+        number = len(self.attempts[name])
+        if number > len(legs):
+            return
+        probe = Probe(self, name, params)
+        try:
+            for operation in legs[number - 1]:
+                await probe.play(operation)
+        except Missed as missed:
+            self.watched.failed(name, str(missed))
+        self.played[name] = number
+        self._changed.set()
+
 
 def _probe(params: dict[str, Any]) -> str:
-    """Which check a run is for, as its path says; any text when it has none."""
+    """Read the check of a run from its path; any text when it has none."""
     match params:
         case {"input": {"pathParams": {"name": str(name)}}}:
             return name
@@ -205,7 +222,7 @@ def _hello() -> dict[str, Any]:
         "pid": os.getpid(),
         "runs_max": RUNS_MAX,
         "frame_bytes_max": RUNNER_FRAME_BYTES_MAX,
-        "features": ["integers", "pages"],
+        "features": ["durable", "emit.options", "integers", "pages", "update"],
     }
 
 

@@ -232,7 +232,7 @@ class Player:
             raise Failed("it said nothing on descriptor 2")
 
     async def _do_printed(self, text: str, step: dict[str, Any]) -> None:
-        """What user code printed, as a `log` line or on descriptor 1 or 2: wherever its language leaves it (PS-8.8)."""
+        """Expect printed text of user code, as a `log` line or on descriptor 1 or 2 (PS-8.8)."""
 
         def found() -> bool | None:
             printed = self._host.process.printed
@@ -253,5 +253,5 @@ def said(error: Any) -> str:
 
 
 def is_whole(error: Any) -> bool:
-    """Whether an answer is an error with its data."""
+    """Report whether an answer is an error with its data."""
     return isinstance(error, dict) and isinstance(error.get("data"), dict)

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 from polystep_kit.codec import Raw, frame, from_json, pack
+from polystep_kit.folder import VECTORS
 from polystep_kit.host_case import RUNNER_FRAME_BYTES_MAX, RUNS_MAX, Op
 from polystep_kit.patterns import difference, is_same, show
-from polystep_kit.places import VECTORS
 from polystep_kit.watched import Watched
 
 _PAGES_MAX: Final = 20
-"""No group of a check has more pages: a host that gives one cursor for ever is caught."""
+"""No group of a check has more pages: a host that gives one cursor without end is caught."""
 _HOLD_S: Final = 0.3
-"""How long the first runs stay open while others are waiting to get in where they must not."""
+"""Time that the first runs stay open while others are waiting to get in where they must not."""
 
 
 class Missed(Exception):
@@ -25,11 +25,12 @@ class Missed(Exception):
 
 
 class Channel(Protocol):
-    """What a probe needs of its runner."""
+    """Port that a probe needs of its runner."""
 
     watched: Watched
     answers: dict[int, tuple[Any, Any]]
     attempts: dict[str, list[dict[str, Any]]]
+    played: dict[str, int]
     cancelled: dict[str, Any]
     held: dict[str, int]
     host_frame_bytes_max: int
@@ -58,7 +59,9 @@ class Probe:
         self._params = params
         self.value: Any = {"status": 200, "body": None}
         self.error: Any = None
-        """What the run is answered with."""
+        """Answer of the run."""
+        self._kept: Any = None
+        """Member of a result that `keeps` names; `{"$kept": true}` stands for it in later params."""
 
     async def play(self, operation: Op) -> None:
         """Play one operation.
@@ -184,9 +187,15 @@ class Probe:
         if "equal" in op and len({each.get(op["equal"]) for each in attempts}) != 1:
             raise Missed(f"the attempts differ in {op['equal']}")
 
+    async def _do_played(self, op: Op) -> None:
+        """The event step has played what it was sent for this probe."""
+        played, name = self._runner.played, op["played"]
+        await self._runner.until(lambda: played.get(name, 0) >= op["times"] or None, f"attempt {op['times']} of {name}")
+
     def _request(self, op: Op) -> tuple[int, bytes]:
         run = {"$before": self._runner.run_before}.get(op.get("run", ""), op.get("run", self._params.get("run")))
-        params = op["params"] if "params" in op else {"run": run, **from_json(op.get("with", {}))}
+        given = {name: self._kept if value == {"$kept": True} else value for name, value in op.get("with", {}).items()}
+        params = op["params"] if "params" in op else {"run": run, **from_json(given)}
         id = self._runner.next_id(op["call"])
         message = [0, id, op["call"], params]
         payload = b"".join(_wide(message)) if op.get("wide") else pack(message)
@@ -206,6 +215,7 @@ class Probe:
             return
         if error is not None:
             raise Missed(f"{op['call']} was answered {show(error)}")
+        self._kept = result.get(op["keeps"]) if "keeps" in op and isinstance(result, dict) else self._kept
         reason = difference(result, op["is"], f"the result of {op['call']}")
         if reason is not None:
             raise Missed(reason)

@@ -50,7 +50,7 @@ class WireError(Exception):
 
 
 class Broken(Exception):
-    """What arrived cannot be attributed (PS-4.4)."""
+    """Input that cannot be attributed (PS-4.4)."""
 
 
 class ReferenceRunner:
@@ -250,7 +250,7 @@ class ReferenceRunner:
             if isinstance(value, Streamed):
                 await self._stream(run, value)
                 value = None
-            value = carry(value, "result") if params["type"] not in ("event", "cron") else None
+            value = carry(value, "result") if _has_value(params) and self.faults.flag != "gives_nothing" else None
         except Refused as refused:
             error = WireError("invalid_value", str(refused), {"path": refused.path})
             if not refused.is_result:
@@ -287,7 +287,8 @@ class ReferenceRunner:
             return
         id, task = found
         self._respond(id, error=WireError("cancelled", f"cancelled: {params.get('reason')}"))
-        task.cancel()
+        if self.faults.flag != "swallows":
+            task.cancel()
         self._drained()
 
     def _drained(self) -> None:
@@ -359,12 +360,18 @@ def _described(error: BaseException) -> dict[str, Any]:
     return {"name": type(error).__name__, "message": str(error)[:16_384], "stack": repr(error)[:32_768]}
 
 
+def _has_value(params: dict[str, Any]) -> bool:
+    return params["type"] not in ("event", "cron") or params.get("wants_value") is True
+
+
 def _step_failed(raised: BaseException) -> WireError:
     data = _described(raised)
     if isinstance(raised, WireError):
         data = {"name": raised.name, "message": raised.message, "stack": ""}
     failed = WireError("step_failed", f"{data['name']}: {data['message']}"[:16_384], data)
     failed.retryable = getattr(raised, "retryable", True)
+    if isinstance(wanted := getattr(raised, "retry_after", None), str):
+        failed.data["retry_after"] = wanted
     return failed
 
 

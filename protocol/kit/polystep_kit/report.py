@@ -13,7 +13,7 @@ _NAMED_MAX: Final = 6
 
 
 def as_lines(report: Report) -> Iterator[str]:
-    """What a terminal shows: each clause with its count, each failure with its reason, the levels, the sum."""
+    """Return the lines for a terminal: clauses with counts, failures with reasons, levels, the sum."""
     by_clause: dict[str, list[Outcome]] = {}
     for outcome in report.outcomes:
         by_clause.setdefault(outcome.case.clause, []).append(outcome)
@@ -61,7 +61,7 @@ def _failures(failed: Sequence[Outcome], told: dict[str, str]) -> Iterator[str]:
 
 
 def _cause(reason: str) -> str:
-    """What makes two failures one: of an answer that did not come, not which one, nor the numbers in what came."""
+    """Reduce a failure to its cause: of an answer that did not come, not which one, nor the numbers in what came."""
     if not reason.startswith("the answer to "):
         return reason
     return re.sub(r"^the answer to .*? did|\b[0-9a-f]{2}( [0-9a-f]{2})*\b|\d+", "", reason)

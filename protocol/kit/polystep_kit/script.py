@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Coroutine
 from typing import Any, NoReturn, Protocol
 
+from polystep_kit.durable import KeptError, once
 from polystep_kit.faults import Faults
 from polystep_kit.features import Streamed, read_group
 from polystep_kit.natives import NATIVES, Refused, carry
@@ -19,7 +21,7 @@ class Odd(BaseException):
 
 
 class Runner(Protocol):
-    """What the script needs of its runner."""
+    """Port that the script needs of its runner."""
 
     faults: Faults
 
@@ -70,9 +72,10 @@ class _Script:
         self._caught: BaseException | None = None
         self._started: list[asyncio.Future[Any]] = []
         self._part = ""
+        self._results: list[Any] = []
 
     async def play(self, ops: list[dict[str, Any]]) -> Any:
-        results: list[Any] = []
+        results = self._results
         value: Any = results
         try:
             for op in ops:
@@ -143,8 +146,72 @@ class _Script:
                 "data": getattr(error, "data", {"path": getattr(error, "path", "")}),
             }
 
+    async def _do_once(self, op: dict[str, Any]) -> Any:
+        return await self._caught_by(op, once(self._runner, self._run, op, self._results))
+
+    async def _do_ask(self, op: dict[str, Any]) -> Any:
+        return await self._runner.call("wait", {"run": self._run, "key": op["key"], "kind": "ask", **op["options"]})
+
+    async def _do_callback(self, op: dict[str, Any]) -> Any:
+        wait = {"run": self._run, "key": op["key"], "kind": "callback", **op["options"]}
+        door = await self._runner.call("wait", {**wait, "open": True})
+        return {"id": door["id"], "url": door["url"], "answer": await self._runner.call("wait", wait)}
+
+    async def _do_answer(self, op: dict[str, Any]) -> Any:
+        given = {"run": self._run, "id": op["id"], "value": op["value"]}
+        return await self._caught_by(op, self._answered(given))
+
+    async def _answered(self, given: dict[str, Any]) -> str:
+        await self._runner.call("ask.answer", given)
+        return "answered"
+
+    async def _do_wait_for(self, op: dict[str, Any]) -> Any:
+        wanted, options = op["wanted"], op.get("options", {})
+        if not isinstance(wanted, list):
+            wanted = [{key: wanted[key] for key in ("topic", "by") if key in wanted}]
+            options = {"timeout": op["wanted"]["timeout"]} if "timeout" in op["wanted"] else {}
+        wait = {"run": self._run, "key": op["key"], "kind": "event", "topics": wanted, **options}
+        taken = await self._runner.call("wait", wait)
+        return taken if isinstance(op["wanted"], list) or taken is None else taken["data"]
+
+    async def _do_call_step(self, op: dict[str, Any]) -> Any:
+        return await self._caught_by(op, self._called(op))
+
+    async def _called(self, op: dict[str, Any]) -> Any:
+        call = {"run": self._run, "key": op["key"], "kind": "call", "step": op["step"], "input": op["input"]}
+        ended = await self._runner.call("wait", {**call, **op["options"]})
+        if "error" in ended and self._runner.faults.flag != "takes_errors":
+            raise KeptError(ended["error"])
+        return ended.get("value")
+
+    async def _do_sleep(self, op: dict[str, Any]) -> Any:
+        params = {"run": self._run, "key": op["key"], "kind": "sleep", "duration": op["duration"]}
+        try:
+            await self._runner.call("wait", params)
+        except Exception:
+            if not op.get("catch"):
+                raise
+            return "swallowed"
+        return "awake"
+
+    async def _caught_by(self, op: dict[str, Any], work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await work
+        except Exception as error:
+            if not op.get("catch"):
+                raise
+            name = getattr(error, "name", type(error).__name__)
+            return {
+                "name": name,
+                "message": str(error),
+                "code": getattr(error, "code", 0),
+                "data": getattr(error, "data", {}),
+            }
+
     async def _do_raise(self, op: dict[str, Any]) -> Any:
-        raise ValueError(op["message"])
+        error = ValueError(op["message"])
+        vars(error).update({name: op[name] for name in ("retryable", "retry_after") if name in op})
+        raise error
 
     async def _do_raise_odd(self, op: dict[str, Any]) -> Any:
         raise Odd("odd")

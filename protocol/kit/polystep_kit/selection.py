@@ -1,4 +1,4 @@
-"""Which checks are played: those that `--only` names, by the beginnings of their ids or by whole clauses."""
+"""Selection of checks: those that `--only` names, by the beginnings of their ids or by whole clauses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from polystep_kit.cases import LEVELS, Case
 
 
 class NothingChosen(Exception):
-    """What `--only` says names no check that can be played; the text says what to say instead."""
+    """Refusal of an `--only` that names no check; the text has what to name instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Selection:
     only: tuple[str, ...] = ()
 
     def takes(self, case: Case) -> bool:
-        """Whether a check is wanted."""
+        """Report whether a check is wanted."""
         return not self.only or any(_names(text, case) for text in self.only)
 
     def demand(self, cases: Sequence[Case], levels: Sequence[str]) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from polystep_kit.cases import Case
+from polystep_kit.folder import STEPS
 from polystep_kit.manifest import FILE, ROLES, Manifest, NoSteps, read_manifest
-from polystep_kit.places import STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ConformanceSteps(Manifest):
     folder: Path
 
     def can(self, case: Case) -> bool:
-        """Whether a check makes sense for this language and its runner."""
+        """Report whether a check makes sense for this language and its runner."""
         has_native = case.native is None or case.native in self.natives
         return has_native and (case.feature is None or case.feature in self.features)
 

@@ -1,4 +1,4 @@
-"""What came on the channel that is no frame, or no message that anybody waits for: in words, with its bytes."""
+"""Descriptions of bytes that are no frame, and of messages that nobody waits for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PRINTABLE: Final = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A, 0x0D}
 
 
 def is_no_frame(rest: bytes) -> bool:
-    """Whether what came of a frame cannot become one: its length is far beyond any limit."""
+    """Report whether bytes cannot become a frame: their length is far beyond any limit."""
     return len(rest) >= 4 and int.from_bytes(rest[:4], "big") > _ABSURD_FROM
 
 

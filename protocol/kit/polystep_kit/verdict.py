@@ -27,7 +27,7 @@ from polystep_kit.steps import ConformanceSteps, steps_in, steps_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is checked, and how."""
+    """Request for checks, with their options."""
 
     command: Sequence[str]
     """Starts the runner, or the host."""
@@ -113,7 +113,7 @@ async def _steps(wanted: Wanted, command: Sequence[str]) -> ConformanceSteps:
 
 
 class _Progress:
-    """How far it is, on one line of a terminal."""
+    """Progress on one line of a terminal."""
 
     def __init__(self, *, is_shown: bool) -> None:
         self._is_shown = is_shown

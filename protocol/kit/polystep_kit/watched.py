@@ -1,4 +1,4 @@
-"""What the scripted runner sees of a host in passing: each message, its schema, ids, limits and order."""
+"""Watch of the scripted runner over a host's messages: schema, ids, limits and order."""
 
 from __future__ import annotations
 

@@ -114,3 +114,16 @@ def test_a_damaged_announcement_is_no_host(tmp_path: Path, content: str) -> None
     (folder.path / "host.json").write_text(content)
     assert folder.running() is None
     folder.release()
+
+
+def test_a_folder_in_place_of_a_file_of_its_is_an_error_that_names_it_and_the_stop_goes_on(tmp_path: Path) -> None:
+    folder = ProjectFolder(tmp_path)
+    folder.take()
+    (folder.path / "host.json").mkdir()
+    with pytest.raises(LoadFailed) as refused:
+        folder.announce("http://127.0.0.1:3000")
+    assert refused.value.message == (
+        f"{tmp_path}/.polystep/host.json cannot be written: Is a directory. Remove that folder."
+    )
+    folder.release()
+    assert not ProjectFolder(tmp_path).is_taken()

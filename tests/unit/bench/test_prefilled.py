@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from polystep.contracts.groups import PageBounds
+from polystep.contracts.pages import PageBounds
 from polystep.stores import SqliteQueueStore, SqliteStateStore, open_durable
 from polystep.testing.clock import FakeClock
 from polystep.wire import unpack
@@ -18,7 +18,7 @@ async def test_filled_events_are_claimed_like_any_other(tmp_path: Path) -> None:
     try:
         queue = SqliteQueueStore(database, FakeClock())
         assert await queue.waiting() == [("Round", 3)]
-        claimed = await queue.claim({"Round": 10}, "host", 2**53, 1000)
+        claimed = (await queue.claim({"Round": 10}, "host", 2**53, 1000)).deliveries
     finally:
         await database.stop()
     assert [(each.kind, each.topic, unpack(each.data), each.attempt) for each in claimed] == [

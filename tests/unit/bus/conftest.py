@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.bus.house import House, open_house
+from tests.unit.bus.harness import BusHarness, open_harness
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with open_house(tmp_path) as opened:
+async def harness(tmp_path: Path) -> AsyncIterator[BusHarness]:
+    async with open_harness(tmp_path) as opened:
         yield opened

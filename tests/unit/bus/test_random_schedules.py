@@ -18,7 +18,7 @@ import pytest
 from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
 from polystep.contracts.steps import QueuePolicy
-from tests.unit.bus.house import House, event_step, flow
+from tests.unit.bus.harness import BusHarness, event_step, flow
 
 ACTIONS = 120
 ROUNDS_MAX = 200
@@ -35,8 +35,8 @@ NAMES = [step.name for step in STEPS]
 class World:
     """A bus with everything around it going wrong now and then, and a record of what was promised and done."""
 
-    def __init__(self, house: House, seed: int) -> None:
-        self.house = house
+    def __init__(self, harness: BusHarness, seed: int) -> None:
+        self.harness = harness
         self.chance = random.Random(seed)
         self.is_calm = False
         self.stored: dict[str, NewDelivery] = {}
@@ -48,8 +48,8 @@ class World:
         self.running: Counter[str] = Counter()
         self.trouble: list[str] = []
         self._names = 0
-        self._write: Callable[..., asyncio.Future[Any]] = house.database.write
-        house.runner.handlers = dict.fromkeys(NAMES, self.handle)
+        self._write: Callable[..., asyncio.Future[Any]] = harness.database.write
+        harness.runner.handlers = dict.fromkeys(NAMES, self.handle)
 
     def write(self, job: Any) -> asyncio.Future[Any]:
         """The database's, refusing now and then: at once, or as a commit that failed."""
@@ -62,7 +62,7 @@ class World:
         return failed
 
     async def handle(self, delivery: Delivery) -> Outcome:
-        step = self.house.bus._routes.steps[delivery.step]
+        step = self.harness.bus._context.routes.steps[delivery.step]
         key = f"{step.name} {delivery.fifo_key}"
         for name in (step.name, key):
             self.running[name] += 1
@@ -71,7 +71,7 @@ class World:
         if delivery.fifo_key is not None and self.running[key] > 1:
             self.trouble.append(f"two at once of {key}")
         try:
-            await self.house.clock.sleep(self.chance.choice((0, 0, 0, 0.5, 3)))
+            await self.harness.clock.sleep(self.chance.choice((0, 0, 0, 0.5, 3)))
             return self._outcome(delivery)
         finally:
             for name in (step.name, key):
@@ -95,13 +95,13 @@ class World:
             key = self.chance.choice((None, None, "k", "l"))
             data = f"{name}.{self._names}".encode()
             topic = self.chance.choice(NAMES)
-            planned += self.house.bus.plan(topic, data, trace_id="t", parent_run_id=None, fifo_key=key)
+            planned += self.harness.bus.plan(topic, data, trace_id="t", parent_run_id=None, fifo_key=key)
         return tuple(planned)
 
     async def publish(self) -> None:
         deliveries = self.plan("root", self.chance.randrange(1, 6))
         try:
-            stored = self.house.bus.publish(deliveries)
+            stored = self.harness.bus.publish(deliveries)
             if self.chance.random() < 0.05:
                 self.unknown.update(each.run_id for each in deliveries)
                 stored.cancel()
@@ -115,21 +115,21 @@ class World:
     async def reload(self) -> None:
         loaded = [step for step in STEPS if self.is_calm or self.chance.random() < 0.8]
         kept = [(name, name) for name in NAMES]
-        self.house.bus.replace(flow(*loaded), kept)
+        self.harness.bus.replace(flow(*loaded), kept)
 
     async def replay(self) -> None:
         """Try a dead letter again."""
-        letters = await self.house.store.dead_letters(100)
+        letters = await self.harness.store.dead_letters(100)
         if letters:
             with contextlib.suppress(PolystepError):
-                await self.house.bus.replay(self.chance.choice(letters).id)
+                await self.harness.bus.replay(self.chance.choice(letters).id)
 
     async def restart(self) -> None:
         """A stop without grace, and a new bus on the same store."""
-        await self.house.bus.stop()
-        self.house.bus = self.house.new_bus()
+        await self.harness.bus.stop()
+        self.harness.bus = self.harness.new_bus()
         self.is_calm, was_calm = True, self.is_calm
-        await self.house.begin(*STEPS)
+        await self.harness.begin(*STEPS)
         self.is_calm = was_calm
 
     async def act(self) -> None:
@@ -137,7 +137,7 @@ class World:
         if draw < 0.55:
             await self.publish()
         elif draw < 0.9:
-            await self.house.clock.advance(self.chance.choice((0.1, 1, 3)))
+            await self.harness.clock.advance(self.chance.choice((0.1, 1, 3)))
         elif draw < 0.94:
             await self.replay()
         elif draw < 0.98:
@@ -149,24 +149,24 @@ class World:
         """Nothing goes wrong any more, and no reload or retry wakes what was forgotten: everything must be handled."""
         self.is_calm = True
         await self.reload()
-        await self.house.advance(60)
+        await self.harness.advance(60)
         for _ in range(20):
             await self.publish()
         for _ in range(ROUNDS_MAX):
-            await self.house.advance(5)
-            if not await self.house.store.waiting():
+            await self.harness.advance(5)
+            if not await self.harness.store.waiting():
                 return
-        self.trouble.append(f"left behind: {await self.house.store.waiting()}")
+        self.trouble.append(f"left behind: {await self.harness.store.waiting()}")
 
 
 @pytest.mark.parametrize("seed", range(10))
 async def test_every_event_is_handled_once_in_order_and_no_place_is_lost(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seed: int
+    harness: BusHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seed: int
 ) -> None:
     caplog.set_level(logging.CRITICAL, "polystep.bus")
-    world = World(house, seed)
+    world = World(harness, seed)
     completed: Counter[str] = Counter()
-    settled = house.observer.settled
+    settled = harness.observer.settled
 
     def settle(delivery: Delivery, outcome: Outcome, retry_at_ms: int | None, buried: bool) -> None:
         if outcome.status == "completed":
@@ -174,22 +174,22 @@ async def test_every_event_is_handled_once_in_order_and_no_place_is_lost(
             world.stored.update((each.run_id, each) for each in outcome.emits)
         settled(delivery, outcome, retry_at_ms, buried)
 
-    monkeypatch.setattr(house.observer, "settled", settle)
-    await house.begin(*STEPS)
-    monkeypatch.setattr(house.database, "write", world.write)
+    monkeypatch.setattr(harness.observer, "settled", settle)
+    await harness.begin(*STEPS)
+    monkeypatch.setattr(harness.database, "write", world.write)
     for _ in range(ACTIONS):
         await world.act()
     await world.come_to_rest()
 
     assert world.trouble == []
-    dead = Counter(letter.run_id for letter in await house.store.dead_letters(100_000))
+    dead = Counter(letter.run_id for letter in await harness.store.dead_letters(100_000))
     assert {run for run in world.stored if completed[run] + dead[run] != 1} == set()
     assert {run for run in world.unknown if completed[run] + dead[run] > 1} == set()
-    started = {delivery.run_id for delivery in house.runner.started}
+    started = {delivery.run_id for delivery in harness.runner.started}
     assert started - world.stored.keys() - world.unknown == set()
     assert started & world.refused == set()
-    _check_attempts(house.runner.started)
-    _check_places(house)
+    _check_attempts(harness.runner.started)
+    _check_slots(harness)
 
 
 def _check_attempts(started: list[Delivery]) -> None:
@@ -201,7 +201,7 @@ def _check_attempts(started: list[Delivery]) -> None:
     assert {key for key, ids in of_key.items() if ids != sorted(ids)} == set()
 
 
-def _check_places(house: House) -> None:
-    bus = house.bus
-    places = bus._places
-    assert (places._taken, set(places._taken_by.values()) - {0}, bus._placed, bus._claimed) == (0, set(), set(), {})
+def _check_slots(harness: BusHarness) -> None:
+    claims, attempts = harness.bus._claims, harness.bus._attempts
+    slots = claims.slots
+    assert (slots._taken, set(slots._taken_by.values()) - {0}, attempts._in_slots, claims.held) == (0, set(), set(), {})

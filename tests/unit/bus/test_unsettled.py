@@ -8,18 +8,18 @@ from typing import Any, cast
 
 import pytest
 
-from polystep.bus.bus import CLAIMED_MAX, RUNNING_MAX
+from polystep.bus.claims import CLAIMED_MAX, RUNNING_MAX
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import Delivery, Outcome
 from polystep.contracts.steps import QueuePolicy
-from tests.unit.bus.house import House, event_step
+from tests.unit.bus.harness import BusHarness, event_step
 
 
 async def test_a_store_that_takes_no_results_bounds_what_is_started(
-    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    harness: BusHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "polystep.bus")
-    complete = house.store.complete
+    complete = harness.store.complete
     is_full = True
 
     async def refuse(*arguments: Any) -> Any:
@@ -27,49 +27,49 @@ async def test_a_store_that_takes_no_results_bounds_what_is_started(
             raise PolystepError("The disk is full.")
         return await complete(*arguments)
 
-    monkeypatch.setattr(house.store, "complete", refuse)
-    await house.begin(event_step("a"))
+    monkeypatch.setattr(harness.store, "complete", refuse)
+    await harness.begin(event_step("a"))
     events = 20 * 100
     for part in range(20):
-        await house.publish("a", *(f"{part} {number}" for number in range(100)))
-        await house.quiet()
-    assert CLAIMED_MAX <= len(house.runner.started) <= CLAIMED_MAX + RUNNING_MAX
+        await harness.publish("a", *(f"{part} {number}" for number in range(100)))
+        await harness.quiet()
+    assert CLAIMED_MAX <= len(harness.runner.started) <= CLAIMED_MAX + RUNNING_MAX
     # None is lost, and none runs twice, when there is room again.
     is_full = False
-    await house.advance(1)
-    await house.observer.ends_count(events)
-    assert (len(house.runner.started), await house.store.waiting()) == (events, [])
+    await harness.advance(1)
+    await harness.observer.ends_count(events)
+    assert (len(harness.runner.started), await harness.store.waiting()) == (events, [])
 
 
 async def test_a_result_that_can_never_be_stored_sends_its_event_to_the_dead_letters(
-    house: House, caplog: pytest.LogCaptureFixture
+    harness: BusHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def emit(_: Delivery) -> Outcome:
-        (emitted,) = house.bus.plan("b", b"y", trace_id="t", parent_run_id=None)
+        (emitted,) = harness.bus.plan("b", b"y", trace_id="t", parent_run_id=None)
         return Outcome("completed", emits=(emitted._replace(topic=cast("str", None)),))
 
-    house.runner.handlers["a"] = emit
-    await house.begin(event_step("a", queue=QueuePolicy(concurrency=1)), event_step("b"))
-    await house.publish("a", "x")
-    await house.observer.ends_count(1)
-    assert [(each.status, each.buried) for each in house.observer.ends] == [("failed", True)]
-    (letter,) = await house.store.dead_letters(10)
+    harness.runner.handlers["a"] = emit
+    await harness.begin(event_step("a", queue=QueuePolicy(concurrency=1)), event_step("b"))
+    await harness.publish("a", "x")
+    await harness.observer.ends_count(1)
+    assert [(each.status, each.buried) for each in harness.observer.ends] == [("failed", True)]
+    (letter,) = await harness.store.dead_letters(10)
     assert "NOT NULL" in str(letter.error["message"])
-    assert await house.store.waiting() == []
+    assert await harness.store.waiting() == []
 
 
 async def test_an_event_is_run_though_the_trace_cannot_hear_of_it(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    harness: BusHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: object) -> None:
         raise KeyError("a bug in the trace")
 
-    await house.begin(event_step("a", queue=QueuePolicy(concurrency=1)))
-    await house.quiet()
+    await harness.begin(event_step("a", queue=QueuePolicy(concurrency=1)))
+    await harness.quiet()
     with monkeypatch.context() as patched:
-        patched.setattr(house.observer, "enqueued", fail)
+        patched.setattr(harness.observer, "enqueued", fail)
         with pytest.raises(KeyError):
-            await house.publish("a", "1", "2")
+            await harness.publish("a", "1", "2")
     async with asyncio.timeout(5):
-        await house.observer.ends_count(2)
-    assert await house.store.waiting() == []
+        await harness.observer.ends_count(2)
+    assert await harness.store.waiting() == []

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from polystep.app import Console
-from polystep.cli import inspect
+from polystep.cli import operate
 from polystep.cli.main import app
 from polystep.cli.printing import show
 from polystep.cli.serve import logging_to
@@ -37,18 +37,18 @@ TRACE = {"traceId": "t", "startedAt": 0, "status": "failed", "durationMs": None,
 def test_no_text_of_a_client_makes_a_line_of_its_own(
     verb: list[str], answer: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspect, "_ask", lambda *_, **__: answer)
+    monkeypatch.setattr(operate, "ask", lambda *_, **__: answer)
     assert SHOWN in CliRunner().invoke(app, verb).stdout
 
 
 @pytest.mark.parametrize("answer", [{"findings": [FINDING]}, {"steps": [STEP]}])
 def test_further_lines_of_an_error_of_a_file_are_indented(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspect, "_ask", lambda *_, **__: answer)
+    monkeypatch.setattr(operate, "ask", lambda *_, **__: answer)
     assert SHOWN.replace("│ ", "") in CliRunner().invoke(app, ["steps"]).stdout
 
 
 def test_a_trace_is_json_that_a_terminal_does_not_obey(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspect, "_ask", lambda *_, **__: {"é": "a\u202e\x9b\n"})
+    monkeypatch.setattr(operate, "ask", lambda *_, **__: {"é": "a\u202e\x9b\n"})
     assert CliRunner().invoke(app, ["trace", "t"]).stdout == '{\n  "é": "a\\u202e\\u009b\\n"\n}\n'
 
 

@@ -20,6 +20,7 @@ from polystep.contracts.steps import (
     StepSpec,
     StreamSpec,
 )
+from tests.unit.codegen.corpus import CASES
 
 ROOT = Path(__file__).resolve().parents[3]
 TSC = ROOT / "node_modules" / ".bin" / "tsc"
@@ -98,3 +99,12 @@ def pyright(folder: Path, *files: str) -> list[tuple[str, int, str]]:
     assert done.returncode in (0, 1), done.stdout + done.stderr
     found = json.loads(done.stdout)["generalDiagnostics"]
     return [(Path(each["file"]).name, each["range"]["start"]["line"] + 1, each["message"]) for each in found]
+
+
+def corpus_flow() -> Flow:
+    """Each schema as the input of a step, so as the payload of a topic, as a body, a response and a stream item."""
+    specs: list[Any] = []
+    for at, case in enumerate(CASES):
+        specs += [event(f"Step {at}", f"case.{at}", input=case.schema), stream(f"case {at}", case.schema)]
+        specs.append(api(f"Api {at}", body=case.schema, responses={"200": case.schema}, language="python"))
+    return flow(*specs)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from polystep.codegen import declarations, first_declarations, outdated, with_kept, write
+from polystep.codegen import first_type_files, outdated, type_files, with_kept, write
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import Flow, LoadFailure
 from tests.unit.codegen.corpus import S, obj
@@ -17,31 +17,31 @@ TYPESCRIPT, PYTHON = event("A", "t", input=obj("a", a=S)), event("P", "t", langu
 
 
 def test_each_language_of_a_project_has_its_file(tmp_path: Path) -> None:
-    assert declarations(Flow(), tmp_path) == {}
-    assert list(declarations(flow(TYPESCRIPT), tmp_path)) == [TS]
-    assert list(declarations(flow(PYTHON), tmp_path)) == [PY]
-    assert list(declarations(flow(stream("s")), tmp_path)) == [TS]
+    assert type_files(Flow(), tmp_path) == {}
+    assert list(type_files(flow(TYPESCRIPT), tmp_path)) == [TS]
+    assert list(type_files(flow(PYTHON), tmp_path)) == [PY]
+    assert list(type_files(flow(stream("s")), tmp_path)) == [TS]
     broken = LoadFailure(source("steps/x_step.py", "python"), "bad")
-    assert list(declarations(flow(TYPESCRIPT, failures=(broken,)), tmp_path)) == [TS, PY]
+    assert list(type_files(flow(TYPESCRIPT, failures=(broken,)), tmp_path)) == [TS, PY]
     # What is there stays up to date when the last step of its language goes.
     write({PY: "x"}, tmp_path)
-    assert list(declarations(flow(TYPESCRIPT), tmp_path)) == [TS, PY]
+    assert list(type_files(flow(TYPESCRIPT), tmp_path)) == [TS, PY]
 
 
 def test_a_file_is_written_when_it_says_something_else(tmp_path: Path) -> None:
-    texts = declarations(flow(TYPESCRIPT, PYTHON), tmp_path)
+    texts = type_files(flow(TYPESCRIPT, PYTHON), tmp_path)
     assert outdated(texts, tmp_path) == texts
     write(texts, tmp_path)
     assert outdated(texts, tmp_path) == {}
     assert sorted(path.name for path in tmp_path.iterdir()) == [PY, TS]
-    other = declarations(flow(TYPESCRIPT), tmp_path)
+    other = type_files(flow(TYPESCRIPT), tmp_path)
     assert list(outdated(other, tmp_path)) == [TS, PY] or list(outdated(other, tmp_path)) == [TS]
     assert (tmp_path / TS).stat().st_mode & 0o777 == 0o644
 
 
 def test_a_file_that_was_not_generated_is_left_alone(tmp_path: Path) -> None:
-    texts = declarations(flow(TYPESCRIPT), tmp_path)
-    for ours in ("", "\n", "/**\n * Automatically generated types for motia\n */\n", *first_declarations().values()):
+    texts = type_files(flow(TYPESCRIPT), tmp_path)
+    for ours in ("", "\n", "/**\n * Automatically generated types for motia\n */\n", *first_type_files().values()):
         (tmp_path / TS).write_text(ours)
         assert list(outdated(texts, tmp_path)) == [TS]
     (tmp_path / TS).write_text("export type Mine = 1\n")
@@ -78,7 +78,7 @@ def test_the_package_is_added_to_where_it_has_these_types(tmp_path: Path, packag
     if package is not None:
         (tmp_path / "node_modules" / "motia").mkdir(parents=True)
         (tmp_path / "node_modules" / "motia" / "package.json").write_text(package)
-    text = declarations(flow(TYPESCRIPT), project)[TS]
+    text = type_files(flow(TYPESCRIPT), project)[TS]
     assert ("import type { ApiResponse" in text) is augments
     assert ("interface EventConfig" in text) is not augments
 

@@ -15,7 +15,7 @@ from polystep.codegen.forms import (
     Form,
     ListOf,
     Object,
-    Places,
+    Positions,
     Property,
     Reference,
     Scalar,
@@ -53,7 +53,7 @@ def of(*members: Property, rest: Form | None = None) -> Object:
         ((Choice((A, NULL)), Choice((A, B))), A),
         ((Choice((TEXT, NULL)), A), A),
         ((ListOf(TEXT), ListOf(A)), ListOf(A)),
-        ((ListOf(TEXT), Places((ANYTHING,), 1, ANYTHING)), Places((TEXT,), 1, TEXT)),
+        ((ListOf(TEXT), Positions((ANYTHING,), 1, ANYTHING)), Positions((TEXT,), 1, TEXT)),
         ((ListOf(TEXT), TEXT), NOTHING),
         ((of(member("a", TEXT)), TEXT), NOTHING),
         ((of(member("a", TEXT, False)), of(member("a", A), member("b", NULL))), of(member("a", A), member("b", NULL))),
@@ -90,6 +90,6 @@ def test_choices_are_flat_and_hold_each_once() -> None:
 
 def test_constants_of_different_types_stay_apart() -> None:
     assert choice(map(constant, (1, True, 1.0))) == Choice((Constant(1, "integer"), Constant(True, "boolean")))
-    assert constant([1, {"a": None}]) == Places(
+    assert constant([1, {"a": None}]) == Positions(
         (Constant(1, "integer"), of(member("a", NULL), rest=NOTHING)), 2, NOTHING
     )

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from polystep.codegen.flow_types import Endpoint, flow_types
 from polystep.codegen.forms import ANYTHING, DATE, NULL, TEXT, UNTOLD, Form, ListOf, Object, Property, Scalar, choice
-from polystep.codegen.outline import Endpoint, outline
 from polystep.codegen.python_file import python_file
 from polystep.codegen.schemas import Definitions
 from polystep.codegen.typescript_file import typescript_file
@@ -21,14 +21,16 @@ TEXTS = choice([TEXT, ListOf(TEXT)])
 
 def endpoint(query: Any = None, path: Any = None, **more: Any) -> Endpoint:
     trigger = HttpTrigger("POST", "/a/:id", query_schema=query, path_schema=path)
-    made = outline(flow(StepSpec("A", "api", source("steps/a"), trigger, **more))).steps[0].endpoint
+    made = flow_types(flow(StepSpec("A", "api", source("steps/a"), trigger, **more))).steps[0].endpoint
     assert made is not None
     return made
 
 
 def test_a_handler_gets_what_is_made_and_topics_take_what_is_sent() -> None:
-    made = event("A", "t", input=obj("at", at=S), contracts=("input",), made={"input": obj("at", at=DAY)})
-    declared = outline(flow(made, event("B", "t")))
+    made = event(
+        "A", "t", input=obj("at", at=S), native_schemas=("input",), handler_schemas={"input": obj("at", at=DAY)}
+    )
+    declared = flow_types(flow(made, event("B", "t")))
     assert declared.topics[0].payload == Object((Property("at", TEXT, True),))
     assert declared.steps[0].input == Object((Property("at", DATE, True),))
     # B makes nothing of it: it gets what is sent.
@@ -40,8 +42,10 @@ def test_a_handler_gets_what_is_made_and_topics_take_what_is_sent() -> None:
 
 
 def test_what_cannot_be_told_is_not_what_is_sent() -> None:
-    told: Any = {"contracts": ("input", "bodySchema"), "made": {"input": {}, "bodySchema": {}}}
-    text = typescript_file(outline(flow(event("A", "t", input=S, **told), api("B", body=S, **told))), augments=False)
+    handled: Any = {"native_schemas": ("input", "bodySchema"), "handler_schemas": {"input": {}, "bodySchema": {}}}
+    text = typescript_file(
+        flow_types(flow(event("A", "t", input=S, **handled), api("B", body=S, **handled))), augments=False
+    )
     assert "'A': EventHandler<unknown, Event>" in text
     assert "'B': ApiRouteHandler<unknown, " in text
     assert "'t': string" in text
@@ -68,25 +72,25 @@ def test_parameters_are_typed_as_their_schemas_read_them() -> None:
     # What the host reads keeps what nobody declared, as text.
     assert read.query_params == Object((Property("limit", Scalar("integer"), False),), TEXTS)
     assert endpoint({"anyOf": [S, N]}).query_params == UNTOLD
-    own = endpoint(obj(a=S), contracts=("queryParams",), made={"queryParams": obj("a", a=DAY)})
+    own = endpoint(obj(a=S), native_schemas=("queryParams",), handler_schemas={"queryParams": obj("a", a=DAY)})
     assert own.query_params == Object((Property("a", DATE, True),))
-    assert endpoint(obj(a=S), contracts=("queryParams",)).query_params == Object((Property("a", TEXT, False),))
+    assert endpoint(obj(a=S), native_schemas=("queryParams",)).query_params == Object((Property("a", TEXT, False),))
 
 
 def test_a_python_step_names_the_values_of_its_own_types_itself() -> None:
-    own: Any = {"language": "python", "contracts": ("input", "bodySchema")}
+    own: Any = {"language": "python", "native_schemas": ("input", "bodySchema")}
     shape = obj("a", a=S)
-    text = python_file(outline(flow(event("Own", "t", input=shape, **own), api("OwnApi", body=shape, **own))))
+    text = python_file(flow_types(flow(event("Own", "t", input=shape, **own), api("OwnApi", body=shape, **own))))
     assert "OwnInput: TypeAlias = Any\n" in text
     assert "OwnApiRequest: TypeAlias = Request[Any, dict[str, str], Mapping[str, str | list[str]]]\n" in text
     # What is sent has its shape all the same.
     assert "class T(TypedDict):\n    a: str\n" in text
-    plain = python_file(outline(flow(api("Plain", body=shape, language="python"))))
+    plain = python_file(flow_types(flow(api("Plain", body=shape, language="python"))))
     assert "PlainRequest: TypeAlias = Request[PlainBody, dict[str, str], Mapping[str, str | list[str]]]\n" in plain
 
 
 def test_nothing_of_other_languages_is_written_for_python() -> None:
-    told: Any = {"contracts": ("bodySchema",), "made": {"bodySchema": obj("at", at=DAY)}}
-    text = python_file(outline(flow(api("A", body=obj("at", at=S), **told))))
+    handled: Any = {"native_schemas": ("bodySchema",), "handler_schemas": {"bodySchema": obj("at", at=DAY)}}
+    text = python_file(flow_types(flow(api("A", body=obj("at", at=S), **handled))))
     assert "class ABody(TypedDict):\n    at: str\n" in text
     assert "Made" not in text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from polystep.codegen.flow_types import flow_types
 from polystep.codegen.forms import ANYTHING, Choice, Form, Object, Reference, Scalar
-from polystep.codegen.outline import outline
 from polystep.codegen.python_file import python_file
 from polystep.codegen.schemas import Definitions
 from polystep.codegen.typescript_file import typescript_file
@@ -41,17 +41,21 @@ def test_what_is_too_deep_is_anything() -> None:
     assert form == ANYTHING
     assert 50 < depth <= 100
     # And can be printed.
-    declared = outline(flow(event("E", "t", input=schema)))
+    declared = flow_types(flow(event("E", "t", input=schema)))
     assert "unknown[]" in typescript_file(declared, augments=False)
     assert "list[Any]" in python_file(declared)
 
 
 def test_the_same_schema_of_two_steps_has_one_definition() -> None:
     schema = {"$ref": "#/$defs/Node", "$defs": {"Node": {"properties": {"next": {"$ref": "#/$defs/Node"}}}}}
-    text = typescript_file(outline(flow(event("A", "a", input=schema), event("B", "b", input=schema))), augments=False)
+    text = typescript_file(
+        flow_types(flow(event("A", "a", input=schema), event("B", "b", input=schema))), augments=False
+    )
     assert text.count("type Node") == 1
     other = {**schema, "title": "another"}
-    text = typescript_file(outline(flow(event("A", "a", input=schema), event("B", "b", input=other))), augments=False)
+    text = typescript_file(
+        flow_types(flow(event("A", "a", input=schema), event("B", "b", input=other))), augments=False
+    )
     assert "type Node = " in text
     assert "type Node_2 = " in text
 
@@ -60,7 +64,7 @@ def test_a_schema_that_holds_itself_is_called_by_its_owner() -> None:
     form, definitions = read({"properties": {"next": {"$ref": "#"}}})
     assert isinstance(form, Object)
     assert set(definitions.names.values()) == {"Root"}
-    declared = outline(flow(event("E", "t", input={"properties": {"next": {"$ref": "#"}}})))
+    declared = flow_types(flow(event("E", "t", input={"properties": {"next": {"$ref": "#"}}})))
     assert "    next: NotRequired[T]" in python_file(declared)
     assert "type EInput = { next?: Schemas.EInput }" in typescript_file(declared, augments=False)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from polystep.contracts.errors import LoadFailed
@@ -11,6 +13,7 @@ from polystep.contracts.steps import (
     Emit,
     EventTrigger,
     HttpTrigger,
+    Idempotency,
     LoadedFile,
     QueuePolicy,
     SourceFile,
@@ -296,3 +299,55 @@ def test_a_stream_without_a_name_is_refused() -> None:
         "The config is not usable:\n  config.name is missing.\n"
         "  config.schema: must be a JSON Schema, a Zod schema or a pydantic model; it is 1."
     )
+
+
+def test_a_queue_says_after_what_time_its_events_expire() -> None:
+    config: JSONObject = {"type": "event", "name": "E", "subscribes": ["t"]}
+    assert read({**config, "infrastructure": {"queue": {"expires": "1h 30m"}}}).queue.expires_ms == 5_400_000
+    assert read(config).queue.expires_ms is None
+    text = refusal({**config, "infrastructure": {"queue": {"expires": 30}}})
+    assert "config.infrastructure.queue.expires" in text
+    assert "'30s', '1h 30m' or '3d'" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        (True, Idempotency()),
+        ({}, Idempotency()),
+        ({"ttl": None}, Idempotency()),
+        (
+            {"required": True, "ttl": "2h", "headers": ["ETag"]},
+            Idempotency(required=True, ttl_ms=7_200_000, headers=("etag",)),
+        ),
+        (False, None),
+        (None, None),
+    ],
+)
+def test_the_rule_of_idempotency_keys(given: JSONValue, rule: Idempotency | None) -> None:
+    trigger = read({**API, "method": "PATCH", "idempotency": given}).trigger
+    assert isinstance(trigger, HttpTrigger)
+    assert trigger.idempotency == rule
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("yes", "config.idempotency: must be true or an object such as {required: true, ttl: '24h'"),
+        ({"ttl": 5}, "config.idempotency.ttl: it must be a text such as '30s'"),
+        ({"required": "yes"}, "config.idempotency.required: input should be a valid boolean"),
+        ({"headers": "etag"}, "config.idempotency.headers: input should be a valid list"),
+    ],
+)
+def test_a_wrong_rule_of_idempotency_keys_is_named(given: JSONValue, told: str) -> None:
+    with pytest.raises(LoadFailed, match=re.escape(told)):
+        read({**API, "method": "POST", "idempotency": given})
+
+
+def test_idempotency_where_it_has_no_meaning_is_said_so() -> None:
+    with pytest.raises(LoadFailed, match="no meaning for GET"):
+        read({**API, "method": "GET", "idempotency": True})
+    (note,) = read({**EVENT, "idempotency": True}).warnings
+    assert "belongs to api steps" in note
+    (note,) = read({**API, "method": "POST", "idempotency": {"tll": "1h"}}).warnings
+    assert "did you mean ttl?" in note

@@ -75,6 +75,15 @@ def test_what_is_drawn_counts_as_the_other_end_of_a_topic() -> None:
     ]
 
 
+def test_a_topic_that_runs_wait_for_has_an_end_and_needs_the_other() -> None:
+    waits = step("E", "cron", cron="* * * * *", waitsFor=["told", {"topic": "lost", "by": "order.id"}])
+    assert messages(waits, step("A", "api", path="/", method="GET", emits=["told"])) == [
+        "E waits for lost, but no step declares that it emits it."
+    ]
+    (failure,) = build_flow([step("E", "cron", cron="* * * * *", waitsFor=["told", "told"])], []).failures
+    assert "names a topic twice" in failure.message
+
+
 def test_no_topic_is_missed_while_a_step_fails_to_load() -> None:
     failed = LoadFailure(SourceFile("steps/x_step.py", "step", "python", "python"), "no import")
     lonely = event("E", "asked", emits=["told"], colour=1)
@@ -93,6 +102,8 @@ def test_no_topic_is_missed_while_a_step_fails_to_load() -> None:
         ("/u/:id", "/u/:name", True),
         ("/u/:id/x", "/u/:name/x/", True),
         ("/u/:id", "/u/me", False),
+        ("/u/:id?", "/u/:name?", True),
+        ("/u/:id?", "/u/:name", False),
         ("/u/:id", "/u/:id.json", False),
         ("/A", "/a", False),
     ],

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from polystep.app.kinds import kinds_of
-from polystep.app.settings import ForeignSection, RunnersSection
 from polystep.contracts.steps import Finding
 from polystep.discovery import find_misnamed
+from polystep.project.runner_kinds import kinds_of
+from polystep.project.settings import ForeignSection, RunnersSection
 
 CONFIG = "export const config = {}"
 PERL = ForeignSection(pattern=("_step.pl",), command=("perl",))

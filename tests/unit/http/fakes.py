@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,14 +12,19 @@ from typing import cast
 
 import aiohttp
 
-from polystep.contracts.access import AccessRefused
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.errors import Issue
 from polystep.contracts.events import ChangeType, StreamChange
-from polystep.contracts.ports import AnswerStream, Clock, ParameterReader, StreamSubscriber, Validator
+from polystep.contracts.ports.clock import Clock
+from polystep.contracts.ports.http import ParameterReader, ResponseStream, Validator
+from polystep.contracts.ports.streams import AccessRefused, StreamSubscriber
+from polystep.contracts.ports.trace import TraceSink
+from polystep.contracts.request_keys import KeptResponse, KeyedRun
 from polystep.contracts.steps import Flow, HttpTrigger, SourceFile, StepSpec, StreamSpec
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.http import HttpServer, HttpSettings
+from polystep.http import HttpServer, HttpSettings, ServedProject, ServedStreams
+from polystep.operations import TABLE, Params, ProjectFeed, Rooms
+from polystep.operations.operation import BoundOperation
 
 TOKEN = "token-of-this-test"
 
@@ -39,7 +45,7 @@ class RequiresSubject:
 
 class FakeProject:
     def __init__(self, *steps: StepSpec) -> None:
-        self.generation = 1
+        self.revision = 1
         self.ready = True
         self.flow = Flow(steps={step.name: step for step in steps})
         self.validators: dict[str, Validator] = {}
@@ -57,7 +63,7 @@ class FakeProject:
 
     def replace(self, *steps: StepSpec) -> None:
         self.flow = replace(self.flow, steps={step.name: step for step in steps})
-        self.generation += 1
+        self.revision += 1
 
     def add_stream(self, name: str) -> None:
         source = SourceFile(f"steps/{name}.stream.ts", "stream", "typescript", "node")
@@ -79,21 +85,37 @@ class FakeSteps:
     calls: list[tuple[str, JSONObject, str]] = field(default_factory=list)
     rejected: list[tuple[str, JSONObject, str, list[Issue]]] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
-    answer: AnswerStream | None = None
+    replayed: list[tuple[str, str, KeptResponse]] = field(default_factory=list)
+    answer: ResponseStream | None = None
     """Of the last request."""
 
-    async def run_http(self, step: StepSpec, request: JSONObject, trace_id: str, answer: AnswerStream) -> JSONObject:
-        self.answer = answer
+    async def run_http(
+        self,
+        step: StepSpec,
+        request: JSONObject,
+        trace_id: str,
+        response: ResponseStream,
+        target: str = "",
+        keyed: KeyedRun | None = None,
+    ) -> JSONObject:
+        self.answer = response
         self.calls.append((step.name, copy.deepcopy(request), trace_id))
         if isinstance(self.result, Exception):
             raise self.result
         result = self.result if self.handler is None else await self.handler(copy.deepcopy(request))
         return cast("JSONObject", copy.deepcopy(result))  # tests return wrong answers on purpose
 
-    def reject_http(self, step: StepSpec, request: JSONObject, trace_id: str, issues: Sequence[Issue]) -> None:
+    def reject_http(
+        self, step: StepSpec, request: JSONObject, trace_id: str, issues: Sequence[Issue], target: str = ""
+    ) -> None:
         self.rejected.append((step.name, copy.deepcopy(request), trace_id, list(issues)))
 
-    def answer_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
+    def replay_http(
+        self, step: StepSpec, request: JSONObject, trace_id: str, kept: KeptResponse, target: str = ""
+    ) -> None:
+        self.replayed.append((step.name, trace_id, kept))
+
+    def response_refused(self, step: StepSpec, trace_id: str, message: str) -> None:
         self.refused.append((step.name, trace_id, message))
 
     @property
@@ -193,73 +215,61 @@ class FakeAccess:
         return stream != "closed"
 
 
+@dataclass
+class Told:
+    """Stands for the model of a result."""
+
+    body: JSONObject
+
+    def model_dump(self, **_: object) -> JSONObject:
+        return self.body
+
+
+class FakeRecorder:
+    """Knows which sinks have been joined to it."""
+
+    def __init__(self) -> None:
+        self.sinks: dict[str, TraceSink] = {}
+        self.left = asyncio.Event()
+
+    def add_sink(self, name: str, sink: TraceSink) -> None:
+        self.sinks[name] = sink
+
+    async def remove_sink(self, name: str) -> None:
+        del self.sinks[name]
+        self.left.set()
+
+
 class FakeAdmin:
-    """Answers with what it was asked."""
+    """The table's own routes and parameters; each operation answers with what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
         self.told: JSONObject = {"status": "ready", "version": "0.1.0"}
-        self.trace_ids: list[str] = []
-        """When there are any, no other trace is known."""
+
+        self.recorder = FakeRecorder()
+        self.revision = 1
+        self.live = ProjectFeed(self.recorder, SystemClock(), lambda: self.revision)
+
+    @property
+    def operations(self) -> list[BoundOperation]:
+        fake = cast("Rooms", self)
+        return [BoundOperation(dataclasses.replace(each, run=self._run(each.name)), fake) for each in TABLE]
 
     async def health(self) -> JSONObject:
         return self.told
 
-    async def steps(self) -> JSONObject:
-        return {"steps": [{"name": "Hello"}], "streams": []}
+    def openapi(self) -> JSONObject:
+        return {"openapi": "3.1.0"}
 
-    async def state_groups(self, limit: int, cursor: str | None) -> JSONObject:
-        return {"groups": [{"group": "tickets", "keys": 2}]}
+    def _run(self, name: str) -> Callable[..., Awaitable[Told | None]]:
+        async def run(_: Rooms, params: Params) -> Told | None:
+            given = params.model_dump(exclude_unset=True)
+            self.asked.append((name, given))
+            missing = "missing" in given.values()
+            return None if missing else Told({"did": name, **given, "blob": b"\x00\xff"})
 
-    async def state_items(self, group: str, limit: int, cursor: str | None) -> JSONObject:
-        self.asked.append(("state_items", limit, cursor))
-        return {"items": {"blob": b"\x00\xff", "group": group}}
-
-    async def state_value(self, group: str, key: str) -> JSONObject | None:
-        return None if key == "missing" else {"value": [group, key]}
-
-    async def stream_items(self, stream: str, group: str, limit: int, cursor: str | None) -> JSONObject | None:
-        self.asked.append(("stream_items", limit, cursor))
-        return None if stream == "missing" else {"items": [stream, group]}
-
-    async def traces(self, limit: int, before: int | None, status: str | None) -> JSONObject:
-        self.asked.append(("traces", limit, before, status))
-        return {"traces": []}
-
-    async def trace(self, trace_id: str) -> JSONObject | None:
-        is_known = trace_id in self.trace_ids if self.trace_ids else trace_id != "missing"
-        return {"traceId": trace_id} if is_known else None
-
-    async def traces_like(self, part: str, limit: int) -> JSONObject:
-        return {
-            "traces": [{"traceId": each} for each in self.trace_ids if each.startswith(part) or each.endswith(part)]
-        }
-
-    async def logs(self, limit: int, trace_id: str | None, level: str | None, step: str | None) -> JSONObject:
-        self.asked.append(("logs", limit, trace_id, level, step))
-        return {"logs": []}
-
-    async def queues(self) -> JSONObject:
-        return {"queues": []}
-
-    async def dead_letters(self, limit: int, before: int | None) -> JSONObject:
-        self.asked.append(("dead_letters", limit, before))
-        return {"deadLetters": []}
-
-    async def purge(self, step: str) -> JSONObject | None:
-        return None if step == "missing" else {"step": step, "removed": 2}
-
-    async def purge_dead_letters(self, step: str | None) -> JSONObject:
-        return {"step": step, "removed": 3}
-
-    async def replay(self, id: int) -> JSONObject | None:
-        return {"replayed": id, "step": "Triage", "traceId": "t"} if id == 7 else None
-
-    async def cron(self) -> JSONObject:
-        return {"cron": []}
-
-    async def fire_cron(self, step: str) -> JSONObject | None:
-        return {"step": step, "traceId": "t"} if step == "Daily" else None
+        return run
 
 
 class FakeDocuments:
@@ -278,7 +288,7 @@ class FakeDocuments:
 
 
 @dataclass
-class House:
+class HttpHarness:
     """A running server, its fakes, and a client."""
 
     server: HttpServer
@@ -313,16 +323,17 @@ async def running(
     settings: HttpSettings | None = None,
     clock: Clock | None = None,
     access: FakeAccess | None = None,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[HttpHarness]:
     """Start a server with fakes; stops it at the end."""
     project, caller, hub, admin = FakeProject(*steps), FakeSteps(), FakeHub(), FakeAdmin()
     used = settings or HttpSettings(port=0, token=TOKEN)
     documents, rules = FakeDocuments(project), access or FakeAccess()
-    server = HttpServer(used, project, caller, hub, admin, clock or SystemClock(), documents, rules)
+    served, streams = ServedProject(project, caller, documents), ServedStreams(hub, rules)
+    server = HttpServer(used, clock or SystemClock(), served, streams, admin)
     port = server.bind()
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", auto_decompress=False) as client:
-            yield House(server, project, caller, hub, admin, documents, rules, client, port)
+            yield HttpHarness(server, project, caller, hub, admin, documents, rules, client, port)
     finally:
         await server.stop(0.1)

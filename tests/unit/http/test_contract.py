@@ -23,22 +23,22 @@ class Reads:
 
 
 async def test_a_handler_gets_its_parameters_as_they_were_read() -> None:
-    async with running(STEP) as house:
-        house.project.readers["Search"] = {"queryParams": Reads(), "pathParams": Reads()}
-        answer = await house.client.post("/t/abc?q=xy&r=")
+    async with running(STEP) as harness:
+        harness.project.readers["Search"] = {"queryParams": Reads(), "pathParams": Reads()}
+        answer = await harness.client.post("/t/abc?q=xy&r=")
         assert answer.status == 200
-        request = house.steps.request
+        request = harness.steps.request
         assert (request["queryParams"], request["pathParams"]) == ({"q": 2, "r": 0}, {"id": 3})
 
 
 async def test_all_that_is_wrong_is_in_one_answer_and_the_handler_is_not_run() -> None:
-    async with running(STEP) as house:
-        house.project.validators["Search"] = RequiresSubject()
-        house.project.readers["Search"] = {
+    async with running(STEP) as harness:
+        harness.project.validators["Search"] = RequiresSubject()
+        harness.project.readers["Search"] = {
             "queryParams": Reads(ISSUE, Issue((), "has an odd name", "propertyNames")),
             "pathParams": Reads(Issue(("id",), "is no uuid", "format")),
         }
-        answer = await house.client.post("/t/x?limit=500", json={"limit": 1})
+        answer = await harness.client.post("/t/x?limit=500", json={"limit": 1})
         trace_id = answer.headers["X-Trace-Id"]
         issues = [
             {"path": ["subject"], "message": "is required", "code": "required"},
@@ -50,8 +50,8 @@ async def test_all_that_is_wrong_is_in_one_answer_and_the_handler_is_not_run() -
             400,
             {"error": "Validation failed", "issues": issues, "traceId": trace_id},
         )
-        assert house.steps.calls == []
-        ((step, _, rejected_trace, rejected),) = house.steps.rejected
+        assert harness.steps.calls == []
+        ((step, _, rejected_trace, rejected),) = harness.steps.rejected
         assert (step, rejected_trace, [issue.to_json() for issue in rejected]) == ("Search", trace_id, issues)
 
 
@@ -67,9 +67,9 @@ class _Answer(ContractBroken):
     ],
 )
 async def test_what_the_run_itself_found_is_told_with_its_issues(error: ContractBroken, status: int, told: str) -> None:
-    async with running(STEP) as house:
-        house.steps.result = error
-        answer = await house.client.post("/t/x")
+    async with running(STEP) as harness:
+        harness.steps.result = error
+        answer = await harness.client.post("/t/x")
         assert (answer.status, await answer.json()) == (
             status,
             {"error": told, "issues": [ISSUE.to_json()], "traceId": answer.headers["X-Trace-Id"]},

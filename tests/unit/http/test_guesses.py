@@ -8,7 +8,6 @@ import logging
 import aiohttp
 import pytest
 
-from polystep.contracts.access import AccessRefused
 from polystep.contracts.limits import (
     GUESS_DELAY_MAX_S,
     GUESSES_FREE,
@@ -16,6 +15,7 @@ from polystep.contracts.limits import (
     GUESSES_WAITING_MAX,
     GUESSING_ADDRESSES_MAX,
 )
+from polystep.contracts.ports.streams import AccessRefused
 from polystep.http import HttpSettings
 from polystep.http.guesses import Guesses
 from polystep.http.refusals import RequestRefused
@@ -87,15 +87,15 @@ async def test_guesses_are_logged_less_and_less_often_and_forgotten_beyond_a_bou
 
 async def test_wrong_tokens_of_requests_are_slowed_and_the_right_one_is_not() -> None:
     clock = Delays()
-    async with running(settings=PUBLIC, clock=clock) as house:
+    async with running(settings=PUBLIC, clock=clock) as harness:
         path = "/__polystep/api/steps"
         for _ in range(GUESSES_FREE + 1):
-            assert (await house.client.get(path, headers={"Authorization": "Bearer wrong"})).status == 401
-        assert (await house.client.get("/__polystep/?token=wrong")).status == 401
-        assert (await house.client.get("/__polystep/health", headers={"Authorization": "Bearer wrong"})).status == 200
+            assert (await harness.client.get(path, headers={"Authorization": "Bearer wrong"})).status == 401
+        assert (await harness.client.get("/__polystep/?token=wrong")).status == 401
+        assert (await harness.client.get("/__polystep/health", headers={"Authorization": "Bearer wrong"})).status == 200
         assert clock.slept == [1, 2, 4]
-        assert (await house.client.get(path, headers={"Authorization": f"Bearer {TOKEN}"})).status == 200
-        assert (await house.client.get(path)).status == 401
+        assert (await harness.client.get(path, headers={"Authorization": f"Bearer {TOKEN}"})).status == 200
+        assert (await harness.client.get(path)).status == 401
         assert clock.slept == [1, 2, 4]
 
 
@@ -106,8 +106,8 @@ async def test_a_public_stream_without_a_rule_needs_the_token(way: str, token: s
     protocols = ("Authorization", token) if token and way == "protocol" else ()
     path = f"/?authToken={token}" if token and way == "query" else "/"
     async with (
-        running(settings=PUBLIC) as house,
-        house.client.ws_connect(path, headers=headers, protocols=protocols) as socket,
+        running(settings=PUBLIC) as harness,
+        harness.client.ws_connect(path, headers=headers, protocols=protocols) as socket,
     ):
         await socket.send_json(join("g"))
         (frame,) = await received(socket)
@@ -118,7 +118,10 @@ async def test_a_public_stream_without_a_rule_needs_the_token(way: str, token: s
 
 async def test_a_public_stream_with_a_rule_is_its_own_matter(caplog: pytest.LogCaptureFixture) -> None:
     access = FakeAccess(guarded={"chat"})
-    async with running(settings=PUBLIC, access=access) as house, house.client.ws_connect("/?authToken=jwt") as socket:
+    async with (
+        running(settings=PUBLIC, access=access) as harness,
+        harness.client.ws_connect("/?authToken=jwt") as socket,
+    ):
         for stream in ("chat", "closed", "closed"):
             await socket.send_json(join("g", stream=stream))
         chat, *others = await received(socket, 3)
@@ -131,9 +134,9 @@ async def test_a_public_stream_with_a_rule_is_its_own_matter(caplog: pytest.LogC
 async def test_with_a_rule_of_the_project_the_token_of_a_client_is_no_guess() -> None:
     clock = Delays()
     access = FakeAccess(guarded={"", "chat"})
-    async with running(settings=PUBLIC, access=access, clock=clock) as house:
+    async with running(settings=PUBLIC, access=access, clock=clock) as harness:
         for _ in range(GUESSES_FREE + 2):
-            async with house.client.ws_connect("/?authToken=jwt"):
+            async with harness.client.ws_connect("/?authToken=jwt"):
                 pass
         assert clock.slept == []
 
@@ -141,9 +144,9 @@ async def test_with_a_rule_of_the_project_the_token_of_a_client_is_no_guess() ->
 async def test_while_the_rule_is_not_loaded_the_token_of_a_client_is_no_guess() -> None:
     clock = Delays()
     access = FakeAccess(refusal=AccessRefused(503, "Authentication unavailable"))
-    async with running(settings=PUBLIC, access=access, clock=clock) as house:
+    async with running(settings=PUBLIC, access=access, clock=clock) as harness:
         for _ in range(GUESSES_FREE + 2):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                await house.client.ws_connect("/?authToken=jwt")
+                await harness.client.ws_connect("/?authToken=jwt")
             assert refused.value.status == 503
         assert clock.slept == []

@@ -46,23 +46,23 @@ def test_everything_else_is_not(content_type: str, raw: str | bytes) -> None:
 
 @pytest.mark.parametrize("dev", [True, False])
 async def test_a_refusal_that_may_come_of_it_says_so(dev: bool) -> None:
-    async with running(POST, settings=HttpSettings(port=0, dev=dev)) as house:
-        house.project.validators["Submit"] = RequiresSubject()
-        async with house.client.post("/tickets", data='{"subject": "x"}', headers={"Content-Type": FORM}) as response:
+    async with running(POST, settings=HttpSettings(port=0, dev=dev)) as harness:
+        harness.project.validators["Submit"] = RequiresSubject()
+        async with harness.client.post("/tickets", data='{"subject": "x"}', headers={"Content-Type": FORM}) as response:
             answer = await response.json()
             assert (response.status, answer["error"]) == (400, "Validation failed")
             assert answer["hint"].startswith(f"The body is JSON, but it came as {FORM}")
-        async with house.client.post("/tickets", json={}) as response:
+        async with harness.client.post("/tickets", json={}) as response:
             assert (response.status, "hint" in await response.json()) == (400, False)
 
 
 async def test_in_development_a_step_without_a_contract_warns_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "polystep.http")
-    async with running(POST, settings=HttpSettings(port=0, dev=True)) as house:
+    async with running(POST, settings=HttpSettings(port=0, dev=True)) as harness:
         for _ in range(2):
-            async with house.client.post("/tickets", data="{}", headers={"Content-Type": FORM}) as response:
+            async with harness.client.post("/tickets", data="{}", headers={"Content-Type": FORM}) as response:
                 assert response.status == 200
-        await house.client.post("/tickets", json={})
+        await harness.client.post("/tickets", json={})
     (message,) = caplog.messages
     assert message == (
         "A request to Submit is read as its type says. The body is JSON, but it came as "

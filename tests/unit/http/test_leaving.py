@@ -16,7 +16,8 @@ import pytest
 
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http import HttpSettings, connections
-from tests.unit.http.fakes import TOKEN, FakeAccess, House, api_step, running
+from polystep.testing import until
+from tests.unit.http.fakes import TOKEN, FakeAccess, HttpHarness, api_step, running
 
 POST = api_step("Post", "POST", "/post")
 HEAD = "POST /post HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
@@ -28,15 +29,8 @@ HANDSHAKE = (
     "GET /any HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
-ADMIN = f"POST /__polystep/api/dead-letters/7/replay HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+ADMIN = f"POST /__polystep/api/queues/Greet/pause HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
 WITHIN_S = 3
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait for a state that only the loop can bring about, giving it a turn each time."""
-    async with asyncio.timeout(WITHIN_S):
-        while not holds():  # noqa: ASYNC110 - no event tells of a count
-            await asyncio.sleep(0)
 
 
 class SlowAccess(FakeAccess):
@@ -53,9 +47,9 @@ class SlowAccess(FakeAccess):
 
 
 @asynccontextmanager
-async def leaving(house: House, sent: str, *, reset: bool) -> AsyncIterator[asyncio.StreamReader]:
+async def leaving(harness: HttpHarness, sent: str, *, reset: bool) -> AsyncIterator[asyncio.StreamReader]:
     """Send a text, and leave at the end of the block: in order, or with a reset."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
     writer.write(sent.encode("latin-1"))
     await writer.drain()
     try:
@@ -86,14 +80,14 @@ async def test_a_client_that_leaves_in_its_request_is_no_fault_of_the_host(
     sent: str, reset: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "polystep")
-    async with running(POST, settings=HttpSettings(port=0, token=TOKEN, uploads=tmp_path)) as house:
-        async with leaving(house, sent, reset=reset):
-            await until(lambda: house.server.load.connections == 1)
+    async with running(POST, settings=HttpSettings(port=0, token=TOKEN, uploads=tmp_path)) as harness:
+        async with leaving(harness, sent, reset=reset):
+            await until(lambda: harness.server.load.connections == 1)
             for _ in range(20):  # until it waits for the rest
                 await asyncio.sleep(0)
-        await until(lambda: house.server.load.connections == 0)
+        await until(lambda: harness.server.load.connections == 0)
     assert_quiet(caplog)
-    assert house.steps.calls == []
+    assert harness.steps.calls == []
 
 
 @pytest.mark.parametrize("reset", [True, False])
@@ -102,21 +96,21 @@ async def test_a_client_that_leaves_in_its_handshake_is_no_fault_of_the_host(
 ) -> None:
     caplog.set_level(logging.DEBUG, "polystep")
     access = SlowAccess()
-    async with running(POST, access=access) as house:
-        async with leaving(house, HANDSHAKE, reset=reset):
+    async with running(POST, access=access) as harness:
+        async with leaving(harness, HANDSHAKE, reset=reset):
             await access.asked.wait()
-        await until(lambda: house.server.load.connections == 0)
+        await until(lambda: harness.server.load.connections == 0)
         access.open.set()
     assert_quiet(caplog)
     assert "left before its answer" in caplog.text
 
 
 async def test_a_lost_network_is_no_fault_of_the_host_either(caplog: pytest.LogCaptureFixture) -> None:
-    async with running(POST) as house:
-        async with failing(house, lambda: OSError(113, "No route to host")) as (gate, _):
+    async with running(POST) as harness:
+        async with failing(harness, lambda: OSError(113, "No route to host")) as (gate, _):
             pass
         gate.set()
-        await until(lambda: house.server._open == 0)
+        await until(lambda: harness.server._open == 0)
     assert_quiet(caplog)
 
 
@@ -125,13 +119,13 @@ async def test_a_lost_network_is_no_fault_of_the_host_either(caplog: pytest.LogC
 async def test_a_fault_of_the_host_is_logged_and_answered(
     error: Exception, leaves: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(POST) as house:
-        async with failing(house, lambda: error) as (gate, reader):
+    async with running(POST) as harness:
+        async with failing(harness, lambda: error) as (gate, reader):
             if not leaves:
                 gate.set()
                 assert (await reader.readline()).startswith(b"HTTP/1.1 500 ")
         gate.set()
-        await until(lambda: house.server._open == 0)
+        await until(lambda: harness.server._open == 0)
     told = [record.getMessage() for record in caplog.records if record.name == "polystep.http"]
     expected = [] if leaves and isinstance(error, ConnectionError) else ["The host failed to answer POST /post"]
     assert told == expected
@@ -139,7 +133,7 @@ async def test_a_fault_of_the_host_is_logged_and_answered(
 
 @asynccontextmanager
 async def failing(
-    house: House, error: Callable[[], Exception]
+    harness: HttpHarness, error: Callable[[], Exception]
 ) -> AsyncIterator[tuple[asyncio.Event, asyncio.StreamReader]]:
     """A request whose handler raises when the test lets it; the client leaves at the end of the block."""
     gate, inside = asyncio.Event(), asyncio.Event()
@@ -149,11 +143,11 @@ async def failing(
         await gate.wait()
         raise error()
 
-    house.steps.handler = handle
-    async with leaving(house, f"{JSON}Content-Length: 2\r\n\r\n{{}}", reset=True) as reader:
+    harness.steps.handler = handle
+    async with leaving(harness, f"{JSON}Content-Length: 2\r\n\r\n{{}}", reset=True) as reader:
         await inside.wait()
         yield gate, reader
-    await until(lambda: house.server.load.connections == 0)
+    await until(lambda: harness.server.load.connections == 0)
 
 
 def assert_quiet(caplog: pytest.LogCaptureFixture) -> None:
@@ -187,22 +181,22 @@ async def test_an_answer_before_the_end_of_a_large_body_closes_the_connection(
     sent: str, status: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = HttpSettings(port=0, token=TOKEN, uploads=tmp_path, body_bytes_max=100_000, upload_bytes_max=2_000_000)
-    async with running(POST, settings=settings) as house, asyncio.timeout(WITHIN_S):
-        async with leaving(house, sent, reset=False) as reader:
+    async with running(POST, settings=settings) as harness, asyncio.timeout(WITHIN_S):
+        async with leaving(harness, sent, reset=False) as reader:
             answer = await reader.read()  # to the end of the connection, while the client still holds it
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(f"HTTP/1.1 {status} ".encode())
         assert b"\r\nConnection: close" in head
         assert isinstance(json.loads(body), dict)
-        await until(lambda: house.server.load.connections == 0)
-    assert house.steps.calls == []
+        await until(lambda: harness.server.load.connections == 0)
+    assert harness.steps.calls == []
     assert_quiet(caplog)
 
 
 async def test_what_is_left_of_such_a_body_is_taken_but_not_read_so_the_client_gets_the_answer() -> None:
     settings = HttpSettings(port=0, token=TOKEN, body_bytes_max=100_000)
-    async with running(POST, settings=settings) as house, asyncio.timeout(WITHIN_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    async with running(POST, settings=settings) as harness, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(f"{JSON}Content-Length: 20000000\r\n\r\n".encode())
         for _ in range(20):
             writer.write(b"x" * 1_000_000)
@@ -212,27 +206,27 @@ async def test_what_is_left_of_such_a_body_is_taken_but_not_read_so_the_client_g
         writer.write(f"{JSON}Content-Length: 2\r\n\r\n{{}}".encode())
         await writer.drain()
         writer.close()
-        await until(lambda: house.server.load.connections == 0)
-    assert house.steps.calls == []
+        await until(lambda: harness.server.load.connections == 0)
+    assert harness.steps.calls == []
 
 
 async def test_a_client_that_sends_on_and_on_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "REST_BYTES_MAX", 1_000_000)
-    async with running(POST, settings=HttpSettings(port=0, token=TOKEN, body_bytes_max=10)) as house:
-        _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    async with running(POST, settings=HttpSettings(port=0, token=TOKEN, body_bytes_max=10)) as harness:
+        _, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(f"{JSON}Content-Length: 900000000\r\n\r\n".encode())
         async with asyncio.timeout(WITHIN_S):
             with pytest.raises(ConnectionError):
                 while True:
                     writer.write(b"x" * 100_000)
                     await writer.drain()
-        await until(lambda: house.server.load.connections == 0)
+        await until(lambda: harness.server.load.connections == 0)
 
 
 async def test_after_a_small_body_that_nobody_reads_the_connection_is_used_again() -> None:
     unread = "POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
-    async with running(POST) as house, asyncio.timeout(WITHIN_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    async with running(POST) as harness, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(unread.encode())
         assert (await reader.readline()).startswith(b"HTTP/1.1 404 ")
         writer.write(f"hello{JSON}Connection: close\r\nContent-Length: 2\r\n\r\n{{}}".encode())

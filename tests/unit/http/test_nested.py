@@ -48,8 +48,8 @@ def test_many_levels_and_many_fields_cost_no_more_than_they_should() -> None:
 
 
 async def test_queries_and_forms_reach_the_handler_nested() -> None:
-    async with running(api_step("Post", "POST", "/post")) as house:
+    async with running(api_step("Post", "POST", "/post")) as harness:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        await house.client.post("/post?filter[name]=x&tags[]=1", data="user[name]=Ada&user[tags][]=a", headers=kind)
-        assert house.steps.request["queryParams"] == {"filter": {"name": "x"}, "tags": ["1"]}
-        assert house.steps.request["body"] == {"user": {"name": "Ada", "tags": ["a"]}}
+        await harness.client.post("/post?filter[name]=x&tags[]=1", data="user[name]=Ada&user[tags][]=a", headers=kind)
+        assert harness.steps.request["queryParams"] == {"filter": {"name": "x"}, "tags": ["1"]}
+        assert harness.steps.request["body"] == {"user": {"name": "Ada", "tags": ["a"]}}

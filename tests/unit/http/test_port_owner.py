@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from polystep.http import AddressUnavailable
+from polystep.contracts.addresses import AddressUnavailable
 from polystep.http.listening import PortTaken, listen, listen_near
 from polystep.http.port_owner import PortOwner, port_owner
 

@@ -8,9 +8,10 @@ import socket
 import aiohttp
 import pytest
 
+from polystep.contracts.addresses import AddressUnavailable
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.values import JSONObject
-from polystep.http import AddressUnavailable, HttpServer, HttpSettings
+from polystep.http import HttpServer, HttpSettings, ServedProject, ServedStreams
 from polystep.testing import FakeClock
 from tests.unit.http.fakes import (
     FakeAccess,
@@ -29,13 +30,10 @@ GET = api_step("Show", "GET", "/x")
 def server_on(settings: HttpSettings) -> HttpServer:
     return HttpServer(
         settings,
-        FakeProject(),
-        FakeSteps(),
-        FakeHub(),
-        FakeAdmin(),
         SystemClock(),
-        FakeDocuments(FakeProject()),
-        FakeAccess(),
+        ServedProject(FakeProject(), FakeSteps(), FakeDocuments(FakeProject())),
+        ServedStreams(FakeHub(), FakeAccess()),
+        FakeAdmin(),
     )
 
 
@@ -81,7 +79,7 @@ async def test_stop_may_come_twice_without_start_and_frees_the_port() -> None:
 
 
 async def test_a_running_request_is_finished_within_the_grace_and_new_ones_are_refused() -> None:
-    async with running(GET) as house:
+    async with running(GET) as harness:
         entered, leave = asyncio.Event(), asyncio.Event()
 
         async def slow(_: JSONObject) -> object:
@@ -89,18 +87,18 @@ async def test_a_running_request_is_finished_within_the_grace_and_new_ones_are_r
             await leave.wait()
             return {"status": 200, "body": "done"}
 
-        house.steps.handler = slow
-        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        harness.steps.handler = slow
+        reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         async with asyncio.timeout(5):
             # A kept-alive connection that asks again while the server stops.
             writer.write(b"GET /__polystep/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             await reader.readuntil(b'"version":"0.1.0"}')
-            first = asyncio.create_task(house.client.get("/x"))
+            first = asyncio.create_task(harness.client.get("/x"))
             await entered.wait()
-            stopping = asyncio.create_task(house.server.stop(10))
+            stopping = asyncio.create_task(harness.server.stop(10))
             while True:
                 try:
-                    (await asyncio.open_connection("127.0.0.1", house.port))[1].close()
+                    (await asyncio.open_connection("127.0.0.1", harness.port))[1].close()
                 except ConnectionError:
                     break
             writer.write(b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -117,13 +115,10 @@ async def test_a_handler_that_outlasts_the_grace_is_ended() -> None:
     steps = FakeSteps()
     server = HttpServer(
         HttpSettings(port=0),
-        FakeProject(GET),
-        steps,
-        FakeHub(),
-        FakeAdmin(),
         clock,
-        FakeDocuments(FakeProject()),
-        FakeAccess(),
+        ServedProject(FakeProject(GET), steps, FakeDocuments(FakeProject())),
+        ServedStreams(FakeHub(), FakeAccess()),
+        FakeAdmin(),
     )
     entered, ended = asyncio.Event(), asyncio.Event()
 
@@ -151,12 +146,12 @@ async def test_a_handler_that_outlasts_the_grace_is_ended() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET /x HTTP/1.1\r\nHost: loc"])
 async def test_a_connection_that_never_ends_its_headers_is_closed(sent: bytes) -> None:
-    async with running(GET, settings=HttpSettings(port=0, keepalive_timeout_s=0.05)) as house:
-        assert await house.raw(sent) == b""
+    async with running(GET, settings=HttpSettings(port=0, keepalive_timeout_s=0.05)) as harness:
+        assert await harness.raw(sent) == b""
 
 
 async def test_answers_do_not_tell_the_versions_of_what_runs() -> None:
-    async with running(GET) as house:
+    async with running(GET) as harness:
         for path in ("/x", "/nope", "/__polystep/health", "/__polystep/"):
-            assert (await house.client.get(path)).headers["Server"] == "polystep"
-        assert b"\r\nServer: polystep\r\n" in await house.raw(b"garbage\r\n\r\n")
+            assert (await harness.client.get(path)).headers["Server"] == "polystep"
+        assert b"\r\nServer: polystep\r\n" in await harness.raw(b"garbage\r\n\r\n")

@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from polystep.contracts.access import AccessRefused
+from polystep.contracts.ports.streams import AccessRefused
 from polystep.contracts.values import JSONObject, JSONValue
-from tests.unit.http.fakes import FakeAccess, House, running
+from tests.unit.http.fakes import FakeAccess, HttpHarness, running
 from tests.unit.http.test_sockets import Socket, join, received
 
 DENIED = {"type": "error", "data": {"code": "STREAM_ACCESS_DENIED", "message": "Access denied"}}
@@ -20,41 +20,44 @@ DENIED = {"type": "error", "data": {"code": "STREAM_ACCESS_DENIED", "message": "
 @asynccontextmanager
 async def connected(
     access: FakeAccess, path: str = "/", protocols: tuple[str, ...] = ()
-) -> AsyncIterator[tuple[House, Socket]]:
-    async with running(access=access) as house, house.client.ws_connect(path, protocols=protocols) as socket:
-        yield house, socket
+) -> AsyncIterator[tuple[HttpHarness, Socket]]:
+    async with running(access=access) as harness, harness.client.ws_connect(path, protocols=protocols) as socket:
+        yield harness, socket
 
 
 @pytest.mark.parametrize(
     ("status", "message", "retry"), [(401, "Authentication failed", None), (503, "Authentication unavailable", "2")]
 )
 async def test_a_refused_socket_is_answered_and_never_opened(status: int, message: str, retry: str | None) -> None:
-    async with running(access=FakeAccess(refusal=AccessRefused(status, message))) as house:
+    async with running(access=FakeAccess(refusal=AccessRefused(status, message))) as harness:
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await house.client.ws_connect("/")
+            await harness.client.ws_connect("/")
         headers = refused.value.headers
         assert headers is not None
         assert (refused.value.status, headers.get("Retry-After")) == (status, retry)
-        assert house.hub.rooms == {}
+        assert harness.hub.rooms == {}
 
 
 async def test_the_rule_gets_headers_in_lower_case_and_the_url_as_it_was_sent() -> None:
-    async with connected(FakeAccess(), "/any?authToken=a%20b", protocols=("Authorization", "token")) as (house, socket):
-        ((headers, url),) = house.access.authenticated
+    async with connected(FakeAccess(), "/any?authToken=a%20b", protocols=("Authorization", "token")) as (
+        harness,
+        socket,
+    ):
+        ((headers, url),) = harness.access.authenticated
         assert url == "/any?authToken=a%20b"
         assert headers["sec-websocket-protocol"] == "Authorization,token"
         assert socket.protocol == "Authorization"
 
 
 async def test_every_join_is_asked_with_the_context_of_the_upgrade() -> None:
-    async with connected(FakeAccess(context={"user": "ada"})) as (house, socket):
-        house.access.context = {"user": "eve"}
+    async with connected(FakeAccess(context={"user": "ada"})) as (harness, socket):
+        harness.access.context = {"user": "eve"}
         await socket.send_json(join("g"))
         await socket.send_json(join("g", "missing"))
         await socket.send_json(join("g2"))
         await received(socket, 2)
         context = {"user": "ada"}
-        assert house.access.joins == [
+        assert harness.access.joins == [
             ("chat", "g", None, context),
             ("chat", "g", "missing", context),
             ("chat", "g2", None, context),
@@ -65,7 +68,7 @@ async def test_a_denied_join_is_an_error_event_and_follows_nothing() -> None:
     async def own_group(context: JSONValue, group: str, _: str | None) -> bool:
         return group == context
 
-    async with connected(FakeAccess(context="mine", allows=own_group)) as (house, socket):
+    async with connected(FakeAccess(context="mine", allows=own_group)) as (harness, socket):
         await socket.send_json(join("theirs", "a"))
         (refused,) = await received(socket)
         assert refused == {
@@ -77,8 +80,8 @@ async def test_a_denied_join_is_an_error_event_and_follows_nothing() -> None:
         }
         await socket.send_json(join("mine"))
         await received(socket)
-        house.hub.change("create", "theirs", "a", {"id": "a"})
-        house.hub.change("create", "mine", "a", {"id": "a"})
+        harness.hub.change("create", "theirs", "a", {"id": "a"})
+        harness.hub.change("create", "mine", "a", {"id": "a"})
         (frame,) = await received(socket)
         assert isinstance(frame, dict)
         assert frame["groupId"] == "mine"
@@ -92,15 +95,15 @@ async def test_a_client_that_leaves_while_its_join_is_asked_follows_nothing() ->
         await answer.wait()
         return True
 
-    async with connected(FakeAccess(allows=slow)) as (house, socket):
+    async with connected(FakeAccess(allows=slow)) as (harness, socket):
         await socket.send_json(join("g"))
         await asked.wait()
         closing = asyncio.create_task(socket.close())
         answer.set()
         await closing
         async with asyncio.timeout(5):
-            await house.hub.forgotten.wait()
-        assert not any(house.hub.rooms.values())
+            await harness.hub.forgotten.wait()
+        assert not any(harness.hub.rooms.values())
 
 
 async def test_a_socket_that_is_authenticated_while_the_server_stops_is_not_opened() -> None:
@@ -113,10 +116,10 @@ async def test_a_socket_that_is_authenticated_while_the_server_stops_is_not_open
                 await answer.wait()
             return None
 
-    async with running(access=Slow()) as house, house.client.ws_connect("/") as before:
-        opening = asyncio.create_task(_open(house, "/slow"))
+    async with running(access=Slow()) as harness, harness.client.ws_connect("/") as before:
+        opening = asyncio.create_task(_open(harness, "/slow"))
         await asked.wait()
-        stopping = asyncio.create_task(house.server.stop(5))
+        stopping = asyncio.create_task(harness.server.stop(5))
         # The sockets that are open are closed now.
         assert (await before.receive()).type is aiohttp.WSMsgType.CLOSE
         answer.set()
@@ -126,5 +129,5 @@ async def test_a_socket_that_is_authenticated_while_the_server_stops_is_not_open
         await stopping
 
 
-async def _open(house: House, path: str) -> Socket:
-    return await house.client.ws_connect(path)
+async def _open(harness: HttpHarness, path: str) -> Socket:
+    return await harness.client.ws_connect(path)

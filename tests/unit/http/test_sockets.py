@@ -15,10 +15,10 @@ from polystep.contracts.errors import Overloaded
 from polystep.contracts.events import StreamChange
 from polystep.contracts.limits import SOCKET_FRAMES_MAX, SOCKET_MESSAGE_BYTES_MAX, SOCKET_SUBSCRIPTIONS_MAX
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.http import HttpSettings
+from polystep.http import HttpSettings, outbox
 from polystep.http import socket_client as socket_client_module
 from polystep.http.socket_frames import change_frame, text_frame
-from tests.unit.http.fakes import House, api_step, running
+from tests.unit.http.fakes import HttpHarness, api_step, running
 
 Socket = aiohttp.ClientWebSocketResponse
 
@@ -50,23 +50,23 @@ async def closed_with(socket: Socket) -> tuple[object, str]:
 
 
 @asynccontextmanager
-async def connected(path: str = "/", protocols: tuple[str, ...] = ()) -> AsyncIterator[tuple[House, Socket]]:
-    async with running() as house, house.client.ws_connect(path, protocols=protocols) as socket:
-        yield house, socket
+async def connected(path: str = "/", protocols: tuple[str, ...] = ()) -> AsyncIterator[tuple[HttpHarness, Socket]]:
+    async with running() as harness, harness.client.ws_connect(path, protocols=protocols) as socket:
+        yield harness, socket
 
 
 @pytest.mark.parametrize("path", ["/", "/any/path", "/__motia%20x?token=1"])
 async def test_a_group_join_syncs_its_items_and_then_every_change(path: str) -> None:
-    async with connected(path) as (house, socket):
-        house.hub.items["chat", "g", "a"] = {"id": "a", "n": 1}
+    async with connected(path) as (harness, socket):
+        harness.hub.items["chat", "g", "a"] = {"id": "a", "n": 1}
         await socket.send_json(join("g"))
         assert await received(socket) == [frame(1001, "g", {"type": "sync", "data": [{"id": "a", "n": 1}]})]
-        house.hub.change("create", "g", "b", {"id": "b"})
-        house.hub.change("update", "g", "b", {"id": "b", "n": 2})
-        house.hub.change("delete", "g", "b", {"id": "b", "n": 2})
-        house.hub.change("event", "g", None, {"type": "typing", "data": {"who": "me"}})
-        house.hub.change("create", "other", "b", {"id": "b"})
-        house.hub.change("event", "g", "b", {"type": "read", "data": None})
+        harness.hub.change("create", "g", "b", {"id": "b"})
+        harness.hub.change("update", "g", "b", {"id": "b", "n": 2})
+        harness.hub.change("delete", "g", "b", {"id": "b", "n": 2})
+        harness.hub.change("event", "g", None, {"type": "typing", "data": {"who": "me"}})
+        harness.hub.change("create", "other", "b", {"id": "b"})
+        harness.hub.change("event", "g", "b", {"type": "read", "data": None})
         assert await received(socket, 5) == [
             frame(1002, "g", {"type": "create", "data": {"id": "b"}}, "b"),
             frame(1003, "g", {"type": "update", "data": {"id": "b", "n": 2}}, "b"),
@@ -77,52 +77,52 @@ async def test_a_group_join_syncs_its_items_and_then_every_change(path: str) -> 
 
 
 async def test_an_empty_group_syncs_an_empty_list_and_a_missing_item_not_at_all() -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         await socket.send_json(join("g", "missing"))
         await socket.send_json(join("g2"))
         assert await received(socket) == [frame(1002, "g2", {"type": "sync", "data": []})]
-        house.hub.change("create", "g", "missing", {"id": "missing"})
+        harness.hub.change("create", "g", "missing", {"id": "missing"})
         assert await received(socket) == [frame(1003, "g", {"type": "create", "data": {"id": "missing"}}, "missing")]
 
 
 async def test_an_item_subscriber_gets_its_own_stream_group_and_item_alone() -> None:
-    async with connected() as (house, socket):
-        house.hub.items["chat", "g", "a"] = {"id": "a"}
+    async with connected() as (harness, socket):
+        harness.hub.items["chat", "g", "a"] = {"id": "a"}
         await socket.send_json(join("g", "a"))
         assert await received(socket) == [frame(1001, "g", {"type": "sync", "data": {"id": "a"}}, "a")]
-        house.hub.change("update", "other-tenant", "a", {"id": "a"})
-        house.hub.change("update", "g", "b", {"id": "b"})
-        house.hub.change("event", "g", None, {"type": "x", "data": 1})
-        house.hub.change("update", "g", "a", {"id": "a", "n": 1}, stream="closed")
-        house.hub.change("update", "g", "a", {"id": "a", "n": 2})
+        harness.hub.change("update", "other-tenant", "a", {"id": "a"})
+        harness.hub.change("update", "g", "b", {"id": "b"})
+        harness.hub.change("event", "g", None, {"type": "x", "data": 1})
+        harness.hub.change("update", "g", "a", {"id": "a", "n": 1}, stream="closed")
+        harness.hub.change("update", "g", "a", {"id": "a", "n": 2})
         assert await received(socket) == [frame(1006, "g", {"type": "update", "data": {"id": "a", "n": 2}}, "a")]
 
 
 async def test_one_change_is_one_frame_for_a_socket_that_follows_the_item_and_its_group() -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         await socket.send_json(join("g"))
         await socket.send_json(join("g", "a"))
         await received(socket)
-        house.hub.snapshot_begun.clear()
+        harness.hub.snapshot_begun.clear()
         await socket.send_json(join("g", "nope"))
-        await house.hub.snapshot_begun.wait()
+        await harness.hub.snapshot_begun.wait()
         for number in range(2):
-            house.hub.change("update", "g", "a", {"id": "a", "n": number})
+            harness.hub.change("update", "g", "a", {"id": "a", "n": number})
         frames = await received(socket, 2)
         assert [each["event"]["data"]["n"] for each in frames] == [0, 1]  # type: ignore[index, call-overload]
 
 
 async def test_a_group_that_is_too_large_for_a_join_is_an_error_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("polystep.http.socket_snapshots.SNAPSHOT_BYTES_MAX", 100)
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         for number in range(10):
-            house.hub.items["chat", "g", str(number)] = {"id": str(number), "text": "x" * 10}
+            harness.hub.items["chat", "g", str(number)] = {"id": str(number), "text": "x" * 10}
         await socket.send_json(join("g"))
         (refused,) = await received(socket)
         data = refused["event"]["event"]["data"]  # type: ignore[index, call-overload]
         assert data["code"] == "STREAM_FRAME_TOO_LARGE"  # type: ignore[index, call-overload]
         assert 'The group "g" of stream chat takes more than 100 bytes' in str(data)
-        assert house.hub.rooms == {("chat", "g", None): {}}
+        assert harness.hub.rooms == {("chat", "g", None): {}}
         await socket.send_json(join("g", "3"))
         assert await received(socket) == [
             frame(1002, "g", {"type": "sync", "data": {"id": "3", "text": "x" * 10}}, "3")
@@ -130,23 +130,23 @@ async def test_a_group_that_is_too_large_for_a_join_is_an_error_event(monkeypatc
 
 
 async def test_a_group_of_several_parts_is_one_sync_frame() -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         items: list[JSONObject] = [{"id": str(number)} for number in range(5)]
         for item in items:
-            house.hub.items["chat", "g", str(item["id"])] = {**item}
+            harness.hub.items["chat", "g", str(item["id"])] = {**item}
         await socket.send_json(join("g"))
         assert await received(socket) == [frame(1001, "g", {"type": "sync", "data": [*items]})]
 
 
 async def test_changes_during_a_snapshot_come_after_its_sync_and_none_is_lost() -> None:
-    async with connected() as (house, socket):
-        house.hub.gate = asyncio.Event()
+    async with connected() as (harness, socket):
+        harness.hub.gate = asyncio.Event()
         await socket.send_json(join("g"))
         async with asyncio.timeout(5):
-            await house.hub.snapshot_begun.wait()
-        house.hub.change("create", "g", "a", {"id": "a"})
-        house.hub.change("update", "g", "a", {"id": "a", "n": 1})
-        house.hub.gate.set()
+            await harness.hub.snapshot_begun.wait()
+        harness.hub.change("create", "g", "a", {"id": "a"})
+        harness.hub.change("update", "g", "a", {"id": "a", "n": 1})
+        harness.hub.gate.set()
         frames = await received(socket, 3)
         assert frames == [
             frame(1001, "g", {"type": "sync", "data": []}),
@@ -156,13 +156,13 @@ async def test_changes_during_a_snapshot_come_after_its_sync_and_none_is_lost() 
 
 
 async def test_a_snapshot_that_fails_is_an_error_event_and_the_socket_stays() -> None:
-    async with connected() as (house, socket):
-        house.hub.failure = Overloaded("The store is busy.")
+    async with connected() as (harness, socket):
+        harness.hub.failure = Overloaded("The store is busy.")
         await socket.send_json(join("g"))
         error: JSONObject = {"type": "error", "data": {"code": "STREAM_OVERLOADED", "message": "The store is busy."}}
         assert await received(socket) == [frame(1001, "g", {"type": "event", "event": error})]
-        assert house.hub.rooms == {("chat", "g", None): {}}
-        house.hub.failure = None
+        assert harness.hub.rooms == {("chat", "g", None): {}}
+        harness.hub.failure = None
         await socket.send_json(join("g"))
         assert await received(socket) == [frame(1002, "g", {"type": "sync", "data": []})]
 
@@ -175,15 +175,15 @@ async def test_a_snapshot_that_fails_is_an_error_event_and_the_socket_stays() ->
     ],
 )
 async def test_a_refused_join_is_one_error_event(stream: str, code: str, message: str) -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         await socket.send_json(join("g", "i", stream=stream))
         error: JSONObject = {"type": "error", "data": {"code": code, "message": message}}
         assert await received(socket) == [frame(1001, "g", {"type": "event", "event": error}, "i", stream)]
-        assert house.hub.rooms == {}
+        assert harness.hub.rooms == {}
 
 
 async def test_a_room_is_left_with_its_last_subscription() -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         for subscription in ("s1", "s2", "s2"):
             await socket.send_json(join("g", subscription=subscription))
         await received(socket, 3)
@@ -192,23 +192,23 @@ async def test_a_room_is_left_with_its_last_subscription() -> None:
         await socket.send_json(leave("nowhere"))
         await socket.send_json(join("g2"))
         await received(socket)
-        house.hub.change("create", "g", "a", {"id": "a"})
+        harness.hub.change("create", "g", "a", {"id": "a"})
         assert len(await received(socket)) == 1
-        assert not house.hub.unsubscribed.is_set()
+        assert not harness.hub.unsubscribed.is_set()
         await socket.send_json(leave("g", subscription="s2"))
         async with asyncio.timeout(5):
-            await house.hub.unsubscribed.wait()
-        assert house.hub.rooms["chat", "g", None] == {}
+            await harness.hub.unsubscribed.wait()
+        assert harness.hub.rooms["chat", "g", None] == {}
 
 
 async def test_a_client_that_goes_is_forgotten() -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         await socket.send_json(join("g"))
         await received(socket)
         await socket.close()
         async with asyncio.timeout(5):
-            await house.hub.forgotten.wait()
-        assert house.hub.rooms == {("chat", "g", None): {}}
+            await harness.hub.forgotten.wait()
+        assert harness.hub.rooms == {("chat", "g", None): {}}
 
 
 async def test_other_message_types_are_ignored() -> None:
@@ -233,7 +233,7 @@ async def test_other_message_types_are_ignored() -> None:
     ],
 )
 async def test_a_bad_message_closes_its_socket_with_a_reason_and_no_other(text: str, code: int, reason: str) -> None:
-    async with connected() as (house, socket), house.client.ws_connect("/") as neighbour:
+    async with connected() as (harness, socket), harness.client.ws_connect("/") as neighbour:
         await socket.send_str(text)
         closed, why = await closed_with(socket)
         assert closed == code
@@ -261,7 +261,7 @@ async def test_a_message_far_over_the_limit_is_not_even_read() -> None:
 
 
 async def test_subscriptions_are_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         for number in range(SOCKET_SUBSCRIPTIONS_MAX + 1):
             await socket.send_json(join("g", f"i{number}"))
         error: JSONObject = {
@@ -271,7 +271,7 @@ async def test_subscriptions_are_bounded(caplog: pytest.LogCaptureFixture) -> No
         (answer,) = await received(socket)
         assert isinstance(answer, dict)
         assert answer["event"] == {"type": "event", "event": error}
-        assert len(house.hub.rooms) == SOCKET_SUBSCRIPTIONS_MAX
+        assert len(harness.hub.rooms) == SOCKET_SUBSCRIPTIONS_MAX
         # Once for each socket, on the console.
         await socket.send_json(join("g", "one more"))
         await received(socket)
@@ -302,41 +302,41 @@ ORIGINS = HttpSettings(port=0, allowed_origins=("https://app.example.com",))
 async def test_the_origin_is_checked_before_the_upgrade(
     settings: HttpSettings, origin: str | None, allowed: bool
 ) -> None:
-    async with running(settings=settings) as house:
-        headers = {} if origin is None else {"Origin": house.url if origin == "SELF" else origin}
+    async with running(settings=settings) as harness:
+        headers = {} if origin is None else {"Origin": harness.url if origin == "SELF" else origin}
         if allowed:
-            async with house.client.ws_connect("/", headers=headers) as socket:
+            async with harness.client.ws_connect("/", headers=headers) as socket:
                 await socket.send_json(join("g"))
                 assert len(await received(socket)) == 1
             return
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await house.client.ws_connect("/", headers=headers)
+            await harness.client.ws_connect("/", headers=headers)
         assert refused.value.status == 403
 
 
 async def test_a_path_that_a_step_claims_is_a_socket_too_and_ours_is_none() -> None:
-    async with running(api_step("Home", "GET", "/home")) as house:
-        async with house.client.ws_connect("/home") as socket:
+    async with running(api_step("Home", "GET", "/home")) as harness:
+        async with harness.client.ws_connect("/home") as socket:
             assert not socket.closed
         for path in ("/__polystep/", "/__polystep/api/steps"):
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-                await house.client.ws_connect(path)
+                await harness.client.ws_connect(path)
             assert refused.value.status == 200
-        assert house.steps.calls == []
+        assert harness.steps.calls == []
 
 
 async def test_a_broken_handshake_is_a_400_in_json() -> None:
-    async with running() as house:
-        answer = await house.client.get("/", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
+    async with running() as harness:
+        answer = await harness.client.get("/", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
         assert (answer.status, (await answer.json())["error"]) == (400, "Bad WebSocket handshake")
 
 
 async def test_a_slow_client_is_bounded_and_told_why() -> None:
     big = "x" * 100_000
-    async with running() as house:
+    async with running() as harness:
         slow = sockets.socket()
         slow.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
-        slow.connect(("127.0.0.1", house.port))
+        slow.connect(("127.0.0.1", harness.port))
         slow.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=slow, limit=2**10)
         writer.write(
@@ -348,27 +348,27 @@ async def test_a_slow_client_is_bounded_and_told_why() -> None:
             payload = orjson.dumps(join("g"))
             assert len(payload) < 126
             writer.write(b"\x81" + bytes([0x80 | len(payload)]) + b"\0\0\0\0" + payload)
-            await house.hub.subscribed.wait()
-            await house.hub.snapshot_begun.wait()
+            await harness.hub.subscribed.wait()
+            await harness.hub.snapshot_begun.wait()
             sent = 0
-            while not house.hub.forgotten.is_set() and sent < 3 * SOCKET_FRAMES_MAX:
-                house.hub.change("event", "g", None, {"type": "x", "data": big})
+            while not harness.hub.forgotten.is_set() and sent < 3 * SOCKET_FRAMES_MAX:
+                harness.hub.change("event", "g", None, {"type": "x", "data": big})
                 sent += 1
                 if sent % 100 == 0:
                     await asyncio.sleep(0)
             # What it has not read is cut off, not kept: its memory is given back although it never reads.
-            await house.hub.forgotten.wait()
+            await harness.hub.forgotten.wait()
         writer.close()
-        assert house.hub.rooms == {("chat", "g", None): {}}
+        assert harness.hub.rooms == {("chat", "g", None): {}}
 
 
 async def test_the_reason_of_an_overflow_has_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_client_module, "DIRECT_BYTES_MAX", 0)
-    async with connected() as (house, socket):
+    monkeypatch.setattr(outbox, "DIRECT_BYTES_MAX", 0)
+    async with connected() as (harness, socket):
         await socket.send_json(join("g"))
         await received(socket)
         for number in range(SOCKET_FRAMES_MAX + 1):  # without a pause for the writer: none can leave
-            house.hub.change("event", "g", None, {"type": "x", "data": number})
+            harness.hub.change("event", "g", None, {"type": "x", "data": number})
         code, reason = await closed_with(socket)
         assert code == 1008
         assert reason.startswith(f"too slow: {SOCKET_FRAMES_MAX + 1} frames (")
@@ -376,12 +376,12 @@ async def test_the_reason_of_an_overflow_has_the_numbers(monkeypatch: pytest.Mon
 
 
 async def test_frames_that_waited_arrive_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket_client_module, "DIRECT_BYTES_MAX", 40_000)
-    async with connected() as (house, socket):
+    monkeypatch.setattr(outbox, "DIRECT_BYTES_MAX", 40_000)
+    async with connected() as (harness, socket):
         await socket.send_json(join("g"))
         await received(socket)
         for number in range(900):
-            house.hub.change("event", "g", None, {"type": "x", "data": [number, "y" * 2000]})
+            harness.hub.change("event", "g", None, {"type": "x", "data": [number, "y" * 2000]})
         frames = await received(socket, 900)
         assert [each["event"]["event"]["data"][0] for each in frames] == list(range(900))  # type: ignore[index, call-overload]
 
@@ -394,20 +394,20 @@ async def test_a_change_is_encoded_once_for_all_its_subscribers(monkeypatch: pyt
         return change_frame(change)
 
     monkeypatch.setattr(socket_client_module, "change_frame", counting)
-    async with connected() as (house, first), house.client.ws_connect("/") as second:
+    async with connected() as (harness, first), harness.client.ws_connect("/") as second:
         for socket in (first, second):
             await socket.send_json(join("g"))
             await received(socket)
-        house.hub.change("create", "g", "a", {"id": "a"})
+        harness.hub.change("create", "g", "a", {"id": "a"})
         assert await received(first) == await received(second)
         assert len(encoded) == 1
 
 
 async def test_stopping_closes_sockets_with_going_away() -> None:
-    async with connected() as (house, socket):
+    async with connected() as (harness, socket):
         await socket.send_json(join("g"))
         await received(socket)
-        stopping = asyncio.create_task(house.server.stop(5))
+        stopping = asyncio.create_task(harness.server.stop(5))
         assert await closed_with(socket) == (1001, "the server is stopping")
         async with asyncio.timeout(5):
             await stopping

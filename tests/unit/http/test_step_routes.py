@@ -32,12 +32,12 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 async def test_a_handler_gets_the_request_as_motia_shapes_it() -> None:
-    async with running(api_step("Put", "PUT", "/t/:id")) as house:
-        await house.client.put(
+    async with running(api_step("Put", "PUT", "/t/:id")) as harness:
+        await harness.client.put(
             "/t/a%2Fb?x=1&y=2&x=3", json={"n": 1}, headers=[("X-Two", "a"), ("X-Two", "b"), ("X-Latin", "é")]
         )
-        headers = house.steps.request.pop("headers")
-        assert house.steps.request == {
+        headers = harness.steps.request.pop("headers")
+        assert harness.steps.request == {
             "body": {"n": 1},
             "pathParams": {"id": "a/b"},
             "queryParams": {"x": ["1", "3"], "y": "2"},
@@ -48,15 +48,15 @@ async def test_a_handler_gets_the_request_as_motia_shapes_it() -> None:
 
 
 async def test_a_request_without_a_body_has_an_empty_one() -> None:
-    async with running(GET) as house:
-        await house.client.get("/tickets/1")
-        assert (house.steps.request["body"], house.steps.request["rawBody"]) == ({}, "")
+    async with running(GET) as harness:
+        await harness.client.get("/tickets/1")
+        assert (harness.steps.request["body"], harness.steps.request["rawBody"]) == ({}, "")
 
 
 async def test_header_bytes_that_are_not_utf8_are_read_as_latin1() -> None:
-    async with running(GET) as house:
-        await house.raw(b"GET /tickets/1 HTTP/1.1\r\nHost: localhost\r\nX-A: \xe9\r\nConnection: close\r\n\r\n")
-        headers = house.steps.request["headers"]
+    async with running(GET) as harness:
+        await harness.raw(b"GET /tickets/1 HTTP/1.1\r\nHost: localhost\r\nX-A: \xe9\r\nConnection: close\r\n\r\n")
+        headers = harness.steps.request["headers"]
         assert isinstance(headers, dict)
         assert headers["x-a"] == "é"
 
@@ -81,22 +81,22 @@ async def test_header_bytes_that_are_not_utf8_are_read_as_latin1() -> None:
 async def test_an_answer_becomes_a_response(
     result: JSONObject, status: int, content_type: str | None, body: bytes
 ) -> None:
-    async with running(GET) as house:
-        house.steps.result = result
-        answer = await house.client.get("/tickets/1")
+    async with running(GET) as harness:
+        harness.steps.result = result
+        answer = await harness.client.get("/tickets/1")
         assert (answer.status, answer.headers.get("Content-Type"), await answer.read()) == (status, content_type, body)
 
 
 async def test_an_absent_body_is_empty() -> None:
-    async with running(GET) as house:
-        house.steps.result = {"status": 202}
-        answer = await house.client.get("/tickets/1")
+    async with running(GET) as harness:
+        harness.steps.result = {"status": 202}
+        answer = await harness.client.get("/tickets/1")
         assert (answer.status, await answer.read()) == (202, b"")
 
 
 async def test_header_lists_repeat_and_framing_stays_the_servers() -> None:
-    async with running(GET) as house:
-        house.steps.result = {
+    async with running(GET) as harness:
+        harness.steps.result = {
             "status": 200,
             "headers": {
                 "Set-Cookie": ["a=1", "b=2"],
@@ -106,7 +106,7 @@ async def test_header_lists_repeat_and_framing_stays_the_servers() -> None:
             },
             "body": "hi",
         }
-        answer = await house.client.get("/tickets/1")
+        answer = await harness.client.get("/tickets/1")
         assert await answer.read() == b"hi"
         assert answer.headers.getall("Set-Cookie") == ["a=1", "b=2"]
         assert (answer.headers["X-N"], answer.headers["Content-Length"]) == ("5", "2")
@@ -130,14 +130,14 @@ async def test_header_lists_repeat_and_framing_stays_the_servers() -> None:
     ],
 )
 async def test_an_answer_http_cannot_carry_is_a_500_and_is_reported_with_a_hint(result: object, reason: str) -> None:
-    async with running(GET) as house:
-        house.steps.result = result
-        answer = await house.client.get("/tickets/1")
+    async with running(GET) as harness:
+        harness.steps.result = result
+        answer = await harness.client.get("/tickets/1")
         assert (answer.status, await answer.json()) == (
             500,
             {"error": "Internal server error", "traceId": answer.headers["X-Trace-Id"]},
         )
-    ((step, trace_id, message),) = house.steps.refused
+    ((step, trace_id, message),) = harness.steps.refused
     assert (step, trace_id) == ("Show", answer.headers["X-Trace-Id"])
     assert message.startswith(reason)
 
@@ -157,18 +157,18 @@ async def test_an_answer_http_cannot_carry_is_a_500_and_is_reported_with_a_hint(
 async def test_a_failed_run_is_answered_without_its_details(
     error: PolystepError, status: int, body: JSONObject, retry_after: str | None
 ) -> None:
-    async with running(GET) as house:
-        house.steps.result = error
-        answer = await house.client.get("/tickets/1")
+    async with running(GET) as harness:
+        harness.steps.result = error
+        answer = await harness.client.get("/tickets/1")
         trace_id = answer.headers["X-Trace-Id"]
         assert (answer.status, await answer.json()) == (status, {**body, "traceId": trace_id})
         assert answer.headers.get("Retry-After") == retry_after
 
 
 async def test_a_body_that_breaks_its_schema_never_reaches_the_handler() -> None:
-    async with running(POST) as house:
-        house.project.validators["Submit"] = RequiresSubject()
-        answer = await house.client.post("/tickets", json={"body": "x"})
+    async with running(POST) as harness:
+        harness.project.validators["Submit"] = RequiresSubject()
+        answer = await harness.client.post("/tickets", json={"body": "x"})
         trace_id = answer.headers["X-Trace-Id"]
         issue = Issue(("subject",), "is required", "required")
         assert answer.status == 400
@@ -177,19 +177,19 @@ async def test_a_body_that_breaks_its_schema_never_reaches_the_handler() -> None
             "issues": [{"path": ["subject"], "message": "is required", "code": "required"}],
             "traceId": trace_id,
         }
-        assert house.steps.calls == []
-        ((step, request, rejected_trace, issues),) = house.steps.rejected
+        assert harness.steps.calls == []
+        ((step, request, rejected_trace, issues),) = harness.steps.rejected
         assert (step, request["body"], rejected_trace, issues) == ("Submit", {"body": "x"}, trace_id, [issue])
-        assert (await house.client.post("/tickets", json={"subject": "x"})).status == 200
+        assert (await harness.client.post("/tickets", json={"subject": "x"})).status == 200
 
 
 async def test_malformed_json_is_a_400_with_issues_and_the_trace_id() -> None:
-    async with running(POST) as house:
-        answer = await house.client.post("/tickets", data=b"{", headers={"Content-Type": "application/json"})
+    async with running(POST) as harness:
+        answer = await harness.client.post("/tickets", data=b"{", headers={"Content-Type": "application/json"})
         body = await answer.json()
         assert (answer.status, body["error"], body["traceId"]) == (400, "Malformed JSON", answer.headers["X-Trace-Id"])
         assert body["issues"][0]["code"] == "invalid_json"
-        assert house.steps.calls == []
+        assert harness.steps.calls == []
 
 
 @pytest.mark.parametrize(
@@ -205,18 +205,18 @@ async def test_malformed_json_is_a_400_with_issues_and_the_trace_id() -> None:
     ],
 )
 async def test_a_valid_traceparent_names_the_trace(traceparent: str, kept: bool) -> None:
-    async with running(GET) as house:
-        answer = await house.client.get("/tickets/1", headers={"traceparent": traceparent})
+    async with running(GET) as harness:
+        answer = await harness.client.get("/tickets/1", headers={"traceparent": traceparent})
         trace_id = answer.headers["X-Trace-Id"]
-        assert house.steps.calls[0][2] == trace_id
+        assert harness.steps.calls[0][2] == trace_id
         assert (trace_id == TRACE) is kept
         assert len(trace_id) == 32
         assert int(trace_id, 16)
 
 
 async def test_unknown_paths_and_methods_are_json() -> None:
-    async with running(POST, settings=HttpSettings(port=0, dev=True)) as house:
-        answer = await house.client.get("/nope%20x?q=1")
+    async with running(POST, settings=HttpSettings(port=0, dev=True)) as harness:
+        answer = await harness.client.get("/nope%20x?q=1")
         assert (answer.status, await answer.json()) == (
             404,
             {
@@ -227,20 +227,20 @@ async def test_unknown_paths_and_methods_are_json() -> None:
                 "traceId": answer.headers["X-Trace-Id"],
             },
         )
-        answer = await house.client.delete("/tickets")
+        answer = await harness.client.delete("/tickets")
         body = await answer.json()
         assert (answer.status, answer.headers["Allow"], body["error"]) == (405, "POST", "Method not allowed")
 
 
 async def test_the_routes_are_not_told_outside_of_dev() -> None:
-    async with running(POST) as house:
-        assert (await (await house.client.get("/nope")).json())["hint"] == "No step claims this path."
+    async with running(POST) as harness:
+        assert (await (await harness.client.get("/nope")).json())["hint"] == "No step claims this path."
 
 
 @pytest.mark.parametrize("path", ["/tickets/%ff", "/tickets/%zz", "/%"])
 async def test_broken_percent_encoding_is_a_400(path: str) -> None:
-    async with running(GET) as house:
-        answer = await house.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    async with running(GET) as harness:
+        answer = await harness.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert json.loads(answer.split(b"\r\n\r\n")[1])["error"] == "Malformed URL"
 
@@ -250,34 +250,34 @@ async def test_broken_percent_encoding_is_a_400(path: str) -> None:
     [("/tickets/..", ".."), ("/tickets/%2e%2e", ".."), ("/tickets/%00", "\0"), ("/tickets/a%2F..", "a/..")],
 )
 async def test_odd_segments_are_only_text(path: str, id: str) -> None:
-    async with running(GET) as house:
-        answer = await house.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    async with running(GET) as harness:
+        answer = await harness.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         assert answer.startswith(b"HTTP/1.1 200 ")
-        assert house.steps.request["pathParams"] == {"id": id}
+        assert harness.steps.request["pathParams"] == {"id": id}
 
 
 async def test_head_runs_the_get_step_and_sends_no_body() -> None:
-    async with running(GET) as house:
-        answer = await house.client.head("/tickets/1")
+    async with running(GET) as harness:
+        answer = await harness.client.head("/tickets/1")
         assert (answer.status, await answer.read(), answer.headers["Content-Length"]) == (200, b"", "11")
 
 
 async def test_routes_follow_the_project() -> None:
-    async with running(GET) as house:
-        house.project.replace(POST)
-        assert (await house.client.get("/tickets/1")).status == 404
-        assert (await house.client.post("/tickets", json={})).status == 200
+    async with running(GET) as harness:
+        harness.project.replace(POST)
+        assert (await harness.client.get("/tickets/1")).status == 404
+        assert (await harness.client.post("/tickets", json={})).status == 200
 
 
 SMALL = HttpSettings(port=0, body_bytes_max=1000, body_timeout_s=0.2)
 
 
 async def test_a_body_over_the_limit_is_refused_before_it_is_read() -> None:
-    async with running(POST, settings=SMALL) as house:
+    async with running(POST, settings=SMALL) as harness:
         head = b"POST /tickets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n"
-        answer = await house.raw(head, until_closed=False)
+        answer = await harness.raw(head, until_closed=False)
         assert answer.startswith(b"HTTP/1.1 413 ")
-        assert house.steps.calls == []
+        assert harness.steps.calls == []
 
 
 async def test_a_chunked_body_is_cut_off_at_the_limit() -> None:
@@ -285,29 +285,29 @@ async def test_a_chunked_body_is_cut_off_at_the_limit() -> None:
         for _ in range(100):
             yield b"x" * 100
 
-    async with running(POST, settings=SMALL) as house:
-        answer = await house.client.post("/tickets", data=chunks(), headers={"Content-Type": "text/plain"})
+    async with running(POST, settings=SMALL) as harness:
+        answer = await harness.client.post("/tickets", data=chunks(), headers={"Content-Type": "text/plain"})
         assert (answer.status, (await answer.json())["error"]) == (413, "Payload too large")
-        ok = await house.client.post("/tickets", data=b"x" * 1000, headers={"Content-Type": "text/plain"})
+        ok = await harness.client.post("/tickets", data=b"x" * 1000, headers={"Content-Type": "text/plain"})
         assert ok.status == 200
 
 
 async def test_compressed_bodies_are_inflated_within_the_limit() -> None:
-    async with running(POST) as house:
+    async with running(POST) as harness:
         packed = {"Content-Type": "application/json"}
         for encoding, data in (("gzip", gzip.compress(b'{"a":1}')), ("deflate", zlib.compress(b'{"a":1}'))):
-            answer = await house.client.post("/tickets", data=data, headers={**packed, "Content-Encoding": encoding})
-            assert (answer.status, house.steps.request["body"]) == (200, {"a": 1})
+            answer = await harness.client.post("/tickets", data=data, headers={**packed, "Content-Encoding": encoding})
+            assert (answer.status, harness.steps.request["body"]) == (200, {"a": 1})
 
 
 async def test_a_zip_bomb_is_refused_without_being_inflated() -> None:
     bomb = gzip.compress(b"\0" * 64_000_000, compresslevel=9)
     assert len(bomb) < 300_000
-    async with running(POST) as house:
+    async with running(POST) as harness:
         tracemalloc.start()
         try:
             headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
-            answer = await house.client.post("/tickets", data=bomb, headers=headers)
+            answer = await harness.client.post("/tickets", data=bomb, headers=headers)
             assert answer.status == 413
             assert tracemalloc.get_traced_memory()[1] < 20_000_000
         finally:
@@ -326,8 +326,8 @@ async def test_what_is_left_of_a_body_that_was_refused_is_not_inflated(monkeypat
     monkeypatch.setattr(Inflater, "feed", counted)
     bomb = gzip.compress(b"\0" * 300_000_000, compresslevel=9)
     head = f"POST /tickets HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
-    async with running(POST, settings=HttpSettings(port=0)) as house:
-        answer = await house.raw(head.encode() + bomb)
+    async with running(POST, settings=HttpSettings(port=0)) as harness:
+        answer = await harness.raw(head.encode() + bomb)
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"Connection: close" in answer
         # aiohttp itself inflates nothing, and what follows the refusal is thrown away as it came.
@@ -337,42 +337,42 @@ async def test_what_is_left_of_a_body_that_was_refused_is_not_inflated(monkeypat
 @pytest.mark.parametrize(
     ("encoding", "data", "status"),
     [
-        ("gzip", gzip.compress(b'{"a":') + gzip.compress(b"1}"), 200),
-        ("GZIP", gzip.compress(b'{"a":1}'), 200),
+        ("gzip", gzip.compress(b'{"a":', mtime=0) + gzip.compress(b"1}", mtime=0), 200),
+        ("GZIP", gzip.compress(b'{"a":1}', mtime=0), 200),
         ("identity", b'{"a":1}', 200),
         ("deflate", zlib.compress(b'{"a":1}', wbits=-15), 200),
-        ("gzip", gzip.compress(b'{"a":1}')[:-4], 400),
+        ("gzip", gzip.compress(b'{"a":1}', mtime=0)[:-4], 400),
         ("br", b"x", 415),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"{}")), 415),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"{}", mtime=0), mtime=0), 415),
     ],
 )
 async def test_bodies_are_inflated_by_their_encoding(encoding: str, data: bytes, status: int) -> None:
-    async with running(POST) as house:
+    async with running(POST) as harness:
         headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
-        async with house.client.post("/tickets", data=data, headers=headers) as answer:
+        async with harness.client.post("/tickets", data=data, headers=headers) as answer:
             assert answer.status == status, await answer.text()
         if status == 200:
-            assert house.steps.request["body"] == {"a": 1}
+            assert harness.steps.request["body"] == {"a": 1}
 
 
 async def test_a_broken_compression_is_a_400() -> None:
-    async with running(POST) as house:
+    async with running(POST) as harness:
         headers = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
-        answer = await house.client.post("/tickets", data=b"not gzip at all", headers=headers)
-        assert (answer.status, house.steps.calls) == (400, [])
+        answer = await harness.client.post("/tickets", data=b"not gzip at all", headers=headers)
+        assert (answer.status, harness.steps.calls) == (400, [])
         assert answer.headers["Content-Type"].startswith("application/json")
 
 
 async def test_a_body_that_does_not_arrive_is_a_408() -> None:
-    async with running(POST, settings=SMALL) as house:
+    async with running(POST, settings=SMALL) as harness:
         head = b"POST /tickets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc"
-        answer = await house.raw(head, until_closed=False)
+        answer = await harness.raw(head, until_closed=False)
         assert answer.startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_client_that_asks_first_is_told_to_continue() -> None:
-    async with running(POST) as house:
-        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    async with running(POST) as harness:
+        reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(
             b"POST /tickets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n"
             b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
@@ -382,11 +382,11 @@ async def test_a_client_that_asks_first_is_told_to_continue() -> None:
             writer.write(b"hi")
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
         writer.close()
-        assert house.steps.request["body"] == "hi"
+        assert harness.steps.request["body"] == "hi"
 
 
 async def test_a_request_beyond_the_bound_that_waits_in_vain_is_told_to_come_back() -> None:
-    async with running(GET, settings=HttpSettings(port=0, runs_max=1, turn_wait_s=0.05)) as house:
+    async with running(GET, settings=HttpSettings(port=0, runs_max=1, turn_wait_s=0.05)) as harness:
         entered, leave = asyncio.Event(), asyncio.Event()
 
         async def slow(_: JSONObject) -> object:
@@ -394,18 +394,18 @@ async def test_a_request_beyond_the_bound_that_waits_in_vain_is_told_to_come_bac
             await leave.wait()
             return {"status": 200}
 
-        house.steps.handler = slow
-        first = asyncio.create_task(house.client.get("/tickets/1"))
+        harness.steps.handler = slow
+        first = asyncio.create_task(harness.client.get("/tickets/1"))
         async with asyncio.timeout(5):
             await entered.wait()
-            answer = await house.client.get("/tickets/2")
+            answer = await harness.client.get("/tickets/2")
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
             leave.set()
             assert (await first).status == 200
 
 
 async def test_a_handler_goes_on_when_its_client_leaves() -> None:
-    async with running(GET) as house:
+    async with running(GET) as harness:
         entered, leave, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
         async def slow(_: JSONObject) -> object:
@@ -414,8 +414,8 @@ async def test_a_handler_goes_on_when_its_client_leaves() -> None:
             done.set()
             return {"status": 200}
 
-        house.steps.handler = slow
-        _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        harness.steps.handler = slow
+        _, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(b"GET /tickets/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         async with asyncio.timeout(5):
             await entered.wait()
@@ -427,9 +427,9 @@ async def test_a_handler_goes_on_when_its_client_leaves() -> None:
 
 async def test_a_fault_of_ours_is_json_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "polystep.http")
-    async with running(GET) as house:
-        house.steps.result = RuntimeError("a bug")
-        answer = await house.client.get("/tickets/1", headers={"Accept": "text/html"})
+    async with running(GET) as harness:
+        harness.steps.result = RuntimeError("a bug")
+        answer = await harness.client.get("/tickets/1", headers={"Accept": "text/html"})
         assert (answer.status, await answer.json()) == (500, {"error": "Internal server error"})
     assert "The host failed to answer GET /tickets/1" in caplog.text
 
@@ -445,8 +445,8 @@ async def test_a_fault_of_ours_is_json_and_logged(caplog: pytest.LogCaptureFixtu
     ],
 )
 async def test_what_is_not_a_request_is_answered_in_json(request_bytes: bytes, status: bytes) -> None:
-    async with running(GET) as house:
-        answer = await house.raw(request_bytes)
+    async with running(GET) as harness:
+        answer = await harness.raw(request_bytes)
         head, _, body = answer.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 " + status) or head.startswith(b"HTTP/1.0 " + status)
         assert "error" in json.loads(body)
@@ -472,12 +472,14 @@ DEV = HttpSettings(port=0, dev=True, allowed_origins=("https://app.example.com",
 async def test_only_pages_of_allowed_origins_may_read_answers(
     settings: HttpSettings, origin: str, allowed: bool
 ) -> None:
-    async with running(GET, settings=settings) as house:
+    async with running(GET, settings=settings) as harness:
         for path in ("/tickets/1", "/nope"):
-            answer = await house.client.get(path, headers={"Origin": origin})
+            answer = await harness.client.get(path, headers={"Origin": origin})
             assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+            readable = answer.headers.get("Access-Control-Expose-Headers")
+            assert readable == ("X-Trace-Id, Retry-After, Idempotent-Replayed" if allowed else None)
             assert answer.headers.get("Vary") == ("Origin" if allowed else None)
-        preflight = await house.client.options(
+        preflight = await harness.client.options(
             "/tickets/1",
             headers={
                 "Origin": origin,
@@ -493,24 +495,24 @@ async def test_only_pages_of_allowed_origins_may_read_answers(
 
 
 async def test_a_step_that_claims_options_answers_it() -> None:
-    async with running(api_step("Options", "OPTIONS", "/x")) as house:
-        house.steps.result = {"status": 299}
+    async with running(api_step("Options", "OPTIONS", "/x")) as harness:
+        harness.steps.result = {"status": 299}
         headers = {"Origin": "https://a.example.com", "Access-Control-Request-Method": "GET"}
-        assert (await house.client.options("/x", headers=headers)).status == 299
+        assert (await harness.client.options("/x", headers=headers)).status == 299
 
 
 async def test_a_handlers_own_cors_and_vary_headers_stay() -> None:
-    async with running(GET, settings=DEV) as house:
-        house.steps.result = {"status": 200, "headers": {"access-control-allow-origin": "*", "Vary": "Accept"}}
-        answer = await house.client.get("/tickets/1", headers={"Origin": "http://localhost"})
+    async with running(GET, settings=DEV) as harness:
+        harness.steps.result = {"status": 200, "headers": {"access-control-allow-origin": "*", "Vary": "Accept"}}
+        answer = await harness.client.get("/tickets/1", headers={"Origin": "http://localhost"})
         assert answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
         assert answer.headers.getall("Vary") == ["Accept", "Origin"]
 
 
 async def test_an_unclaimed_path_is_a_503_while_the_steps_still_load() -> None:
-    async with running(GET) as house:
-        house.project.ready = False
-        answer = await house.client.get("/not-yet-known")
+    async with running(GET) as harness:
+        harness.project.ready = False
+        answer = await harness.client.get("/not-yet-known")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
         assert await answer.json() == {
             "error": "Starting",

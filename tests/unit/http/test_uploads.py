@@ -12,7 +12,7 @@ import pytest
 
 from polystep.contracts.values import JSONObject
 from polystep.http import HttpSettings
-from tests.unit.http.fakes import House, RequiresSubject, api_step, running
+from tests.unit.http.fakes import HttpHarness, RequiresSubject, api_step, running
 
 POST = api_step("Upload", "POST", "/files")
 MEBIBYTE = 1024 * 1024
@@ -33,7 +33,7 @@ def form(**parts: bytes | str) -> aiohttp.FormData:
     return made
 
 
-def reading(house: House) -> list[bytes]:
+def reading(harness: HttpHarness) -> list[bytes]:
     """What the handler finds at the paths that it is given."""
     found: list[bytes] = []
 
@@ -42,7 +42,7 @@ def reading(house: House) -> list[bytes]:
         found.extend([Path(file["path"]).read_bytes() for file in files])
         return {"status": 200}
 
-    house.steps.handler = handle
+    harness.steps.handler = handle
     return found
 
 
@@ -52,11 +52,11 @@ async def test_fields_come_as_the_body_and_files_lie_on_the_disk_while_the_handl
     sent.add_field("meta", '{"n": 1}', content_type="application/json")
     sent.add_field("photo", BytesIO(b"\x89PNG" * MEBIBYTE), filename="../../ü b.png", content_type="image/png")
     sent.add_field("empty", BytesIO(b""), filename="none")
-    async with running(POST, settings=settings(tmp_path)) as house:
-        found = reading(house)
-        async with house.client.post("/files", data=sent) as response:
+    async with running(POST, settings=settings(tmp_path)) as harness:
+        found = reading(harness)
+        async with harness.client.post("/files", data=sent) as response:
             assert response.status == 200
-        request: Any = house.steps.request
+        request: Any = harness.steps.request
         assert request["body"] == {"title": "grüße", "tag": ["a", "b"], "meta": {"n": 1}}
         assert request["rawBody"] == ""
         photo, empty = request["files"]
@@ -69,12 +69,12 @@ async def test_fields_come_as_the_body_and_files_lie_on_the_disk_while_the_handl
 
 
 async def test_the_files_are_removed_also_when_the_handler_fails_or_is_never_called(tmp_path: Path) -> None:
-    async with running(POST, settings=settings(tmp_path)) as house:
-        house.steps.result = RuntimeError("broke")
-        async with house.client.post("/files", data=form(file=b"x" * 100)) as response:
+    async with running(POST, settings=settings(tmp_path)) as harness:
+        harness.steps.result = RuntimeError("broke")
+        async with harness.client.post("/files", data=form(file=b"x" * 100)) as response:
             assert response.status == 500
-        house.project.validators["Upload"] = RequiresSubject()
-        async with house.client.post("/files", data=form(file=b"x" * 100)) as response:
+        harness.project.validators["Upload"] = RequiresSubject()
+        async with harness.client.post("/files", data=form(file=b"x" * 100)) as response:
             assert response.status == 400
         assert list((tmp_path / "uploads").iterdir()) == []
 
@@ -95,19 +95,19 @@ async def test_the_files_are_removed_also_when_the_handler_fails_or_is_never_cal
     ],
 )  # fmt: skip
 async def test_a_body_that_is_no_form_is_refused(tmp_path: Path, content_type: str, body: bytes, hint: str) -> None:
-    async with running(POST, settings=settings(tmp_path)) as house:
-        async with house.client.post("/files", data=body, headers={"Content-Type": content_type}) as response:
+    async with running(POST, settings=settings(tmp_path)) as harness:
+        async with harness.client.post("/files", data=body, headers={"Content-Type": content_type}) as response:
             answer = await response.json()
             assert (response.status, answer["error"]) == (400, "Malformed body")
             assert hint in answer["hint"]
-        assert house.steps.calls == []
+        assert harness.steps.calls == []
 
 
 async def test_json_in_a_part_that_is_malformed_is_refused_with_its_place(tmp_path: Path) -> None:
     sent = form()
     sent.add_field("meta", "{", content_type="application/json")
-    async with running(POST, settings=settings(tmp_path)) as house:
-        async with house.client.post("/files", data=sent) as response:
+    async with running(POST, settings=settings(tmp_path)) as harness:
+        async with harness.client.post("/files", data=sent) as response:
             assert (response.status, (await response.json())["error"]) == (400, "Malformed JSON")
 
 
@@ -121,8 +121,8 @@ async def test_json_in_a_part_that_is_malformed_is_refused_with_its_place(tmp_pa
 async def test_what_is_too_large_is_refused_and_leaves_nothing(
     tmp_path: Path, more: dict[str, int], data: dict[str, Any], error: str
 ) -> None:
-    async with running(POST, settings=settings(tmp_path, **more)) as house:
-        async with house.client.post("/files", data=form(**data)) as response:
+    async with running(POST, settings=settings(tmp_path, **more)) as harness:
+        async with harness.client.post("/files", data=form(**data)) as response:
             assert (response.status, (await response.json())["error"]) == (413, error)
         assert list(tmp_path.glob("uploads/*")) == []
 
@@ -133,23 +133,23 @@ async def test_a_length_that_lies_is_caught_while_the_body_arrives(tmp_path: Pat
         for _ in range(100):
             yield b"x" * 1000
 
-    async with running(POST, settings=settings(tmp_path, upload_bytes_max=10_000)) as house:
+    async with running(POST, settings=settings(tmp_path, upload_bytes_max=10_000)) as harness:
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
-        async with house.client.post("/files", data=chunks(), headers=headers) as response:
+        async with harness.client.post("/files", data=chunks(), headers=headers) as response:
             assert response.status == 413
 
 
 async def test_too_many_parts_are_refused(tmp_path: Path) -> None:
     body = b"".join(b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' for _ in range(1001)) + b"--b--\r\n"
-    async with running(POST, settings=settings(tmp_path)) as house:
+    async with running(POST, settings=settings(tmp_path)) as harness:
         headers = {"Content-Type": "multipart/form-data; boundary=b"}
-        async with house.client.post("/files", data=body, headers=headers) as response:
+        async with harness.client.post("/files", data=body, headers=headers) as response:
             assert (response.status, (await response.json())["error"]) == (400, "Too many fields")
 
 
 async def test_a_client_that_dribbles_is_answered_408(tmp_path: Path) -> None:
-    async with running(POST, settings=settings(tmp_path, body_timeout_s=0.05)) as house, asyncio.timeout(10):
-        answer = await house.raw(
+    async with running(POST, settings=settings(tmp_path, body_timeout_s=0.05)) as harness, asyncio.timeout(10):
+        answer = await harness.raw(
             b"POST /files HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
             b"Content-Length: 1000\r\n\r\n--b\r\n",
             until_closed=False,
@@ -159,12 +159,12 @@ async def test_a_client_that_dribbles_is_answered_408(tmp_path: Path) -> None:
 
 async def test_a_disk_that_takes_nothing_is_said(tmp_path: Path) -> None:
     (tmp_path / "uploads").write_text("a file where the folder should be")
-    async with running(POST, settings=settings(tmp_path)) as house:
-        async with house.client.post("/files", data=form(file=b"x")) as response:
+    async with running(POST, settings=settings(tmp_path)) as harness:
+        async with harness.client.post("/files", data=form(file=b"x")) as response:
             assert (response.status, (await response.json())["error"]) == (507, "Insufficient storage")
 
 
 async def test_without_a_folder_uploads_are_refused() -> None:
-    async with running(POST) as house:
-        async with house.client.post("/files", data=form(file=b"x")) as response:
+    async with running(POST) as harness:
+        async with harness.client.post("/files", data=form(file=b"x")) as response:
             assert response.status == 415

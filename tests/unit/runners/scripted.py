@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 from polystep.contracts.steps import SourceFile, SourcePattern
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.runners import Blocked, Launch, RunnerCalls, RunnerKind, RunnerPool, RunnerProcess, Staged
+from polystep.runners import Blocked, Launch, PoolSize, RunnerCalls, RunnerKind, RunnerPool, RunnerProcess, Staged
 from polystep.runners.guard import Guard
 
 BOUND_S = 15.0
+INSTALL_BOUND_S = 100
 """No test waits longer for a signal, also on a busy machine."""
 
 RUNNER = Path(__file__).with_name("scripted_runner.py")
@@ -91,7 +92,12 @@ class Script:
 
 @contextlib.asynccontextmanager
 async def pool_of(
-    script: Script, *files: SourceFile, size: int = 1, standby: bool = False, channel: str = "private"
+    script: Script,
+    *files: SourceFile,
+    size: int = 1,
+    standby: bool = False,
+    channel: str = "private",
+    memory_mb: int | None = None,
 ) -> AsyncIterator[RunnerPool]:
     """A pool that has loaded files; everything of it is stopped at the end."""
     pool = RunnerPool(
@@ -100,9 +106,9 @@ async def pool_of(
         script.calls,
         lambda: dict(script.environment),
         lambda _: None,
-        size=size,
-        standby=standby,
+        PoolSize(size, standby, memory_mb),
     )
+    pool.begin_standby()
     try:
         if files:
             await replace(pool, *files)
@@ -121,6 +127,12 @@ async def replace(pool: RunnerPool, *files: SourceFile) -> Staged:
 async def bounded(work: Awaitable[T]) -> T:
     """The result, or a failure after the bound."""
     async with asyncio.timeout(BOUND_S):
+        return await work
+
+
+async def patient(work: Awaitable[T]) -> T:
+    """The result of work that installs packages, or a failure after a bound that no busy machine reaches."""
+    async with asyncio.timeout(INSTALL_BOUND_S):
         return await work
 
 

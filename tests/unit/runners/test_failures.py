@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from polystep.contracts.places import Place
+from polystep.contracts.locations import Location
 from polystep.contracts.values import JSONObject
 from polystep.runners import Failures, Sources, adds_nothing
 
@@ -173,7 +173,7 @@ def test_a_file_that_does_not_load_has_the_place_of_its_error(
     error: JSONObject = {"name": name, "message": message, "stack": stack}
     given: JSONObject = {key: str(value).replace("PROJECT", str(project)) for key, value in error.items()}
     found = Failures(project).of_load("steps/a.step.ts", given)
-    assert found == (None if place is None else Place("steps/a.step.ts", *place))
+    assert found == (None if place is None else Location("steps/a.step.ts", *place))
 
 
 def test_only_files_of_the_project_are_read(project: Path) -> None:
@@ -184,8 +184,8 @@ def test_only_files_of_the_project_are_read(project: Path) -> None:
     (project / "steps" / "link.ts").symlink_to(project.parent / "secret.py")
     sources = Sources(project)
     for file in ("../secret.py", "node_modules/index.js", ".env", "steps/link.ts", "steps/gone.ts"):
-        assert sources.frame(Place(file, 1, 1)) == "", file
-    assert sources.frame(Place("steps/a.step.ts", 99)) == ""
+        assert sources.frame(Location(file, 1, 1)) == "", file
+    assert sources.frame(Location("steps/a.step.ts", 99)) == ""
 
 
 def test_a_changed_file_is_read_again(project: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_changed_file_is_read_again(project: Path) -> None:
 
 def test_a_long_line_is_shown_around_its_column(project: Path) -> None:
     (project / "steps/long.ts").write_text("x" * 500 + "HERE" + "y" * 500)
-    line, mark = Sources(project).frame(Place("steps/long.ts", 1, 501)).split("\n")
+    line, mark = Sources(project).frame(Location("steps/long.ts", 1, 501)).split("\n")
     assert line[mark.index("^") :].startswith("HERE")
     assert len(line) < 200
 
@@ -219,7 +219,7 @@ def test_a_missing_import_has_the_place_where_it_is_imported(
         "import { get } from \"lodash/fp\"\nconst a = await import('./lib/gone.js')\n"
     )
     error: JSONObject = {"name": "Error", "message": message.replace("PROJECT", str(project)), "stack": ""}
-    assert Failures(project).of_load("steps/b.step.ts", error) == Place("steps/b.step.ts", line, column)
+    assert Failures(project).of_load("steps/b.step.ts", error) == Location("steps/b.step.ts", line, column)
 
 
 def test_a_missing_import_that_no_line_names_has_no_place(project: Path) -> None:
@@ -268,7 +268,7 @@ def test_of_a_long_stack_both_ends_are_kept(project: Path) -> None:
     ],
 )
 def test_a_stack_of_the_one_place_that_is_shown_adds_nothing(stack: str, is_said: bool) -> None:
-    assert adds_nothing(stack, Place("steps/a.step.ts", 3, 9)) is is_said
+    assert adds_nothing(stack, Location("steps/a.step.ts", 3, 9)) is is_said
 
 
 @pytest.mark.parametrize(
@@ -285,4 +285,4 @@ def test_a_stack_of_the_one_place_that_is_shown_adds_nothing(stack: str, is_said
 )
 def test_what_has_no_place_is_shown_where_the_handler_is(project: Path, source: str, line: int) -> None:
     (project / "steps/b.step.ts").write_text(source)
-    assert Failures(project).handler_in("steps/b.step.ts") == Place("steps/b.step.ts", line)
+    assert Failures(project).handler_in("steps/b.step.ts") == Location("steps/b.step.ts", line)

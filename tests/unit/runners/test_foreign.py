@@ -11,7 +11,7 @@ import pytest
 
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.steps import SourcePattern
-from polystep.runners import Launch, RunnerKind, RunnerPool, foreign_kind
+from polystep.runners import Launch, PoolSize, RunnerKind, RunnerPool, foreign_kind
 from tests.unit.runners.scripted import RUNNER, Script, bounded, params, replace, run
 
 
@@ -59,7 +59,7 @@ def test_a_missing_program_says_what_to_do(tmp_path: Path, name: str) -> None:
     with pytest.raises(LoadFailed) as refused:
         launch(tmp_path, name)
     assert refused.value.message == (
-        f'The perl runner\'s program "{name}" was found neither on PATH nor in the project. Install it, or mend '
+        f'The perl runner\'s program "{name}" was found neither on PATH nor in the project. Install it, or correct '
         "[runners.perl] command in polystep.toml, then start again."
     )
 
@@ -95,7 +95,10 @@ async def test_it_runs_steps_over_stdio_from_the_projects_root(script: Script) -
         channel="stdio",
         project=script.root,
     )
-    pool = RunnerPool(made, script.root, script.calls, lambda: script.environment, lambda _: None, standby=True)
+    pool = RunnerPool(
+        made, script.root, script.calls, lambda: script.environment, lambda _: None, PoolSize(standby=True)
+    )
+    pool.begin_standby()
     try:
         await replace(pool, script.file("a.script"))
         seen = await bounded(run(pool, "r", "params"))

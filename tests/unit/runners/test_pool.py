@@ -1,17 +1,19 @@
-"""Runs in a pool: places, timeouts, who is to blame, generations, standby, stop."""
+"""Runs in a pool: slots, timeouts, who is to blame, generations, standby, stop."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polystep.contracts.errors import HostStopping, RunCancelled, RunnerGone, RunTimedOut, StepFailed
+from polystep.contracts.errors import HostStopping, LoadFailed, RunCancelled, RunnerGone, RunTimedOut, StepFailed
 from polystep.contracts.steps import LoadFailure
-from polystep.runners import RunnerPool
+from polystep.runners import PoolSize, RunnerPool
 from polystep.runners import generation as generation_module
 from polystep.runners import pool as pool_module
 from polystep.runners import process as process_module
@@ -60,7 +62,7 @@ async def test_what_handlers_get_is_told_of_what_the_runner_checks(script: Scrip
     ]
     async with pool_of(script) as pool:
         staged = await replace(pool, *files)
-    assert [each.made for each in staged.loaded] == [{"input": {"type": "number"}}, {}]
+    assert [each.handler_schemas for each in staged.loaded] == [{"input": {"type": "number"}}, {}]
 
 
 async def test_a_file_that_ends_or_hangs_its_process_is_left_out_and_the_others_load(
@@ -120,7 +122,7 @@ async def test_a_further_process_that_cannot_be_loaded_fails_the_start_and_leave
         assert pool._alive == set()
 
 
-# --- Places ---
+# --- Slots ---
 
 
 async def test_runs_beyond_runs_max_wait_and_are_served_in_the_order_they_came(script: Script) -> None:
@@ -131,7 +133,7 @@ async def test_runs_beyond_runs_max_wait_and_are_served_in_the_order_they_came(s
         running[3].cancel()
         await bounded(asyncio.wait([running[3]]))
         assert script.started == ["1", "2"]
-        # One place at a time: a release needs one itself, so it goes round the pool.
+        # One slot at a time: a release needs one itself, so it goes round the pool.
         process = next(iter(pool._alive))
         await bounded(process.call_run({"run": "x", "input": {"do": "release", "runs": ["1"]}}))
         await script.until_started("3")
@@ -139,9 +141,9 @@ async def test_runs_beyond_runs_max_wait_and_are_served_in_the_order_they_came(s
         await script.until_started("5")
         await bounded(process.call_run({"run": "z", "input": {"do": "release", "runs": ["5"]}}))
         assert [name for name in script.started if name.isdigit()] == ["1", "2", "3", "5"]
-        assert process.places_taken <= 1
+        assert process.slots_taken <= 1
         await bounded(asyncio.gather(running[0], running[1], running[2], running[4]))
-        assert process.places_taken == 0
+        assert process.slots_taken == 0
 
 
 async def test_runs_are_spread_over_the_processes(script: Script) -> None:
@@ -150,25 +152,25 @@ async def test_runs_are_spread_over_the_processes(script: Script) -> None:
         await script.until_started("1")
         pids = {await pid_of(pool, f"p{number}") for number in range(2)}
         assert len(pids) == 1
-        assert sorted(process.places_taken for process in pool._alive) == [0, 1]
+        assert sorted(process.slots_taken for process in pool._alive) == [0, 1]
         await bounded(pool.stop(0))
         assert await fault(first) == "neighbour"
 
 
-async def test_a_place_given_to_a_run_that_was_cancelled_is_given_on(script: Script) -> None:
+async def test_a_slot_given_to_a_run_that_was_cancelled_is_given_on(script: Script) -> None:
     script.before = {"runs_max": 1}
     async with pool_of(script, script.file("a.script")) as pool:
         held, second, third = (run(pool, name, "hold") for name in ("1", "2", "3"))
         await script.until_started("1")
         process = next(iter(pool._alive))
-        # The answer and the cancellation meet: the place has been promised to "2" when it is cancelled.
+        # The answer and the cancellation meet: the slot has been promised to "2" when it is cancelled.
         held.add_done_callback(lambda _: second.cancel())
         await bounded(process.call_run({"run": "x", "input": {"do": "release", "runs": ["1"]}}))
         await script.until_started("3")
-        assert (await bounded(held), second.cancelled(), process.places_taken) == ("held", True, 1)
+        assert (await bounded(held), second.cancelled(), process.slots_taken) == ("held", True, 1)
         third.cancel()
         await bounded(asyncio.wait([third]))
-        assert process.places_taken == 0
+        assert process.slots_taken == 0
 
 
 # --- Ends of runs ---
@@ -236,14 +238,14 @@ async def test_a_run_that_waited_while_the_process_died_runs_in_the_next_one(scr
         assert (await bounded(waiting))["run"] == "w"
 
 
-async def test_a_cancelled_run_is_cancelled_in_the_runner_and_keeps_no_place(script: Script) -> None:
+async def test_a_cancelled_run_is_cancelled_in_the_runner_and_keeps_no_slot(script: Script) -> None:
     async with pool_of(script, script.file("a.script")) as pool:
         held = run(pool, "r", "hold")
         await script.until_started("r")
         held.cancel()
         await bounded(asyncio.wait([held]))
         process = next(iter(pool._alive))
-        assert (held.cancelled(), process.runs, process.places_taken) == (True, {}, 0)
+        assert (held.cancelled(), process.runs, process.slots_taken) == (True, {}, 0)
         await bounded(process.drained())
 
 
@@ -376,12 +378,12 @@ async def test_open_runs_finish_in_the_old_generation_and_waiting_ones_move_to_t
         assert (await bounded(held), await bounded(asyncio.shield(old.ended))) == ("held", "it exited with status 0")
 
 
-async def test_a_run_that_has_its_place_when_the_switch_comes_is_not_lost(script: Script) -> None:
+async def test_a_run_that_has_its_slot_when_the_switch_comes_is_not_lost(script: Script) -> None:
     good = script.file("a.script")
     async with pool_of(script, good) as pool:
         staged = await bounded(pool.stage([good]))
         early = run(pool, "r", "describe")
-        # In the same turn of the loop: the run has asked for its place and has not been sent.
+        # In the same turn of the loop: the run has asked for its slot and has not been sent.
         pool.switch(staged)
         assert (await bounded(early))["pid"] > 0
 
@@ -447,6 +449,62 @@ async def test_a_reload_uses_the_standby_and_makes_another(script: Script) -> No
         await replace(pool, good)
         assert await pid_of(pool) == waiting._child.pid
         assert await standby_of(pool) is not waiting
+
+
+async def test_a_standby_waits_until_every_language_is_loaded(script: Script) -> None:
+    pool = RunnerPool(script.kind(), script.root, script.calls, dict, lambda _: None, PoolSize(standby=True))
+    try:
+        await replace(pool, script.file("a.script"))
+        assert (pool._tasks, len(pool._alive)) == (set(), 1)
+        pool.begin_standby()
+        assert await standby_of(pool) is not None
+    finally:
+        await bounded(pool.stop(0))
+
+
+async def test_the_first_load_takes_the_process_that_was_started_ahead(script: Script) -> None:
+    pool = RunnerPool(script.kind(), script.root, script.calls, dict, lambda _: None)
+    try:
+        pool.start_ahead()
+        ahead = pool._ahead
+        assert ahead is not None
+        await bounded(ahead)
+        (process,) = pool._alive
+        staged = await replace(pool, script.file("a.script"))
+        assert ([each.source.path for each in staged.loaded], pool._alive) == (["a.script"], {process})
+        # The next load has no process ahead.
+        await replace(pool, script.file("a.script"))
+        await bounded(asyncio.gather(*pool._draining))
+        assert process not in pool._alive
+    finally:
+        await bounded(pool.stop(0))
+
+
+async def test_a_runner_that_cannot_be_prepared_ahead_says_so_at_the_load_and_is_tried_again(script: Script) -> None:
+    kind, tried = script.kind(), []
+
+    async def fails_once(project: Path, progress: Any) -> Any:
+        tried.append(project)
+        if len(tried) == 1:
+            raise LoadFailed("no such program")
+        return await kind.prepare(project, progress)
+
+    flaky = dataclasses.replace(kind, prepare=fails_once)
+    pool = RunnerPool(flaky, script.root, script.calls, dict, lambda _: None)
+    try:
+        pool.start_ahead()
+        staged = await bounded(pool.stage([script.file("a.script")]))
+        assert ([each.message for each in staged.failures], len(tried)) == (["no such program"], 1)
+        assert (await replace(pool, script.file("a.script"))).started
+    finally:
+        await bounded(pool.stop(0))
+
+
+async def test_a_stop_ends_the_process_that_was_started_ahead(script: Script) -> None:
+    pool = RunnerPool(script.kind(), script.root, script.calls, dict, lambda _: None)
+    pool.start_ahead()
+    await bounded(pool.stop(0))
+    assert pool._alive == set()
 
 
 async def test_a_standby_with_other_variables_is_replaced(script: Script) -> None:

@@ -177,7 +177,7 @@ async def test_a_hello_that_never_comes_ends_the_process(script: Script, monkeyp
     monkeypatch.setattr(process_module, "HELLO_TIMEOUT_S", 0.2)
     script.before = {"hello": "slow"}
     process = script.process()
-    assert await refusal(process) == "The script runner did not start: it said nothing for 0.2 s."
+    assert await refusal(process) == "The script runner did not start: it sent nothing for 0.2 s."
     assert process.ended.result() == "it was killed by signal SIGKILL"
 
 

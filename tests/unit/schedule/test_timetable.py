@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from polystep.contracts.ports import Schedule, Service
+from polystep.contracts.ports.schedule import Schedule
+from polystep.contracts.ports.service import Service
 from polystep.contracts.steps import CronTrigger
 from polystep.schedule import Timetable
-from polystep.testing import FakeClock
+from polystep.testing import SettableClock
 
 START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 MINUTE_MS = 60_000
@@ -17,22 +18,6 @@ HOUR_MS = 60 * MINUTE_MS
 EVERY_MINUTE = CronTrigger("* * * * *", "UTC")
 AT_ONE = CronTrigger("0 1 * * *", "UTC")
 IMPOSSIBLE = CronTrigger("0 0 30 2 *", "UTC")
-
-
-class SettableClock(FakeClock):
-    """A clock whose wall time can be set, and that remembers how long it was asked to sleep."""
-
-    def __init__(self) -> None:
-        super().__init__(START_MS)
-        self.set_by_ms = 0
-        self.delays_s: list[float] = []
-
-    def now_ms(self) -> int:
-        return super().now_ms() + self.set_by_ms
-
-    async def sleep(self, delay_s: float) -> None:
-        self.delays_s.append(delay_s)
-        await super().sleep(delay_s)
 
 
 @dataclass
@@ -57,7 +42,7 @@ class Fired:
 
 @pytest.fixture
 def clock() -> SettableClock:
-    return SettableClock()
+    return SettableClock(START_MS)
 
 
 @pytest.fixture
@@ -126,7 +111,7 @@ async def test_ticks_missed_in_sleep_fire_once_with_the_first_due_time(
     timetable.replace({"minutely": EVERY_MINUTE})
     await timetable.start()
     await clock.settle()
-    clock.set_by_ms = 10 * MINUTE_MS  # as after a laptop's sleep: wall time went on, the steady clock did not
+    clock.set_by_s = 10 * MINUTE_MS / 1000  # as after a laptop's sleep: wall time went on, the steady clock did not
     await clock.advance(60)
     assert fired.ticks == [("minutely", 1.0)]
     assert next_of(timetable) == {"minutely": "2026-01-01T00:12:00.000Z"}
@@ -171,7 +156,7 @@ async def test_a_due_entry_that_is_kept_by_replace_still_fires(
     timetable.replace({"minutely": EVERY_MINUTE})
     await timetable.start()
     await clock.settle()
-    clock.set_by_ms = 90_000
+    clock.set_by_s = 90
     timetable.replace({"minutely": EVERY_MINUTE})
     await clock.settle()
     assert fired.ticks == [("minutely", 1.0)]
@@ -231,7 +216,7 @@ async def test_a_clock_set_back_repeats_no_fixed_time_job_but_interval_jobs_go_o
     timetable.replace({"hourly": CronTrigger("30 * * * *", "UTC"), "at one": AT_ONE})
     await timetable.start()
     await clock.advance(100 * 60)
-    clock.set_by_ms = -HOUR_MS
+    clock.set_by_s = -HOUR_MS / 1000
     await clock.advance(60 * 60)
     assert fired.ticks == [("hourly", 30.0), ("at one", 60.0), ("hourly", 90.0), ("hourly", 90.0)]
     assert next_of(timetable)["at one"] == "2026-01-02T01:00:00.000Z"
@@ -243,7 +228,7 @@ async def test_a_clock_set_back_by_hours_starts_the_schedule_anew(
     timetable.replace({"at one": AT_ONE})
     await timetable.start()
     await clock.advance(5 * 3600)
-    clock.set_by_ms = -5 * HOUR_MS
+    clock.set_by_s = -5 * HOUR_MS / 1000
     await clock.advance(2 * 3600)
     assert fired.ticks == [("at one", 60.0), ("at one", 60.0)]
 
@@ -254,7 +239,7 @@ async def test_a_small_correction_of_the_clock_repeats_nothing(
     timetable.replace({"minutely": EVERY_MINUTE})
     await timetable.start()
     await clock.advance(60)
-    clock.set_by_ms = -5000
+    clock.set_by_s = -5
     await clock.advance(60)
     assert fired.ticks == [("minutely", 1.0)]
     await clock.advance(5)
@@ -312,3 +297,31 @@ async def test_it_can_be_stopped_twice_unstarted_and_started_again(
     await clock.advance(60)
     assert fired.ticks == [("minutely", 3.0)]
     assert len([task for task in asyncio.all_tasks() if task.get_name() == "timetable"]) == 1
+
+
+async def test_a_step_that_is_paused_skips_its_ticks_and_fires_again_when_resumed(
+    clock: SettableClock, fired: Fired
+) -> None:
+    skipped: list[tuple[str, float]] = []
+    timetable = Timetable(
+        clock, fired.fire, fired.on_error, lambda step, due_ms: skipped.append((step, (due_ms - START_MS) / MINUTE_MS))
+    )
+    timetable.replace({"minutely": EVERY_MINUTE, "other": EVERY_MINUTE})
+    timetable.pause(["minutely"])
+    await timetable.start()
+    await clock.advance(125)
+    assert fired.ticks == [("other", 1.0), ("other", 2.0)]
+    assert skipped == [("minutely", 1.0), ("minutely", 2.0)]
+    timetable.resume("minutely")
+    await clock.advance(60)
+    assert sorted(fired.ticks)[0] == ("minutely", 3.0)
+    await timetable.stop()
+
+
+def test_times_between_two_moments_are_bounded(clock: SettableClock, fired: Fired) -> None:
+    timetable = Timetable(clock, fired.fire, fired.on_error)
+    timetable.replace({"minutely": EVERY_MINUTE})
+    found = timetable.times_between("minutely", START_MS, START_MS + 3 * MINUTE_MS, 10)
+    assert found == [START_MS + minute * MINUTE_MS for minute in (1, 2, 3)]
+    assert timetable.times_between("minutely", START_MS, START_MS + HOUR_MS, 2) == found[:2]
+    assert timetable.times_between("none", START_MS, START_MS + HOUR_MS, 2) == []

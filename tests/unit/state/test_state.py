@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from polystep.contracts.errors import FrameTooLarge, InvalidValue
-from polystep.contracts.groups import PageQuery
+from polystep.contracts.pages import PageQuery
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.state import State
 from polystep.stores import SqliteStateStore, open_durable

@@ -12,30 +12,16 @@ import pytest
 
 from polystep.contracts.errors import InvalidParams, StreamNotFound
 from polystep.contracts.events import StreamChange
-from polystep.contracts.groups import PageQuery
-from polystep.contracts.ports import StreamHub
+from polystep.contracts.pages import PageQuery
+from polystep.contracts.ports.streams import StreamHub
 from polystep.contracts.steps import SourceFile, StreamSpec
 from polystep.contracts.values import JSONValue
-from polystep.stores import SqliteStreamStore, open_durable
+from polystep.stores import SqliteChanges, SqliteStreamStore, open_durable
 from polystep.streams import Streams
-from polystep.testing import FakeClock
+from polystep.testing import FakeClock, StreamListener
 from polystep.wire import pack, unpack
 
 NOW_MS = 1_767_225_600_000
-
-
-class Listener:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.changes: list[StreamChange] = []
-
-    def changed(self, change: StreamChange) -> None:
-        self.changes.append(change)
-
-    @property
-    def told(self) -> list[tuple[str, str, str | None]]:
-        return [(change.type, change.group, change.id) for change in self.changes]
 
 
 def spec(name: str) -> StreamSpec:
@@ -51,7 +37,7 @@ def clock() -> FakeClock:
 async def streams(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Streams]:
     database = open_durable(tmp_path / "polystep.db", "none")
     await database.start()
-    made = Streams(SqliteStreamStore(database), clock)
+    made = Streams(SqliteStreamStore(database, SqliteChanges(clock)), clock)
     made.replace({name: spec(name) for name in ("s", "other")})
     async with asyncio.timeout(5):
         yield made
@@ -59,8 +45,8 @@ async def streams(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Streams]:
 
 
 @pytest.fixture
-def listener() -> Listener:
-    return Listener()
+def listener() -> StreamListener:
+    return StreamListener()
 
 
 def hub(streams: Streams) -> StreamHub:
@@ -89,7 +75,7 @@ async def test_an_item_that_was_read_can_be_written_back_without_growing(streams
     assert await streams.set("s", "g", "i", {**made, "id": "forged", "_createdAt": 1}) == made
 
 
-async def test_each_change_is_told_with_the_whole_item(streams: Streams, listener: Listener) -> None:
+async def test_each_change_is_told_with_the_whole_item(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", None)
     await streams.set("s", "g", "i", {"n": 1})
     await streams.set("s", "g", "i", {"n": 2})
@@ -102,27 +88,29 @@ async def test_each_change_is_told_with_the_whole_item(streams: Streams, listene
     ]
 
 
-async def test_deleting_what_is_not_there_tells_nobody(streams: Streams, listener: Listener) -> None:
+async def test_deleting_what_is_not_there_tells_nobody(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", None)
     assert await streams.delete("s", "g", "i") is None
     assert listener.changes == []
 
 
-async def test_setting_no_data_writes_and_tells_nothing(streams: Streams, listener: Listener) -> None:
+async def test_setting_no_data_writes_and_tells_nothing(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", None)
     assert await streams.set("s", "g", "i", None) is None
     assert (await streams.get("s", "g", "i"), listener.changes) == (None, [])
 
 
 @pytest.mark.parametrize("data", [1, "text", [1], True])
-async def test_data_that_is_no_object_is_refused_by_name(streams: Streams, listener: Listener, data: JSONValue) -> None:
+async def test_data_that_is_no_object_is_refused_by_name(
+    streams: Streams, listener: StreamListener, data: JSONValue
+) -> None:
     streams.subscribe(listener, "s", "g", None)
     with pytest.raises(InvalidParams, match=r'streams\.s\.set\("g", "i", …\) takes an object'):
         await streams.set("s", "g", "i", data)
     assert (await streams.get("s", "g", "i"), listener.changes) == (None, [])
 
 
-async def test_changes_are_told_in_the_order_of_their_writes(streams: Streams, listener: Listener) -> None:
+async def test_changes_are_told_in_the_order_of_their_writes(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", None)
     await asyncio.gather(*(streams.set("s", "g", "i", {"n": number}) for number in range(50)))
     seen = [change.data["n"] for change in listener.changes if isinstance(change.data, dict)]
@@ -131,33 +119,35 @@ async def test_changes_are_told_in_the_order_of_their_writes(streams: Streams, l
     assert times == list(range(NOW_MS, NOW_MS + 50))
 
 
-async def test_a_subscriber_of_group_and_item_gets_one_frame(streams: Streams, listener: Listener) -> None:
+async def test_a_subscriber_of_group_and_item_gets_one_frame(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", None)
     streams.subscribe(listener, "s", "g", "i")
     streams.subscribe(listener, "s", "g", "i")
     await streams.set("s", "g", "i", {})
-    assert listener.told == [("create", "g", "i")]
+    assert listener.seen == [("create", "g", "i")]
 
 
-async def test_an_items_room_includes_its_group(streams: Streams, listener: Listener) -> None:
+async def test_an_items_room_includes_its_group(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", "i")
     await streams.set("s", "other", "i", {})
     await streams.set("other", "g", "i", {})
     await streams.set("s", "g", "j", {})
     await streams.set("s", "g", "i", {})
-    assert listener.told == [("create", "g", "i")]
+    assert listener.seen == [("create", "g", "i")]
 
 
-async def test_a_groups_room_hears_of_all_its_items_and_of_no_other_group(streams: Streams, listener: Listener) -> None:
+async def test_a_groups_room_hears_of_all_its_items_and_of_no_other_group(
+    streams: Streams, listener: StreamListener
+) -> None:
     streams.subscribe(listener, "s", "g", None)
     await streams.set("s", "g", "i", {})
     await streams.set("s", "g", "j", {})
     await streams.set("s", "g:i", "i", {})
-    assert listener.told == [("create", "g", "i"), ("create", "g", "j")]
+    assert listener.seen == [("create", "g", "i"), ("create", "g", "j")]
 
 
 async def test_events_go_to_a_group_or_to_one_items_room_and_are_not_stored(streams: Streams) -> None:
-    of_group, of_item = Listener(), Listener()
+    of_group, of_item = StreamListener(), StreamListener()
     streams.subscribe(of_group, "s", "g", None)
     streams.subscribe(of_item, "s", "g", "i")
     streams.send("s", "g", None, {"type": "ping", "data": {"n": 1}, "extra": 1})
@@ -170,7 +160,7 @@ async def test_events_go_to_a_group_or_to_one_items_room_and_are_not_stored(stre
 
 @pytest.mark.parametrize("event", [{}, {"type": 1}, {"data": {}}])
 async def test_an_event_without_a_type_is_refused(
-    streams: Streams, listener: Listener, event: dict[str, JSONValue]
+    streams: Streams, listener: StreamListener, event: dict[str, JSONValue]
 ) -> None:
     streams.subscribe(listener, "s", "g", None)
     with pytest.raises(InvalidParams, match="event needs a text `type`"):
@@ -178,32 +168,32 @@ async def test_an_event_without_a_type_is_refused(
     assert listener.changes == []
 
 
-async def test_leaving_a_room_leaves_the_others(streams: Streams, listener: Listener) -> None:
+async def test_leaving_a_room_leaves_the_others(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", None)
     streams.subscribe(listener, "s", "g", "i")
     streams.unsubscribe(listener, "s", "g", None)
     streams.unsubscribe(listener, "s", "never joined", None)
     await streams.set("s", "g", "i", {})
     await streams.set("s", "g", "j", {})
-    assert listener.told == [("create", "g", "i")]
+    assert listener.seen == [("create", "g", "i")]
 
 
 async def test_a_client_that_has_gone_is_told_nothing_and_leaves_nothing_behind(streams: Streams) -> None:
-    gone, stays = Listener(), Listener()
+    gone, stays = StreamListener(), StreamListener()
     for listener in (gone, stays):
         streams.subscribe(listener, "s", "g", None)
         streams.subscribe(listener, "s", "g", "i")
     streams.forget(gone)
     streams.forget(gone)
     await streams.set("s", "g", "i", {})
-    assert (gone.told, stays.told) == ([], [("create", "g", "i")])
+    assert (gone.seen, stays.seen) == ([], [("create", "g", "i")])
     streams.unsubscribe(stays, "s", "g", None)
     streams.unsubscribe(stays, "s", "g", "i")
-    assert (streams._rooms._rooms, streams._rooms._joined) == ({}, {})
+    assert (streams._subscribers._by_subject, streams._subscribers._subjects) == ({}, {})
 
 
-async def test_a_client_may_leave_while_it_is_told(streams: Streams, listener: Listener) -> None:
-    class Leaving(Listener):
+async def test_a_client_may_leave_while_it_is_told(streams: Streams, listener: StreamListener) -> None:
+    class Leaving(StreamListener):
         def changed(self, change: StreamChange) -> None:
             super().changed(change)
             streams.forget(self)
@@ -223,7 +213,8 @@ async def test_timestamps_grow_when_the_clock_stands_still_or_goes_back(tmp_path
         def now_ms(self) -> int:
             return next(times)
 
-    streams = Streams(SqliteStreamStore(open_durable(tmp_path / "unused.db")), Odd())
+    clock = Odd()
+    streams = Streams(SqliteStreamStore(open_durable(tmp_path / "unused.db"), SqliteChanges(clock)), clock)
     assert [streams.next_timestamp_ms() for _ in range(7)] == [1000, 1001, 1002, 1003, 1005, 1006, 5000]
 
 
@@ -261,7 +252,7 @@ async def test_many_items_are_decoded_and_encoded_off_the_loop(
     assert threading.get_ident() not in {thread for _, thread in threads}
 
 
-async def test_no_change_falls_between_subscription_and_snapshot(streams: Streams, listener: Listener) -> None:
+async def test_no_change_falls_between_subscription_and_snapshot(streams: Streams, listener: StreamListener) -> None:
     writes = [asyncio.ensure_future(streams.set("s", "g", str(n), {})) for n in range(20)]
     await asyncio.sleep(0)
     streams.subscribe(listener, "s", "g", None)
@@ -284,8 +275,8 @@ async def test_an_unknown_stream_is_named_with_those_there_are(streams: Streams)
         streams.send("nope", "g", None, {"type": "x"})
 
 
-async def test_subscriptions_outlive_a_reload(streams: Streams, listener: Listener) -> None:
+async def test_subscriptions_outlive_a_reload(streams: Streams, listener: StreamListener) -> None:
     streams.subscribe(listener, "s", "g", None)
     streams.replace({"s": spec("s")})
     await streams.set("s", "g", "i", {})
-    assert listener.told == [("create", "g", "i")]
+    assert listener.seen == [("create", "g", "i")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from polystep.contracts.clock import SystemClock
-from polystep.contracts.ports import Clock
+from polystep.contracts.ports.clock import Clock
 from polystep.testing import FakeClock
 
 

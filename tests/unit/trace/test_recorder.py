@@ -3,30 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from polystep.contracts.errors import PolystepError
+from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.contracts.limits import LOG_LINE_CHARS_MAX, OPERATIONS_PER_ATTEMPT_MAX, TRACES_BYTES_MAX
-from polystep.testing import FakeClock
-from polystep.trace import Preview, RunShare, TraceRecorder
+from polystep.contracts.trace import AttemptEnded, AttemptStarted, LogLine, RunQueued, SpanEnded, TraceRecord
+from polystep.testing import FakeClock, SettableClock
+from polystep.trace import AttemptShare, Preview, TraceRecorder
 from polystep.trace import recorder as recorder_module
+
+SPAN = "800000000000000b"
+"""The first one of a recorder whose random number is 10."""
+
+
+@dataclass
+class Attempt:
+    """The one whose operations are recorded."""
+
+    run_id: str = "r"
+    trace_id: str = "t"
+    number: int = 1
+    share: AttemptShare = field(default_factory=AttemptShare)
+
+
+class FineClock(FakeClock):
+    """Clock whose monotonic side shows fractions of a millisecond, as real ones do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fine_ms = 1_000_000_000_000.75
+
+    def now_ms(self) -> int:
+        return int(self.fine_ms)
+
+    def monotonic_s(self) -> float:
+        return (self.fine_ms - 1_000_000_000_000) / 1000
 
 
 class Store:
-    """Keeps the batches it is given; fails or waits when told to."""
+    """Keeps the batches it is given; fails or waits when asked to."""
 
     def __init__(self) -> None:
-        self.batches: list[list[tuple[object, ...]]] = []
+        self.batches: list[list[TraceRecord]] = []
         self.pruned: list[tuple[int, ...]] = []
         self.portions = 0
         """How often there is more to prune."""
         self.failing = False
         self.gate: asyncio.Event | None = None
 
-    async def write(self, records: Sequence[tuple[object, ...]]) -> None:
+    async def write(self, records: Sequence[TraceRecord]) -> None:
         if self.gate is not None:
             await self.gate.wait()
         if self.failing:
@@ -41,8 +71,8 @@ class Store:
         return self.portions >= 0
 
     @property
-    def messages(self) -> list[list[object]]:
-        return [[record[3] for record in batch] for batch in self.batches]
+    def messages(self) -> list[list[str]]:
+        return [[record.message for record in batch if isinstance(record, LogLine)] for batch in self.batches]
 
 
 @pytest.fixture
@@ -63,22 +93,33 @@ async def recorder(store: Store, clock: FakeClock) -> Any:
         await made.stop()
 
 
-async def test_each_call_becomes_the_record_that_stores_expect(recorder: TraceRecorder, store: Store) -> None:
+async def test_each_call_becomes_a_record_of_its_own_type(
+    store: Store, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "getrandbits", lambda bits: 10)
+    recorder = TraceRecorder(store, clock, Preview({}))  # type: ignore[arg-type]
     now_ms = 1_000_000_000_000
     recorder.run_queued("r", "t", "p", "step", "event", {"kind": "event"})
     recorder.attempt_started("r", "t", 1)
-    recorder.operation("r", 1, RunShare(), "state", {"operation": "get"})
+    recorder.context_call(Attempt(), "state", {"operation": "get"}, recorder.now_s())
     recorder.log("info", "hello", fields={"n": 1}, step="step", trace_id="t", run_id="r")
     recorder.attempt_ended("r", "t", 1, duration_ms=1.5, status="failed", run_status="waiting", error={"name": "E"})
     await recorder.flush()
     assert store.batches == [
         [
-            ("run", "r", "t", "p", "step", "event", '{"kind":"event"}', now_ms),
-            ("attempt", "r", "t", 1, now_ms),
-            ("operation", "r", 1, now_ms, "state", '{"operation":"get"}'),
-            ("log", now_ms, "info", "hello", '{"n":1}', "step", "t", "r", "logger"),
-            ("end", "r", "t", 1, now_ms, 1.5, "failed", "waiting", '{"name":"E"}', None),
+            RunQueued("r", "t", "p", "step", "event", '{"kind":"event"}', now_ms),
+            AttemptStarted("r", "t", 1, now_ms),
+            SpanEnded("r", "t", 1, SPAN, "state", now_ms, 0.0, '{"operation":"get"}'),
+            LogLine(now_ms, "info", "hello", '{"n":1}', "step", "t", "r", "logger"),
+            AttemptEnded("r", "t", 1, now_ms, 1.5, "failed", "waiting", '{"name":"E"}', None),
         ]
+    ]
+    assert [type(record) for record in store.batches[0]] == [
+        RunQueued,
+        AttemptStarted,
+        SpanEnded,
+        LogLine,
+        AttemptEnded,
     ]
 
 
@@ -151,7 +192,7 @@ async def test_a_flush_waits_for_the_batch_that_is_being_written(recorder: Trace
 async def test_a_flush_does_not_run_after_those_who_go_on_recording(recorder: TraceRecorder, store: Store) -> None:
     write = store.write
 
-    async def write_and_record(records: Sequence[tuple[object, ...]]) -> None:
+    async def write_and_record(records: Sequence[TraceRecord]) -> None:
         await write(records)
         recorder.log("info", "one more")
 
@@ -203,26 +244,76 @@ async def test_logs_are_redacted_and_cut_and_come_back_as_they_are_kept(recorder
     assert store.messages == [[kept.message]]
 
 
-async def test_operations_over_the_bound_are_not_stored(recorder: TraceRecorder, store: Store) -> None:
-    share = RunShare()
-    share.operations = OPERATIONS_PER_ATTEMPT_MAX - 1
-    for number in (OPERATIONS_PER_ATTEMPT_MAX, OPERATIONS_PER_ATTEMPT_MAX + 1):
-        recorder.operation("r", 1, share, "state", {"number": number})
+async def _only_operation(recorder: TraceRecorder, store: Store) -> SpanEnded:
+    store.batches.clear()
     await recorder.flush()
-    assert [[record[5] for record in batch] for batch in store.batches] == [
-        [f'{{"number":{OPERATIONS_PER_ATTEMPT_MAX}}}']
-    ]
-    assert share.left_out == 1
+    ((only,),) = store.batches
+    assert isinstance(only, SpanEnded)
+    return only
+
+
+async def test_an_operation_has_a_start_and_a_duration_and_a_failed_one_its_error(store: Store) -> None:
+    clock = FineClock()
+    recorder = TraceRecorder(store, clock, Preview({}))  # type: ignore[arg-type]
+    # The first reading is 0.75 ms after a whole millisecond; a flush near the next one comes closer.
+    clock.fine_ms = 1_000_000_000_002.125
+    await recorder.flush()
+    began_s = recorder.now_s()
+    clock.fine_ms += 4.5
+    recorder.context_call(Attempt(), "state", {"operation": "set"}, began_s, Overloaded("The queue is full."))
+    only = await _only_operation(recorder, store)
+    assert only.started_ms == pytest.approx(1_000_000_000_002, abs=0.001)
+    assert only.duration_ms == pytest.approx(4.5)
+    assert only.data == '{"operation":"set","error":"overloaded: The queue is full."}'
+
+
+@pytest.mark.parametrize("moved_ms", [-3_600_000, -1, 3_600_000])
+async def test_operations_follow_a_clock_that_was_set(store: Store, clock: FakeClock, moved_ms: int) -> None:
+    moved = SettableClock(1_000_000_000_000)
+    recorder = TraceRecorder(store, moved, Preview({}))  # type: ignore[arg-type]
+    moved.set_by_s = moved_ms / 1000
+    await recorder.flush()
+    recorder.context_call(Attempt(), "state", {}, recorder.now_s())
+    only = await _only_operation(recorder, store)
+    assert (only.started_ms, only.duration_ms) == (1_000_000_000_000 + moved_ms, 0.0)
+
+
+async def test_a_span_without_a_start_began_its_duration_ago(recorder: TraceRecorder, store: Store) -> None:
+    recorder.span(Attempt(), "http", {"name": "GET x"}, None, 2.5)
+    only = await _only_operation(recorder, store)
+    assert (only.type, only.started_ms, only.duration_ms) == ("http", 999_999_999_997.5, 2.5)
+
+
+async def test_every_span_has_an_id_of_its_own(recorder: TraceRecorder, store: Store) -> None:
+    for _ in range(100):
+        recorder.span(Attempt(), "http", {}, 0.0, 0.0)
+    await recorder.flush()
+    ids = {record.span_id for batch in store.batches for record in batch if isinstance(record, SpanEnded)}
+    assert len(ids) == 100
+    assert all(len(each) == 16 and int(each, 16) > 0 for each in ids)
+
+
+async def test_operations_over_the_bound_are_not_stored(recorder: TraceRecorder, store: Store) -> None:
+    attempt = Attempt()
+    attempt.share.spans = OPERATIONS_PER_ATTEMPT_MAX - 1
+    for number in (OPERATIONS_PER_ATTEMPT_MAX, OPERATIONS_PER_ATTEMPT_MAX + 1):
+        recorder.context_call(attempt, "state", {"number": number}, recorder.now_s())
+    await recorder.flush()
+    ((only,),) = store.batches
+    assert isinstance(only, SpanEnded)
+    assert only.data == f'{{"number":{OPERATIONS_PER_ATTEMPT_MAX}}}'
+    assert attempt.share.left_out == 1
 
 
 async def test_an_attempt_has_a_share_of_bytes(
     recorder: TraceRecorder, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "TRACE_BYTES_PER_ATTEMPT_MAX", 100)
-    share, other = RunShare(), RunShare()
+    attempt, other = Attempt(), AttemptShare()
+    share = attempt.share
     for letter in "abc":
         assert recorder.log("info", letter * 60, share=share).message == letter * 60
-    recorder.operation("r", 1, share, "state", {"operation": "get"})
+    recorder.context_call(attempt, "state", {"operation": "get"}, recorder.now_s())
     recorder.log("info", "of another run", share=other)
     recorder.log("info", "of no run")
     await recorder.flush()
@@ -241,7 +332,21 @@ async def test_what_waits_for_the_disk_is_bounded_in_bytes_but_ends_are_kept(
     recorder.log("info", "y" * 60)
     await recorder.flush()
     assert recorder.dropped == 2
-    assert [[record[0] for record in batch] for batch in store.batches] == [["log", "end"], ["log"]]
+    assert [[type(record) for record in batch] for batch in store.batches] == [[LogLine, AttemptEnded], [LogLine]]
+
+
+async def test_inputs_are_kept_whole_within_their_size_and_half_of_the_room(
+    recorder: TraceRecorder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "RUN_INPUT_BYTES_MAX", 40)
+    monkeypatch.setattr(recorder_module, "TRACE_WAITING_BYTES_MAX", 100)
+    for size in (40, 41, 10, 1):
+        recorder.run_queued(str(size), "t", None, "s", "event", {}, bytes(size))
+    await recorder.flush()
+    recorder.run_queued("again", "t", None, "s", "event", {}, bytes(40))
+    await recorder.flush()
+    kept = [len(each.input or b"") for batch in store.batches for each in batch if isinstance(each, RunQueued)]
+    assert (kept, recorder.dropped) == ([40, 0, 10, 0, 40], 0)
 
 
 async def test_much_at_once_is_pruned_at_once(

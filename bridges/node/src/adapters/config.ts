@@ -1,4 +1,4 @@
-/** Configs as the host is told of them, by the names that Motia 0.17 gives their members. Source: PS-6.2. */
+/** Description of configs for the host, with Motia 0.17's names of members. Source: PS-6.2. */
 import { describeFailure, isMap, LoadProblem, type Members } from '../errors.ts'
 import { describeSchema, isSchemaObject } from './schema.ts'
 
@@ -14,7 +14,7 @@ export function describeConfig(config: Members, file: string, warnings: string[]
   return mapped(config, (key, value) => {
     if (key === 'middleware') return Array.isArray(value) ? value.length : 0
     if (key === 'canAccess') return trueIfGiven(value)
-    if (['bodySchema', 'input', 'schema'].includes(key) || isSchemaObject(value)) return convert(value, `config.${key}`)
+    if (['bodySchema', 'input', 'output', 'schema'].includes(key) || isSchemaObject(value)) return convert(value, `config.${key}`)
     if (key === 'responseSchema' && isMap(value)) return mapped(value, (status, schema) => convert(schema, `config.${key}.${status}`))
     if (!['queryParams', 'pathParams'].includes(key) || !Array.isArray(value)) return value
     const parameter = (at: number) => (name: string, member: unknown): unknown =>

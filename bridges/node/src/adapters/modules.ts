@@ -1,4 +1,4 @@
-/** What a module exports, whatever tsx and the project made of it. */
+/** Exports of a module, whatever tsx and the project made of it. */
 import { isMap } from '../errors.ts'
 
 /** A named export, or a member of the default export; CommonJS under tsx can stand one level deeper. */

@@ -1,4 +1,4 @@
-/** `motia.config.ts` as the host is told of it: what it sets up beside the access rule. Source: Motia 0.17's public types. */
+/** Description of a `motia.config.ts` for the host: its settings beside the access rule. Source: Motia 0.17's public types. */
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { isMap, type Members } from '../errors.ts'
@@ -6,7 +6,7 @@ import { packageOf } from './stub.ts'
 
 const KNOWN = new Set(['app', 'plugins', 'adapters', 'redis', 'streamAuth'])
 
-/** Whether a file is a config of Motia, by its name. */
+/** Report whether a file is a config of Motia, by its name. */
 export const isMotiaConfig = (file: string): boolean => /^motia\.config\.(?:ts|js|mjs)$/.test(file)
 
 /** The members that a host has to name to the user: plugins by package or function, adapters by their kind. */

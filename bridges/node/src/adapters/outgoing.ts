@@ -1,7 +1,8 @@
-/** Outgoing HTTP calls of user code become spans of their run; user code notices nothing. Source: PS-8.9. */
+/** Outgoing HTTP calls of user code, sent as spans of their run; user code notices nothing. Source: PS-8.9. */
 import { subscribe } from 'node:diagnostics_channel'
+import { currentExchange, watchExchanges } from './exchanges.ts'
 
-/** What the channels of `fetch` (undici) and `http.request` publish; undici gives an origin, http its parts. */
+/** Message of the channels of `fetch` (undici) and `http.request`; undici gives an origin, http its parts. */
 interface Message {
   readonly request: {
     method: string; path: string; origin?: string | URL; protocol?: string; host?: string; getHeader?(name: string): string
@@ -13,12 +14,13 @@ interface Message {
 /** The run that a call belongs to. */
 export interface SpanListener { notify(method: 'span', params: Record<string, unknown>): void }
 
-/** Told how an open call ended. */
+/** Takes the end of an open call. */
 const open = new WeakMap<object, (message: Message) => void>()
 const statuses = new WeakMap<object, number>()
 
 /** Start to watch the HTTP clients of Node; `current` is asked at the start of each call. */
 export function watchOutgoing(current: () => SpanListener | undefined): void {
+  watchExchanges(() => current() !== undefined)
   const start = ({ request }: Message): void => { begin(request, current()) }
   watch('undici:request:create', start)
   watch('undici:request:headers', answered)
@@ -41,9 +43,10 @@ function begin(request: Message['request'], run: SpanListener | undefined): void
   const origin = request.origin ?? `${request.protocol ?? ''}//${request.getHeader?.('host') ?? request.host ?? ''}`
   const { protocol, host, pathname } = new URL(request.path, origin)
   const { method } = request
+  const exchange = currentExchange.getStore()
   const [startMs, startedAt] = [Date.now(), performance.now()]
   open.set(request, ({ error }) => {
-    run.notify('span', {
+    const span = {
       type: 'http',
       name: `${method} ${host}${pathname}`,
       start_ms: startMs,
@@ -51,7 +54,9 @@ function begin(request: Message['request'], run: SpanListener | undefined): void
       // Queries and credentials can hold secrets, so neither is kept.
       attributes: { method, url: `${protocol}//${host}${pathname}`, status: statuses.get(request) },
       error: error === undefined ? undefined : error instanceof Error ? error.message.toWellFormed() : 'failed',
-    })
+    }
+    if (exchange === undefined || error !== undefined) run.notify('span', span)
+    else exchange.ended(() => { run.notify('span', { ...span, exchange: exchange.told }) })
   })
 }
 

@@ -1,4 +1,4 @@
-/** What is exported of Zod schemas, and what they make of values. */
+/** JSON Schema of Zod schemas, and the values that they make. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'

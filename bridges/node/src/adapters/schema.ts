@@ -1,4 +1,4 @@
-/** What schema libraries declare: as JSON Schema for the host (PS-6.2), and as a check of values (PS-7.11). */
+/** Schemas of schema libraries: as JSON Schema for the host (PS-6.2), and as checks of values (PS-7.11). */
 import { createRequire } from 'node:module'
 import { isMap } from '../errors.ts'
 import type { Members } from '../errors.ts'
@@ -9,7 +9,7 @@ type Convert = () => unknown
 
 /** One place where a value breaks a schema; `path` leads there from the value's root. */
 export type Issue = Readonly<{ path: (string | number)[]; message: string; code: string }>
-/** What a schema makes of a value, or why it refuses it. */
+/** Result of a check: the value that the schema makes, or the issues. */
 export type Checked = Readonly<{ value: unknown; issues?: undefined } | { issues: Issue[] }>
 /** Checks a value by the library that declared the schema: its transforms, defaults and refinements apply. */
 export type Check = (value: unknown) => Checked | Promise<Checked>
@@ -18,9 +18,9 @@ export type Check = (value: unknown) => Checked | Promise<Checked>
 const ISO_TIME = /^(\d{4}-\d\d-\d\d)[Tt](?!24)\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
 const DIALECT = 'draft-2020-12'
 const ZOD_OPTIONS = { input: zod4Options(DIALECT, 'input'), output: zod4Options(DIALECT, 'output') }
-/** By which schema objects say what they are. */
+/** Members by which schema objects identify themselves. */
 const OWN_METHODS = ['toJSONSchema', 'toJsonSchema', 'toJSON']
-/** Whether `value` is a schema object of a library, and not plain data. */
+/** Report whether `value` is a schema object of a library, and not plain data. */
 export function isSchemaObject(value: unknown): boolean {
   return isMap(value) && ('_zod' in value || '~standard' in value || isZod3(value))
 }
@@ -42,7 +42,7 @@ export function describeSchema(value: unknown, file: string, where: string, warn
 }
 
 /**
- * The JSON Schema of what a schema object makes of a value (PS-6.4): `{}` where that cannot be told, `undefined` where its
+ * The JSON Schema of what a schema object makes of a value (PS-6.4): `{}` where that is unknown, `undefined` where its
  * library describes one side only.
  */
 export function describeMade(value: unknown, file: string): unknown {
@@ -81,7 +81,7 @@ function withDates(value: unknown, issues: readonly unknown[]): unknown {
   return repaired === value ? undefined : repaired
 }
 
-/** Where an issue misses a date, also in the branches of unions: Zod 4 gives paths from the union, Zod 3 from the root. */
+/** Find where issues miss a date, also in branches of unions: Zod 4 gives paths from the union, Zod 3 from the root. */
 function missedDates(issue: unknown): (string | number)[][] {
   if (!isMap(issue)) return []
   const { path } = issueOf(issue)
@@ -118,7 +118,7 @@ function issueOf(given: unknown): Issue {
   }
 }
 
-/** How libraries that tell what goes in from what comes out describe one of the two. */
+/** Find the converter of one side, where a library tells input from output. */
 function converterOf(value: Members, file: string, side: Side): Convert | null {
   if ('_zod' in value) return methodOf(value, 'toJSONSchema', ZOD_OPTIONS[side]) ?? projectZod(value, file, side)
   if (isZod3(value)) return () => describeZod3(value, side)

@@ -1,4 +1,4 @@
-/** Which lines of an error's stack are the user's: those of Node, of what compiles their code, and of this bridge say nothing. */
+/** Stacks of errors without the lines of Node, of the compiler and of this bridge, which explain nothing. */
 import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
 

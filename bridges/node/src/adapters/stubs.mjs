@@ -16,10 +16,10 @@ const STUBBED = /^@motiadev\/(?:plugin-|adapter-|(?:workbench|ui)(?:\/|$))/
 const CONFIG = /\/motia\.config\.(?:ts|js|mjs)(?:\?|$)/
 const IMPORT = /\bimport\s+(?:type\s+)?([^'";]*?)\s*from\s*(['"])([^'"]+)\2/g
 
-/** Whether the importing file gets a replacement even where the package is installed. */
+/** Report whether the importing file gets a replacement even where the package is installed. */
 export const isConfig = (parent) => CONFIG.test(parent ?? '')
 
-/** Whether a package is replaced by an inert stub. */
+/** Report whether a package is replaced by an inert stub. */
 export const isStubbed = (name) => STUBBED.test(name)
 
 /** The replacement of a package for the file that imports it, if there is one. */
@@ -31,7 +31,7 @@ export function replacement(name, parent) {
   return { url: `data:text/javascript,${encodeURIComponent(made + members.join(''))}`, format: 'module' }
 }
 
-/** What a file imports by name: a module must export it, or the file cannot be linked. */
+/** Names that a file imports: a module must export it, or the file cannot be linked. */
 function namesImported(name, parent) {
   let source = ''
   try { source = readFileSync(fileURLToPath(parent.split('?')[0]), 'utf8') } catch {}

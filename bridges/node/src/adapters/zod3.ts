@@ -20,20 +20,20 @@ const OPTIONS: Members = {
 const NAMED = new Set(['properties', 'patternProperties', '$defs'])
 /** Keywords under which there is data. */
 const DATA = new Set(['const', 'default', 'enum'])
-/** What JSON does not have: left out where it stands, the members of a tuple after it would move up. */
+/** Values that JSON does not have: left out where they stand, the members of a tuple after it would move up. */
 const NOT_IN_JSON = new Set<unknown>(['ZodSymbol', 'ZodFunction', 'ZodVoid'])
-/** What has no JSON Schema of its own on the output side: instances of classes, and what functions return. */
+/** Kinds that have no JSON Schema of its own on the output side: instances of classes, and what functions return. */
 const NOT_TOLD = new Set<unknown>([...NOT_IN_JSON, 'ZodSet', 'ZodMap', 'ZodBigInt', 'ZodPromise'])
-/** What may be `undefined` when it comes out. */
+/** Kinds that may give out `undefined`. */
 const UNDEFINED = new Set<unknown>(['ZodOptional', 'ZodUndefined', 'ZodVoid', 'ZodAny', 'ZodUnknown'])
-/** What gives out what the schema inside it does. */
+/** Kinds that give out the value of the schema inside. */
 const WRAPPERS = new Set<unknown>(['ZodNullable', 'ZodReadonly', 'ZodBranded', 'ZodCatch', 'ZodEffects', 'ZodPipeline'])
 /** String checks that change the text: those after it do not see what came in. */
 const REWRITING = new Set(['trim', 'toLowerCase', 'toUpperCase'])
 /** Formats that Zod takes in forms that JSON Schema's do not have, as times without an offset. */
 const LOOSE_FORMATS: Record<string, string> = { time: 'iso-time', duration: 'iso-duration' }
 
-/** Whether `value` is a schema object of Zod 3. */
+/** Report whether `value` is a schema object of Zod 3. */
 export function isZod3(value: Members): boolean {
   return '_def' in value && typeof value['safeParse'] === 'function' && !('_zod' in value)
 }
@@ -54,7 +54,7 @@ function described({ description }: Definition): Members { return typeof descrip
 
 function anythingTaken(def: Definition): Members | undefined { return takesAnything(def) ? described(def) : undefined }
 
-/** What stands for a value that comes out as nothing that JSON Schema can say. */
+/** Stand-in for output that JSON Schema cannot describe. */
 function untold(def: Definition): Members | undefined {
   if (def.typeName === 'ZodDate') return { ...described(def), ...MADE_DATE }
   const { effect, typeName } = def
@@ -62,7 +62,7 @@ function untold(def: Definition): Members | undefined {
   return isTransform || NOT_TOLD.has(typeName) ? described(def) : undefined
 }
 
-/** What is written of the output side: members that Zod fills in are there. */
+/** Describe the output side: members that Zod fills in are there. */
 function asMade(schema: unknown, def: Definition): unknown {
   const seen = widened(schema, def)
   if (def.typeName !== 'ZodObject' || !isMap(seen)) return seen
@@ -78,7 +78,7 @@ function maybeUndefined(schema: unknown): boolean {
   return UNDEFINED.has(typeName) || (WRAPPERS.has(typeName) && maybeUndefined(innerType ?? out ?? inner ?? type))
 }
 
-/** What takes any type in: only what comes out of a coercion, a preprocessor or `catch` has the type that stands there. */
+/** Describe kinds that take any type in: only the output of a coercion, a preprocessor or `catch` has their type. */
 function takesAnything(def: Members): boolean {
   const { coerce, typeName, effect, innerType, options } = def
   if (coerce === true || typeName === 'ZodCatch' || NOT_IN_JSON.has(typeName)) return true
@@ -89,7 +89,7 @@ function takesAnything(def: Members): boolean {
 
 function takesAny(schema: unknown): boolean { return isMap(schema) && isMap(schema['_def']) && takesAnything(schema['_def']) }
 
-/** What is written, made no narrower than what Zod takes. */
+/** Widen a description to all that Zod takes. */
 function widened(schema: unknown, { typeName, checks = [], value }: Definition): unknown {
   if (typeName === 'ZodLiteral' && value === null) return { type: 'null' }
   if (!isMap(schema)) return schema

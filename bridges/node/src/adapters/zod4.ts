@@ -1,7 +1,7 @@
-/** What Zod 4 writes as JSON Schema: of what goes in, no narrower than what Zod takes, for the host checks by it; and of what comes out. */
+/** JSON Schema of Zod 4: of input, no narrower than Zod, for the host checks by it; and of output. */
 import type { Members } from '../errors.ts'
 
-/** What goes into a schema, or what it makes of it. */
+/** Side of a schema: values that go in, or values that it makes of them. */
 export type Side = 'input' | 'output'
 interface ZodSchema { _zod: { def: Definition } }
 interface Definition extends CheckDefinition {
@@ -19,10 +19,10 @@ export const CHECKED: readonly string[] = [
 ]
 /** A URL as browsers take it, with spaces and letters that a URI has only escaped: `format: uri` would refuse them. */
 export const URL_AS_TYPED: Members = { format: 'url', pattern: '^\\s*[A-Za-z][A-Za-z0-9+.\\-]*:' }
-/** Flags that change what a regular expression finds, and that JSON Schema has no place for. */
+/** Flags that change what a regular expression finds, and that JSON Schema cannot say. */
 const LOST_FLAGS = /[ims]/
 
-/** A date in what comes out: JSON has none, so the host is told the class. Source: PS-6.4. */
+/** A date in what comes out: JSON has none, so the host gets the class. Source: PS-6.4. */
 export const MADE_DATE: Members = { 'x-made': 'Date' }
 
 /** The options of `toJSONSchema`; `target` is the dialect. */
@@ -48,7 +48,7 @@ function widen({ zodSchema, jsonSchema }: Written): void {
   requireLess(def, jsonSchema)
 }
 
-/** What a validator would judge otherwise than Zod. */
+/** Rewrite keywords that a validator would judge otherwise than Zod. */
 function leaveChecksToZod(def: Definition, jsonSchema: Members): void {
   if (rewritesFirst(def)) drop(jsonSchema, CHECKED)
   if (losesFlags(def)) drop(jsonSchema, ['pattern', 'allOf'])
@@ -78,7 +78,7 @@ function takesAnything({ type, in: first }: Definition): boolean {
   return type === 'catch' || (type === 'pipe' && first?._zod.def.type === 'transform')
 }
 
-/** Whether a check changes the value, as `trim` does: those after it do not see what came in. */
+/** Report whether a check changes the value, as `trim` does: those after it do not see what came in. */
 function rewritesFirst({ checks = [] }: Definition): boolean {
   const kinds = checks.map((check) => check._zod?.def?.check)
   const first = kinds.indexOf('overwrite')

@@ -1,17 +1,14 @@
-/** Rules about who may use streams, which the host asks: the project's `authenticate`, a stream's `canAccess`. Source: PS-6.5. */
+/** Access rules of streams, which the host asks: the project's `authenticate`, a stream's `canAccess`. Source: PS-6.5. */
 import { basename, resolve } from 'node:path'
 import { defaultExport, exported } from '../adapters/modules.ts'
 import { describeMotiaConfig, importConfig, isMotiaConfig } from '../adapters/motia-config.ts'
 import { describeSchema } from '../adapters/schema.ts'
 import { carry } from '../codec.ts'
 import { describeFailure, isMap, LoadProblem, type Members } from '../errors.ts'
-import type { LoadedFile, UserFunction } from '../loader.ts'
+import type { LoadedFile, UserFunction } from '../types.ts'
 
-/** By the type of the run that asks them. */
-export type Rules = Readonly<Record<string, UserFunction>>
-
-/** The rule of a stream's config; throws a `LoadProblem` for one that would not be asked. */
-export function rulesOf(config: Members): Rules {
+/** Read the rule of a stream's config; throws a `LoadProblem` for one that would not be asked. */
+export function rulesOf(config: Members): LoadedFile['rules'] {
   const misspelled = Object.keys(config).find((name) => name !== 'canAccess' && /^can_?access$/i.test(name))
   if (misspelled !== undefined) throw new LoadProblem(`config.${misspelled} would not be asked: write canAccess.`)
   const rule = config['canAccess'] ?? undefined
@@ -57,7 +54,7 @@ function describedSchema(schema: unknown, path: string, warnings: string[]): unk
   }
 }
 
-/** What a rule says, for the types of runs that ask one; `undefined` for other types. Source: PS-6.6. */
+/** Ask a rule, for the types of runs that do; `undefined` for other types. Source: PS-6.6. */
 export function askRule({ rules }: LoadedFile, type: unknown, input: unknown): Promise<unknown> | undefined {
   const given = isMap(input) ? input : {}
   if (type === 'authenticate') return asked(rules['authenticate'], [input])
@@ -65,7 +62,7 @@ export function askRule({ rules }: LoadedFile, type: unknown, input: unknown): P
   return asked(rules['can_access'], [given['subscription'], given['context'] ?? undefined]).then(Boolean)
 }
 
-/** A rule that is missing is an error of who asks for it: it never says yes. */
+/** Call a rule; one that is missing is an error, never a yes. */
 async function asked(rule: UserFunction | undefined, given: readonly unknown[]): Promise<unknown> {
   if (rule === undefined) throw new LoadProblem('The file has no such rule.')
   return (await rule(...given)) ?? null

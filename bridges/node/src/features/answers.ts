@@ -1,21 +1,21 @@
-/** Answers of runs, given no faster than the host reads. */
+/** Answers of attempts, given no faster than the host reads. */
 import type { FrameWriter } from '../channel.ts'
 import type { Members } from '../errors.ts'
 
-/** Beyond this, answers wait as values: encoded ones are copies, and what is sent later waits behind all of them. */
+/** Bytes beyond which answers wait as values: encoded ones are copies, and delay everything behind them. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024
-/** An answer up to this does not wait, so that large answers do not delay small ones. */
+/** Size up to which an answer does not wait, so that large answers do not delay small ones. */
 const SMALL_BYTES_MAX = 64 * 1024
-/** What a member costs besides its text. */
+/** Cost of a member besides its text. */
 const PART_BYTES = 8
 
-/** Holds back large answers while the host is behind with reading. */
+/** Queue that holds back large answers while the host is behind with reading. */
 export class Answers {
   private readonly waiting: (() => void)[] = []
 
   constructor(private readonly writer: Pick<FrameWriter, 'waitingBytes'>) {}
 
-  /** So many answers wait. */
+  /** Number of answers that wait. */
   get size(): number { return this.waiting.length }
 
   /** Call `send`, which sends `value`: now, or when the host has read more. */
@@ -24,7 +24,7 @@ export class Answers {
     else this.waiting.push(send)
   }
 
-  /** The pipe has taken bytes. */
+  /** Give answers that wait, since the pipe has taken bytes. */
   written(): void {
     while (this.hasRoom()) {
       const send = this.waiting.shift()
@@ -36,7 +36,7 @@ export class Answers {
   private hasRoom(): boolean { return this.writer.waitingBytes <= WAITING_BYTES_MAX }
 }
 
-/** What is left of `left` bytes after a carried value, roughly; it looks no further once that is below 0. */
+/** Subtract the rough size of a carried value from `left`; stop once the rest is below 0. */
 function weigh(value: unknown, left: number): number {
   if (typeof value === 'string') return left - value.length
   if (ArrayBuffer.isView(value)) return left - value.byteLength

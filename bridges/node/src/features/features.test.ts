@@ -3,13 +3,13 @@ import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
 import { z as z3 } from 'zod/v3'
-import { checkedInput, checksOf } from './contracts.ts'
+import { checkedInput, checksOf } from './checks.ts'
 import { itemsOf } from './responses.ts'
 
 const request = (more: Record<string, unknown>): Record<string, unknown> =>
   ({ body: {}, headers: {}, pathParams: {}, queryParams: {}, rawBody: 'raw', ...more })
 
-void describe('contracts', () => {
+void describe('checks', () => {
   for (const [name, zod] of [['Zod 4', z], ['Zod 3', z3 as unknown as typeof z]] as const) {
     void it(`gives the handler what the schemas make of the request (${name})`, async () => {
       const checks = checksOf({

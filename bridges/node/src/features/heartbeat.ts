@@ -1,33 +1,33 @@
-/** Tells the host from beside a blocked thread whose code blocks it. Source: PS-10.3, PS-10.4. */
+/** Watch beside the main thread that reports to the host which code blocks it. Source: PS-10.3, PS-10.4. */
 import { Worker } from 'node:worker_threads'
 
-/** Between two looks after the host; a blocked orphan burns a core for at most this long. */
-const LOOK_MS = 500
-/** Taken early: an orphan has another parent. */
-const HOST = process.ppid
-/** Longer names are not told: what a pipe takes at once is small. */
+/** Time between two looks after the host; a blocked orphan burns a core for at most this long. */
+export const LOOK_MS = 500
+/** The host's process id, read early: an orphan has another parent. */
+export const HOST = process.ppid
+/** Longer names are left out of the report: a pipe takes little at once. */
 const NAME_BYTES_MAX = 255
 
-/** What both threads see: input that was read, open runs, output that waits; then the length and bytes of a run's name. */
+/** Memory of both threads: reads of input, open runs, bytes that wait; then the length and bytes of a run's name. */
 const shared = new SharedArrayBuffer(16 + NAME_BYTES_MAX)
 const numbers = new Int32Array(shared, 0, 4)
 const name = new Uint8Array(shared, 16)
 const encoder = new TextEncoder()
 const [READS, OPEN, WAITING, NAME_BYTES] = [0, 1, 2, 3]
 
-/** Input was read, so this thread is not blocked; gives it back. */
+/** Note that input was read, so this thread is not blocked; returns the input. */
 export function beat(input: Buffer): Buffer {
   Atomics.add(numbers, READS, 1)
   return input
 }
 
-/** So many runs are open now; gives the number back. */
+/** Note the number of open runs, and return it. */
 export function opened(count: number): number { return Atomics.store(numbers, OPEN, count) }
 
-/** So many bytes wait in this thread: another must not write between them. */
+/** Note the bytes that wait in this thread: another must not write between them. */
 export function setWaiting(bytes: number): void { Atomics.store(numbers, WAITING, bytes) }
 
-/** Code of this run is about to run, or was running just now; gives its name back. */
+/** Note the run whose code starts now, or ran just now, and return its name. */
 export function entered(run: string): string {
   const { read, written } = encoder.encodeInto(run, name)
   Atomics.store(numbers, NAME_BYTES, read === run.length ? written : 0)
@@ -42,7 +42,7 @@ const { writeSync } = require('node:fs')
 const { workerData } = require('node:worker_threads')
 const numbers = new Int32Array(workerData.shared, 0, 4)
 let reads = -1, looks = 0
-function tell() {
+function report() {
   const run = Buffer.from(new Uint8Array(workerData.shared, 16, numbers[${NAME_BYTES}]))
   const named = run.length === 0 ? [Buffer.of(0x80)] : [Buffer.of(0x81, 0xa3), Buffer.from('run'), Buffer.of(0xd9, run.length), run]
   const body = Buffer.concat([Buffer.of(0x93, 2, 0xa7), Buffer.from('blocked'), ...named])
@@ -56,13 +56,13 @@ setInterval(() => {
   const now = Atomics.load(numbers, ${READS})
   looks = now === reads && Atomics.load(numbers, ${OPEN}) > 0 ? looks + 1 : 0
   reads = now
-  if (looks === 2 && workerData.tells && Atomics.load(numbers, ${WAITING}) === 0) tell()
+  if (looks === 2 && workerData.reports && Atomics.load(numbers, ${WAITING}) === 0) report()
 }, ${LOOK_MS})`
 
-/** Look after the host and this thread; with `tells`, tell the host of a block. Source: PS-2.5. */
-export function watch(tells: boolean): void {
+/** Watch the host and this thread; with `reports`, report a block to the host. Source: PS-2.5. */
+export function watch(reports: boolean): void {
   const resourceLimits = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 }
-  const worker = new Worker(LOOK, { eval: true, execArgv: [], workerData: { host: HOST, shared, tells }, resourceLimits })
+  const worker = new Worker(LOOK, { eval: true, execArgv: [], workerData: { host: HOST, shared, reports }, resourceLimits })
   worker.on('error', (error) => { process.stderr.write(`polystep: the watch over the host ended: ${error.message}\n`) })
   worker.unref()
 }

@@ -1,6 +1,6 @@
 /** Functions of the config that are called around the handler, the first outermost. Source: PS-6.2. */
 import { LoadProblem, type Members } from '../errors.ts'
-import type { LoadedFile, UserFunction } from '../loader.ts'
+import type { LoadedFile, UserFunction } from '../types.ts'
 
 /** The middleware that a config declares; throws a `LoadProblem` where it is none. */
 export function middlewareOf(config: Members, file: string): readonly UserFunction[] {

@@ -191,7 +191,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export const config = { type: 'event', name: 'S', subscribes: ['t'], emits: [], ${config} }
 export const handler = async (input: any, ctx: any) => { ${body} }`
 
-/** What a child process of user code sees of the channel. */
+/** List the descriptors of the channel that a child process of user code sees. */
 export const CHILDREN = step(`
     const { spawnSync, execSync } = require('node:child_process')
     spawnSync('sh', ['-c', 'echo inherited'], { stdio: 'inherit' })

@@ -1,1 +1,1 @@
-"""What the bridge knows of other people's packages. Of the bridge itself it uses only how failures are worded."""
+"""Knowledge of other people's packages. Of the bridge it uses only the descriptions of failures."""

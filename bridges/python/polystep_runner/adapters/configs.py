@@ -1,4 +1,4 @@
-"""Configs as the host is told of them, by the names that Motia 0.17 gives their members (PS-6.2)."""
+"""Description of configs for the host, with Motia 0.17's names of members (PS-6.2)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from polystep_runner.adapters.schemas import Check, check_of, describe_type
 from polystep_runner.errors import safe_text
 
 CHECKED: Final = frozenset({"bodySchema", "queryParams", "pathParams", "input"})
-_SCHEMAS: Final = CHECKED | {"schema", "contextSchema"}
+_SCHEMAS: Final = CHECKED | {"output", "schema", "contextSchema"}
 
 
 class Config:
-    """A config, looked at once. `carry(value, where)` makes a value of it plain, or refuses it by its place."""
+    """Config, read once. `carry(value, where)` makes a value of it plain, or refuses it by its path."""
 
     def __init__(self, given: Any, carry: Callable[[Any, str], Any]) -> None:
         if not isinstance(given, Mapping):

@@ -1,4 +1,4 @@
-"""What goes into a handler, as Motia's Python steps read it: by item, by attribute, in snake case."""
+"""Input of handlers, as Motia's Python steps read it: by item, by attribute, in snake case."""
 
 from typing import Any, Final
 
@@ -61,7 +61,7 @@ class Request(Record):
 
 
 def readable(type_: str, value: object) -> object:
-    """The input of a step of this type, such that its members can be read in these ways."""
+    """Make the input of a step of this type readable in these ways."""
     if type(value) is not dict:
         return value
     return Request(value) if type_ == "api" else Record(value)

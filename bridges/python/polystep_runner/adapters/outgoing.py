@@ -1,4 +1,4 @@
-"""Outgoing HTTP calls of user code become spans of their run; user code notices nothing (PS-8.9)."""
+"""Outgoing HTTP calls of user code, sent as spans of their run; user code notices nothing (PS-8.9)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
+from polystep_runner.adapters.exchanges import Exchange, exchange_of
 from polystep_runner.errors import safe_text
+
+Target: TypeAlias = tuple[object, object, object, object]
+"""Method, base, URL and body of a call."""
+Keep: TypeAlias = Callable[[Exchange, Any], None]
 
 
 class SpanListener(Protocol):
-    """The run that a call belongs to."""
+    """Attempt that a call belongs to."""
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
         """Take the span of a call that has ended."""
 
 
 class Outgoing:
-    """Patches HTTP clients after their import, each where all its calls pass; none runs on another of them."""
+    """Finder that patches HTTP clients after their import, each where all its calls pass."""
 
     def __init__(self, current: Callable[[], SpanListener | None]) -> None:
         self._current = current
@@ -45,8 +50,13 @@ class Outgoing:
         return spec
 
     @contextmanager
-    def _span(self, method: object, base: object, url: object) -> Iterator[Callable[[Any], Any]]:
-        """Tell the host of a call at its end; what is yielded takes the response and gives it back."""
+    def _span(
+        self, method: object, base: object, url: object, body: object = None, keep: Keep | None = None
+    ) -> Iterator[Callable[[Any], Any]]:
+        """Send the span of a call at its end; the yielded function takes the response and returns it.
+
+        Of a call that asks a language model with `body`, `keep` takes the answer.
+        """
         run, start_ms, started_s = self._current(), time.time_ns() // 1_000_000, time.perf_counter()
         try:
             parts = urlsplit(urljoin(str(base), str(url)))
@@ -56,8 +66,12 @@ class Outgoing:
         attributes: dict[str, Any] = {"method": str(method).upper(), "url": f"{parts.scheme}://{where}"}
         span: dict[str, Any] = {"type": "http", "name": f"{attributes['method']} {where}", "attributes": attributes}
 
+        exchange = None if run is None or keep is None or body is None else exchange_of(parts.path, body)
+
         def answered(response: Any) -> Any:
             attributes["status"] = getattr(response, "status_code", None) or response.status
+            if exchange is not None and keep is not None:
+                keep(exchange, response)
             return response
 
         try:
@@ -67,19 +81,29 @@ class Outgoing:
             raise
         finally:
             if run is not None:
-                duration_ms = round((time.perf_counter() - started_s) * 1000, 3)
-                run.notify("span", span | {"start_ms": start_ms, "duration_ms": duration_ms})
+                self._send(run, span | {"start_ms": start_ms}, started_s, exchange)
 
-    def _watch(self, owner: Any, name: str, target: Callable[..., tuple[object, object, object]]) -> None:
-        """Patch a method that makes a whole call, to the method and URL that `target` tells."""
+    @staticmethod
+    def _send(run: SpanListener, span: dict[str, Any], started_s: float, exchange: Exchange | None) -> None:
+        def send() -> None:
+            told = {} if exchange is None else {"exchange": exchange.told}
+            run.notify("span", {**span, "duration_ms": round((time.perf_counter() - started_s) * 1000, 3), **told})
+
+        if exchange is None or "error" in span:
+            send()
+        else:
+            exchange.ended(send)
+
+    def _watch(self, owner: Any, name: str, target: Callable[..., Target], keep: Keep) -> None:
+        """Patch a method that makes a whole call, to the method, URL and body of `target`."""
         original = getattr(owner, name)
 
         async def watched_async(*args: Any, **options: Any) -> Any:
-            with self._span(*target(*args, **options)) as end:
+            with self._span(*target(*args, **options), keep=keep) as end:
                 return end(await original(*args, **options))
 
         def watched(*args: Any, **options: Any) -> Any:
-            with self._span(*target(*args, **options)) as end:
+            with self._span(*target(*args, **options), keep=keep) as end:
                 return end(original(*args, **options))
 
         wrapper = watched_async if inspect.iscoroutinefunction(original) else watched
@@ -90,13 +114,13 @@ class Outgoing:
         log = logging.getLogger(module.__name__)
         log.setLevel(log.level or logging.WARNING)
         for client in (module.Client, module.AsyncClient):
-            self._watch(client, "send", lambda _client, request, **_: (request.method, "", request.url))
+            self._watch(client, "send", lambda _client, request, **_: _of_httpx(request), Exchange.of_httpx)
 
     def _aiohttp(self, module: ModuleType) -> None:
-        def target(session: Any, method: object, url: object, **_: object) -> tuple[object, object, object]:
-            return method, session._base_url or "", url
+        def target(session: Any, method: object, url: object, **options: object) -> Target:
+            return method, session._base_url or "", url, options.get("json", options.get("data"))
 
-        self._watch(module.ClientSession, "_request", target)
+        self._watch(module.ClientSession, "_request", target, Exchange.of_aiohttp)
 
     def _http(self, module: ModuleType) -> None:
         # urllib3 (requests, botocore) replaces `request` but not these three.
@@ -123,6 +147,10 @@ class Outgoing:
 
         connection.putrequest = functools.wraps(putrequest)(begin)
         connection.endheaders, connection.getresponse = map(passing, (connection.endheaders, connection.getresponse))
+
+
+def _of_httpx(request: Any) -> Target:
+    return request.method, "", request.url, request.__dict__.get("_content")  # without it the body is a stream
 
 
 def _address(connection: Any) -> str:

@@ -1,4 +1,4 @@
-"""The JSON Schema of what pydantic takes in: the host, which checks by it, must not refuse what pydantic would take."""
+"""JSON Schema of pydantic's input side: the host checks by it and must not refuse values that pydantic takes."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class InputSchema(GenerateJsonSchema):
         return self.build_decimal_pattern(schema)
 
     def url_schema(self, schema: Any) -> dict[str, Any]:
-        """What browsers take: spaces and letters that `uri` refuses are escaped by pydantic."""
+        """Describe URLs as browsers take them: pydantic escapes spaces and letters that `uri` refuses."""
         return super().url_schema(schema) | {"format": "url", "pattern": r"^\s*[A-Za-z][A-Za-z0-9+.-]*:"}
 
     def set_schema(self, schema: Any) -> dict[str, Any]:
-        """What stands twice in a list stands once in the set that is made of it."""
+        """Allow repeated items in the list, which stand once in the set that is made of it."""
         return _without(super().set_schema(schema), ("uniqueItems", "maxItems"))
 
     def frozenset_schema(self, schema: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class InputSchema(GenerateJsonSchema):
         return _without(super().frozenset_schema(schema), ("uniqueItems", "maxItems"))
 
     def function_before_schema(self, schema: Any) -> dict[str, Any]:
-        """What a validator takes that runs first, only its author knows: `json_schema_input_type` says it."""
+        """Take anything, or `json_schema_input_type`, before a validator that runs first: its author knows more."""
         return super().function_before_schema(schema) if "json_schema_input_schema" in schema else {}
 
     def function_wrap_schema(self, schema: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class InputSchema(GenerateJsonSchema):
         return super().field_is_required(field, *args, **options)
 
     def field_is_present(self, field: Any) -> bool:
-        """What a dataclass sets by itself is ignored when it comes in."""
+        """Leave out members that a dataclass sets by itself: they are ignored in the input."""
         return bool(field.get("init", True)) and super().field_is_present(field)
 
     def model_schema(self, schema: Any) -> dict[str, Any]:

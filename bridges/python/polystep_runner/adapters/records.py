@@ -1,4 +1,4 @@
-"""Records of the standard `logging` package, of the user's code and of packages, become log lines (PS-8.7)."""
+"""Records of the standard `logging` package, sent as log lines (PS-8.7)."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ _LEVELS: Final = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.
 
 
 class Records(logging.Handler):
-    """Takes what the root logger is given, for `log(level, message, fields)`. Child processes log as they like."""
+    """Handler of the root logger that calls `log(level, message, fields)`. Child processes log as they like."""
 
     def __init__(self, log: Callable[[str, str, Mapping[str, Any]], None]) -> None:
         super().__init__()

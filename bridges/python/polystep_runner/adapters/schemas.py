@@ -1,4 +1,4 @@
-"""What Python types declare: as JSON Schema for the host (PS-6.2), and as a check of values (PS-7.11)."""
+"""Schemas of Python types: as JSON Schema for the host (PS-6.2), and as checks of values (PS-7.11)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Check = Callable[[Any], tuple[Any, list[dict[str, Any]]]]
 
 
 def describe_type(value: Any) -> Any:
-    """JSON Schema, seen from the input side: of a pydantic model or TypeAdapter, or of any type that pydantic knows.
+    """Describe the input side of a type as JSON Schema: a model, a TypeAdapter, or any type that pydantic knows.
 
     Raises ImportError where it takes pydantic and there is none; what pydantic and user code raise passes through.
     """
@@ -28,7 +28,7 @@ def describe_type(value: Any) -> Any:
 
 
 def check_of(value: Any) -> Check:
-    """The check by which a type makes values of its own: models, dataclasses, coerced members.
+    """Find the check by which a type makes values of its own: models, dataclasses, coerced members.
 
     Raises as `describe_type`.
     """
@@ -45,7 +45,7 @@ def check_of(value: Any) -> Check:
             return validate(given), []
         except ValueError as error:
             first = error
-        # What came in was JSON: strict models take texts for dates and lists for sets only when they are told so.
+        # What came in was JSON: strict models take texts for dates and lists for sets only when they are asked to.
         try:
             text = json.dumps(given) if callable(validate_json) else None
         except (TypeError, ValueError):
@@ -82,7 +82,7 @@ def _let_models_answer_by_name() -> None:
 
 
 def _is_pydantic(value: Any) -> bool:
-    """Whether it is a model or a TypeAdapter, and no other thing that describes itself by the same method."""
+    """Report whether it is a model or a TypeAdapter, and no other thing that describes itself by the same method."""
     return hasattr(value, "__pydantic_core_schema__") or hasattr(value, "core_schema")
 
 

@@ -1,17 +1,18 @@
-"""Rules about who may use streams: the project's `authenticate`, a stream's `canAccess` (PS-6.5 to 6.7)."""
+"""Access rules of streams: the project's `authenticate`, a stream's `canAccess` (PS-6.5 to 6.7)."""
 
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol
 
 from polystep_runner.adapters.configs import Config
 from polystep_runner.adapters.functions import Function
 from polystep_runner.adapters.inputs import readable
-from polystep_runner.context import Context, Run
+from polystep_runner.attempt import Attempt
 from polystep_runner.errors import PolystepError
 
 
 class Step(Protocol):
-    """The part of a loaded file that rules are in."""
+    """Part of a loaded file that has the rules."""
 
     config: Config
     has_handler: bool
@@ -30,21 +31,24 @@ def read(module: ModuleType, file: str, kind: str) -> Any:
 
 
 def can_run(step: Step, type: object) -> bool:
-    """Whether the file has the function that a run of this type calls."""
+    """Report whether the file has the function that a run of this type calls."""
     return callable(step.config.can_access) if type == "can_access" else step.has_handler
 
 
-def call_of(step: Step, run: Run, value: Any) -> tuple[list[Function], Run, Any, object]:
-    """Return what a run calls, in the order of the runner's own parameters: functions, run, context, first argument."""
-    if run.type == "can_access":
-        return [Function(step.config.can_access, 2)], run, readable("", value.get("context")), value.get("subscription")
-    if run.type == "authenticate":
-        return [Function(step.functions[-1].call, 1)], run, None, value
-    return step.functions, run, Context(run), value
+def call_of(
+    step: Step, attempt: Attempt, value: Any, context_of: Callable[[Attempt], object]
+) -> tuple[list[Function], Attempt, Any, object]:
+    """Return functions, attempt, context and first argument of a run, as the runner's call takes them."""
+    if attempt.type == "can_access":
+        function = Function(step.config.can_access, 2)
+        return [function], attempt, readable("", value.get("context")), value.get("subscription")
+    if attempt.type == "authenticate":
+        return [Function(step.functions[-1].call, 1)], attempt, None, value
+    return step.functions, attempt, context_of(attempt), value
 
 
 def answer_of(type: str, result: object) -> object:
-    """Return what the host is told: of rules about joins yes or no, of event and cron steps nothing (PS-7.7)."""
+    """Return the answer for the host: yes or no of a join rule, nothing of event and cron steps (PS-7.7)."""
     if type in ("event", "cron"):
         return None
     return bool(result) if type == "can_access" else result

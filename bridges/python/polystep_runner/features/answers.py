@@ -1,4 +1,4 @@
-"""Answers of runs, given no faster than the host reads."""
+"""Answers of attempts, given no faster than the host reads."""
 
 from collections import deque
 from collections.abc import Callable
@@ -6,15 +6,13 @@ from typing import Final
 
 from polystep_runner.channel import Channel
 
-_UNSENT_BYTES_MAX: Final = (
-    16_777_216  # beyond this they wait as values: encoded ones are copies, and delay what follows
-)
+_UNSENT_BYTES_MAX: Final = 16_777_216  # beyond, answers wait as values: encoded ones are copies, and delay the rest
 _SMALL_BYTES_MAX: Final = 65_536  # an answer up to this does not wait, so that large answers do not delay small ones
 _PART_BYTES: Final = 8  # what a member costs besides its text
 
 
 class Answers:
-    """Holds back large answers while the host is behind with reading. Belongs to the event loop's thread."""
+    """Queue that holds back large answers while the host is behind with reading, on the event loop's thread."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel, self._waiting, self._is_giving = channel, deque[Callable[[], None]](), False
@@ -45,7 +43,7 @@ class Answers:
 
 
 def _weigh(value: object, left: int) -> int:
-    """Return what is left of `left` bytes after a plain value, roughly; below 0 it looks no further."""
+    """Subtract the rough size of a plain value from `left`; stop once the rest is below 0."""
     if isinstance(value, (str, bytes, bytearray, memoryview)):
         return left - len(value)
     if isinstance(value, dict):

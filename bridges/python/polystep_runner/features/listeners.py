@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 Listener = Callable[[str, str, object], None]
-"""Is given level, message and the first argument after it, or `None`."""
+"""Takes level, message and the first argument after it, or `None`."""
 
 
 class Listeners:
-    """What a logger adds for those who listen to it."""
+    """Listeners of a logger."""
 
     _listeners: tuple[Listener, ...] = ()
 
@@ -17,7 +17,7 @@ class Listeners:
 
     addListener = add_listener
 
-    def tell(self, level: str, message: object, args: tuple[object, ...]) -> None:
-        """Tell of a line."""
+    def announce(self, level: str, message: object, args: tuple[object, ...]) -> None:
+        """Call every listener with a line."""
         for listener in self._listeners:
             listener(level, str(message), args[0] if args else None)

@@ -1,9 +1,9 @@
-"""Answers whose body comes item by item: generators, asynchronous or not, and other iterators (PS-8.11)."""
+"""Responses whose body comes item by item: generators, asynchronous or not, and other iterators (PS-8.11)."""
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, TypeGuard
 
-from polystep_runner.context import Run
+from polystep_runner.attempt import Attempt
 
 _END: Final = object()
 InThread = Callable[..., Awaitable[Any]]
@@ -11,21 +11,22 @@ InThread = Callable[..., Awaitable[Any]]
 
 
 def is_streamed(answer: Any) -> TypeGuard[Mapping[str, Any]]:
-    """Whether the body of an `api` handler's answer is one that has to be asked for its items."""
+    """Report whether the body of an `api` handler's response must be asked for its items."""
     return isinstance(answer, Mapping) and isinstance(answer.get("body"), AsyncIterable | Iterator)
 
 
-async def stream(run: Run, answer: Mapping[str, Any], in_thread: InThread) -> None:
-    """Send the answer, each item when the host has taken the one before; closes the generator whatever happens."""
+async def stream(attempt: Attempt, answer: Mapping[str, Any], in_thread: InThread) -> None:
+    """Send the response, each item when the host has taken the one before; closes the generator whatever happens."""
     items = answer["body"]
     try:
-        await run.call("response.start", {name: answer.get(name) for name in ("status", "headers") if name in answer})
+        start = {name: answer[name] for name in ("status", "headers") if name in answer}
+        await attempt.call("response.start", start)
         if isinstance(items, AsyncIterable):
             async for item in items:
-                await run.call("response.write", {"data": item})
+                await attempt.call("response.write", {"data": item})
         else:
             while (item := await in_thread(next, items, _END)) is not _END:
-                await run.call("response.write", {"data": item})
+                await attempt.call("response.write", {"data": item})
     finally:
         if hasattr(items, "aclose"):
             await items.aclose()

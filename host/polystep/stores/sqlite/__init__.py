@@ -1,6 +1,9 @@
 """SQLite through apsw: one writer thread, WAL, group commit."""
 
+from polystep.stores.sqlite.changes import SqliteChanges
 from polystep.stores.sqlite.database import Database
+from polystep.stores.sqlite.files import SqliteFiles
+from polystep.stores.sqlite.hosts import SqliteHosts
 from polystep.stores.sqlite.queue import SqliteQueueStore
 from polystep.stores.sqlite.schema import open_durable, open_traces
 from polystep.stores.sqlite.state import SqliteStateStore
@@ -9,6 +12,9 @@ from polystep.stores.sqlite.trace import SqliteTraceStore
 
 __all__ = [
     "Database",
+    "SqliteChanges",
+    "SqliteFiles",
+    "SqliteHosts",
     "SqliteQueueStore",
     "SqliteStateStore",
     "SqliteStreamStore",

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from polystep.contracts.errors import PolystepError
-from polystep.contracts.groups import PageBounds
+from polystep.contracts.pages import PageBounds
 from polystep.contracts.private import narrow, private_file
 from polystep.contracts.storage import NotStored
 from polystep.stores.sqlite.failures import read_failure, refuse_lone_log, start_failure
@@ -66,17 +66,17 @@ class Database:
 
     @property
     def commits(self) -> int:
-        """Transactions committed so far; a test counts them."""
+        """Return the number of transactions committed so far; a test counts them."""
         return self._commits_before + (self._writer.commits if self._writer is not None else 0)
 
     @property
     def trouble(self) -> NotStored | None:
-        """Why the last write failed, until another one succeeds."""
+        """The failure of the last write, until another one succeeds."""
         return None if self._writer is None else self._writer.trouble
 
     @property
     def waiting(self) -> int:
-        """Writes whose commit is still to come."""
+        """Return the number of writes that are not committed yet."""
         return 0 if self._writer is None else self._writer.waiting
 
     async def start(self) -> None:
@@ -127,7 +127,7 @@ class Database:
         return self._open_writer().ask(job, takes_long=False)
 
     def sweep(self, job: Job[T]) -> asyncio.Future[T]:
-        """Like `write`, in a thread: for what goes over many rows, whose cost depends on how much there is."""
+        """Run a job like `write`, in a thread: for statements with a cost that depends on how much there is."""
         return self._open_writer().ask(job, takes_long=True)
 
     def read(self, sql: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
@@ -137,7 +137,7 @@ class Database:
         return _rows(self._path, self._reader, sql, bindings)
 
     async def scan(self, sql: str, bindings: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
-        """Read rows in a thread: for groups, lists and counts, whose cost depends on how much there is."""
+        """Read rows in a thread: for groups, lists and counts, at a cost that depends on how much there is."""
         if self._scans is None or self._scanner is None:
             raise self._not_open()
         return await asyncio.get_running_loop().run_in_executor(

@@ -20,11 +20,11 @@ _NEVER_STORED: Final = (
     TypeError,
     ValueError,
 )
-"""What a statement raises because of its values: the same write will fail again."""
+"""Errors of a statement because of its values: the same write will fail again."""
 
 
 def start_failure(path: Path, error: Exception, lost: str) -> PolystepError:
-    """Why a file cannot be opened. `lost` names what is lost with it, such as `events, state and streams`."""
+    """Say why a file cannot be opened. `lost` names what is lost with it, such as `events, state and streams`."""
     if _is_full(error):
         return DiskFull(f"The disk of {path} is full: free some space and start again. Nothing that it held is lost.")
     if isinstance(error, _DAMAGED):
@@ -38,7 +38,7 @@ def start_failure(path: Path, error: Exception, lost: str) -> PolystepError:
 
 
 def refuse_lone_log(path: Path, lost: str) -> None:
-    """Keep SQLite from deleting a log of writes whose database is empty or missing: with it go the last writes.
+    """Keep SQLite from deleting the log of writes of an empty or missing database: with it go the last writes.
 
     Raises:
         NotStored: There is such a log.
@@ -52,7 +52,7 @@ def refuse_lone_log(path: Path, lost: str) -> None:
 
 
 def write_failure(path: Path, error: Exception) -> PolystepError:
-    """Why a write has failed."""
+    """Say why a write has failed."""
     if isinstance(error, PolystepError):
         return error
     if isinstance(error, apsw.BusyError):
@@ -69,7 +69,7 @@ def write_failure(path: Path, error: Exception) -> PolystepError:
 
 
 def read_failure(path: Path, error: Exception) -> PolystepError:
-    """Why rows cannot be read."""
+    """Say why rows cannot be read."""
     if isinstance(error, _DAMAGED):
         return NotStored(_damaged(path, error))
     return PolystepError(f"{path} could not be read: {type(error).__name__}: {error}")

@@ -7,104 +7,187 @@ finishes the head makes the next one ready. So the cost of a claim does not grow
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import apsw
-import orjson
 
 from polystep.contracts.events import (
+    NO_EXPIRIES,
     UNKNOWN_STEP,
+    CancelledRuns,
     Claim,
+    Claimed,
     DeadLetter,
     Delivery,
-    DeliveryKind,
     NewDelivery,
     ParkedEvent,
+    Stored,
+    StoredTick,
 )
+from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.futures import ready
-from polystep.contracts.ports import Clock
+from polystep.contracts.ports.clock import Clock
 from polystep.contracts.values import JSONObject
+from polystep.stores.sqlite import dead_letters
+from polystep.stores.sqlite.asks import SqliteAskStore
+from polystep.stores.sqlite.bulks import SqliteBulkStore
+from polystep.stores.sqlite.burial import BURY, DELIVERY_COLUMNS, EXPIRED_AT_ONCE, bury_expired
+from polystep.stores.sqlite.calls import end_call
+from polystep.stores.sqlite.cancelling import cancel_running, cancel_waiting
 from polystep.stores.sqlite.database import Database
-from polystep.stores.sqlite.parked import count_parked, park, parked_by_topic, purge_parked, read_parked, take
-
-READY: Final = 0
-BLOCKED: Final = 1
-RUNNING: Final = 2
-
-_MINE = f"id = ? AND token = ? AND status = {RUNNING}"
-_DELETE_MINE = f"DELETE FROM deliveries WHERE {_MINE}"
-_COLUMNS = (
-    "id, token, kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, failures, "
-    "crashes, enqueued_at_ms"
+from polystep.stores.sqlite.event_keys import SqliteEventKeyStore, follow, free
+from polystep.stores.sqlite.fifo import BLOCKED, READY, RUNNING, unblock
+from polystep.stores.sqlite.histories import SqliteHistoryStore, end_journal
+from polystep.stores.sqlite.hosts import LocalWakeups, SqliteHosts
+from polystep.stores.sqlite.insertion import count_running, insert, json_text
+from polystep.stores.sqlite.journal import SqliteJournalStore, forget, forget_dead, move_waits
+from polystep.stores.sqlite.parked import count_parked, move_parked, parked_by_topic, purge_parked, read_parked, take
+from polystep.stores.sqlite.request_keys import SqliteRequestKeyStore
+from polystep.stores.sqlite.subscriptions import (
+    forget_subscriptions,
+    read_subscriptions,
+    replace_subscriptions,
+    steps_of,
 )
+
+_REMOVED = '{"name": "cancelled", "message": "The step that was called was removed from its queue."}'
+_MINE = f"id = ? AND token = ? AND status = {RUNNING}"
+_DELETE_MINE = f"DELETE FROM deliveries WHERE {_MINE} RETURNING resumes"
 _CLAIM = f"""
 UPDATE deliveries SET status = {RUNNING}, owner = ?, lease_until_ms = ?, token = token + 1, attempt = attempt + 1
 WHERE id IN (
-  SELECT id FROM deliveries WHERE step = ? AND status = {READY} AND run_at_ms <= ? ORDER BY run_at_ms, id LIMIT ?
-) RETURNING {_COLUMNS}"""
+  SELECT id FROM deliveries WHERE step = ? AND status = {READY} AND run_at_ms <= ? AND deployment <= ?
+  ORDER BY run_at_ms, id LIMIT ?
+) RETURNING {DELIVERY_COLUMNS}"""
 _EXPIRED = f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND lease_until_ms <= ? AND owner <> ?"
 _TIMED_AT = "coalesce(timed_at_ms, enqueued_at_ms)"
 _MOVE_DUE = f"""
 UPDATE deliveries SET run_at_ms = run_at_ms - coalesce(?1, {_TIMED_AT} - ?2),
   timed_at_ms = {_TIMED_AT} - coalesce(?1, {_TIMED_AT} - ?2)
 WHERE {_TIMED_AT} > ?2"""
-_INSERT = """
-INSERT INTO deliveries (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, status,
-  run_at_ms, enqueued_at_ms, owner, lease_until_ms, token, attempt)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_BURY = """
-INSERT INTO dead_letters (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempts, error,
-  enqueued_at_ms, died_at_ms)
-SELECT kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, ?, enqueued_at_ms, ?
-FROM deliveries WHERE """
-_REFUSE = """
-INSERT INTO dead_letters (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempts, error,
-  enqueued_at_ms, died_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"""
-_DEAD_COLUMNS = "id, kind, event_id, topic, step, data, trace_id, run_id, attempts, error, enqueued_at_ms, died_at_ms"
+# A last due time in the future is from before the clock was set back: it counts no more.
+_TICK = """
+INSERT INTO cron_ticks (step, due_ms) VALUES (?1, ?2)
+ON CONFLICT (step) DO UPDATE SET due_ms = excluded.due_ms WHERE due_ms < excluded.due_ms OR due_ms > ?3"""
 
 
 class SqliteQueueStore:
     """Implements `QueueStore`."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        hosts: SqliteHosts | None = None,
+        deployment: int = 0,
+        keep_ms: int = 0,
+    ) -> None:
+        """Store the deliveries of one host.
+
+        Args:
+            database: The file.
+            clock: The source of time.
+            hosts: Those on the file; `None` for a host that is alone on it.
+            deployment: Of the project, as this host runs it.
+            keep_ms: Time for which journals of completed runs are kept.
+        """
+        self._deployment = deployment
+        self._keep_ms = keep_ms
         self._database = database
         self._clock = clock
+        self._hosts = hosts or SqliteHosts()
+        self.wakeups = LocalWakeups(self._hosts)
+        """Implements the port's property."""
+        self.journal = SqliteJournalStore(database, clock, deployment)
+        self.histories = SqliteHistoryStore(database, clock, deployment, keep_ms)
+        """Implements the port's property."""
+        self.asks = SqliteAskStore(database, clock)
+        """Implements the port's property."""
+        self.keys = SqliteEventKeyStore(database, clock)
+        """Implements the port's property."""
+        self.requests = SqliteRequestKeyStore(database, clock, self._hosts, deployment)
+        """Implements the port's property."""
+        self.bulks = SqliteBulkStore(database, deployment)
+        """Implements the port's property."""
 
-    def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[list[Delivery]]:
+    def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[Stored]:
         """Store all or none."""
         if not deliveries:
-            return ready([])
+            return ready(Stored())
         now_ms = self._clock.now_ms()
-        return self._database.write(lambda connection: _insert(connection, deliveries, now_ms, claim))
+        return self._database.write(lambda connection: insert(connection, deliveries, now_ms, claim, self._deployment))
 
-    async def claim(self, wants: Mapping[str, int], owner: str, now_ms: int, lease_ms: int) -> list[Delivery]:
+    def enqueue_tick(
+        self, tick: NewDelivery, due_ms: int | None, claim: Claim | None = None
+    ) -> asyncio.Future[StoredTick]:
+        """Compare the due time with the last one, look for an earlier tick, and store."""
+        now_ms = self._clock.now_ms()
+
+        def job(connection: apsw.Connection) -> StoredTick:
+            if due_ms is not None:
+                connection.execute(_TICK, (tick.step, due_ms, now_ms))
+                if not connection.changes():
+                    return StoredTick("elsewhere")
+            if connection.execute("SELECT 1 FROM deliveries WHERE step = ? LIMIT 1", (tick.step,)).fetchall():
+                return StoredTick("busy")
+            return StoredTick("stored", insert(connection, [tick], now_ms, claim, self._deployment))
+
+        return self._database.write(job)
+
+    async def claim(
+        self,
+        wants: Mapping[str, int],
+        owner: str,
+        now_ms: int,
+        lease_ms: int,
+        limits: Mapping[str, int] | None = None,
+        expiries: Mapping[str, int] = NO_EXPIRIES,
+    ) -> Claimed:
         """Take due deliveries of each step, oldest first."""
         requested = dict(wants)
 
-        def job(connection: apsw.Connection) -> list[Delivery]:
+        def job(connection: apsw.Connection) -> Claimed:
             connection.execute(_EXPIRED, (now_ms, owner))
             rows: list[tuple[Any, ...]] = []
-            for step, count in requested.items():
-                rows += connection.execute(_CLAIM, (owner, now_ms + lease_ms, step, now_ms, count)).fetchall()
+            held_back = set()
+            expired: list[Delivery] = []
+            for step, wanted in requested.items():
+                if step in expiries:
+                    buried = bury_expired(connection, step, expiries[step], now_ms, self._deployment)
+                    expired += buried
+                    if len(buried) >= EXPIRED_AT_ONCE:
+                        continue
+                count = wanted if limits is None else min(wanted, limits[step] - count_running(connection, step))
+                due = []
+                if count > 0:
+                    due = connection.execute(
+                        _CLAIM, (owner, now_ms + lease_ms, step, now_ms, self._deployment, count)
+                    ).fetchall()
+                    rows += due
+                if count < wanted and len(due) >= count:
+                    held_back.add(step)
             rows.sort()
-            return [Delivery(*row) for row in rows]
+            return Claimed([Delivery(*row) for row in rows], frozenset(held_back), expired)
 
         return await self._database.write(job)
 
     async def complete(
-        self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None
-    ) -> list[Delivery] | None:
-        """Remove the delivery and store what it emitted, in one transaction."""
+        self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None, value: bytes | None = None
+    ) -> Stored | None:
+        """Remove the delivery and store what it emitted, and its result, in one transaction."""
         now_ms = self._clock.now_ms()
 
-        def job(connection: apsw.Connection) -> list[Delivery] | None:
-            connection.execute(_DELETE_MINE, (delivery.id, delivery.token))
-            if not connection.changes():
+        def job(connection: apsw.Connection) -> Stored | None:
+            rows = connection.execute(_DELETE_MINE, (delivery.id, delivery.token)).fetchall()
+            if not rows:
                 return None
-            _unblock(connection, delivery.step, delivery.fifo_key)
-            return _insert(connection, emits, now_ms, claim)
+            if rows[0][0] is not None:
+                end_journal(connection, delivery, now_ms, self._keep_ms)
+            if delivery.kind == "call":
+                end_call(connection, delivery.run_id, now_ms, value=value)
+            unblock(connection, delivery.step, delivery.fifo_key)
+            return insert(connection, emits, now_ms, claim, self._deployment)
 
         return await self._database.write(job)
 
@@ -113,7 +196,7 @@ class SqliteQueueStore:
         return await self._update_mine(
             delivery,
             "failures = failures + 1, run_at_ms = ?, timed_at_ms = ?, error = ?",
-            (run_at_ms, self._clock.now_ms(), _json(error)),
+            (run_at_ms, self._clock.now_ms(), json_text(error)),
         )
 
     async def release(self, delivery: Delivery, crashed: bool) -> bool:
@@ -125,11 +208,13 @@ class SqliteQueueStore:
 
         def job(connection: apsw.Connection) -> bool:
             mine = (delivery.id, delivery.token)
-            connection.execute(_BURY + _MINE, (_json(error), now_ms, *mine))
+            if delivery.kind == "call" and _fail_call(connection, delivery, error, now_ms):
+                return True
+            connection.execute(BURY + _MINE, (json_text(error), fingerprint(error), now_ms, *mine))
             if not connection.changes():
                 return False
-            connection.execute(_DELETE_MINE, mine)
-            _unblock(connection, delivery.step, delivery.fifo_key)
+            connection.execute(_DELETE_MINE, mine).fetchall()
+            unblock(connection, delivery.step, delivery.fifo_key)
             return True
 
         return await self._database.write(job)
@@ -143,8 +228,13 @@ class SqliteQueueStore:
 
         await self._database.write(job)
 
+    async def dead_owners(self) -> list[str]:
+        """Return all but the hosts of this process: the lock of the folder proves that the others have ended."""
+        rows = self._database.read(f"SELECT DISTINCT owner FROM deliveries WHERE status = {RUNNING}")
+        return [owner for (owner,) in rows if owner not in self._hosts.live]
+
     async def recover(self, owner: str) -> int:
-        """Release what this owner had running when it died."""
+        """Release what this owner has running."""
 
         def job(connection: apsw.Connection) -> int:
             connection.execute(
@@ -159,7 +249,10 @@ class SqliteQueueStore:
 
         def job(connection: apsw.Connection) -> int:
             connection.execute(_MOVE_DUE, (back_ms, now_ms))
-            return connection.changes()
+            moved = connection.changes()
+            move_waits(connection, now_ms, back_ms)
+            move_parked(connection, now_ms, back_ms)
+            return moved
 
         return await self._database.sweep(job)
 
@@ -174,10 +267,6 @@ class SqliteQueueStore:
         heads += [lease_until_ms for step, lease_until_ms in leases if step in steps]
         return min((head for head in heads if head is not None), default=None)
 
-    async def is_waiting(self, step: str) -> bool:
-        """Look for one."""
-        return bool(self._database.read("SELECT 1 FROM deliveries WHERE step = ? LIMIT 1", (step,)))
-
     async def waiting(self) -> list[tuple[str, int]]:
         """Count by step."""
         rows = await self._database.scan("SELECT step, count(*) FROM deliveries GROUP BY step ORDER BY step")
@@ -189,24 +278,30 @@ class SqliteQueueStore:
         return {run_id for run_id in run_ids if self._database.read(sql, (run_id,))}
 
     async def bury_orphans(self, known_steps: Sequence[str], error: JSONObject, now_ms: int) -> list[tuple[str, int]]:
-        """Bury what waits for steps that are gone."""
-        known = set(known_steps)
+        """Bury what waits for steps that no deployment has."""
+        others = [each for each in self._hosts.live.values() if each != self._deployment]
 
         def job(connection: apsw.Connection) -> list[tuple[str, int]]:
+            forget_subscriptions(connection, (self._deployment, *others))
+            known = {*known_steps, *steps_of(connection, others)}
+            orphans = "step = ? AND deployment <= ?"
             buried: list[tuple[str, int]] = []
             for row in connection.execute("SELECT DISTINCT step FROM deliveries").fetchall():
                 step = cast("str", row[0])
                 if step not in known:
-                    connection.execute(f"{_BURY} step = ?", (_json(error), now_ms, step))
-                    connection.execute("DELETE FROM deliveries WHERE step = ?", (step,))
-                    buried.append((step, connection.changes()))
+                    its = (step, self._deployment)
+                    connection.execute(f"{BURY} {orphans}", (json_text(error), fingerprint(error), now_ms, *its))
+                    connection.execute(f"DELETE FROM deliveries WHERE {orphans}", its)
+                    if count := connection.changes():
+                        buried.append((step, count))
             return buried
 
         return await self._database.sweep(job)
 
     async def parked(self, limit: int, after_id: int = 0) -> list[ParkedEvent]:
         """Read a page."""
-        return await read_parked(self._database, limit, after_id)
+        others = [each for each in self._hosts.live.values() if each < self._deployment]
+        return await read_parked(self._database, limit, after_id, (self._deployment, others))
 
     async def parked_size(self) -> tuple[int, int]:
         """Count all."""
@@ -226,7 +321,8 @@ class SqliteQueueStore:
             taken = []
             for event, deliveries in found:
                 if take(connection, event, [each.step for each in deliveries], keep=keep):
-                    _insert(connection, deliveries, now_ms, None)
+                    insert(connection, deliveries, now_ms, None, self._deployment)
+                    follow(connection, event.event_id, deliveries)
                     taken.append(event)
             return taken
 
@@ -235,6 +331,51 @@ class SqliteQueueStore:
     async def postpone(self, delivery: Delivery, run_at_ms: int) -> bool:
         """Make it due later."""
         return await self._update_mine(delivery, "run_at_ms = ?, timed_at_ms = ?", (run_at_ms, self._clock.now_ms()))
+
+    async def hasten(self, step: str, id: int | None, now_ms: int) -> int:
+        """Look at what is due later."""
+
+        def job(connection: apsw.Connection) -> int:
+            connection.execute(
+                f"UPDATE deliveries SET run_at_ms = ?1, timed_at_ms = ?1 WHERE step = ?2 AND status = {READY} "
+                "AND run_at_ms > ?1 AND (?3 IS NULL OR id = ?3)",
+                (now_ms, step, id),
+            )
+            return connection.changes()
+
+        return await self._database.sweep(job)
+
+    async def remove(self, step: str, id: int) -> tuple[str, int] | None:
+        """Remove the row, and what its run has kept."""
+        now_ms = self._clock.now_ms()
+
+        def job(connection: apsw.Connection) -> tuple[str, int] | None:
+            rows = connection.execute(
+                f"DELETE FROM deliveries WHERE id = ? AND step = ? AND status <> {RUNNING} "
+                "RETURNING run_id, length(data), status, fifo_key",
+                (id, step),
+            ).fetchall()
+            if not rows:
+                return None
+            run_id, size, status, fifo_key = cast("tuple[str, int, int, str | None]", rows[0])
+            if status == READY:
+                unblock(connection, step, fifo_key)
+            _end_calls(connection, [run_id], now_ms)
+            forget(connection, [run_id], now_ms)
+            free(connection, "?", (run_id,))
+            return run_id, size
+
+        return await self._database.write(job)
+
+    async def cancel_waiting(self, run_id: str) -> CancelledRuns | None:
+        """Remove it."""
+        now_ms = self._clock.now_ms()
+        return await self._database.write(lambda connection: cancel_waiting(connection, run_id, now_ms))
+
+    async def cancel_running(self, delivery: Delivery) -> CancelledRuns | None:
+        """Remove it."""
+        now_ms = self._clock.now_ms()
+        return await self._database.write(lambda connection: cancel_running(connection, delivery, now_ms))
 
     async def queue_sizes(self) -> list[tuple[str, int, int]]:
         """Look at all of them, between two writes: half a second for a million."""
@@ -255,18 +396,22 @@ class SqliteQueueStore:
 
     async def purge(self, step: str, limit: int, upto_id: int) -> list[str]:
         """Remove a page."""
+        now_ms = self._clock.now_ms()
 
         def job(connection: apsw.Connection) -> list[str]:
             if step == UNKNOWN_STEP:
                 return purge_parked(connection, limit, upto_id)
-            return _purge(connection, step, limit, upto_id)
+            return _purge(connection, step, limit, upto_id, now_ms)
 
         return await self._database.sweep(job)
 
     async def purge_dead_letters(self, step: str | None) -> int:
         """Remove them in a thread."""
+        now_ms = self._clock.now_ms()
 
         def job(connection: apsw.Connection) -> int:
+            forget_dead(connection, step, now_ms)
+            free(connection, "SELECT run_id FROM dead_letters WHERE ?1 IS NULL OR step = ?1", (step,))
             connection.execute("DELETE FROM dead_letters WHERE ?1 IS NULL OR step = ?1", (step,))
             return connection.changes()
 
@@ -275,45 +420,25 @@ class SqliteQueueStore:
     async def dead_letters(self, limit: int, before_id: int | None = None) -> list[DeadLetter]:
         """Read the newest."""
         rows = await self._database.scan(
-            f"SELECT {_DEAD_COLUMNS} FROM dead_letters WHERE id < ? ORDER BY id DESC LIMIT ?",
+            f"SELECT {dead_letters.COLUMNS} FROM dead_letters WHERE id < ? ORDER BY id DESC LIMIT ?",
             (before_id if before_id is not None else 2**62, limit),
         )
-        return [_dead_letter(row) for row in rows]
+        return [dead_letters.dead_letter_of(row) for row in rows]
 
-    async def replay(self, id: int, now_ms: int) -> DeadLetter | None:
+    async def replay(self, id: int, now_ms: int, forget: Sequence[str] | None = ()) -> DeadLetter | None:
         """Move a dead letter back into its queue, behind what waits there."""
-
-        def job(connection: apsw.Connection) -> DeadLetter | None:
-            rows = connection.execute(
-                f"DELETE FROM dead_letters WHERE id = ? RETURNING {_DEAD_COLUMNS}, parent_run_id, fifo_key",
-                (id,),
-            ).fetchall()
-            if not rows:
-                return None
-            letter = _dead_letter(rows[0][:-2])
-            parent_run_id, fifo_key = cast("tuple[str | None, str | None]", rows[0][-2:])
-            again = NewDelivery(
-                letter.event_id, letter.kind, letter.topic, letter.step, letter.data, letter.trace_id, letter.run_id,
-                parent_run_id, fifo_key, now_ms,
-            )  # fmt: skip
-            _insert(connection, [again], now_ms, None, letter.attempts)
-            return letter
-
-        return await self._database.write(job)
+        return await self._database.write(
+            lambda connection: dead_letters.bring_back(connection, id, now_ms, self._deployment, forget)
+        )
 
     async def subscriptions(self) -> list[tuple[str, str, str]]:
-        """Read all."""
-        return cast("list[tuple[str, str, str]]", self._database.read("SELECT file, step, topic FROM subscriptions"))
+        """Read those of this deployment, or of the latest one before it."""
+        return read_subscriptions(self._database, self._deployment)
 
     async def save_subscriptions(self, rows: Sequence[tuple[str, str, str]]) -> None:
-        """Replace all."""
-        saved = list(rows)
-
-        def job(connection: apsw.Connection) -> None:
-            connection.execute("DELETE FROM subscriptions")
-            connection.executemany("INSERT OR IGNORE INTO subscriptions VALUES (?, ?, ?)", saved)
-
-        await self._database.write(job)
+        """Replace those of this deployment."""
+        saved = [(self._deployment, *row) for row in rows]
+        await self._database.write(lambda connection: replace_subscriptions(connection, self._deployment, saved))
 
     async def _update_mine(self, delivery: Delivery, changes: str, bindings: tuple[object, ...]) -> bool:
         def job(connection: apsw.Connection) -> bool:
@@ -327,68 +452,30 @@ class SqliteQueueStore:
 
     def _head_ms(self, step: str) -> int | None:
         rows = self._database.read(
-            f"SELECT min(run_at_ms) FROM deliveries WHERE step = ? AND status = {READY}", (step,)
+            f"SELECT min(run_at_ms) FROM deliveries WHERE step = ? AND status = {READY} AND deployment <= ?",
+            (step, self._deployment),
         )
         return cast("int | None", rows[0][0])
 
 
-def _insert(
-    connection: apsw.Connection, deliveries: Sequence[NewDelivery], now_ms: int, claim: Claim | None, attempt: int = 0
-) -> list[Delivery]:
-    """Store deliveries, and return those that are claimed as well.
-
-    Args:
-        connection: In a transaction.
-        deliveries: What to store.
-        now_ms: When they are stored.
-        claim: Which of them are claimed at once.
-        attempt: Attempts so far. A replayed one keeps counting them: each has its own place in the trace.
-    """
-    claimed: list[Delivery] = []
-    for index, new in enumerate(deliveries):
-        if new.refused is not None:
-            connection.execute(
-                _REFUSE,
-                (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
-                 new.fifo_key, _json(new.refused), now_ms, now_ms),
-            )  # fmt: skip
-            continue
-        if new.step == UNKNOWN_STEP:
-            park(connection, new, now_ms)
-            continue
-        status, owner, lease_until_ms, token = READY, None, None, 0
-        if new.fifo_key is not None and _key_is_taken(connection, new):
-            status = BLOCKED
-        elif claim is not None and index in claim.indexes:
-            status, owner, lease_until_ms, token = RUNNING, claim.owner, claim.lease_until_ms, 1
-        connection.execute(
-            _INSERT,
-            (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
-             new.fifo_key, status, new.run_at_ms, now_ms, owner, lease_until_ms, token, attempt + token),
-        )  # fmt: skip
-        if token:
-            claimed.append(
-                Delivery(connection.last_insert_rowid(), token, new.kind, new.event_id, new.topic, new.step, new.data,
-                         new.trace_id, new.run_id, new.parent_run_id, new.fifo_key, attempt + token, 0, 0, now_ms)
-            )  # fmt: skip
-    return claimed
+def _fail_call(connection: apsw.Connection, delivery: Delivery, error: JSONObject, now_ms: int) -> bool:
+    """Give the caller of a run its error instead of burying it; False when nobody waits, or it was superseded."""
+    is_mine = connection.execute(f"SELECT 1 FROM deliveries WHERE {_MINE}", (delivery.id, delivery.token)).fetchall()
+    if not is_mine or not end_call(connection, delivery.run_id, now_ms, error=json_text(error)):
+        return False
+    connection.execute(_DELETE_MINE, (delivery.id, delivery.token)).fetchall()
+    forget(connection, [delivery.run_id], now_ms)
+    unblock(connection, delivery.step, delivery.fifo_key)
+    return True
 
 
-def _key_is_taken(connection: apsw.Connection, new: NewDelivery) -> bool:
-    sql = "SELECT 1 FROM deliveries WHERE step = ? AND fifo_key = ? LIMIT 1"
-    return bool(connection.execute(sql, (new.step, new.fifo_key)).fetchall())
+def _end_calls(connection: apsw.Connection, run_ids: Sequence[str], now_ms: int) -> None:
+    """Tell the callers of runs that were removed from their queue."""
+    for run_id in run_ids:
+        end_call(connection, run_id, now_ms, error=_REMOVED)
 
 
-def _unblock(connection: apsw.Connection, step: str, fifo_key: str | None) -> None:
-    if fifo_key is not None:
-        connection.execute(
-            f"UPDATE deliveries SET status = {READY} WHERE id = (SELECT min(id) FROM deliveries "
-            f"WHERE step = ? AND fifo_key = ? AND status = {BLOCKED})",
-            (step, fifo_key),
-        )
-
-
-def _purge(connection: apsw.Connection, step: str, limit: int, upto_id: int) -> list[str]:
+def _purge(connection: apsw.Connection, step: str, limit: int, upto_id: int, now_ms: int) -> list[str]:
     """Remove what is blocked before the heads of keys: a head that is left makes the next one ready when it ends."""
     page = "SELECT id FROM deliveries WHERE step = ? AND status = ? AND id <= ? LIMIT ?"
     for status in (BLOCKED, READY):
@@ -399,23 +486,10 @@ def _purge(connection: apsw.Connection, step: str, limit: int, upto_id: int) -> 
             runs, keys = cast("tuple[tuple[str, ...], tuple[str | None, ...]]", tuple(zip(*rows, strict=True)))
             for fifo_key in set(keys) if status == READY else ():
                 # What was stored after the purge began may wait behind it.
-                _unblock(connection, step, fifo_key)
+                unblock(connection, step, fifo_key)
+            _end_calls(connection, runs, now_ms)
+            forget(connection, runs, now_ms)
+            for run_id in runs:
+                free(connection, "?", (run_id,))
             return list(runs)
     return []
-
-
-def _dead_letter(row: tuple[Any, ...]) -> DeadLetter:
-    id_, kind, event_id, topic, step, data, trace_id, run_id, attempts, error, enqueued_at_ms, died_at_ms = row
-    return DeadLetter(
-        id_, cast("DeliveryKind", kind), event_id, topic, step, data, trace_id, run_id, attempts, orjson.loads(error),
-        enqueued_at_ms, died_at_ms,
-    )  # fmt: skip
-
-
-def _json(error: JSONObject) -> str:
-    try:
-        return orjson.dumps(error, default=repr).decode()
-    except TypeError:
-        # An error that JSON cannot carry, with a lone surrogate say, must not keep its delivery from the dead letters.
-        shown = {str(key): repr(value) for key, value in error.items()}
-        return json.dumps(shown)

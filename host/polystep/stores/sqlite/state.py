@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, cast
 
 import apsw
 
-from polystep.contracts.errors import InvalidParams
-from polystep.contracts.groups import PageBounds
+from polystep.contracts.errors import InvalidParams, PolystepError
+from polystep.contracts.futures import then
 from polystep.contracts.limits import PAGE_ENTRIES_MAX
+from polystep.contracts.pages import PageBounds
 from polystep.stores.sqlite.database import Database
 
 _MARK: Final = "k"
-"""How a cursor begins: a key may be the empty text, and loops end at an empty cursor."""
+"""Beginning of a cursor: a key may be the empty text, and loops end at an empty cursor."""
 
 
 class SqliteStateStore:
@@ -34,6 +36,27 @@ class SqliteStateStore:
             connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (group, key, value))
 
         return self._database.write(job)
+
+    def update(
+        self, group: str, key: str, change: Callable[[bytes | None], bytes | None]
+    ) -> asyncio.Future[bytes | None]:
+        """Read, change and write in one transaction."""
+
+        def job(connection: apsw.Connection) -> bytes | PolystepError | None:
+            rows = connection.execute("SELECT value FROM state WHERE grp = ? AND key = ?", (group, key)).fetchall()
+            found = cast("bytes", rows[0][0]) if rows else None
+            try:
+                made = change(found)
+            except PolystepError as error:
+                # A job that fails is run apart from those beside it, which costs each of them a commit of its own.
+                return error
+            if made is None:
+                connection.execute("DELETE FROM state WHERE grp = ? AND key = ?", (group, key))
+            elif made != found:
+                connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (group, key, made))
+            return made
+
+        return then(self._database.write(job), _made)
 
     def delete(self, group: str, key: str) -> asyncio.Future[bytes | None]:
         """Remove one value."""
@@ -73,6 +96,12 @@ class SqliteStateStore:
             f"SELECT grp, count(*) FROM state WHERE grp {behind} ? GROUP BY grp ORDER BY grp LIMIT ?", (group, limit)
         )
         return cast("list[tuple[str, int]]", rows)
+
+
+def _made(outcome: bytes | PolystepError | None) -> bytes | None:
+    if isinstance(outcome, PolystepError):
+        raise outcome
+    return outcome
 
 
 def _key_of(cursor: str) -> str:

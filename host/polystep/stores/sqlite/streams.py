@@ -9,7 +9,9 @@ from typing import Final, cast
 import apsw
 
 from polystep.contracts.errors import InvalidParams
-from polystep.contracts.groups import PageBounds
+from polystep.contracts.pages import PageBounds
+from polystep.contracts.values import JSONObject
+from polystep.stores.sqlite.changes import LocalChanges, SqliteChanges
 from polystep.stores.sqlite.database import Database
 
 _FIRST: Final = (-(2**63), 0)
@@ -19,8 +21,11 @@ _FIRST: Final = (-(2**63), 0)
 class SqliteStreamStore:
     """Implements `StreamStore`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changes: SqliteChanges) -> None:
         self._database = database
+        self._announce = changes.announce
+        self.changes = LocalChanges(changes)
+        """Implements the port's property."""
 
     async def get(self, stream: str, group: str, id: str) -> tuple[bytes, int] | None:
         """Read one item."""
@@ -30,7 +35,9 @@ class SqliteStreamStore:
         )
         return cast("tuple[bytes, int]", rows[0]) if rows else None
 
-    def set(self, stream: str, group: str, id: str, value: bytes, now_ms: int) -> asyncio.Future[tuple[bool, int]]:
+    def set(
+        self, stream: str, group: str, id: str, value: bytes, now_ms: int, data: JSONObject | None = None
+    ) -> asyncio.Future[tuple[bool, int]]:
         """Write one item; the time of creation stays."""
 
         def job(connection: apsw.Connection) -> tuple[bool, int]:
@@ -43,7 +50,16 @@ class SqliteStreamStore:
             connection.execute("INSERT INTO stream_items VALUES (?, ?, ?, ?, ?)", (stream, group, id, value, now_ms))
             return True, now_ms
 
-        return self._database.write(job)
+        def announce(done: asyncio.Future[tuple[bool, int]]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                created, created_at_ms = done.result()
+                self._announce("create" if created else "update", (stream, group, id), value, created_at_ms, data)
+
+        # The first to be called, so the change is announced before the write is answered. Not with `then`: its second
+        # future would cost more.
+        written = self._database.write(job)
+        written.add_done_callback(announce)
+        return written
 
     def delete(self, stream: str, group: str, id: str) -> asyncio.Future[tuple[bytes, int] | None]:
         """Remove one item."""
@@ -55,7 +71,13 @@ class SqliteStreamStore:
             ).fetchall()
             return cast("tuple[bytes, int]", rows[0]) if rows else None
 
-        return self._database.write(job)
+        def announce(done: asyncio.Future[tuple[bytes, int] | None]) -> None:
+            if not done.cancelled() and done.exception() is None and (found := done.result()) is not None:
+                self._announce("delete", (stream, group, id), *found, None)
+
+        written = self._database.write(job)
+        written.add_done_callback(announce)
+        return written
 
     async def page(
         self, stream: str, group: str, cursor: str | None, bounds: PageBounds, *, ids_only: bool = False

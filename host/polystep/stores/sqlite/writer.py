@@ -1,4 +1,4 @@
-"""The writes of one SQLite file, committed in groups.
+"""Writer of one SQLite file, which commits in groups.
 
 All jobs that wait at one moment go into one transaction, and each is answered after the commit. So an fsync is paid per
 group, not per job: the busier the host, the more jobs share one.
@@ -39,7 +39,7 @@ GROUP_SOON: Final = 16
 """Jobs that begin a group before the turn of the loop ends: the disk works while the loop goes on."""
 
 BUSY_TIMEOUT_MS: Final = 5000
-"""How long to wait for another process that writes the file."""
+"""Longest wait for another process that writes the file."""
 
 
 class _Asked(NamedTuple):
@@ -64,7 +64,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._asked: deque[_Asked] = deque()
         self.waiting = 0
-        """Jobs whose commit is still to come."""
+        """Jobs that are not committed yet."""
         self._busy = False
         """A group is on its way, or about to be."""
         self._committing = False
@@ -74,7 +74,7 @@ class Writer:
         self.commits = 0
         """Transactions committed so far; a test counts them."""
         self.trouble: NotStored | None = None
-        """Why the last write failed, until another one succeeds."""
+        """The failure of the last write, until another one succeeds."""
         self._changes = 0
         """Rows that the connection had changed when it failed."""
         self._path = path
@@ -125,7 +125,7 @@ class Writer:
             try:
                 # Without a wait: when another process holds the file, the thread waits for it.
                 group.results = self._run(group.asked)
-            except Exception:  # noqa: BLE001 - the thread finds out whose fault it was
+            except Exception:  # noqa: BLE001 - the thread finds the job that failed
                 group.results = None
         self._committing = True
         self._groups.put(group)
@@ -168,7 +168,7 @@ class Writer:
         return True
 
     def _committed(self, group: _Group) -> list[object]:
-        """The result of each job, or its `PolystepError`."""
+        """Commit a group; returns the result of each job, or its `PolystepError`."""
         try:
             if group.results is not None:
                 self._commit()

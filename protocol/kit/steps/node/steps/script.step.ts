@@ -14,8 +14,8 @@ type Outcome = { value: unknown } | { result: unknown } | undefined
 export const config = { type: 'event', name: 'Script', subscribes: ['script'], emits: [] }
 
 export const handler = async (input: any, context: any): Promise<unknown> => {
-  const script = new Script(input, context)
   const values: unknown[] = []
+  const script = new Script(input, context, values)
   for (const operation of (input.body?.ops ?? input.ops) as Operation[]) {
     const outcome = await script.perform(operation)
     if (outcome === undefined) continue
@@ -31,6 +31,7 @@ class Script {
   constructor(
     private readonly input: any,
     private readonly context: any,
+    private readonly values: unknown[],
   ) {}
 
   async perform(operation: Operation): Promise<Outcome> {
@@ -56,15 +57,79 @@ class Script {
 
   private start(method: string, args: any): Promise<unknown> {
     const [room = '', verb = ''] = method.split('.')
-    if (room === 'emit') return this.context.emit({ topic: args.topic, data: args.data, messageGroupId: args.message_group_id })
+    if (method === 'emit.cancel') return this.context.emit.cancel(args.topic, args.id)
+    if (room === 'emit') {
+      const { message_group_id: messageGroupId, id_ttl: idTtl, ...event } = args
+      return this.context.emit({ ...event, messageGroupId, idTtl })
+    }
     if (verb === 'page') {
       const target = room === 'state' ? this.context.state : this.context.streams[args.stream]
       return target.getGroup(args.group, { cursor: args.cursor, limit: args.limit, keysOnly: args.only === 'keys' })
     }
     const name = verb === 'get_group' ? 'getGroup' : verb
-    if (room === 'state') return this.context.state[name](args.group, args.key, args.value)
+    if (room === 'state') return this.context.state[name](args.group, args.key, name === 'update' ? args.ops : args.value)
     const stream = this.context.streams[args.stream]
     return name === 'send' ? stream.send({ groupId: args.group, id: args.id }, args.event) : stream[name](args.group, args.id, args.data)
+  }
+
+  async once({ key, value, raises, times, sleeps, options, catch: isCaught }: Operation): Promise<Outcome> {
+    let calls = 0
+    try {
+      const given = await this.context.once(key, async () => {
+        calls += 1
+        this.values.push(`called ${key}`)
+        if (sleeps !== undefined) await this.context.sleep('inner', sleeps)
+        if (raises !== undefined && calls <= (times ?? calls)) throw new Error(raises)
+        return value
+      }, options)
+      return { value: given ?? null }
+    } catch (error: any) {
+      if (!isCaught) throw error
+      return { value: { name: error.name, message: error.message, code: error.code, data: error.data } }
+    }
+  }
+
+  async sleep({ key, duration, catch: isCaught }: Operation): Promise<Outcome> {
+    try {
+      await this.context.sleep(key, duration)
+      return { value: 'awake' }
+    } catch (error) {
+      if (!isCaught) throw error
+      return { value: 'swallowed' }
+    }
+  }
+
+  async ask({ key, options }: Operation): Promise<Outcome> {
+    return { value: await this.context.ask(key, options) }
+  }
+
+  async wait_for({ key, wanted, options }: Operation): Promise<Outcome> {
+    return { value: await this.context.waitFor(key, wanted, ...(options === undefined ? [] : [options])) }
+  }
+
+  async call_step(operation: Operation): Promise<Outcome> {
+    const { key, step, input, options } = operation
+    try {
+      return { value: await this.context.call(key, step, input, options) }
+    } catch (error: any) {
+      if (!operation.catch) throw error
+      return { value: { name: error.name, message: error.message, code: error.code, data: error.data } }
+    }
+  }
+
+  async callback({ key, options }: Operation): Promise<Outcome> {
+    const { id, url, result } = await this.context.callback(key, options)
+    return { value: { id, url, answer: await result() } }
+  }
+
+  async answer(operation: Operation): Promise<Outcome> {
+    try {
+      await this.context.answer(operation.id, operation.value)
+      return { value: 'answered' }
+    } catch (error: any) {
+      if (!operation.catch) throw error
+      return { value: { name: error.name, message: error.message, code: error.code, data: error.data } }
+    }
   }
 
   reraise(): never {
@@ -115,8 +180,29 @@ const OPERATIONS: Record<string, (this: Script, operation: Operation) => Outcome
   call(operation) {
     return this.call(operation)
   },
-  raise({ message }) {
-    throw new Error(message)
+  raise({ message, retryable, retry_after }) {
+    throw Object.assign(new Error(message), { retryable, retryAfter: retry_after })
+  },
+  once(operation) {
+    return this.once(operation)
+  },
+  sleep(operation) {
+    return this.sleep(operation)
+  },
+  ask(operation) {
+    return this.ask(operation)
+  },
+  wait_for(operation) {
+    return this.wait_for(operation)
+  },
+  call_step(operation) {
+    return this.call_step(operation)
+  },
+  callback(operation) {
+    return this.callback(operation)
+  },
+  answer(operation) {
+    return this.answer(operation)
   },
   raise_odd() {
     throw 'odd'

@@ -15,5 +15,5 @@ config = {"type": "api", "name": "Layers", "path": "/layers", "method": "POST", 
 
 
 async def handler(request, context):
-    """What is within."""
+    """Answer within the layers."""
     return ["handler"]

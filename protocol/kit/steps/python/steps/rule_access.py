@@ -1,4 +1,4 @@
-"""Who may open a WebSocket: whoever says a name."""
+"""Let clients with a name open a WebSocket."""
 
 context_schema = {"type": "object", "required": ["user"], "properties": {"user": {"type": "string"}}}
 

@@ -6,7 +6,7 @@ class Titled:
 
     @staticmethod
     def model_json_schema(mode):
-        """What goes in, as JSON Schema."""
+        """Describe the input as JSON Schema."""
         return {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
 
     @staticmethod

@@ -14,6 +14,7 @@ _PARAMETERS = {
     "get": ("group", "key"),
     "set": ("group", "key", "value"),
     "delete": ("group", "key"),
+    "update": ("group", "key", "ops"),
     "get_group": ("group",),
     "clear": ("group",),
 }
@@ -101,6 +102,8 @@ class Script:
             args["event"] = {**args["event"], "data": NATIVES[native]()}
         elif native is not None:
             args["value" if method == "state.set" else "data"] = NATIVES[native]()
+        if method == "emit.cancel":
+            return self.context.emit.cancel(args["topic"], args["id"])
         if method == "emit":
             return self.context.emit(args)
         if verb == "page":
@@ -115,8 +118,77 @@ class Script:
         given = {"key": args.get("id"), "value": args.get("data"), "group": args.get("group")}
         return getattr(stream, verb)(*(given[name] for name in _PARAMETERS[verb]))
 
+    async def do_once(self, operation):  # noqa: D102
+        calls = 0
+
+        async def work():
+            nonlocal calls
+            calls += 1
+            self.values.append(f"called {operation['key']}")
+            if "sleeps" in operation:
+                await self.context.sleep("inner", operation["sleeps"])
+            if "raises" in operation and calls <= operation.get("times", calls):
+                raise RuntimeError(operation["raises"])
+            return operation["value"]
+
+        try:
+            self.values.append(await self.context.once(operation["key"], work, **operation.get("options", {})))
+        except Exception as error:
+            if not operation.get("catch"):
+                raise
+            self.values.append({name: getattr(error, name, None) for name in ("name", "message", "code", "data")})
+
+    async def do_sleep(self, operation):  # noqa: D102
+        try:
+            await self.context.sleep(operation["key"], operation["duration"])
+            self.values.append("awake")
+        except Exception:
+            if not operation.get("catch"):
+                raise
+            self.values.append("swallowed")
+
+    async def do_ask(self, operation):  # noqa: D102
+        answer = await self.context.ask(operation["key"], **operation["options"])
+        self.values.append({"status": answer.status, "value": answer.value})
+
+    async def do_wait_for(self, operation):  # noqa: D102
+        wanted = operation["wanted"]
+        if isinstance(wanted, list):
+            taken = await self.context.wait_for(operation["key"], wanted, **operation["options"])
+        else:
+            taken = await self.context.wait_for(operation["key"], **wanted)
+        self.values.append(taken)
+
+    async def do_call_step(self, operation):  # noqa: D102
+        given = [operation[name] for name in ("key", "step", "input")]
+        try:
+            self.values.append(await self.context.call(*given, **operation["options"]))
+        except Exception as error:
+            if not operation.get("catch"):
+                raise
+            self.values.append({name: getattr(error, name, None) for name in ("name", "message", "code", "data")})
+
+    async def do_callback(self, operation):  # noqa: D102
+        hook = await self.context.callback(operation["key"], **operation["options"])
+        answer = await hook
+        shown = {"status": answer.status, "value": answer.value}
+        self.values.append({"id": hook.id, "url": hook.url, "answer": shown})
+
+    async def do_answer(self, operation):  # noqa: D102
+        try:
+            await self.context.answer(operation["id"], operation["value"])
+            self.values.append("answered")
+        except Exception as error:
+            if not operation.get("catch"):
+                raise
+            self.values.append({name: getattr(error, name, None) for name in ("name", "message", "code", "data")})
+
     async def do_raise(self, operation):  # noqa: D102
-        raise RuntimeError(operation["message"])
+        error = RuntimeError(operation["message"])
+        for name in ("retryable", "retry_after"):
+            if name in operation:
+                setattr(error, name, operation[name])
+        raise error
 
     async def do_raise_odd(self, operation):  # noqa: D102
         raise Odd("odd")

@@ -7,7 +7,7 @@ require "set"
 
 OddKey = Struct.new(:a)
 NoForm = Class.new
-NAMES = { "state" => %w[group key value], "streams" => %w[group id data] }.freeze
+NAMES = { "state" => %w[group key value ops], "streams" => %w[group id data] }.freeze
 
 def config = { type: "event", name: "Script", subscribes: ["script"], emits: [] }
 
@@ -49,6 +49,7 @@ def call(context, operation)
   end
   args["data"] *= operation["times"] if operation["times"]
   area, name = operation["method"].split(".")
+  return context.emit.cancel(args["topic"], args["id"]) if name == "cancel"
   return context.emit(args) if area == "emit"
 
   target = area == "state" ? context.state : context.streams[args["stream"]]
@@ -59,6 +60,33 @@ def call(context, operation)
   end
 
   target.public_send(name, *args.values_at(*NAMES[area] & args.keys))
+end
+
+# An ordinary error that says whether, and when, to try again.
+class Wishing < StandardError
+  attr_reader :retryable, :retry_after
+
+  def initialize(message, retryable, retry_after)
+    super(message)
+    @retryable, @retry_after = retryable, retry_after
+  end
+end
+
+def once(context, operation, values)
+  calls = 0
+  options = operation.fetch("options", {}).transform_keys(&:to_sym)
+  values << context.once(operation["key"], **options) do
+    calls += 1
+    values << "called #{operation['key']}"
+    context.sleep("inner", operation["sleeps"]) if operation["sleeps"]
+    raise operation["raises"] if operation["raises"] && calls <= operation.fetch("times", calls)
+
+    operation["value"]
+  end
+rescue StandardError => error
+  raise unless operation["catch"]
+
+  values << { name: error.name, message: error.message, code: error.code, data: error.data }
 end
 
 def child(command) = Open3.capture2(*command).first
@@ -82,7 +110,44 @@ def handler(input, context)
 
         values << { name: caught.name, message: caught.message, code: caught.code, data: caught.data }
       end
-    when "raise" then raise operation["message"]
+    when "once" then once(context, operation, values)
+    when "sleep"
+      begin
+        context.sleep(operation["key"], operation["duration"])
+        values << "awake"
+      rescue StandardError
+        raise unless operation["catch"]
+
+        values << "swallowed"
+      end
+    when "ask" then values << context.ask(operation["key"], **operation["options"].transform_keys(&:to_sym)).to_h
+    when "wait_for"
+      wanted, options = operation["wanted"], operation.fetch("options", {}).transform_keys(&:to_sym)
+      values << if wanted.is_a?(Array) then context.wait_for(operation["key"], wanted, **options)
+                else context.wait_for(operation["key"], **wanted.transform_keys(&:to_sym))
+                end
+    when "call_step"
+      options = operation["options"].transform_keys(&:to_sym)
+      begin
+        values << context.call(operation["key"], operation["step"], operation["input"], **options)
+      rescue StandardError => error
+        raise unless operation["catch"]
+
+        values << { name: error.name, message: error.message, code: error.code, data: error.data }
+      end
+    when "callback"
+      hook = context.callback(operation["key"], **operation["options"].transform_keys(&:to_sym))
+      values << { id: hook.id, url: hook.url, answer: hook.result.to_h }
+    when "answer"
+      begin
+        context.answer(operation["id"], operation["value"])
+        values << "answered"
+      rescue StandardError => error
+        raise unless operation["catch"]
+
+        values << { name: error.name, message: error.message, code: error.code, data: error.data }
+      end
+    when "raise" then raise Wishing.new(operation["message"], operation["retryable"], operation["retry_after"])
     when "raise_odd" then raise Exception, "odd" # rubocop:disable Lint/RaiseException
     when "reraise" then raise caught
     when "log"

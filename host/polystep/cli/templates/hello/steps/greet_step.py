@@ -1,4 +1,4 @@
-"""Writes a greeting for everyone who said hello."""
+"""Writes a greeting for everyone who says hello."""
 
 from datetime import UTC, datetime
 

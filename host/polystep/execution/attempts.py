@@ -1,0 +1,106 @@
+"""Open attempts: calls from runners are checked against them, and their effects are kept until they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from polystep.contracts.errors import Overloaded, RunEnded
+from polystep.contracts.events import Delivery, NewDelivery
+from polystep.contracts.ports.http import ResponseStream
+from polystep.contracts.steps import StepSpec
+from polystep.contracts.values import JSONValue
+from polystep.execution.journal import AttemptJournal
+from polystep.trace import AttemptShare
+
+
+@dataclass(slots=True)
+class OpenAttempt:
+    """Attempt in progress: one call of a handler."""
+
+    name: str
+    """The `run` of the wire: run id and fencing token. A superseded attempt's name is not open any more."""
+    run_id: str
+    trace_id: str
+    number: int
+    """From 1."""
+    step: StepSpec
+    buffers_emits: bool
+    """Event and cron steps: emits are stored with the completion. HTTP steps: at once."""
+    response: ResponseStream | None = None
+    """Of an HTTP step: where its handler may stream its response to."""
+    begin_stream: Callable[[], None] = lambda: None
+    """Begin the response at its runner; raises `Overloaded` when too many are open."""
+    is_crowded: Callable[[], bool] = lambda: False
+    """Report whether others wait for a slot of its runner."""
+    refused: Overloaded | None = None
+    """Its response was not begun, or an event not taken, for that reason, whatever the handler makes of it."""
+    emits: list[NewDelivery] = field(default_factory=list)
+    delivery: Delivery | None = None
+    """Of an event or cron step."""
+    scheduled_ms: int | None = None
+    """Of a cron step: the time for which its tick was due."""
+    journal: AttemptJournal | None = None
+    """Results and waits of the run; `None` as long as it has kept nothing."""
+    is_cancelled: bool = False
+    """Somebody wants its run to end."""
+    task: asyncio.Task[object] | None = None
+    """Runs the attempt; cancelled when the run is suspended."""
+    share: AttemptShare = field(default_factory=AttemptShare)
+    """Its records in the trace, counted."""
+
+
+class OpenAttempts:
+    """Table of the open attempts by name."""
+
+    def __init__(self) -> None:
+        self._attempts: dict[str, OpenAttempt] = {}
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the open attempts."""
+        return list(self._attempts)
+
+    def by_step(self) -> dict[str, int]:
+        """Count the open attempts by step."""
+        return dict(Counter(attempt.step.name for attempt in self._attempts.values()))
+
+    def open(self, attempt: OpenAttempt) -> None:
+        """Accept calls of this attempt."""
+        self._attempts[attempt.name] = attempt
+
+    def close(self, attempt: OpenAttempt) -> None:
+        """Refuse its calls from now on."""
+        self._attempts.pop(attempt.name, None)
+
+    def find(self, name: JSONValue) -> OpenAttempt | None:
+        """Return the attempt of this name when it is open."""
+        return self._attempts.get(name) if isinstance(name, str) else None
+
+    def cancel_run(self, run_id: str) -> OpenAttempt | None:
+        """End the open attempt of the run of an event or cron step; returns it, `None` when there is none here."""
+        for attempt in self._attempts.values():
+            if attempt.run_id == run_id and attempt.delivery is not None and attempt.task is not None:
+                attempt.is_cancelled = True
+                attempt.task.cancel("cancelled")
+                return attempt
+        return None
+
+    def get(self, name: JSONValue) -> OpenAttempt:
+        """Return the attempt of this name.
+
+        Raises:
+            RunEnded: It is finished or was superseded; its calls have no effect (PS-8.2).
+        """
+        attempt = self.find(name)
+        if attempt is None:
+            raise RunEnded(
+                "This run has ended or was superseded by a later attempt; the call has no effect. "
+                "Await every call before the handler returns."
+            )
+        return attempt

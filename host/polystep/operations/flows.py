@@ -1,0 +1,248 @@
+"""Operations on flows: the graph of steps and topics, and the text of a step's file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field
+
+from polystep.contracts.steps import CronTrigger, Emit, HttpTrigger, StepSpec
+from polystep.operations.operation import ListedWhole, Operation, Params, Part, Result, part_of
+from polystep.operations.queues import StepParams
+from polystep.operations.rooms import Rooms
+
+NODES_MAX: Final = 5000
+"""Steps in one graph."""
+OUTSIDE_MAX: Final = 20
+"""Steps named at the open end of an edge."""
+SOURCE_CHARS_MAX: Final = 1_000_000
+"""Of a step's file: what is shown of it."""
+
+
+class FlowRow(Result):
+    """Flow, with its number of steps."""
+
+    flow: str
+    steps: int
+
+
+class Flows(Part):
+    """Flows that steps declare, by name."""
+
+    flows: list[FlowRow]
+
+
+class FlowParams(Params):
+    """Choose a flow."""
+
+    flow: str = Field(description="Name of a flow; `*` stands for all steps, `-` for those without a flow.")
+
+
+class FlowNode(Result):
+    """Step in a graph. One that does not load has an error, and shows what it declared last."""
+
+    step: str
+    type: Literal["api", "event", "cron", "noop"]
+    language: str
+    file: str
+    description: str | None
+    error: str | None
+    route: str | None = Field(description="Method and path of an api step.")
+    cron: str | None = Field(description="Expression of a cron step.")
+
+
+class FlowEdge(Result):
+    """Way of a topic from a step to a step of the graph."""
+
+    source: str | None = Field(alias="from", description="Null: no step of the graph emits the topic.")
+    target: str | None = Field(alias="to", description="Null: no step of the graph subscribes to it.")
+    topic: str
+    label: str | None
+    conditional: bool
+    virtual: bool = Field(description="Drawn only: one of its ends is a virtual emit or a virtual subscription.")
+    waits: bool = Field(description="Runs of the step that it leads to wait for the topic; it starts none.")
+    outside: list[str] = Field(
+        description=f"Where an end is null: steps outside of the graph that are there, at most {OUTSIDE_MAX}."
+    )
+
+
+class BrokenFile(Result):
+    """File that does not load, and why."""
+
+    file: str
+    message: str
+
+
+class FlowGraph(Result):
+    """Graph of a flow."""
+
+    flow: str
+    nodes: list[FlowNode]
+    edges: list[FlowEdge]
+    failures: list[BrokenFile] = Field(description="Files of the project that do not load.")
+    cut: bool = Field(description=f"The flow has more than {NODES_MAX} steps; these are the first.")
+
+
+class Source(Result):
+    """Text of a step's file."""
+
+    step: str
+    file: str
+    language: str
+    text: str
+    cut: bool = Field(description=f"The file has more than {SOURCE_CHARS_MAX} characters.")
+
+
+async def flows(rooms: Rooms, params: ListedWhole) -> Flows:
+    """List the flows."""
+    counts: dict[str, int] = {}
+    for step in rooms.project.declared.steps.values():
+        for flow in step.flows:
+            counts[flow] = counts.get(flow, 0) + 1
+    found, cursor = part_of(sorted(counts.items()), params)
+    return Flows(flows=[FlowRow(flow=flow, steps=count) for flow, count in found], cursor=cursor)
+
+
+async def flow(rooms: Rooms, params: FlowParams) -> FlowGraph | None:
+    """Print the graph of a flow: its steps, and the topics between them."""
+    steps, cut = steps_of(rooms, params.flow)
+    if steps is None:
+        return None
+    return FlowGraph(
+        flow=params.flow,
+        nodes=[_node(step, rooms.project.unloaded(step)) for step in steps],
+        edges=_edges(steps, rooms.project.declared.steps.values()),
+        failures=[
+            BrokenFile(file=failure.source.path, message=failure.message)
+            for failure in rooms.project.flow.failures[:NODES_MAX]
+        ],
+        cut=cut,
+    )
+
+
+def steps_of(rooms: Rooms, flow: str) -> tuple[list[StepSpec] | None, bool]:
+    """Return the steps of a flow, `None` when there is no such flow, and whether there are more."""
+    found = [step for step in rooms.project.declared.steps.values() if _belongs(step, flow)]
+    is_known = bool(found) or flow in ("*", "-")
+    return found[:NODES_MAX] if is_known else None, len(found) > NODES_MAX
+
+
+async def step_source(rooms: Rooms, params: StepParams) -> Source | None:
+    """Print the text of a step's file."""
+    step = rooms.project.declared.steps.get(params.step)
+    if step is None:
+        return None
+    text = await asyncio.to_thread(_read, rooms.place.root / step.source.path)
+    if text is None:
+        return None
+    return Source(
+        step=step.name,
+        file=step.source.path,
+        language=step.source.language,
+        text=text[:SOURCE_CHARS_MAX],
+        cut=len(text) > SOURCE_CHARS_MAX,
+    )
+
+
+def _belongs(step: StepSpec, flow: str) -> bool:
+    return flow == "*" or flow in step.flows or (flow == "-" and not step.flows)
+
+
+def _node(step: StepSpec, error: str | None) -> FlowNode:
+    trigger = step.trigger
+    return FlowNode(
+        step=step.name,
+        type=step.type,
+        language=step.source.language,
+        file=step.source.path,
+        description=step.description,
+        error=error,
+        route=f"{trigger.method} {trigger.path}" if isinstance(trigger, HttpTrigger) else None,
+        cron=trigger.expression if isinstance(trigger, CronTrigger) else None,
+    )
+
+
+def _edges(steps: Iterable[StepSpec], every: Iterable[StepSpec]) -> list[FlowEdge]:
+    """Join emits and subscriptions of one topic; those without another end in the graph are edges with one end."""
+    subscribers, emitters = _subscribers(steps), _emitters(steps)
+    nobody: list[tuple[str | None, bool, bool]] = [(None, False, False)]
+    everywhere = _subscribers(every), _emitters(every)
+    edges = []
+    for topic, sources in emitters.items():
+        targets = subscribers.get(topic)
+        away = [] if targets else _names(everywhere[0].get(topic, ()))
+        edges += [
+            FlowEdge(
+                **{"from": source, "to": name},
+                topic=topic,
+                label=emit.label,
+                conditional=emit.conditional,
+                virtual=virtual or virtually,
+                waits=waits,
+                outside=away,
+            )
+            for source, emit, virtual in sources
+            for name, virtually, waits in targets or nobody
+        ]
+    for topic, targets in subscribers.items():
+        if topic in emitters:
+            continue
+        away = _names(everywhere[1].get(topic, ()))
+        edges += [
+            FlowEdge(
+                **{"from": None, "to": name},
+                topic=topic,
+                label=None,
+                conditional=False,
+                virtual=virtually,
+                waits=waits,
+                outside=away,
+            )
+            for name, virtually, waits in targets
+        ]
+    return edges
+
+
+def _subscribers(steps: Iterable[StepSpec]) -> dict[str, list[tuple[str, bool, bool]]]:
+    """Return by topic who subscribes, whether virtually, and whether only its runs wait."""
+    found: dict[str, list[tuple[str, bool, bool]]] = {}
+    for step in steps:
+        for topics, virtual in ((step.topics, False), (step.virtual_subscribes, True)):
+            for topic in topics:
+                found.setdefault(topic, []).append((step.name, virtual, False))
+        for wait in step.waits_for:
+            if wait.topic not in step.topics:
+                found.setdefault(wait.topic, []).append((step.name, False, True))
+    return found
+
+
+def _emitters(steps: Iterable[StepSpec]) -> dict[str, list[tuple[str, Emit, bool]]]:
+    """Return by topic who emits it, how, and whether virtually."""
+    found: dict[str, list[tuple[str, Emit, bool]]] = {}
+    for step in steps:
+        for emits, virtual in ((step.emits, False), (step.virtual_emits, True)):
+            for emit in emits:
+                found.setdefault(emit.topic, []).append((step.name, emit, virtual))
+    return found
+
+
+def _names(ends: Iterable[tuple[Any, ...]]) -> list[str]:
+    return sorted({str(end[0]) for end in ends})[:OUTSIDE_MAX]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(SOURCE_CHARS_MAX + 1)
+    except OSError:
+        return None
+
+
+OPERATIONS = (
+    Operation("step_source", "GET steps/{step}/source", StepParams, Source, "reads", step_source),
+    Operation("flows", "GET flows", ListedWhole, Flows, "reads", flows),
+    Operation("flow", "GET flows/{flow}", FlowParams, FlowGraph, "reads", flow),
+)

@@ -1,0 +1,6 @@
+export interface FlowSearch {
+  step: string
+  trace: string
+  q: string
+  view: '' | 'table'
+}

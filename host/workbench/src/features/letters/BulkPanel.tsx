@@ -1,0 +1,87 @@
+import { useQuery } from '@tanstack/react-query'
+import type { Bulk } from '../../api/results.ts'
+import { bulkQuery } from '../../services/letters.ts'
+import { useAct } from '../../services/useAct.ts'
+import { Button } from '../../ui/Controls.tsx'
+import { Failed, Loading } from '../../ui/Notices.tsx'
+import { Panel } from '../../ui/Panel.tsx'
+import { Section } from '../../ui/Section.tsx'
+import { Status } from '../../ui/Status.tsx'
+import { counted, duration, moment } from '../../ui/time.ts'
+import { BULK_STATUS } from './BulksList.tsx'
+import styles from './letters.module.css'
+import { chosenWords } from './model.ts'
+
+/** Record of a bulk: what was chosen, how far it is, and what the replayed events have become. */
+export function BulkPanel({ id, onClose }: { id: number; onClose: () => void }) {
+  const { data: bulk, error } = useQuery(bulkQuery(id))
+  const stop = useAct('bulk_stop')
+  if (!bulk) {
+    return (
+      <Panel title={`Bulk ${id}`} onClose={onClose}>
+        {error ? <Failed error={error} /> : <Loading what="the record" />}
+      </Panel>
+    )
+  }
+  const handled = bulk.done + bulk.missing
+  return (
+    <Panel
+      title={`${bulk.act === 'replay' ? 'Replay' : 'Discard'} of ${counted(bulk.total, 'dead letter')}`}
+      about={
+        <>
+          <Status {...BULK_STATUS[bulk.status]} />
+          <span>
+            Began {moment(bulk.begunAt)}
+            {bulk.endedAt !== null && `, took ${duration(bulk.endedAt - bulk.begunAt)}`}
+          </span>
+        </>
+      }
+      doors={
+        bulk.status === 'running' && (
+          <Button disabled={stop.isPending} onClick={() => { stop.mutate({ id }) }}>
+            Stop
+          </Button>
+        )
+      }
+      onClose={onClose}
+    >
+      {stop.error && <Failed error={stop.error} />}
+      <Section title="Progress">
+        <progress className={styles.progress} max={Math.max(bulk.total, 1)} value={handled} aria-label="Progress" />
+        <p role="status">
+          {handled.toLocaleString('en')} of {bulk.total.toLocaleString('en')}
+          {bulk.status === 'stopped' && ', the others are dead letters still'}
+        </p>
+        <Counts bulk={bulk} />
+      </Section>
+      <Section title="Chosen by">
+        <p>{chosenWords(bulk.chosen)}</p>
+        {bulk.perSecond !== null && <p>At most {bulk.perSecond.toLocaleString('en')} a second</p>}
+      </Section>
+    </Panel>
+  )
+}
+
+function Counts({ bulk }: { bulk: Bulk }) {
+  const rows: readonly (readonly [string, number])[] =
+    bulk.act === 'discard'
+      ? [['Discarded', bulk.done], ['Gone before their turn', bulk.missing]]
+      : [
+          ['Replayed', bulk.done],
+          ['Done', bulk.completed],
+          ['Waiting', bulk.waiting],
+          ['Running', bulk.running],
+          ['Dead letters again', bulk.dead],
+          ['Gone before their turn', bulk.missing],
+        ]
+  return (
+    <dl className={styles.counts}>
+      {rows.map(([word, count]) => (
+        <div key={word}>
+          <dt>{word}</dt>
+          <dd data-failed={word === 'Dead letters again' && count > 0}>{count.toLocaleString('en')}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}

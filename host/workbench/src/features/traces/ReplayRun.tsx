@@ -1,0 +1,109 @@
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { useState } from 'react'
+import { replayRun, runTextQuery } from '../../services/replays.ts'
+import type { RequestFailed } from '../../services/http.ts'
+import type { Run } from '../../services/shapes.ts'
+import { useChange } from '../../services/useChange.ts'
+import { Changes } from '../../ui/Changes.tsx'
+import { Button, Select } from '../../ui/Controls.tsx'
+import { compact, membersOf, parseExact, pretty } from '../../ui/exact.ts'
+import { JsonEditor, jsonProblem } from '../../ui/JsonEditor.tsx'
+import { Failed, Loading } from '../../ui/Notices.tsx'
+import { Section } from '../../ui/Section.tsx'
+import styles from './panel.module.css'
+
+type Again = Pick<Run, 'runId' | 'step' | 'trigger'>
+
+/** Run the event or the request of a run again, as it was or edited; the new trace is opened. */
+export function ReplayRun({ run }: { run: Again }) {
+  const [open, setOpen] = useState(false)
+  return (
+    <Section title="Run again">
+      {open ? (
+        <Editor run={run} onClose={() => { setOpen(false) }} />
+      ) : (
+        <Button onClick={() => { setOpen(true) }}>Run again, with this or another input</Button>
+      )}
+    </Section>
+  )
+}
+
+function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
+  const { data: whole, error } = useQuery(runTextQuery(run.runId))
+  const [text, setText] = useState<string | null>(null)
+  const [to, setTo] = useState<'step' | 'subscribers'>('step')
+  const navigate = useNavigate()
+  const replay = useChange(replayRun)
+  if (error) return <Failed error={error} />
+  if (whole === undefined) return <Loading what="the whole input" />
+  const kept = membersOf(whole).get('input')
+  const before = kept === undefined ? '' : pretty(kept)
+  const shown = text ?? before
+  const problem = jsonProblem(shown)
+  const edited = problem !== null || kept === undefined || compact(shown) !== compact(kept)
+  const isRequest = run.trigger.kind === 'http'
+  const send = (): void => {
+    replay.mutate(
+      { runId: run.runId, to, source: edited ? shown : null },
+      { onSuccess: ({ traceId }) => void navigate({ to: '/traces/$id', params: { id: traceId }, search: {} }) },
+    )
+  }
+  return (
+    <>
+      {kept === undefined && (
+        <p className={styles.quiet}>The input was not kept whole: it is too large to replay, or holds a secret. Give one to run the step with it.</p>
+      )}
+      {isRequest && <p className={styles.quiet}>Headers that are secret were not kept: add those that the step needs.</p>}
+      <JsonEditor label="Input of the new run" value={shown} onChange={setText} onSubmit={send} />
+      {!isRequest && (
+        <Select
+          label="Who gets it"
+          value={to}
+          choices={[['step', `${run.step} alone`], ['subscribers', `Every subscriber of ${String(run.trigger.topic)}`]]}
+          onChoose={(value) => { setTo(value === 'step' ? 'step' : 'subscribers') }}
+        />
+      )}
+      {edited && problem === null && kept !== undefined && (
+        <>
+          <h4 className={styles.quiet}>Against the input of this run</h4>
+          <Changes label="Changes of the input" before={parseExact(kept)} after={parseExact(shown)} />
+        </>
+      )}
+      {replay.error && <Refused error={replay.error} />}
+      <div className={styles.buttons}>
+        <Button disabled={problem !== null || replay.isPending} onClick={send}>
+          {replay.isPending ? 'Running…' : edited ? 'Run again edited' : 'Run again'}
+        </Button>
+        {text !== null && kept !== undefined && <Button onClick={() => { setText(null) }}>As it was</Button>}
+        <Button onClick={onClose}>Cancel</Button>
+      </div>
+      <p className={styles.quiet}>A new trace is opened. What the run emits and writes happens too.</p>
+    </>
+  )
+}
+
+/** Why the host did not run it; what breaks the schema by its path. */
+function Refused({ error }: { error: RequestFailed }) {
+  const issues = issuesOf(error.body.issues)
+  return (
+    <>
+      <Failed error={error} />
+      {issues.length > 0 && (
+        <ul className={styles.lines} aria-label="What does not fit the schema">
+          {issues.map((each) => (
+            <li key={each}>{each}</li>
+          ))}
+        </ul>
+      )}
+    </>
+  )
+}
+
+function issuesOf(issues: unknown): string[] {
+  if (!Array.isArray(issues)) return []
+  return issues.map((each: Record<string, unknown>) => {
+    const path = Array.isArray(each.path) ? each.path.map(String).join('.') : ''
+    return `${path || 'The whole input'}: ${String(each.message)}`
+  })
+}

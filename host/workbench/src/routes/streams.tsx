@@ -1,0 +1,34 @@
+import { useParams } from '@tanstack/react-router'
+import { ItemsView } from '../features/streams/ItemsView.tsx'
+import type { StreamSearch } from '../features/streams/search.ts'
+import { StreamView } from '../features/streams/StreamView.tsx'
+import { quoted, textOf, unquoted, type Search } from '../services/search.ts'
+import { useSearchChange } from './searchChange.ts'
+
+export { StreamsView as Streams } from '../features/streams/StreamsView.tsx'
+
+const streamSearch = (search: Search): StreamSearch & { new?: boolean } => ({
+  prefix: textOf(search.prefix),
+  after: textOf(search.after),
+  group: unquoted(search.group),
+  id: unquoted(search.id),
+  create: search.new === 'on',
+  events: search.events === 'on',
+})
+
+export function OneStream() {
+  const [search, change] = useSearchChange(streamSearch)
+  const { stream = '' }: { stream?: string } = useParams({ strict: false })
+  const onSearch = (part: Partial<StreamSearch>): void => {
+    const { create, ...rest } = part
+    const texts = Object.fromEntries(
+      (['group', 'id'] as const).filter((name) => name in part).map((name) => [name, part[name] === undefined ? undefined : quoted(part[name])]),
+    )
+    change({ ...rest, ...texts, ...(create === undefined ? {} : { new: create }) })
+  }
+  return search.group === undefined ? (
+    <StreamView key={stream} stream={stream} search={search} onSearch={onSearch} />
+  ) : (
+    <ItemsView key={`${stream} ${search.group}`} stream={stream} group={search.group} search={search} onSearch={onSearch} />
+  )
+}

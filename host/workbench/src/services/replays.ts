@@ -1,0 +1,33 @@
+import { queryOptions } from '@tanstack/react-query'
+import type { ReplayedRun } from '../api/results.ts'
+import { call, callText } from './http.ts'
+
+// Replays: the whole input of a run as its source text, so that an edit changes nothing but what a reader edits.
+
+/** Result of `run` as text: numbers of the input stay as they are written. */
+export const runTextQuery = (runId: string) =>
+  queryOptions({
+    queryKey: ['run', { runId, as: 'text' }] as const,
+    queryFn: ({ signal }) => callText('run', { runId }, { signal }),
+    // The input of a run does not change while somebody edits it.
+    staleTime: Number.POSITIVE_INFINITY,
+  })
+
+export const replaysQuery = (id: string) =>
+  queryOptions({ queryKey: ['replays', { id }] as const, queryFn: ({ signal }) => call('replays', { id, limit: 100 }, { signal }) })
+
+interface Again {
+  runId: string
+  to: 'step' | 'subscribers'
+  /** Other input as JSON text; `null` for that of the run. */
+  source: string | null
+}
+
+/** Run the event or the request of a run again. */
+export async function replayRun({ runId, to, source }: Again): Promise<ReplayedRun> {
+  const given = source === null ? {} : { member: 'data' as const, source }
+  return JSON.parse(await callText('replay_run', { runId, to }, given)) as ReplayedRun
+}
+
+export const runErrorQuery = (runId: string) =>
+  queryOptions({ queryKey: ['run_error', { runId }] as const, queryFn: ({ signal }) => call('run_error', { runId }, { signal }) })
