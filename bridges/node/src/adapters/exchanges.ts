@@ -49,14 +49,16 @@ export class Exchange {
     }
   }
 
-  /** The connection has delivered the answer; `send` is called when user code has read it too, or does not begin to. */
+  /**
+   * The connection has delivered the answer; `send` is called when user code has read it too, or does not begin to.
+   *
+   * It is called before user code goes on after its reading: what comes after the end of a run is not taken.
+   */
   ended(send: () => void): void {
-    if (this.isClosed) { send(); return }
+    this.send = send
+    if (this.isClosed) this.close()
     // What waits for the response gets it before this: only then is it known whether anybody reads it.
-    setImmediate(() => {
-      if (this.isRead && !this.isClosed) this.send = send
-      else send()
-    })
+    else setImmediate(() => { if (!this.isRead) this.close() })
   }
 
   /** Listen to whoever reads the body of the response. */
