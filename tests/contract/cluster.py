@@ -16,6 +16,7 @@ from polystep.contracts.steps import StepSpec
 from polystep.stores import SqliteFiles, Stores
 from polystep.streams import Streams
 from polystep.testing import SettableClock
+from tests.patience import HANG_S
 from tests.unit.bus.harness import Observer, Runner, flow
 
 
@@ -112,7 +113,7 @@ class Cluster:
     async def quiet(self) -> None:
         """Return when no host asks anything of the store any more."""
         database = self._files.durable
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             while True:
                 await database.write(lambda _: None)
                 answered = database.commits
@@ -127,7 +128,7 @@ class Cluster:
         await self.quiet()
 
     async def stop(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             for host in self.hosts:
                 if not host.is_dead:
                     await host.bus.stop()

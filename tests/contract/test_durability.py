@@ -11,6 +11,7 @@ from polystep.stores import SqliteChanges, SqliteQueueStore, SqliteStateStore, S
 from polystep.testing import FakeClock
 from tests.contract.deliveries import names, new
 from tests.contract.groups import state_items, stream_items
+from tests.patience import HANG_S
 
 WRITER = Path(__file__).with_name("killed_writer.py")
 ROUNDS = 20
@@ -36,7 +37,7 @@ async def test_everything_that_was_answered_survives_a_kill(tmp_path: Path) -> N
     path = tmp_path / "polystep.db"
     answered: set[str] = set()
     for _ in range(ROUNDS):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             answered |= set(await _answered_until_killed(path, chance.randrange(1, 120)))
         database = open_durable(path)
         await database.start()

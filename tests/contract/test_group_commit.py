@@ -16,6 +16,7 @@ from polystep.contracts.storage import NotStored
 from polystep.stores import Database
 from polystep.stores.sqlite import writer as writer_module
 from polystep.stores.sqlite.writer import GROUP_MAX, GROUP_SOON
+from tests.patience import HANG_S
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY) STRICT"
 
@@ -50,7 +51,7 @@ class Gate:
         self.passed = database.sweep(self._hold)
 
     async def reached(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await self._reached.wait()
 
     def open(self) -> None:
@@ -212,7 +213,7 @@ async def test_a_stop_waits_for_a_scan_that_nobody_waits_for(database: Database)
     for _ in range(5):
         await asyncio.sleep(0)
     scan.cancel()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         await database.stop()
     with pytest.raises(PolystepError, match="is not open"):
         await database.scan("SELECT 1")

@@ -23,6 +23,7 @@ from polystep.contracts.limits import CALLS_MAX
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.wire import FittedAnswer, Packed, Peer, WatchedAnswer, connect_pipes, direct_pair, frame, pack
 from polystep.wire.peer import Method
+from tests.patience import HANG_S
 
 BYTES_MAX = 100_000
 Notifications = Mapping[str, Callable[[JSONObject], None]]
@@ -58,7 +59,7 @@ async def join(request: pytest.FixtureRequest) -> AsyncIterator[Join]:
         made.extend(pair)
         return pair
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         yield make
     for peer in made:
         peer.fail(RunnerGone("The test is over."))
@@ -608,7 +609,7 @@ async def test_a_runner_that_does_not_read_its_answers_is_not_read_from(caplog: 
     await connect_pipes(host, to_host[0], to_runner[1])
     os.set_blocking(to_host[1], False)
     call = frame(pack([0, 1, "big", {}]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while host._reading:
             os.write(to_host[1], call)
             await asyncio.sleep(0)
@@ -642,7 +643,7 @@ async def test_a_runner_that_closes_its_input_alone_is_gone_after_its_last_answe
     to_host, to_runner = os.pipe(), os.pipe()
     host = Peer({}, {})
     await connect_pipes(host, to_host[0], to_runner[1])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         answered, unanswered = host.call("step.run", {}), host.call("step.run", {})
         os.close(to_runner[0])
         os.write(to_host[1], frame(pack([1, 1, None, "done"])))

@@ -19,6 +19,7 @@ from polystep.schedule import Timetable
 from polystep.stores import Database, SqliteQueueStore, SqliteTraceStore, open_durable, open_traces
 from polystep.testing import FakeClock, NoRunner
 from polystep.trace import Preview, TraceRecorder
+from tests.patience import HANG_S
 from tests.unit.bus.harness import Observer
 
 
@@ -63,7 +64,7 @@ async def _ground(folder: Path) -> AsyncIterator[_Ground]:
     durable, traces = open_durable(folder / "polystep.db", "none"), open_traces(folder / "traces.db")
     await durable.start()
     await traces.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         yield _Ground(folder, FakeClock(), durable, traces)
     await traces.stop()
     await durable.stop()

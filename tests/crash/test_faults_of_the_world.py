@@ -18,6 +18,7 @@ from polystep.contracts.events import NewDelivery
 from polystep.stores import SqliteQueueStore, open_durable
 from tests.e2e.running import Running, children_of, make_project
 from tests.e2e.test_crash import nothing_waits
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -157,7 +158,7 @@ def command_of(pid: int) -> bytes:
 
 async def state_of(pid: int, wanted: str) -> None:
     """Wait until a process is in a state, as `ps` shows it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != wanted:  # noqa: ASYNC110 - no event tells of it
             await asyncio.sleep(0)
 

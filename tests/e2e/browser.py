@@ -16,6 +16,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.patience import HANG_S
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WAIT_S = 60
 _FLAGS = (
@@ -262,7 +264,7 @@ async def browse(profile: Path, *flags: str) -> AsyncIterator[Page]:
     finally:
         if process.returncode is None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(HANG_S):
                     await process.wait()
         if process.returncode is None:
             process.kill()

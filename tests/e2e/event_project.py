@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.running import Running, make_project
+from tests.patience import HANG_S
 
 LANGUAGES = ("ts", "js", "py", "rb")
 
@@ -48,7 +49,7 @@ export const handler = async ({ what, ms }, { state }) => {
 
 async def value(host: Running, group: str, key: str, at_least: float | None = None) -> Any:
     """Wait for a value of the state, and for it to be as large."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             found = await host.group(group)
             if key in found and (at_least is None or found[key] >= at_least):
@@ -58,7 +59,7 @@ async def value(host: Running, group: str, key: str, at_least: float | None = No
 
 async def idle(host: Running) -> None:
     """Wait until nothing waits and nothing runs, but for what is due later."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             queues = (await host.api("queues"))["queues"]
             if not any(each["running"] + each["ready"] + each["retrying"] for each in queues):

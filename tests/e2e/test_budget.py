@@ -32,6 +32,7 @@ from polystep.runners import heartbeat as heartbeat_module
 from polystep.stores import SqliteQueueStore
 from polystep.wire import peer as peer_module
 from tests.e2e.running import ROOT, make_project
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -136,7 +137,7 @@ class Client:
             for _ in range(count):
                 self._counts.done.clear()
                 await asyncio.to_thread(self._ask, connection, "POST", "/tickets", TICKET)
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(HANG_S):
                     await self._counts.done.wait()
         finally:
             connection.close()

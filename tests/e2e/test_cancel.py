@@ -11,6 +11,7 @@ import pytest
 from tests.e2e.durable_project import LANGUAGES, begin, counts, make_durable, reaches, result
 from tests.e2e.running import Running
 from tests.e2e.tools import need
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +23,7 @@ def ruby() -> None:
 
 async def run_of(host: Running, trace_id: str, step: str) -> dict[str, Any]:
     """The run of a step in a trace, once it is there."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             for run in (await host.api(f"traces/{trace_id}"))["runs"]:
                 if run["step"] == step:
@@ -37,7 +38,7 @@ async def cancel(host: Running, run_id: str) -> None:
 
 async def ends(host: Running, trace_id: str, step: str) -> str:
     """The status of a run that is over."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             run = await run_of(host, trace_id, step)
             if run["endedAt"] is not None:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.model import ANSWER, serve_model
 from tests.e2e.running import ROOT, Running, children_of, make_project
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -221,7 +222,7 @@ async def readable(descriptor: int) -> None:
     loop = asyncio.get_running_loop()
     loop.add_reader(descriptor, ended.set)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(HANG_S):
             await ended.wait()
     finally:
         loop.remove_reader(descriptor)

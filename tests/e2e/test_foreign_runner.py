@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.running import ROOT, Running, make_project
 from tests.e2e.test_crash import nothing_waits
 from tests.e2e.tools import need
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -72,7 +73,7 @@ async def test_saving_a_step_a_helper_or_the_runner_itself_reloads_it(tmp_path: 
 
 async def another(host: Running, before: dict[str, object]) -> dict[str, object]:
     """The answer of a new process: nothing is printed when only a helper changed."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(HANG_S):
         while (answer := await host.get("/who"))["pid"] == before["pid"]:
             pass
     return dict(answer)

@@ -12,6 +12,7 @@ import apsw
 import pytest
 
 from tests.e2e.running import Running, make_project
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -67,7 +68,7 @@ async def test_on_a_full_disk_requests_are_507_and_work_goes_on_when_there_is_sp
         ballast.unlink()
         assert await host.post("/keep", {"n": 3}) == {}
         # The traces' file is written again as well, with the next batch.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             while (await host.get("/__polystep/health"))["status"] != "ready":
                 await host.post("/keep", {"n": 3})
         assert sorted((await host.api("state/kept"))["items"]) == ["0", "3"]

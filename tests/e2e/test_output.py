@@ -16,6 +16,7 @@ from aiohttp import web
 
 from tests.e2e.running import Running, make_project
 from tests.e2e.test_tutorial import completed_trace
+from tests.patience import HANG_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -81,7 +82,7 @@ def closed_port() -> int:
 
 async def stored(host: Running, *messages: str) -> dict[str, Any]:
     """The newest stored log line of each message; waits until all are there (output of child processes comes late)."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(HANG_S):
         while True:
             logs = (await host.api("logs?limit=1000"))["logs"]
             found = {log["message"]: log for log in reversed(logs) if log["message"] in messages}
@@ -299,7 +300,7 @@ async def test_a_secret_that_comes_with_a_changed_env_file_is_one_too(live: Live
     fresh = "a-fresh-secret-from-an-edit"
     generation = (await live.host.get("/__polystep/health"))["generation"]
     (live.project / ".env").write_text(f"PAYMENT_API_KEY={fresh}\n")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while (await live.host.get("/__polystep/health"))["generation"] == generation:
             pass
     since = len(live.host.lines)

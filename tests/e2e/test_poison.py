@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.running import Running, children_of, is_alive, make_project
 from tests.e2e.test_crash import dead_letters, nothing_waits
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -171,7 +172,7 @@ async def test_a_leak_costs_processes_and_no_run(tmp_path: Path, language: str) 
         assert {each["attempt"] for each in victims.values()} == {1}
         assert (await host.api("dead-letters"))["deadLetters"] == []
         # The large process is gone, and the one in its place has the usual size.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             while is_alive(before["pid"]):
                 await limited(host)
         now = [each for each in await limited(host) if each["runner"] == language and not each["leaving"]]

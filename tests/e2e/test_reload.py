@@ -9,6 +9,7 @@ import pytest
 
 from tests.e2e.running import Running, make_project
 from tests.e2e.test_crash import nothing_waits
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -123,7 +124,7 @@ async def test_a_typo_in_the_requirements_leaves_python_running_and_is_told_unti
             assert "could not be installed" in (await host.command(verb))[1]
         (project / "requirements.txt").write_text("# nothing\n")
         await host.line("Installing the packages of requirements.txt…", count=2)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(HANG_S):
             while "could not be installed" in (await host.command("steps"))[1]:
                 pass
 
@@ -208,7 +209,7 @@ async def test_a_language_that_hangs_while_it_loads_keeps_no_other_from_answerin
 
 async def becomes(host: Running, path: str, answer: object) -> None:
     """Each save prints an update of nothing by name when only a helper changed: ask until the new code answers."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(HANG_S):
         while await host.get(path) != answer:
             pass
 

@@ -15,6 +15,7 @@ import pytest_asyncio
 
 from tests.e2e.durable_project import counts, reaches
 from tests.e2e.running import Running, children_of, make_project
+from tests.patience import HANG_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -40,13 +41,13 @@ async def post(
     """POST with a key; returns status, headers and text."""
     # The client of the tests has another `Authorization` at each start of a host.
     named = {"Authorization": "Bearer client", **({} if key is None else {"Idempotency-Key": key}), **headers}
-    async with asyncio.timeout(20), host.http.post(path, json=body, headers=named) as response:
+    async with asyncio.timeout(HANG_S), host.http.post(path, json=body, headers=named) as response:
         return response.status, {name.lower(): value for name, value in response.headers.items()}, await response.text()
 
 
 async def go(host: Running, id_: str, word: str) -> None:
     """Let handlers that wait for a word end; a runner that was killed answers 503 for a moment."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             status, _, _ = await post(host, "/go", None, {"id": id_, "word": word})
             if status == 200:

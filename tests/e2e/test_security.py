@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.running import Running, make_project
+from tests.patience import HANG_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -88,7 +89,7 @@ async def raw(host: Running, request: str) -> str:
     port = int(host.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request.encode())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         answer = await reader.read()
     writer.close()
     await writer.wait_closed()

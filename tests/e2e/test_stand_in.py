@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.model import ANSWER, serve_model
 from tests.e2e.running import Running, make_project
 from tests.e2e.test_tutorial import completed_trace
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -59,7 +60,7 @@ async def ask(host: Running, language: str, content: str, format: object = None,
 
 async def http_call(host: Running, trace_id: str) -> Any:
     """The outgoing call of a trace, once it is there: its end may be told after that of the run."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while True:
             for each in (await host.api(f"traces/{trace_id}"))["runs"][0]["operations"]:
                 if each["type"] == "http":

@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.running import ROOT, Running, make_project
+from tests.patience import HANG_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -118,7 +119,7 @@ class Client:
 
     async def frame(self) -> Any:
         """The next frame."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             return await self.socket.receive_json()
 
 

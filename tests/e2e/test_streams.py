@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.e2e.running import Running, make_project
+from tests.patience import HANG_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -32,12 +33,12 @@ class Client:
 
     async def frame(self) -> Any:
         """The next frame."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             return await self.socket.receive_json()
 
     async def closed(self) -> tuple[int | None, str]:
         """The close code and reason that the host gives."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             message = await self.socket.receive()
         assert message.type is aiohttp.WSMsgType.CLOSE, message
         return message.data, str(message.extra)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.model import ANSWER, serve_model
 from tests.e2e.running import Running, make_tutorial
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
 
@@ -64,7 +65,7 @@ async def test_the_client_sees_each_stage_of_its_ticket_once_over_the_websocket(
     async with serve_model() as model, Running(tutorial, environment=model.environment) as host:
         model.open.clear()
         ticket_id = await submit(host)
-        async with asyncio.timeout(20), host.socket() as socket:
+        async with asyncio.timeout(HANG_S), host.socket() as socket:
             await model.asked.wait()
             join = {"streamName": "ticketStatus", "groupId": ticket_id, "id": "status", "subscriptionId": "one"}
             await socket.send_json({"type": "join", "data": join})
@@ -156,7 +157,7 @@ async def test_the_digest_counts_what_both_languages_wrote(tutorial: Path) -> No
 
 async def completed_trace(host: Running, trace_id: str | None = None) -> Any:
     """The newest trace, or this one, once nothing of it is open; each look happens after a flush."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while True:
             chosen = trace_id or (await host.api("traces"))["traces"][0]["traceId"]
             trace = await host.api(f"traces/{chosen}")

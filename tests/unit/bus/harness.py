@@ -15,6 +15,7 @@ from polystep.contracts.ids import Ids
 from polystep.contracts.steps import CronTrigger, EventTrigger, Flow, QueuePolicy, SourceFile, StepSpec
 from polystep.stores import Database, SqliteHosts, SqliteQueueStore, open_durable
 from polystep.testing import FakeClock, SettableClock
+from tests.patience import HANG_S
 
 DONE = Outcome("completed")
 FAILED = Outcome("failed", error={"name": "Error", "message": "no"})
@@ -64,7 +65,7 @@ class Runner:
         await self.until(lambda: len(self.started) >= count)
 
     async def until(self, reached: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10), self._changed:
+        async with asyncio.timeout(HANG_S), self._changed:
             await self._changed.wait_for(reached)
 
     async def _count(self, step: str, change: int) -> None:
@@ -130,7 +131,7 @@ class Observer:
 
     async def unparks_count(self, count: int) -> None:
         """Return when so many parked events have gone somewhere."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             while len(self.unparks) < count:
                 self.told.clear()
                 await self.told.wait()
@@ -171,7 +172,7 @@ class BusHarness:
 
     async def quiet(self) -> None:
         """Return when the store has answered everything and nothing more is asked of it."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             while True:
                 await self.database.write(lambda _: None)
                 answered = self.database.commits
@@ -196,7 +197,7 @@ async def open_harness(folder: Path) -> AsyncIterator[BusHarness]:
     try:
         yield harness
     finally:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await harness.bus.stop()
             await database.stop()
 

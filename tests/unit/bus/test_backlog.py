@@ -12,6 +12,7 @@ from polystep.contracts.errors import Overloaded
 from polystep.contracts.events import UNKNOWN_STEP, Delivery, Outcome
 from polystep.contracts.ids import Ids
 from polystep.contracts.steps import QueuePolicy
+from tests.patience import HANG_S
 from tests.unit.bus.harness import FAILED, BusHarness, event_step, flow, gate, scripted
 
 POSTPONED = Outcome("postponed", error={"name": "overloaded", "message": "full"})
@@ -80,7 +81,7 @@ async def test_a_new_start_counts_what_waits(harness: BusHarness) -> None:
     _, harness.runner.handlers["a"] = gate()
     await harness.begin(event_step("a"))
     await harness.runner.started_count(3)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while True:
             try:
                 harness.bus.plan("a", b"x", trace_id="t", parent_run_id=None)
@@ -100,7 +101,7 @@ async def test_an_attempt_that_cannot_emit_uses_up_no_retry_and_its_step_pauses(
     await harness.observer.ends_count(3)
     await harness.quiet()
     assert len(harness.runner.started) == 3
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while len([end for end in harness.observer.ends if end.status == "completed"]) < 5:
             await harness.advance(5)
     assert await harness.store.dead_letters(10) == []

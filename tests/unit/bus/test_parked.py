@@ -9,6 +9,7 @@ import pytest
 from polystep.bus import parked
 from polystep.contracts.events import UNKNOWN_STEP, DeadLetter
 from polystep.contracts.steps import QueuePolicy
+from tests.patience import HANG_S
 from tests.unit.bus.harness import BusHarness, event_step, flow
 
 
@@ -39,7 +40,7 @@ async def test_each_further_subscriber_gets_them_once(harness: BusHarness) -> No
     harness.bus.replace(both, is_complete=False)
     await harness.observer.ends_count(2)
     harness.bus.replace(both)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while await harness.store.parked_size() != (0, 0):
             await harness.quiet()
     assert [each.step for each in harness.runner.started] == ["a", "b"]
@@ -138,7 +139,7 @@ async def test_an_event_with_a_subscriber_is_kept_too_for_files_that_have_never_
     await harness.observer.ends_count(2)
     assert [(each.step, each.fifo_key) for each in harness.runner.started] == [("a", "k"), ("b", "k")]
     assert len({each.event_id for each in harness.runner.started}) == 1
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while await harness.store.parked_size() != (0, 0):
             await harness.quiet()
     assert harness.observer.unparks == []
@@ -166,7 +167,7 @@ async def test_copies_are_removed_when_every_file_has_loaded_once_and_other_even
     await harness.publish("other", "2")
     assert (await harness.store.parked_size())[0] == 2
     harness.bus.replace(flow(event_step("a", "work")), is_complete=False, is_known=True)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while (await harness.store.parked_size())[0] != 1:
             await harness.quiet()
     assert await topics(harness) == [("other", 1)]

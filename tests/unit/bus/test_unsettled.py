@@ -12,6 +12,7 @@ from polystep.bus.claims import CLAIMED_MAX, RUNNING_MAX
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import Delivery, Outcome
 from polystep.contracts.steps import QueuePolicy
+from tests.patience import HANG_S
 from tests.unit.bus.harness import BusHarness, event_step
 
 
@@ -70,6 +71,6 @@ async def test_an_event_is_run_though_the_trace_cannot_hear_of_it(
         patched.setattr(harness.observer, "enqueued", fail)
         with pytest.raises(KeyError):
             await harness.publish("a", "1", "2")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await harness.observer.ends_count(2)
     assert await harness.store.waiting() == []

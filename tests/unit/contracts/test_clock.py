@@ -6,6 +6,7 @@ import asyncio
 
 from polystep.contracts.clock import wait_at_most
 from polystep.testing import FakeClock
+from tests.patience import HANG_S
 
 
 async def test_it_ends_with_the_event() -> None:
@@ -14,7 +15,7 @@ async def test_it_ends_with_the_event() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     event.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await waiting
 
 
@@ -25,6 +26,6 @@ async def test_it_ends_with_the_time_and_leaves_nothing_behind() -> None:
     await clock.advance(9)
     assert not waiting.done()
     await clock.advance(1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await waiting
     assert asyncio.all_tasks() == tasks

@@ -25,6 +25,7 @@ from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http import HttpServer, HttpSettings, ServedProject, ServedStreams
 from polystep.operations import TABLE, Params, ProjectFeed, Rooms
 from polystep.operations.operation import BoundOperation
+from tests.patience import HANG_S
 
 TOKEN = "token-of-this-test"
 
@@ -309,7 +310,7 @@ class HttpHarness:
         """Send bytes as they are and read the answer to its end."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(HANG_S):
                 writer.write(data)
                 await writer.drain()
                 return await (reader.read() if until_closed else reader.readuntil(b"\r\n\r\n"))

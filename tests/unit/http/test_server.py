@@ -13,6 +13,7 @@ from polystep.contracts.clock import SystemClock
 from polystep.contracts.values import JSONObject
 from polystep.http import HttpServer, HttpSettings, ServedProject, ServedStreams
 from polystep.testing import FakeClock
+from tests.patience import HANG_S
 from tests.unit.http.fakes import (
     FakeAccess,
     FakeAdmin,
@@ -60,7 +61,7 @@ async def test_bind_says_the_same_port_twice_and_clients_wait_for_the_start() ->
     async with aiohttp.ClientSession() as client:
         early = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/__polystep/health"))
         await server.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             assert (await early).status == 200
     await server.stop(0.1)
 
@@ -89,7 +90,7 @@ async def test_a_running_request_is_finished_within_the_grace_and_new_ones_are_r
 
         harness.steps.handler = slow
         reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             # A kept-alive connection that asks again while the server stops.
             writer.write(b"GET /__polystep/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             await reader.readuntil(b'"version":"0.1.0"}')
@@ -133,7 +134,7 @@ async def test_a_handler_that_outlasts_the_grace_is_ended() -> None:
     steps.handler = endless
     port = server.bind()
     await server.start()
-    async with asyncio.timeout(10), aiohttp.ClientSession() as client:
+    async with asyncio.timeout(HANG_S), aiohttp.ClientSession() as client:
         asking = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/x"))
         await entered.wait()
         stopping = asyncio.create_task(server.stop(10))

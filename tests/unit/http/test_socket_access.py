@@ -11,6 +11,7 @@ import pytest
 
 from polystep.contracts.ports.streams import AccessRefused
 from polystep.contracts.values import JSONObject, JSONValue
+from tests.patience import HANG_S
 from tests.unit.http.fakes import FakeAccess, HttpHarness, running
 from tests.unit.http.test_sockets import Socket, join, received
 
@@ -101,7 +102,7 @@ async def test_a_client_that_leaves_while_its_join_is_asked_follows_nothing() ->
         closing = asyncio.create_task(socket.close())
         answer.set()
         await closing
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await harness.hub.forgotten.wait()
         assert not any(harness.hub.rooms.values())
 

@@ -18,6 +18,7 @@ from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http import HttpSettings, outbox
 from polystep.http import socket_client as socket_client_module
 from polystep.http.socket_frames import change_frame, text_frame
+from tests.patience import HANG_S
 from tests.unit.http.fakes import HttpHarness, api_step, running
 
 Socket = aiohttp.ClientWebSocketResponse
@@ -38,12 +39,12 @@ def frame(timestamp: int, group: str, event: JSONObject, id: str | None = None, 
 
 
 async def received(socket: Socket, count: int = 1) -> list[JSONValue]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         return [await socket.receive_json() for _ in range(count)]
 
 
 async def closed_with(socket: Socket) -> tuple[object, str]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         message = await socket.receive()
     assert message.type is aiohttp.WSMsgType.CLOSE, message
     return message.data, message.extra or ""
@@ -142,7 +143,7 @@ async def test_changes_during_a_snapshot_come_after_its_sync_and_none_is_lost() 
     async with connected() as (harness, socket):
         harness.hub.gate = asyncio.Event()
         await socket.send_json(join("g"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await harness.hub.snapshot_begun.wait()
         harness.hub.change("create", "g", "a", {"id": "a"})
         harness.hub.change("update", "g", "a", {"id": "a", "n": 1})
@@ -196,7 +197,7 @@ async def test_a_room_is_left_with_its_last_subscription() -> None:
         assert len(await received(socket)) == 1
         assert not harness.hub.unsubscribed.is_set()
         await socket.send_json(leave("g", subscription="s2"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await harness.hub.unsubscribed.wait()
         assert harness.hub.rooms["chat", "g", None] == {}
 
@@ -206,7 +207,7 @@ async def test_a_client_that_goes_is_forgotten() -> None:
         await socket.send_json(join("g"))
         await received(socket)
         await socket.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await harness.hub.forgotten.wait()
         assert harness.hub.rooms == {("chat", "g", None): {}}
 
@@ -343,7 +344,7 @@ async def test_a_slow_client_is_bounded_and_told_why() -> None:
             b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             await reader.readuntil(b"\r\n\r\n")
             payload = orjson.dumps(join("g"))
             assert len(payload) < 126
@@ -409,7 +410,7 @@ async def test_stopping_closes_sockets_with_going_away() -> None:
         await received(socket)
         stopping = asyncio.create_task(harness.server.stop(5))
         assert await closed_with(socket) == (1001, "the server is stopping")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await stopping
 
 

@@ -24,6 +24,7 @@ from polystep.contracts.errors import (
 from polystep.contracts.values import JSONObject
 from polystep.http import HttpSettings
 from polystep.http.inflating import Inflater
+from tests.patience import HANG_S
 from tests.unit.http.fakes import RequiresSubject, api_step, running
 
 POST = api_step("Submit", "POST", "/tickets")
@@ -377,7 +378,7 @@ async def test_a_client_that_asks_first_is_told_to_continue() -> None:
             b"POST /tickets HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n"
             b"Expect: 100-continue\r\nConnection: close\r\n\r\n"
         )
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
             writer.write(b"hi")
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
@@ -396,7 +397,7 @@ async def test_a_request_beyond_the_bound_that_waits_in_vain_is_told_to_come_bac
 
         harness.steps.handler = slow
         first = asyncio.create_task(harness.client.get("/tickets/1"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await entered.wait()
             answer = await harness.client.get("/tickets/2")
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
@@ -417,7 +418,7 @@ async def test_a_handler_goes_on_when_its_client_leaves() -> None:
         harness.steps.handler = slow
         _, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(b"GET /tickets/1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await entered.wait()
             writer.close()
             await writer.wait_closed()

@@ -12,6 +12,7 @@ from polystep.contracts.ports.http import ResponseStream
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.http.streamed import KEEP_ALIVE_S
 from polystep.testing import FakeClock
+from tests.patience import HANG_S
 from tests.unit.http.fakes import HttpHarness, api_step, running
 
 GET = api_step("Live", "GET", "/live")
@@ -102,7 +103,7 @@ async def test_every_chunk_reaches_the_client_before_the_next_is_made() -> None:
         await seen.wait()
         await answer.write("two")
 
-    async with running(GET) as harness, asyncio.timeout(10):
+    async with running(GET) as harness, asyncio.timeout(HANG_S):
         answering(harness, work)
         async with harness.client.get("/live") as response:
             assert await response.content.readuntil(b"\n\n") == b"data: one\n\n"
@@ -117,7 +118,7 @@ async def test_a_silent_event_stream_is_kept_alive_by_comments() -> None:
         await answer.start(200, SSE)
         await held.wait()
 
-    async with running(GET, clock=clock) as harness, asyncio.timeout(10):
+    async with running(GET, clock=clock) as harness, asyncio.timeout(HANG_S):
         answering(harness, work)
         async with harness.client.get("/live") as response:
             await clock.settle()
@@ -137,7 +138,7 @@ async def test_a_slow_client_slows_the_handler_down() -> None:
             await answer.write(b"x" * 65_536)
             written += 1
 
-    async with running(GET) as harness, asyncio.timeout(20):
+    async with running(GET) as harness, asyncio.timeout(HANG_S):
         answering(harness, work)
         async with harness.client.get("/live") as response:
             await response.content.readexactly(65_536)
@@ -162,7 +163,7 @@ async def test_a_client_that_leaves_ends_the_run() -> None:
             ended.set()
             raise
 
-    async with running(GET) as harness, asyncio.timeout(10):
+    async with running(GET) as harness, asyncio.timeout(HANG_S):
         answering(harness, work)
         response = await harness.client.get("/live")
         await response.content.readuntil(b"\n\n")
@@ -185,7 +186,7 @@ async def test_a_client_that_left_before_the_start_ends_the_run_too(caplog: pyte
             refused.set()
             raise
 
-    async with running(GET) as harness, asyncio.timeout(10):
+    async with running(GET) as harness, asyncio.timeout(HANG_S):
         answering(harness, work)
         reader, writer = await asyncio.open_connection("127.0.0.1", harness.port)
         writer.write(b"GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n")

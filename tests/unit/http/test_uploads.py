@@ -12,6 +12,7 @@ import pytest
 
 from polystep.contracts.values import JSONObject
 from polystep.http import HttpSettings
+from tests.patience import HANG_S
 from tests.unit.http.fakes import HttpHarness, RequiresSubject, api_step, running
 
 POST = api_step("Upload", "POST", "/files")
@@ -148,7 +149,7 @@ async def test_too_many_parts_are_refused(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_dribbles_is_answered_408(tmp_path: Path) -> None:
-    async with running(POST, settings=settings(tmp_path, body_timeout_s=0.05)) as harness, asyncio.timeout(10):
+    async with running(POST, settings=settings(tmp_path, body_timeout_s=0.05)) as harness, asyncio.timeout(HANG_S):
         answer = await harness.raw(
             b"POST /files HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
             b"Content-Length: 1000\r\n\r\n--b\r\n",

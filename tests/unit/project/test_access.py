@@ -17,6 +17,7 @@ from polystep.contracts.values import JSONObject, JSONValue
 from polystep.discovery import Loaded, Validators
 from polystep.project.access import WARNED_EVERY_S, AccessRules
 from polystep.testing import FakeClock
+from tests.patience import HANG_S
 
 RULE = SourceFile("motia.config.ts", "access", "typescript", "node")
 OPEN = SourceFile("steps/open.stream.ts", "stream", "typescript", "node")
@@ -198,7 +199,7 @@ async def test_rules_share_a_bounded_number_of_places_and_a_bounded_queue(monkey
 
     built = Built(with_rule(), Runner(slow))
     tasks = [asyncio.create_task(built.rules.authenticate({}, "/")) for _ in range(limits.ACCESS_RUNS_MAX + 1)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await full.wait()
     assert await status_of(built.rules) == 503
     gate.set()

@@ -19,6 +19,7 @@ from polystep.project.live import LiveProject
 from polystep.runners import RunnerPool
 from polystep.schedule import Timetable
 from polystep.wire import pack
+from tests.patience import HANG_S
 from tests.unit.execution.rooms import TRACE, Rooms, rooms
 from tests.unit.runners.scripted import Script, bounded, pool_of, run
 
@@ -324,7 +325,7 @@ async def test_a_runner_that_never_started_is_missing_until_a_later_try_succeeds
     project.script.before = {}
     await starts_again(project)
     assert (list(live.flow.steps), live.missing, live.without_runner) == (["A"], {}, {})
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         await project.rooms.bus.start()
         while await project.rooms.queue.parked_topics():
             await project.rooms.clock.settle()
@@ -334,7 +335,7 @@ async def test_a_runner_that_never_started_is_missing_until_a_later_try_succeeds
 async def starts_again(project: Project) -> None:
     """Wait until the next try, which comes after a pause, has been switched to."""
     before = project.live.revision
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(HANG_S):
         while project.live.revision == before:
             await project.rooms.clock.advance(1)
 
@@ -432,7 +433,7 @@ async def test_each_language_is_ready_by_itself(project: Project) -> None:
         loading = asyncio.create_task(project.live.load())
         await bounded(other.began.wait())
         live = project.live
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(HANG_S):
             while "A" not in live.flow.steps:
                 await project.rooms.clock.settle()
         # What is between languages is judged when all are known, and so is where an event goes.

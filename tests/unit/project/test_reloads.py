@@ -10,6 +10,7 @@ import pytest
 from polystep.contracts.errors import HostStopping
 from polystep.project.reloads import RETRY_PAUSES_S, Reloads
 from polystep.testing import FakeClock
+from tests.patience import HANG_S
 
 
 class Loads:
@@ -32,7 +33,7 @@ class Loads:
         return end
 
     async def ask(self, *names: str, changed: str = "") -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await self.reloads.ask(names, frozenset(changed))
 
 
@@ -54,7 +55,7 @@ async def test_one_that_hangs_keeps_no_other_waiting_and_what_is_asked_meanwhile
     await loads.ask("b", changed="4")
     assert (loads.begun, first.done()) == ([("a", ["1"]), ("b", ["4"])], False)
     loads.gates["a"].set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await asyncio.gather(first, second, third)
     assert loads.begun[2:] == [("a", ["2", "3"])]
 

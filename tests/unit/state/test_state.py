@@ -16,6 +16,7 @@ from polystep.contracts.values import JSONObject, JSONValue
 from polystep.state import State
 from polystep.stores import SqliteStateStore, open_durable
 from polystep.wire import unpack
+from tests.patience import HANG_S
 
 VALUES: list[JSONValue] = [
     True, 0, -1.5, 2**53 - 1, "", "тест", b"\x00\xff", [], {}, {"list": [1, {"deep": None}]}, {"": ""},
@@ -30,7 +31,7 @@ async def group_of(state: State) -> JSONValue:
 async def state(tmp_path: Path) -> AsyncIterator[State]:
     database = open_durable(tmp_path / "polystep.db", "none")
     await database.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         yield State(SqliteStateStore(database))
     await database.stop()
 

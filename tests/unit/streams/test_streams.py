@@ -20,6 +20,7 @@ from polystep.stores import SqliteChanges, SqliteStreamStore, open_durable
 from polystep.streams import Streams
 from polystep.testing import FakeClock, StreamListener
 from polystep.wire import pack, unpack
+from tests.patience import HANG_S
 
 NOW_MS = 1_767_225_600_000
 
@@ -39,7 +40,7 @@ async def streams(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Streams]:
     await database.start()
     made = Streams(SqliteStreamStore(database, SqliteChanges(clock)), clock)
     made.replace({name: spec(name) for name in ("s", "other")})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         yield made
     await database.stop()
 

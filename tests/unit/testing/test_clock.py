@@ -7,6 +7,7 @@ import asyncio
 from polystep.contracts.clock import SystemClock
 from polystep.contracts.ports.clock import Clock
 from polystep.testing import FakeClock
+from tests.patience import HANG_S
 
 
 async def test_sleepers_wake_in_the_order_of_their_deadlines_at_their_own_time() -> None:
@@ -17,7 +18,7 @@ async def test_sleepers_wake_in_the_order_of_their_deadlines_at_their_own_time()
         await clock.sleep(delay_s)
         woken.append((name, clock.now_ms()))
 
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(HANG_S), asyncio.TaskGroup() as group:
         for name, delay_s in (("late", 3), ("early", 1), ("middle", 2), ("with middle", 2)):
             group.create_task(sleeper(name, delay_s))
         await clock.advance(10)
@@ -60,7 +61,7 @@ async def test_a_sleeper_that_was_cancelled_wakes_nobody() -> None:
 
 async def test_no_delay_and_less_return_at_once() -> None:
     clock = FakeClock(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await clock.sleep(0)
         await clock.sleep(-1)
     assert clock.now_ms() == 0
@@ -69,7 +70,7 @@ async def test_no_delay_and_less_return_at_once() -> None:
 async def test_both_clocks_are_clocks() -> None:
     clocks: list[Clock] = [SystemClock(), FakeClock()]
     for clock in clocks:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_S):
             await clock.sleep(-1)
         assert clock.now_ms() > 1_700_000_000_000
         assert isinstance(clock.monotonic_s(), float)

@@ -16,6 +16,7 @@ from polystep.contracts.trace import AttemptEnded, AttemptStarted, LogLine, RunQ
 from polystep.testing import FakeClock, SettableClock
 from polystep.trace import AttemptShare, Preview, TraceRecorder
 from polystep.trace import recorder as recorder_module
+from tests.patience import HANG_S
 
 SPAN = "800000000000000b"
 """The first one of a recorder whose random number is 10."""
@@ -88,7 +89,7 @@ def store() -> Store:
 @pytest.fixture
 async def recorder(store: Store, clock: FakeClock) -> Any:
     made = TraceRecorder(store, clock, Preview({"API_KEY": "verysecret"}))  # type: ignore[arg-type]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         yield made
         await made.stop()
 

@@ -13,6 +13,7 @@ from polystep.testing import FakeClock
 from polystep.trace import Preview, TraceRecorder
 from polystep.trace import sinks as sinks_module
 from polystep.trace.sinks import SinkQueue
+from tests.patience import HANG_S
 
 
 class Sink:
@@ -46,7 +47,7 @@ async def store() -> Sink:
 @pytest.fixture
 async def recorder(store: Sink, clock: FakeClock) -> AsyncIterator[TraceRecorder]:
     made = TraceRecorder(store, clock, Preview({}))  # type: ignore[arg-type]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         yield made
         await made.stop()
 
@@ -127,7 +128,7 @@ async def test_a_stop_hands_over_the_rest_but_waits_for_no_sink_longer_than_a_mo
     recorder.log("info", "last words")
     stopping = asyncio.create_task(recorder.stop())
     await clock.advance(sinks_module.STOP_GRACE_S)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(HANG_S):
         await stopping
     assert (store.messages, quick.messages, stuck.messages) == ([["last words"]], [["last words"]], [])
 
