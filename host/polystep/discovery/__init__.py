@@ -6,6 +6,7 @@ from polystep.discovery.flow import build_flow
 from polystep.discovery.loaded import Loaded
 from polystep.discovery.misnamed import find_misnamed
 from polystep.discovery.schemas import SchemaValidator, compile_schema
+from polystep.discovery.shadowed import pass_over_shadowed
 from polystep.discovery.validators import Validators, compile_validators
 from polystep.discovery.workbench_files import find_workbench_files
 
@@ -21,6 +22,7 @@ __all__ = [
     "find_sources",
     "find_workbench_files",
     "is_searched",
+    "pass_over_shadowed",
     "read_step",
     "read_stream",
 ]

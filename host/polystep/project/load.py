@@ -23,6 +23,7 @@ from polystep.discovery import (
     find_misnamed,
     find_sources,
     find_workbench_files,
+    pass_over_shadowed,
 )
 from polystep.project.environment import read_variables, runner_environment
 from polystep.project.locations import located
@@ -184,7 +185,8 @@ def cron_problems(flow: Flow, default_timezone: str | None, now_ms: int) -> list
 
 def find_files(project: Path, patterns: Sequence[SourcePattern]) -> tuple[tuple[SourceFile, ...], tuple[Finding, ...]]:
     """Find every step, stream and access file, and problems with the names of others."""
-    return find_sources(project, patterns), (*find_misnamed(project, patterns), *find_workbench_files(project))
+    sources, shadowed = pass_over_shadowed(find_sources(project, patterns))
+    return sources, (*shadowed, *find_misnamed(project, patterns), *find_workbench_files(project))
 
 
 def problems_of(staged: Iterable[Staged]) -> list[Finding]:
