@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from polystep.contracts.asks import Ask
+from polystep.contracts.asks import Ask, AskSignature
 from polystep.contracts.events import Delivery
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.ports.queue import QueueStore
+from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, claim, new
 
 DUE_MS = 10**15
@@ -141,3 +142,15 @@ async def test_waits_end_earlier_with_a_clock_that_was_set_back(queue: QueueStor
             each.key: (each.kept_at_ms, each.due_ms) for each in (await queue.journal.read(delivery.run_id)).entries
         }
         assert kept == {"k": (1000, 5000), "s": (1000, 3000), "before": (900, HOUR_MS + 3000)}
+
+
+async def test_the_rule_for_an_answer_goes_when_its_ask_is_forgotten(queue: QueueStore, clock: FakeClock) -> None:
+    rule = AskSignature("X-Sign", "SECRET")
+    await asking(queue, "closed", signature=rule)
+    await asking(queue, "open", signature=rule)
+    await queue.asks.close("closed", "answered", b"yes", None)
+    assert await queue.asks.signature(b"closed") == rule
+    await clock.advance(25 * 3600)
+    await asking(queue, "later")
+    assert await queue.asks.signature(b"closed") is None
+    assert await queue.asks.signature(b"open") == rule

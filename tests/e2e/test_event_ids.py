@@ -96,7 +96,8 @@ async def test_expiry_is_a_dead_letter(tmp_path: Path) -> None:
         await value(host, "n", "delayed")
         assert await host.group("n") == {"long": 1, "delayed": 1}
         trace = await host.api(f"traces/{letter['traceId']}")
-        assert [run["status"] for run in trace["runs"] if run["step"] == "Busy"] == ["failed"]
+        (run,) = (run for run in trace["runs"] if run["step"] == "Busy")
+        assert (run["status"], run["error"]) == ("failed", letter["error"])
         await host.post(f"/__polystep/api/dead-letters/{letter['id']}/replay")
         await value(host, "n", "late")
 

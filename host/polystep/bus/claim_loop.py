@@ -75,9 +75,10 @@ class ClaimLoop:
         context, claims = self._context, self._claims
         claimed = Claimed([])
         limits = claims.limits(wants) if context.wakeups.has_peers else None
+        expiries = context.routes.expiries
         try:
             claimed = await context.store.claim(
-                wants, context.owner, context.clock.now_ms(), LEASE_MS, limits, context.routes.expiries
+                wants, context.owner, context.clock.now_ms(), LEASE_MS, limits, expiries
             )
         finally:
             # A step that got less than it asked for may have something that is due later: the next of a FIFO key
@@ -90,7 +91,7 @@ class ClaimLoop:
         for delivery in claimed.deliveries:
             self._attempts.begin(delivery)
         if claimed.expired:
-            self._publisher.expired(claimed.expired)
+            self._publisher.expired(claimed.expired, expiries)
 
     async def _move_due(self) -> None:
         """Bring what waits along with a wall clock that was set back."""

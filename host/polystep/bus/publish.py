@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
 
 from polystep.bus.attempts import Attempts
 from polystep.bus.backlog import Backlog
@@ -27,14 +26,13 @@ from polystep.contracts.events import (
     Stored,
     StoredTick,
     Tick,
+    expired_error,
 )
 from polystep.contracts.futures import then
 from polystep.contracts.ids import Ids
 from polystep.contracts.request_keys import SentBy
 from polystep.contracts.signals import Wanted
 from polystep.contracts.values import JSONValue
-
-EXPIRED: Final = Outcome("failed", error={"name": "expired", "message": "It was not started in time (`expires`)."})
 
 
 class Publisher:
@@ -221,12 +219,18 @@ class Publisher:
             self.accept([new], [])
         return is_stored
 
-    def expired(self, deliveries: Sequence[Delivery]) -> None:
-        """Take note of deliveries that are dead letters since they were not started in time."""
+    def expired(self, deliveries: Sequence[Delivery], expiries: Mapping[str, int]) -> None:
+        """Take note of deliveries that are dead letters since they were not started in time.
+
+        Args:
+            deliveries: As the store has buried them.
+            expiries: Milliseconds that each step had given them.
+        """
         for delivery in deliveries:
             self._backlog.removed(delivery)
             self._claims.add_due(delivery.step)
-            self._context.observer.settled(delivery, EXPIRED, None, True)
+            outcome = Outcome("failed", error=expired_error(delivery.step, expiries[delivery.step]))
+            self._context.observer.settled(delivery, outcome, None, True)
 
     def look_at_all(self) -> None:
         """Claim what is due of every step: something may have been stored of which nobody has taken note."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import typer
 
+from polystep.cli.answer_forms import answer_command
 from polystep.cli.printing import plain, show, show_json
 
 Show = Callable[[Any, Mapping[str, Any]], None]
@@ -122,7 +123,8 @@ def show_asks(result: Any, _: Mapping[str, Any]) -> None:
     for each in listed(result, "asks", nothing="Nothing waits for an answer."):
         show(f"{each['id']}  until {at(each['dueAt'])}  {each['step']}  {each['title']}")
     if result["asks"]:
-        typer.echo("Answer one: polystep answer ID '{\"ok\": true}'", err=True)
+        first = result["asks"][0]
+        show(f"Answer one: {answer_command(first['id'], first['schema'])}", err=True)
 
 
 def show_cron(result: Any, _: Mapping[str, Any]) -> None:

@@ -173,6 +173,12 @@ class Claimed(NamedTuple):
     """Deliveries that were not started in time, and are dead letters now."""
 
 
+def expired_error(step: str, expires_ms: int) -> JSONObject:
+    """Return the error of a delivery that was not started in time (`expires`)."""
+    message = f"{step} did not start it within {expires_ms / 1000:g} s of its due time (`expires`)."
+    return {"name": "expired", "message": message}
+
+
 class StoredTick(NamedTuple):
     """Result of storing one tick of a cron step."""
 

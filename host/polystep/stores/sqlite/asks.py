@@ -41,7 +41,7 @@ _COLUMNS: Final = (
 _INSERT: Final = f"INSERT OR IGNORE INTO asks ({_COLUMNS}) VALUES ({', '.join('?' * 17)})"
 _CLOSE: Final = "UPDATE asks SET status = ?, closed_at_ms = ?, closed_by = ?, outcome = ? WHERE id = ?"
 _KEEP: Final = "UPDATE journal SET value = ? WHERE run_id = ? AND key = ?"
-_PRUNE: Final = "DELETE FROM asks WHERE id IN (SELECT id FROM asks WHERE closed_at_ms < ? LIMIT ?)"
+_PRUNE: Final = "DELETE FROM asks WHERE id IN (SELECT id FROM asks WHERE closed_at_ms < ? LIMIT ?) RETURNING token_hash"
 _WAKE: Final = (
     f"UPDATE deliveries SET run_at_ms = ?1, timed_at_ms = ?1 WHERE run_id = ?2 AND status = {READY} RETURNING step"
 )
@@ -104,10 +104,10 @@ class SqliteAskStore:
 
 def open_ask(connection: apsw.Connection, ask: Ask, now_ms: int) -> None:
     """Store an ask, and remove a few that were closed long ago."""
-    connection.execute(_PRUNE, (now_ms - KEPT_MS, _PRUNED))
+    for pruned in connection.execute(_PRUNE, (now_ms - KEPT_MS, _PRUNED)).fetchall():
+        connection.execute("DELETE FROM ask_signatures WHERE token_hash = ?", pruned)
     connection.execute(_INSERT, ask[:-1])
     if ask.signature is not None:
-        connection.execute("DELETE FROM ask_signatures WHERE token_hash NOT IN (SELECT token_hash FROM asks)")
         connection.execute("INSERT OR IGNORE INTO ask_signatures VALUES (?, ?, ?)", (ask.token_hash, *ask.signature))
 
 

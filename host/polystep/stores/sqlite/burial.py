@@ -6,9 +6,8 @@ from typing import Final
 
 import apsw
 
-from polystep.contracts.events import Delivery
+from polystep.contracts.events import Delivery, expired_error
 from polystep.contracts.fingerprints import fingerprint
-from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.fifo import READY, unblock
 from polystep.stores.sqlite.insertion import json_text
 
@@ -36,10 +35,7 @@ def bury_expired(
     connection: apsw.Connection, step: str, expires_ms: int, now_ms: int, deployment: int
 ) -> list[Delivery]:
     """Bury what was due so long ago and has not started; returns it, up to `EXPIRED_AT_ONCE` of it."""
-    error: JSONObject = {
-        "name": "expired",
-        "message": f"{step} did not start it within {expires_ms / 1000:g} s of its due time (`expires`).",
-    }
+    error = expired_error(step, expires_ms)
     buried: list[Delivery] = []
     while len(buried) < EXPIRED_AT_ONCE:
         chosen = (step, now_ms - expires_ms, deployment, EXPIRED_AT_ONCE - len(buried))
