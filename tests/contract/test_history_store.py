@@ -65,6 +65,11 @@ async def test_a_rerun_finds_what_was_recorded_before_its_key(queue: QueueStore)
     assert history is not None
     # Neither an error of an earlier try nor a wait that nobody was at when the run completed.
     assert history.keys == ["first", "caught", "nap", "last"]
+    recorded = await queue.histories.recorded(run_id, 9, 0)
+    assert [(each.key, each.kind, each.kept_at_ms) for each in recorded] == [
+        ("first", "once", 5), ("caught", "once", 6), ("nap", "sleep", 7), ("last", "once", 9),
+    ]  # fmt: skip
+    assert await queue.histories.recorded(run_id, 1, recorded[1].position) == [recorded[2]]
     assert (history.kind, history.topic, history.step, history.trace_id) == ("event", "topic", "step", "trace")
     assert (history.fifo_key, history.data) == ("k", b"a")
     assert await queue.histories.rerun(run_id, "last", new("again", key="k"))
@@ -86,6 +91,7 @@ async def test_what_is_gone_or_not_over_begins_nothing(queue: QueueStore, clock:
     await queue.journal.keep(live, ENTRIES[0])
     assert await queue.histories.find(live.run_id) is None
     assert not await queue.histories.rerun(live.run_id, "first", new("x"))
+    assert [each.key for each in await queue.histories.recorded(live.run_id, 9, 0)] == ["first"]
     await queue.complete(live, [])
     assert not await queue.histories.rerun(live.run_id, "another", new("x"))
     await clock.advance(KEEP_MS / 1000)

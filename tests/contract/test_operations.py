@@ -84,6 +84,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "cancel_event": {"topic": "work", "id": "none"},
     "cancel": {"runId": QUEUED},
     "replay_run": {"runId": RUN},
+    "run_journal": {"runId": DEAD},
     "rerun": {"runId": DEAD, "key": "k"},
     "replays": {"id": TRACE[:8]},
     "request": {"method": "GET", "path": "/none?a=1"},

@@ -48,6 +48,16 @@ class RunHistory(NamedTuple):
     """In the order in which they were recorded."""
 
 
+class RecordedKey(NamedTuple):
+    """One key of a journal, without what it keeps."""
+
+    key: str
+    kind: EntryKind
+    kept_at_ms: int
+    position: int
+    """Grows in the order in which keys were recorded."""
+
+
 class SentEmit(NamedTuple):
     """One event that left with a wait: making it again in a later leg sends nothing."""
 

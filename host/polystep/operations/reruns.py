@@ -1,4 +1,4 @@
-"""Operation that begins a run that is over again, from a key of its journal."""
+"""Operations on what a run has kept under keys: they list it, and begin a run that is over again from a key."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pydantic import Field
 
 from polystep.contracts.events import NewDelivery
 from polystep.contracts.ids import Ids
-from polystep.contracts.journal import RunHistory
+from polystep.contracts.journal import EntryKind, RunHistory
 from polystep.contracts.limits import RUN_INPUT_BYTES_MAX
 from polystep.contracts.operations import OperationRefused
-from polystep.operations.operation import Operation, Params, Result, Value
+from polystep.operations.operation import Listed, Operation, Params, Part, Result, Value, position
 from polystep.operations.rooms import Rooms
 from polystep.wire import pack, unpack
 
@@ -37,6 +37,47 @@ class Rerun(Result):
     key: str
     found: list[str] = Field(description="Keys that were recorded before, which it finds.")
     edited: bool
+
+
+class RunJournalParams(Listed):
+    """Choose a run, and a part of its journal."""
+
+    run_id: str
+
+
+class JournalKeyRow(Result):
+    """One key of a journal."""
+
+    key: str
+    kind: EntryKind
+    kept_at: int = Field(description="When it was recorded last, Unix milliseconds.")
+
+
+class RunJournal(Part):
+    """Keys of a run, in the order in which they were recorded."""
+
+    run_id: str
+    is_over: bool = Field(
+        description="It has completed, or is a dead letter: `rerun` begins it again from one of these."
+    )
+    input_kept: bool = Field(description="Its input is kept whole: a rerun needs no other.")
+    keys: list[JournalKeyRow]
+
+
+async def run_journal(rooms: Rooms, params: RunJournalParams) -> RunJournal:
+    """List the keys under which a run has kept something: none of one that keeps nothing, or not any more."""
+    histories = rooms.work.queue.histories
+    start = 0 if params.cursor is None else position(params.cursor)
+    found = await histories.recorded(params.run_id, params.limit + 1, start)
+    history = await histories.find(params.run_id)
+    shown = found[: params.limit]
+    return RunJournal(
+        run_id=params.run_id,
+        is_over=history is not None,
+        input_kept=history is not None and history.data is not None,
+        keys=[JournalKeyRow(key=each.key, kind=each.kind, kept_at=each.kept_at_ms) for each in shown],
+        cursor=str(shown[-1].position) if len(found) > len(shown) else None,
+    )
 
 
 async def rerun(rooms: Rooms, params: RerunParams) -> Rerun | None:
@@ -124,4 +165,7 @@ def _check(rooms: Rooms, new: NewDelivery) -> None:
         raise OperationRefused(400, "Validation failed", f"{new.step} cannot take this data.", issues=listed)
 
 
-OPERATIONS = (Operation("rerun", "POST runs/{runId}/rerun", RerunParams, Rerun, "changes", rerun),)
+OPERATIONS = (
+    Operation("run_journal", "GET runs/{runId}/journal", RunJournalParams, RunJournal, "reads", run_journal),
+    Operation("rerun", "POST runs/{runId}/rerun", RerunParams, Rerun, "changes", rerun),
+)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from polystep.contracts.asks import Ask
 from polystep.contracts.events import Claim, Delivery, NewDelivery, Stored
-from polystep.contracts.journal import JournalEntry, RunHistory, SentEmit, StoredJournal
+from polystep.contracts.journal import JournalEntry, RecordedKey, RunHistory, SentEmit, StoredJournal
 from polystep.contracts.signals import ChildCall, SignalWait
 
 
@@ -74,6 +74,10 @@ class HistoryStore(Protocol):
 
     async def find(self, run_id: str) -> RunHistory | None:
         """Read the history of a run that completed a while ago, or of a dead letter."""
+        ...
+
+    async def recorded(self, run_id: str, limit: int, after: int) -> Sequence[RecordedKey]:
+        """Read keys of any run behind a position, also of one that waits or runs, in the order they were recorded."""
         ...
 
     async def rerun(self, run_id: str, key: str, new: NewDelivery) -> bool:

@@ -5,12 +5,13 @@ Entries stay where they are, in `journal`: no live run has their run id. A row h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, cast
 
 import apsw
 
 from polystep.contracts.events import Delivery, NewDelivery
-from polystep.contracts.journal import RunHistory
+from polystep.contracts.journal import RecordedKey, RunHistory
 from polystep.contracts.limits import HISTORIES_BYTES_MAX, HISTORIES_MAX, RUN_INPUT_BYTES_MAX
 from polystep.contracts.ports.clock import Clock
 from polystep.stores.sqlite.database import Database
@@ -45,6 +46,8 @@ _FOUND: Final = """
 SELECT kind, topic, step, trace_id, fifo_key, data, 1 FROM histories WHERE run_id = ?1 AND ended_ms > ?2
 UNION ALL
 SELECT kind, topic, step, trace_id, fifo_key, data, 0 FROM dead_letters WHERE run_id = ?1 LIMIT 1"""
+_RECORDED: Final = """
+SELECT key, kind, kept_at_ms, rowid FROM journal WHERE run_id = ? AND rowid > ? ORDER BY rowid LIMIT ?"""
 _HAS: Final = "SELECT 1 FROM journal WHERE run_id = ? AND key = ?"
 # The errors of a dead letter are forgotten, as by its replay.
 _COPY: Final = f"""
@@ -85,6 +88,11 @@ class SqliteHistoryStore:
         keys = self._database.read("SELECT key FROM journal WHERE run_id = ? ORDER BY rowid", (run_id,))
         kind, topic, step, trace_id, fifo_key, data, _ = rows[0]
         return RunHistory(kind, topic, step, trace_id, fifo_key, data, [key for (key,) in keys])
+
+    async def recorded(self, run_id: str, limit: int, after: int) -> Sequence[RecordedKey]:
+        """Read rows of the journal."""
+        rows = self._database.read(_RECORDED, (run_id, after, limit))
+        return [RecordedKey(*row) for row in rows]
 
     async def rerun(self, run_id: str, key: str, new: NewDelivery) -> bool:
         """Copy rows of the journal."""

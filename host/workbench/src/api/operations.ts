@@ -108,6 +108,12 @@ export interface Operations {
     params: { id: string; limit?: number; cursor?: string | null }
     result: results.Replays
   }
+  /** List the keys under which a run has kept something: none of one that keeps nothing, or not any more. */
+  run_journal: {
+    effect: 'reads'
+    params: { runId: string; limit?: number; cursor?: string | null }
+    result: results.RunJournal
+  }
   /** Run the event of a run that has completed, or is a dead letter, again; it finds what was kept before a key. */
   rerun: {
     effect: 'changes'
@@ -634,6 +640,7 @@ export const ROUTES = {
   replay_run: 'POST runs/{runId}/replay',
   cancel: 'DELETE runs/{runId}',
   replays: 'GET traces/{id}/replays',
+  run_journal: 'GET runs/{runId}/journal',
   rerun: 'POST runs/{runId}/rerun',
   validate: 'POST validate',
   starters: 'GET starters',

@@ -308,6 +308,9 @@ export type Flows = { cursor: string | null; flows: FlowRow[] }
 /** Part of the data that breaks a schema. */
 export type IssueRow = { part: 'data' | 'queryParams' | 'pathParams'; path: unknown[]; message: string; code: string }
 
+/** One key of a journal. */
+export type JournalKeyRow = { key: string; kind: 'once' | 'sleep' | 'ask' | 'callback' | 'event' | 'call'; keptAt: number }
+
 /** Log line. */
 export type LogRow = {
   id: number
@@ -562,6 +565,9 @@ export type RunDetail = {
 
 /** Error of a run with the source around it, the innermost place first. */
 export type RunError = { runId: string; name: string; message: string; stack: string; frames: SourceFrame[] }
+
+/** Keys of a run, in the order in which they were recorded. */
+export type RunJournal = { cursor: string | null; runId: string; isOver: boolean; inputKept: boolean; keys: JournalKeyRow[] }
 
 /** Run in a list of runs. */
 export type RunOfTrace = {

@@ -1,5 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
-import type { ReplayedRun } from '../api/results.ts'
+import type { ReplayedRun, Rerun } from '../api/results.ts'
 import { call, callText } from './http.ts'
 
 // Replays: the whole input of a run as its source text, so that an edit changes nothing but what a reader edits.
@@ -15,6 +15,26 @@ export const runTextQuery = (runId: string) =>
 
 export const replaysQuery = (id: string) =>
   queryOptions({ queryKey: ['replays', { id }] as const, queryFn: ({ signal }) => call('replays', { id, limit: 100 }, { signal }) })
+
+/** Keys that a run has kept; those of a run that is over do not change. */
+export const journalQuery = (runId: string) =>
+  queryOptions({
+    queryKey: ['run_journal', { runId }] as const,
+    queryFn: ({ signal }) => call('run_journal', { runId, limit: 1000 }, { signal }),
+  })
+
+interface From {
+  runId: string
+  key: string
+  /** Other input as JSON text; `null` for that of the run. */
+  source: string | null
+}
+
+/** Begin a run that is over again from a key of its journal. */
+export async function rerun({ runId, key, source }: From): Promise<Rerun> {
+  const given = source === null ? {} : { member: 'data' as const, source }
+  return JSON.parse(await callText('rerun', { runId, key }, given)) as Rerun
+}
 
 interface Again {
   runId: string

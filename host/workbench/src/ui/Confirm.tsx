@@ -8,6 +8,8 @@ interface Props {
   children: ReactNode
   /** Words of the button that does it. */
   act: string
+  /** Words of the button that leaves all as it is. */
+  keep?: string
   danger?: boolean
   /** What the reader has given is not complete. */
   disabled?: boolean
@@ -16,7 +18,7 @@ interface Props {
 }
 
 /** Question before something that cannot be undone or that touches many things. */
-export function Confirm({ title, children, act, danger = false, disabled = false, onAct, onClose }: Props) {
+export function Confirm({ title, children, act, keep = 'Cancel', danger = false, disabled = false, onAct, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     dialog.current?.showModal()
@@ -27,7 +29,7 @@ export function Confirm({ title, children, act, danger = false, disabled = false
       <div className={styles.words}>{children}</div>
       <div className={styles.buttons}>
         <Button onClick={onClose} autoFocus>
-          Cancel
+          {keep}
         </Button>
         <Button
           disabled={disabled}

@@ -2,7 +2,6 @@ import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { replayRun, runTextQuery } from '../../services/replays.ts'
-import type { RequestFailed } from '../../services/http.ts'
 import type { Run } from '../../services/shapes.ts'
 import { useChange } from '../../services/useChange.ts'
 import { Changes } from '../../ui/Changes.tsx'
@@ -12,6 +11,7 @@ import { JsonEditor, jsonProblem } from '../../ui/JsonEditor.tsx'
 import { Failed, Loading } from '../../ui/Notices.tsx'
 import { Section } from '../../ui/Section.tsx'
 import styles from './panel.module.css'
+import { Refused } from './Refused.tsx'
 
 type Again = Pick<Run, 'runId' | 'step' | 'trigger'>
 
@@ -81,29 +81,4 @@ function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
       <p className={styles.quiet}>A new trace is opened. What the run emits and writes happens too.</p>
     </>
   )
-}
-
-/** Why the host did not run it; what breaks the schema by its path. */
-function Refused({ error }: { error: RequestFailed }) {
-  const issues = issuesOf(error.body.issues)
-  return (
-    <>
-      <Failed error={error} />
-      {issues.length > 0 && (
-        <ul className={styles.lines} aria-label="What does not fit the schema">
-          {issues.map((each) => (
-            <li key={each}>{each}</li>
-          ))}
-        </ul>
-      )}
-    </>
-  )
-}
-
-function issuesOf(issues: unknown): string[] {
-  if (!Array.isArray(issues)) return []
-  return issues.map((each: Record<string, unknown>) => {
-    const path = Array.isArray(each.path) ? each.path.map(String).join('.') : ''
-    return `${path || 'The whole input'}: ${String(each.message)}`
-  })
 }

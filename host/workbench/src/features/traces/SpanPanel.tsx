@@ -9,10 +9,12 @@ import { Json } from '../../ui/Json.tsx'
 import { Section } from '../../ui/Section.tsx'
 import { Status } from '../../ui/Status.tsx'
 import { clock, duration } from '../../ui/time.ts'
+import { CancelRun } from './CancelRun.tsx'
 import { KindIcon } from './KindIcon.tsx'
 import styles from './panel.module.css'
 import { ModelCall } from './ModelCall.tsx'
 import { ReplayRun } from './ReplayRun.tsx'
+import { RerunRun } from './RerunRun.tsx'
 import { RunError } from './RunError.tsx'
 import { detailOf, kindOf, nameOf, statusOf, type Skeleton } from './skeleton.ts'
 import type { Ref } from './useRowDetail.ts'
@@ -71,15 +73,15 @@ function Body({ reference }: { reference: Ref }) {
 }
 
 function RunBody({ run, attempt }: { run: Run; attempt: Attempt | undefined }) {
-  const failure = attempt ? attempt.error : run.error
+  const failure = attempt?.error ?? run.error
   const logs = attempt && run.attempts.length > 1 ? [] : run.logs
   const queued = (run.startedAt ?? run.queuedAt) - run.queuedAt
   return (
     <>
+      {run.trigger.kind !== 'http' && <CancelRun run={run} />}
       {failure && <RunError runId={run.runId} failure={failureOf(failure)} />}
-      {!failure && run.error && <RunError runId={run.runId} failure={failureOf(run.error)} />}
       <Value title="Input" value={inputOf(run)} />
-      {attempt && attempt.status !== 'failed' && <Value title="Output" value={attempt.result} />}
+      {attempt && hasOutput(attempt) && <Value title="Output" value={attempt.result} />}
       {run.attempts.length > 1 && !attempt && (
         <Section title="Attempts">
           <ul className={styles.lines}>
@@ -108,7 +110,7 @@ function RunBody({ run, attempt }: { run: Run; attempt: Attempt | undefined }) {
           </Link>
         </Section>
       )}
-      {(run.trigger.kind === 'event' || run.trigger.kind === 'http') && <ReplayRun run={run} />}
+      <Again run={run} />
       <Section title="Run">
         <dl className={styles.pairs}>
           <Pair name="Step">
@@ -127,6 +129,19 @@ function RunBody({ run, attempt }: { run: Run; attempt: Attempt | undefined }) {
     </>
   )
 }
+
+/** What a run can do once more: from its beginning, and when it is over from a key. */
+function Again({ run }: { run: Run }) {
+  const { kind } = run.trigger
+  return (
+    <>
+      {(kind === 'event' || kind === 'http') && <ReplayRun run={run} />}
+      {kind !== 'http' && run.endedAt !== null && <RerunRun run={run} />}
+    </>
+  )
+}
+
+const hasOutput = ({ endedAt, status }: Attempt): boolean => endedAt !== null && status !== 'failed' && status !== 'suspended'
 
 const LOGS_SHOWN = 50
 

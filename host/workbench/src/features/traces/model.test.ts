@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { operation } from '../../test/factories.ts'
 import { modelCallOf, requestText, tokenParts } from './model.ts'
-import { tokenWords, usualWords } from './words.ts'
+import { cancelWords, rerunWords, tokenWords, usualWords } from './words.ts'
 
 const call = (attributes: object, rest: object = {}) =>
   modelCallOf(operation('http', 1, { attributes: { method: 'POST', url: 'http://x/v1/chat/completions', ...attributes }, ...rest }))
@@ -59,4 +59,13 @@ it('says how long a step usually takes, and which one was slow', () => {
   expect(usualWords(usual, 300)).toBe('40 ms, slower than 99 of 100')
   expect(usualWords(undefined, 300)).toBe('–')
   expect(usualWords({ workP50: null, workP99: null }, 300)).toBe('–')
+})
+
+it('says what a rerun finds and does again, and what a cancellation ends', () => {
+  expect(rerunWords(['a', 'b', 'c'], 'a')).toBe('It finds nothing that was kept; a and 2 keys after it are done again.')
+  expect(rerunWords(['a', 'b', 'c'], 'c')).toBe('It finds a, b; c is done again.')
+  expect(rerunWords(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], 'h')).toBe('It finds a, b, c, d, e and 2 more keys; h is done again.')
+  expect(cancelWords('running')).toContain('Its handler runs, and is ended.')
+  expect(cancelWords(undefined)).toContain('It has not started')
+  expect(cancelWords('suspended')).toContain('asks are closed')
 })

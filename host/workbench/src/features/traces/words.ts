@@ -1,4 +1,4 @@
-import type { ModelUse, StepTotal } from '../../api/results.ts'
+import type { JournalKeyRow, ModelUse, StepTotal } from '../../api/results.ts'
 import type { Kind } from './skeleton.ts'
 import type { Tone } from '../../ui/Status.tsx'
 import { counted, duration } from '../../ui/time.ts'
@@ -15,6 +15,7 @@ const STATUSES: Record<string, Words> = {
   running: { tone: 'running', word: 'Running' },
   waiting: { tone: 'waiting', word: 'Waiting' },
   suspended: { tone: 'waiting', word: 'Sleeps' },
+  cancelled: { tone: 'unknown', word: 'Cancelled' },
   interrupted: { tone: 'unknown', word: 'Interrupted' },
 }
 
@@ -44,6 +45,43 @@ const KINDS: Record<Kind, string> = {
 }
 
 export const kindWords = (kind: Kind): string => KINDS[kind]
+
+const ENTRIES: Record<JournalKeyRow['kind'], string> = {
+  once: 'a result of once',
+  sleep: 'a sleep',
+  ask: 'an ask',
+  callback: 'a callback',
+  event: 'a wait for an event',
+  call: 'a call of a step',
+}
+
+/** One key of a journal, with what it keeps. */
+export const keyWords = ({ key, kind }: Pick<JournalKeyRow, 'key' | 'kind'>): string => `${key} · ${ENTRIES[kind]}`
+
+/** What a rerun from a key finds, and what it does again. */
+export function rerunWords(keys: readonly string[], from: string): string {
+  const at = keys.indexOf(from)
+  const again = at < 0 ? 0 : keys.length - at
+  const found = at > 0 ? `It finds ${listed(keys.slice(0, at))}` : 'It finds nothing that was kept'
+  return `${found}; ${from} ${again > 1 ? `and ${counted(again - 1, 'key')} after it are` : 'is'} done again.`
+}
+
+const KEYS_NAMED = 5
+
+function listed(names: readonly string[]): string {
+  const more = names.length - KEYS_NAMED
+  return more > 0 ? `${names.slice(0, KEYS_NAMED).join(', ')} and ${counted(more, 'more key')}` : names.join(', ')
+}
+
+/** What happens to a run that is cancelled, by what its last attempt does now. */
+export function cancelWords(attempt: string | undefined): string {
+  const now: Record<string, string> = {
+    running: 'Its handler runs, and is ended. Writes that it has made stay; events that it has emitted and not committed are dropped.',
+    suspended: 'It waits, and does not go on. What it has kept is removed, and its asks are closed.',
+    failed: 'It waits for its next attempt, which does not come.',
+  }
+  return `${now[attempt ?? ''] ?? 'It has not started, and does not.'} Runs that it has called and waits for are cancelled too. Its FIFO key goes on. It can be run again from its trace.`
+}
 
 /** Tokens of calls of language models; of those that tell. */
 export function tokenWords(models: readonly Pick<ModelUse, 'calls' | 'tokensIn' | 'tokensOut'>[]): string {
