@@ -5,4 +5,4 @@ from __future__ import annotations
 from typing import Final
 
 HANG_S: Final = 60.0
-"""Half of what pytest gives a test: the test's own message comes first, also where every core is busy with others."""
+"""Far less than pytest gives a test: the test's own message comes first, also where every core is busy with others."""

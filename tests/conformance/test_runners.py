@@ -33,10 +33,10 @@ _APART = {"tests", "adapters", "features"}
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [COMMAND, "protocol", "check", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(700)
 @pytest.mark.parametrize("name", list(TARGETS))
 def test_it_passes_every_check_of_its_levels(name: str) -> None:
     done = check("--json", *TARGETS[name])

@@ -17,12 +17,14 @@ from urllib.parse import urlencode
 import aiohttp
 import pytest
 
+from tests.patience import HANG_S
+
 ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT.parent / "shared" / "tutorial" / "steps"
 COMMAND = Path(sys.executable).with_name("polystep")
 READY_S = 60.0
 """Starting takes 2 s on an idle machine; the first Python environment of a run downloads a package."""
-WAIT_S = 30.0
+WAIT_S = HANG_S
 
 
 def make_project(folder: Path, files: Mapping[str, str]) -> Path:

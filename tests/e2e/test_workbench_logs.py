@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from polystep.contracts.trace import LogLine
 from polystep.stores import SqliteTraceStore, open_traces
-from tests.e2e.browser import browse, chromium
+from tests.e2e.browser import WAIT_S, browse, chromium
 from tests.e2e.hostile import HOSTILE
 from tests.e2e.running import Running, make_project
 from tests.e2e.workbench import NARROWEST, PHONE, WIDE, Shown, assert_only_text, violations
@@ -247,7 +247,7 @@ TOP_LINE = f"""(() => {{
   return [found.innerText, found.getBoundingClientRect().top - top]
 }})()"""
 SCROLL_TO_THE_FIRST = f"""new Promise((done, failed) => {{
-  const end = setTimeout(() => failed(new Error('the first line never came: ' + document.body.innerText)), 25000)
+  const end = setTimeout(() => failed(new Error('the first line never came: ' + document.body.innerText)), {WAIT_S * 1000})
   const look = () => {{
     if (document.body.innerText.includes('the first that match')) {{
       {LIST}.scrollTop = 0

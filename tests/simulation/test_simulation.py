@@ -33,6 +33,7 @@ def simulate(*arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.timeout(900)  # half a minute on an idle core
 @pytest.mark.parametrize("part", range(PARTS))
 def test_nothing_is_broken_in_a_hundred_thousand_lives(part: int) -> None:
     assert "nothing broken" in simulate("--first", str(part * 100_000), "--lives", str(LIVES // PARTS))
@@ -46,6 +47,7 @@ def test_a_seed_is_the_same_whenever_it_runs() -> None:
         assert first.count("\n") > 200
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("part", range(4))
 def test_planted_faults_are_found(part: int) -> None:
     assert len(MUTANTS) >= 12
