@@ -247,7 +247,7 @@ TOP_LINE = f"""(() => {{
   return [found.innerText, found.getBoundingClientRect().top - top]
 }})()"""
 SCROLL_TO_THE_FIRST = f"""new Promise((done, failed) => {{
-  const end = setTimeout(() => failed(new Error('the first line never came: ' + document.body.innerText)), {WAIT_S * 1000})
+  const end = setTimeout(() => failed(new Error('no first line: ' + document.body.innerText)), {WAIT_S * 1000})
   const look = () => {{
     if (document.body.innerText.includes('the first that match')) {{
       {LIST}.scrollTop = 0
