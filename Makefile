@@ -105,13 +105,15 @@ fi; \
   echo "Install it (Debian, Ubuntu: apt-get install $(3); macOS: $(5))."; } >&2
 endef
 
-tools: wrk  ## install the browser, Ruby, Perl and wrk for the tests, where that can be done
+tools: wrk  ## install the browser, Ruby, Perl, PostgreSQL and wrk for the tests, where that can be done
 	$(call TOOL,command -v chromium || command -v chromium-browser || command -v google-chrome,Chromium,chromium,the \
 	  Workbench,brew install --cask google-chrome$(comma) and put its program on PATH as google-chrome)
 	$(call TOOL,ruby -e "require 'msgpack'",Ruby with msgpack,ruby ruby-msgpack,Ruby \
 	  steps,brew install ruby && gem install msgpack)
 	$(call TOOL,perl -MJSON::PP -MTime::HiRes -e "use v5.36",Perl 5.36 with its modules,perl,foreign \
 	  runners,brew install perl)
+	$(call TOOL,command -v initdb || ls /usr/lib/postgresql/*/bin/initdb,PostgreSQL,postgresql,stores on \
+	  PostgreSQL,brew install postgresql)
 
 wrk:
 	$(call TOOL,command -v wrk,wrk,wrk,the benchmark,brew install wrk)
@@ -132,7 +134,7 @@ check: setup  ## format, lint, types and layers, nothing is changed
 
 lock: setup  ## resolve both locks again
 	@echo "Locking Python packages…"
-	@$(UV) pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade \
+	@$(UV) pip compile pyproject.toml --extra dev --extra postgres --universal --python-version 3.11 --generate-hashes --upgrade \
 	  --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock >/dev/null
 	@echo "Locking Node packages…"
 	@npm update --loglevel=error --ignore-scripts --package-lock-only >/dev/null
