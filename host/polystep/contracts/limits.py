@@ -16,6 +16,12 @@ PAGE_ENTRIES_MAX: Final = 10_000
 SNAPSHOT_BYTES_MAX: Final = 16 * 1024 * 1024
 """The items of a stream's group as a WebSocket client gets them when it joins: clients expect them in one frame."""
 
+NAME_BYTES_MAX: Final = 1024
+"""Name of a state group, a key, a stream's group or an item: an entry of PostgreSQL's index ends at 2,704 bytes."""
+
+STREAM_NAME_BYTES_MAX: Final = 512
+"""Name of a stream, which is in one entry of an index with a group and an item."""
+
 UPDATE_BYTES_MAX: Final = 1024 * 1024
 """Value that `state.update` changes, before and after: it is decoded and encoded on the event loop, within a
 transaction that others wait for."""

@@ -11,6 +11,7 @@ import apsw
 from polystep.contracts.errors import InvalidParams, PolystepError
 from polystep.contracts.futures import then
 from polystep.contracts.limits import PAGE_ENTRIES_MAX
+from polystep.contracts.names import SHORT_NAMES, check_names
 from polystep.contracts.pages import PageBounds
 from polystep.stores.sqlite.database import Database
 
@@ -31,6 +32,8 @@ class SqliteStateStore:
 
     def set(self, group: str, key: str, value: bytes) -> asyncio.Future[None]:
         """Write one value."""
+        if len(group) + len(key) > SHORT_NAMES:
+            check_names(group, key)
 
         def job(connection: apsw.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", (group, key, value))
@@ -41,6 +44,8 @@ class SqliteStateStore:
         self, group: str, key: str, change: Callable[[bytes | None], bytes | None]
     ) -> asyncio.Future[bytes | None]:
         """Read, change and write in one transaction."""
+        if len(group) + len(key) > SHORT_NAMES:
+            check_names(group, key)
 
         def job(connection: apsw.Connection) -> bytes | PolystepError | None:
             rows = connection.execute("SELECT value FROM state WHERE grp = ? AND key = ?", (group, key)).fetchall()

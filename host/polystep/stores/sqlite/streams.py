@@ -9,6 +9,7 @@ from typing import Final, cast
 import apsw
 
 from polystep.contracts.errors import InvalidParams
+from polystep.contracts.names import SHORT_NAMES, check_item_names
 from polystep.contracts.pages import PageBounds
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.changes import LocalChanges, SqliteChanges
@@ -39,6 +40,8 @@ class SqliteStreamStore:
         self, stream: str, group: str, id: str, value: bytes, now_ms: int, data: JSONObject | None = None
     ) -> asyncio.Future[tuple[bool, int]]:
         """Write one item; the time of creation stays."""
+        if len(stream) + len(group) + len(id) > SHORT_NAMES:
+            check_item_names(stream, group, id)
 
         def job(connection: apsw.Connection) -> tuple[bool, int]:
             rows = connection.execute(
