@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import uvloop
@@ -12,8 +14,13 @@ import uvloop
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.ports.stores import StateStore, StreamStore, TraceStore
 from polystep.stores import Stores, open_stores
+from polystep.stores.postgres import PostgresDatabase, PostgresStateStore, PostgresStreamStore
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster, open_sqlite_cluster
+from tests.contract.sharing import PostgresSharing, Sharing, SqliteSharing
+from tests.postgres import binaries
+from tests.postgres.schemas import fresh_schema
+from tests.postgres.server import Server, shared_server
 from tests.simulation.database import simulated_stores
 
 
@@ -50,14 +57,65 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         yield opened
 
 
-@pytest.fixture
-def state(stores: Stores) -> StateStore:
-    return stores.state
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Server]:
+    """A PostgreSQL server, one for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    with shared_server((base if worker_id == "master" else base.parent) / "postgres", binaries.need()) as server:
+        yield server
+
+
+class Data(NamedTuple):
+    """What handlers store."""
+
+    state: StateStore
+    streams: StreamStore
+
+
+@pytest.fixture(params=["sqlite", "simulated", "postgres"])
+async def data(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Data]:
+    """State and streams of one host on each store."""
+    async with AsyncExitStack() as opened:
+        if request.param == "postgres":
+            url = request.getfixturevalue("postgres").url
+            schema = await opened.enter_async_context(fresh_schema(url))
+            database = PostgresDatabase(url, clock, schema=schema, durability="process")
+            made = Data(PostgresStateStore(database), PostgresStreamStore(database))
+            await database.start()
+            opened.push_async_callback(database.stop)
+        else:
+            is_file = request.param == "sqlite"
+            stores = open_stores(tmp_path, "process", clock) if is_file else simulated_stores(tmp_path, clock)
+            made = Data(stores.state, stores.streams)
+            await stores.start()
+            opened.push_async_callback(stores.stop)
+        async with asyncio.timeout(60):
+            yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sharing]:
+    """State and streams of several hosts on each store."""
+    async with AsyncExitStack() as opened:
+        made: Sharing
+        if request.param == "postgres":
+            url = request.getfixturevalue("postgres").url
+            made = PostgresSharing(url, await opened.enter_async_context(fresh_schema(url)))
+        else:
+            made = SqliteSharing(tmp_path)
+        opened.push_async_callback(made.stop)
+        async with asyncio.timeout(60):
+            yield made
 
 
 @pytest.fixture
-def streams(stores: Stores) -> StreamStore:
-    return stores.streams
+def state(data: Data) -> StateStore:
+    return data.state
+
+
+@pytest.fixture
+def streams(data: Data) -> StreamStore:
+    return data.streams
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from polystep.contracts.errors import InvalidParams
 from polystep.contracts.pages import PageBounds
 from polystep.contracts.ports.stores import StateStore
-from tests.contract.cluster import Cluster
 from tests.contract.groups import LARGE, state_items
+from tests.contract.sharing import Sharing
 
 STRANGE_TEXTS = [
     "",
@@ -240,25 +240,36 @@ async def test_an_update_that_refuses_writes_nothing_and_harms_no_write_beside_i
     assert await state_items(state, "group") == [("key", b"keptx"), ("other", b"1")]
 
 
-async def test_of_updates_of_several_hosts_at_once_none_is_lost(cluster: Cluster) -> None:
-    stores = [(await cluster.host(owner)).stores.state for owner in ("one", "two", "three")]
+async def test_of_updates_of_several_hosts_at_once_none_is_lost(sharing: Sharing) -> None:
+    stores = [(await sharing.host(owner)).state for owner in ("one", "two", "three")]
     made = await asyncio.gather(*(state.update("group", "key", longer) for _ in range(100) for state in stores))
     assert sorted(len(each or b"") for each in made) == list(range(1, 301))
     assert [await state.get("group", "key") for state in stores] == [b"x" * 300] * 3
 
 
-async def test_an_update_that_refuses_shares_the_commit_of_the_writes_beside_it(cluster: Cluster) -> None:
+async def test_an_update_that_refuses_shares_the_commit_of_the_writes_beside_it(sharing: Sharing) -> None:
     def refuse(_: bytes | None) -> bytes:
         raise InvalidParams("no")
 
-    state = (await cluster.host("one")).stores.state
-    await cluster.quiet()
-    before = cluster.commits
+    state = (await sharing.host("one")).state
+    await sharing.quiet()
+    before = sharing.commits
     writes: list[asyncio.Future[Any]] = [
         state.set("group", "a", b"1"),
         state.update("group", "b", refuse),
         state.set("group", "c", b"3"),
     ]
     await asyncio.gather(*writes, return_exceptions=True)
-    assert cluster.commits - before == 1
+    assert sharing.commits - before == 1
     assert await state_items(state, "group") == [("a", b"1"), ("c", b"3")]
+
+
+async def test_a_name_that_is_too_long_is_refused_and_one_that_just_fits_is_not(state: StateStore) -> None:
+    longest = "é" * 512
+    await state.set(longest, longest, b"1")
+    assert await state.update(longest, longest, longer) == b"1x"
+    with pytest.raises(InvalidParams, match="at most 1024"):
+        await state.set("group", longest + "x", b"1")
+    with pytest.raises(InvalidParams, match="at most 1024"):
+        await state.update(longest + "x", "key", longer)
+    assert await state.get("group", longest + "x") is None

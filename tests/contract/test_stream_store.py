@@ -102,3 +102,13 @@ async def test_a_page_of_ids_has_no_values(streams: StreamStore) -> None:
 async def test_what_is_no_cursor_is_refused(streams: StreamStore, cursor: str) -> None:
     with pytest.raises(InvalidParams, match="not a cursor of a stream"):
         await streams.page("stream", "group", cursor, LARGE)
+
+
+async def test_a_name_that_is_too_long_is_refused_and_one_that_just_fits_is_not(streams: StreamStore) -> None:
+    longest = "é" * 512
+    await streams.set("s" * 512, longest, longest, b"1", 1)
+    assert await streams.get("s" * 512, longest, longest) == (b"1", 1)
+    for names in (("s" * 513, "g", "i"), ("s", longest + "x", "i"), ("s", "g", longest + "x")):
+        with pytest.raises(InvalidParams, match="and a name has at most"):
+            await streams.set(*names, b"1", 1)
+        assert await streams.get(*names) is None

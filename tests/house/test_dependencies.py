@@ -74,7 +74,10 @@ def _version(text: str) -> tuple[int, ...]:
 
 def _dependencies(root: Path) -> list[str]:
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
-    return [re.split(r"[ ;<>=!~\[]", each)[0] for each in project["dependencies"]]
+    # `dev` is for us; the other extras are for users, who are told when one is missing.
+    extras = (names for extra, names in project["optional-dependencies"].items() if extra != "dev")
+    declared = [*project["dependencies"], *(each for names in extras for each in names)]
+    return [re.split(r"[ ;<>=!~\[]", each)[0] for each in declared]
 
 
 def _node_packages(path: Path) -> list[str]:

@@ -252,11 +252,11 @@ class StoredChange(NamedTuple):
     group: str
     id: str | None
     value: bytes
-    """Packed by the wire codec: what the item holds, of a deleted one what it held; empty of an event."""
+    """Packed by the wire codec: what the item holds, of a deleted one what it held; or the event."""
     created_at_ms: int
     """Of the item; 0 of an event."""
     data: JSONObject | None
-    """`value` decoded, where that costs nothing; always of an event."""
+    """`value` decoded, where that costs nothing."""
     timestamp_ms: int
     """Grows with every change on the store, whichever host made it."""
 

@@ -15,3 +15,9 @@ class DiskFull(NotStored):
     """There is no space for a write."""
 
     http_status = 507
+
+
+class ValueLost(PolystepError):
+    """A write is stored, but what it should have returned is gone: the connection broke before the answer came."""
+
+    retryable = False

@@ -134,7 +134,7 @@ class Streams:
                 f"streams.{stream}.send(channel, event): event needs a text `type`, and may have `data`."
             )
         plain: JSONObject = {"type": event["type"], "data": event.get("data")}
-        self._changes.send(stream, group, id, plain)
+        self._changes.send(stream, group, id, pack(plain), plain)
 
     def stream_exists(self, stream: str) -> bool:
         """Report whether a stream of this name is loaded."""

@@ -62,8 +62,11 @@ class ChangeFeed(Protocol):
         """Hand on nothing more; may come twice."""
         ...
 
-    def send(self, stream: str, group: str, id: str | None, event: JSONObject) -> None:
-        """Hand an event that is not stored to every host."""
+    def send(self, stream: str, group: str, id: str | None, value: bytes, data: JSONObject) -> None:
+        """Hand an event to every host; like a change, it is packed, and `data` is what it was before.
+
+        Nobody waits for it: it may be lost.
+        """
         ...
 
     def next_timestamp_ms(self) -> int:

@@ -64,6 +64,6 @@ class LocalChanges:
             self._changes.remove(self._listener)
             self._listener = None
 
-    def send(self, stream: str, group: str, id: str | None, event: JSONObject) -> None:
+    def send(self, stream: str, group: str, id: str | None, value: bytes, data: JSONObject) -> None:
         """Hand an event on."""
-        self._changes.announce("event", (stream, group, id), b"", 0, event)
+        self._changes.announce("event", (stream, group, id), value, 0, data)

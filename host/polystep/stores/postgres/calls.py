@@ -1,0 +1,154 @@
+"""Calls of a lane: each is one statement, which is committed when it is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.storage import ValueLost
+from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.writes import Asked, ClearState
+
+Ask: TypeAlias = Callable[..., Awaitable[list[Row]]]
+"""Runs a statement that only reads."""
+
+CLEARED_AT_ONCE: Final = 1000
+"""Keys that one call removes of a group of the state: others write the rows beside them meanwhile."""
+
+_BEAT: Final = "SELECT {schema}.fence_1($1, $2, $3)"
+_CLEAR: Final = "SELECT * FROM {schema}.clear_1($1, $2, $3, $4, $5, $6)"
+
+
+class Statement(NamedTuple):
+    """Text and arguments of a call; before them come the lane, its epoch and the number of the call."""
+
+    sql: str
+    arguments: Sequence[object] = ()
+
+
+class Call(Protocol):
+    """One call."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Somebody waits for it, or it is wanted for itself."""
+        ...
+
+    @property
+    def announces(self) -> bool:
+        """Something of it is for the subscribers of streams."""
+        ...
+
+    async def prepare(self, ask: Ask, place: str) -> Statement | None:
+        """Make the statement; `None` when none is needed any more. Called again before it is sent again."""
+        ...
+
+    def heard(self, rows: Sequence[Row]) -> list[Asked]:
+        """Answer those who wait; returns what has to be made again."""
+        ...
+
+    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
+        """Likewise, of a call that was committed while its answer was lost."""
+        ...
+
+    def fail(self, failure: PolystepError) -> None:
+        """Answer all that wait with a failure."""
+        ...
+
+    def drop(self, before_s: float, failure: PolystepError) -> None:
+        """Fail what was asked for before a time."""
+        ...
+
+    def parts(self) -> Sequence[Call]:
+        """Divide it, so that a failure is that of one."""
+        ...
+
+
+class Beat:
+    """Says that the lane lives."""
+
+    is_wanted = True
+    announces = False
+
+    async def prepare(self, ask: Ask, place: str) -> Statement:
+        """Move the mark."""
+        return Statement(_BEAT)
+
+    def heard(self, rows: Sequence[Row]) -> list[Asked]:
+        """Nobody waits."""
+        return []
+
+    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
+        """Nobody waits."""
+        return []
+
+    def fail(self, failure: PolystepError) -> None:
+        """Nobody waits."""
+
+    def drop(self, before_s: float, failure: PolystepError) -> None:
+        """Nobody waits."""
+
+    def parts(self) -> Sequence[Call]:
+        """It is one."""
+        return [self]
+
+
+class Clear:
+    """Removes a group of the state, some keys with each call."""
+
+    announces = False
+
+    def __init__(self, asked: Asked) -> None:
+        write = asked.write
+        assert isinstance(write, ClearState)
+        self.group = write.group
+        self.is_over = False
+        self._asked = asked
+        self._after: bytes | None = None
+        """The last key that was removed."""
+        self._removed = 0
+        self._is_exact = True
+
+    @property
+    def is_wanted(self) -> bool:
+        """It is not over."""
+        return not self.is_over
+
+    async def prepare(self, ask: Ask, place: str) -> Statement:
+        """Go on behind the last key."""
+        return Statement(_CLEAR, (self.group, self._after, CLEARED_AT_ONCE))
+
+    def heard(self, rows: Sequence[Row]) -> list[Asked]:
+        """Count, and answer when no key is left."""
+        removed, self._after = rows[0]
+        self._removed += removed
+        if removed < CLEARED_AT_ONCE:
+            self._end(
+                self._removed
+                if self._is_exact
+                else ValueLost("The group is removed, but the connection broke before its keys had been counted.")
+            )
+        return []
+
+    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
+        """Go on, without the number."""
+        self._is_exact = False
+        return []
+
+    def fail(self, failure: PolystepError) -> None:
+        """End it."""
+        self._end(failure)
+
+    def drop(self, before_s: float, failure: PolystepError) -> None:
+        """End it."""
+        if self._asked.asked_s < before_s:
+            self._end(failure)
+
+    def parts(self) -> Sequence[Call]:
+        """It is one."""
+        return [self]
+
+    def _end(self, result: object) -> None:
+        self.is_over = True
+        self._asked.answer(result)

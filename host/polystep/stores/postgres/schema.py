@@ -1,0 +1,197 @@
+"""Tables and functions, as the numbered list of changes that makes them. `{schema}` stands for the project's schema.
+
+A change that is released is never edited. It leaves what the hosts of the release before need: new columns have
+defaults, and a function that changes is a new one beside the old.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Migration(NamedTuple):
+    """One change."""
+
+    sql: str
+    oldest: int
+    """Number of changes that a host must know to work with what this one leaves."""
+
+
+_HOSTS: Final = """
+-- One row for each start of a host. Its id is never used again.
+CREATE TABLE {schema}.hosts (
+  id bigint PRIMARY KEY, machine text NOT NULL, pid integer NOT NULL, version text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- One row for each writing connection of a host: fence, heartbeat, and mark of the last commit. Pages are left mostly
+-- empty, so that each update finds room beside the row and touches no index.
+CREATE TABLE {schema}.lanes (
+  id bigint PRIMARY KEY, host bigint NOT NULL, epoch integer NOT NULL DEFAULT 0, alive boolean NOT NULL DEFAULT true,
+  commit_seq bigint NOT NULL DEFAULT 0, seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  -- Places of the values that the last group with such has changed, in case that its answer is lost.
+  swapped integer[]
+) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+CREATE FUNCTION {schema}.register_1(host_ bigint, machine_ text, pid_ integer, version_ text, lanes_ bigint[])
+RETURNS void LANGUAGE sql AS $$
+  INSERT INTO {schema}.hosts (id, machine, pid, version) VALUES (host_, machine_, pid_, version_);
+  INSERT INTO {schema}.lanes (id, host) SELECT lane, host_ FROM unnest(lanes_) AS lane;
+$$;
+
+-- Refuses a statement of a lane that is not alive, or that a later connection has taken over.
+CREATE FUNCTION {schema}.fence_1(lane bigint, epoch_ integer, seq bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE {schema}.lanes SET commit_seq = seq, seen_at = clock_timestamp()
+    WHERE id = lane AND lanes.epoch = epoch_ AND alive;
+  IF NOT FOUND THEN RAISE EXCEPTION 'This host was taken for dead.' USING ERRCODE = 'PSEVI'; END IF;
+END $$;
+
+-- Ends hosts whose lanes were not seen for so long. A lane that is locked works: its host lives.
+CREATE FUNCTION {schema}.evict_1(host_ bigint, silent interval) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  locked bigint[];
+  silence timestamptz := clock_timestamp() - silent;
+BEGIN
+  SELECT array_agg(id) INTO locked FROM
+    (SELECT id FROM {schema}.lanes WHERE host = host_ AND seen_at < silence FOR UPDATE SKIP LOCKED) AS held;
+  IF (SELECT count(*) FROM {schema}.lanes WHERE host = host_) IS DISTINCT FROM cardinality(locked) THEN
+    RETURN false;
+  END IF;
+  DELETE FROM {schema}.lanes WHERE id = ANY (locked);
+  DELETE FROM {schema}.hosts WHERE id = host_;
+  RETURN true;
+END $$;
+"""
+
+_DATA: Final = """
+-- Names are bytes of UTF-8: any text fits, and the order is that of its bytes.
+CREATE TABLE {schema}.state (
+  grp bytea NOT NULL, key bytea NOT NULL, value bytea NOT NULL, PRIMARY KEY (grp, key)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE SEQUENCE {schema}.stream_items_seq;
+CREATE TABLE {schema}.stream_items (
+  stream bytea NOT NULL, grp bytea NOT NULL, id bytea NOT NULL, value bytea NOT NULL, created_at_ms bigint NOT NULL,
+  -- Orders items of one time.
+  seq bigint NOT NULL, PRIMARY KEY (stream, grp, id)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX stream_items_oldest ON {schema}.stream_items (stream, grp, created_at_ms, seq);
+-- What the hosts tell their subscribers. Read by snapshots: transactions do not commit in the order of their numbers.
+CREATE TABLE {schema}.stream_changes (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  -- Which write of which group it is: its answer is found here when it was lost.
+  lane bigint NOT NULL, commit_seq bigint NOT NULL, place integer NOT NULL,
+  type text NOT NULL, stream bytea NOT NULL, grp bytea NOT NULL, id bytea, value bytea NOT NULL,
+  created_at_ms bigint NOT NULL, told_ms bigint NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX stream_changes_xid ON {schema}.stream_changes (xid);
+"""
+
+_GROUP: Final = """
+-- One group of writes in one round trip. Each statement of a volatile function has a snapshot of its own.
+CREATE FUNCTION {schema}.group_1(
+  lane_ bigint, epoch_ integer, seq_ bigint,
+  s_kind smallint[], s_grp bytea[], s_key bytea[], s_value bytea[], s_seen bytea[],
+  i_kind text[], i_stream bytea[], i_grp bytea[], i_id bytea[], i_value bytea[], i_now_ms bigint[],
+  i_told_ms bigint[]
+) RETURNS TABLE (what text, place integer, type text, value bytea, at_ms bigint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  swapped_ integer[];
+BEGIN
+  PERFORM {schema}.fence_1(lane_, epoch_, seq_);
+  IF 0 = ANY (s_kind) THEN
+    -- In one order, so that two groups that write the same keys wait for each other instead of locking each other out.
+    INSERT INTO {schema}.state AS t (grp, key, value)
+      SELECT s.grp, s.key, s.value FROM unnest(s_kind, s_grp, s_key, s_value) AS s(kind, grp, key, value)
+      WHERE s.kind = 0 ORDER BY s.grp, s.key
+      ON CONFLICT (grp, key) DO UPDATE SET value = excluded.value;
+  END IF;
+  IF 3 = ANY (s_kind) THEN
+    DELETE FROM {schema}.state t USING unnest(s_kind, s_grp, s_key) AS s(kind, grp, key)
+      WHERE s.kind = 3 AND t.grp = s.grp AND t.key = s.key;
+  END IF;
+  IF 1 = ANY (s_kind) THEN
+    RETURN QUERY
+    DELETE FROM {schema}.state t USING unnest(s_kind, s_grp, s_key) WITH ORDINALITY AS s(kind, grp, key, place)
+      WHERE s.kind = 1 AND t.grp = s.grp AND t.key = s.key
+      RETURNING 's'::text, s.place::integer, NULL::text, t.value, NULL::bigint;
+  END IF;
+  IF 2 = ANY (s_kind) THEN
+    WITH s AS MATERIALIZED (
+      SELECT s.* FROM unnest(s_kind, s_grp, s_key, s_value, s_seen)
+        WITH ORDINALITY AS s(kind, grp, key, value, seen, place)
+      WHERE s.kind = 2
+    ), made AS (
+      INSERT INTO {schema}.state AS t (grp, key, value) SELECT s.grp, s.key, s.value FROM s WHERE s.seen IS NULL
+        ORDER BY s.grp, s.key ON CONFLICT (grp, key) DO NOTHING RETURNING t.grp, t.key
+    ), changed AS (
+      UPDATE {schema}.state t SET value = s.value FROM s
+        WHERE t.grp = s.grp AND t.key = s.key AND t.value = s.seen AND s.value IS NOT NULL RETURNING s.place
+    ), gone AS (
+      DELETE FROM {schema}.state t USING s
+        WHERE t.grp = s.grp AND t.key = s.key AND t.value = s.seen AND s.value IS NULL RETURNING s.place
+    )
+    SELECT coalesce(array_agg(done.place::integer), '{{}}') INTO swapped_ FROM (
+      SELECT s.place FROM made JOIN s USING (grp, key) UNION ALL TABLE changed UNION ALL TABLE gone
+    ) AS done;
+    UPDATE {schema}.lanes SET swapped = swapped_ WHERE id = lane_;
+    RETURN QUERY
+    SELECT 's'::text, done.place, NULL::text, NULL::bytea, NULL::bigint FROM unnest(swapped_) AS done(place);
+  END IF;
+  IF i_kind IS NOT NULL THEN
+    RETURN QUERY
+    WITH i AS MATERIALIZED (
+      SELECT i.*, CASE WHEN i.kind = 's' THEN nextval('{schema}.stream_items_seq') END AS seq
+      FROM unnest(i_kind, i_stream, i_grp, i_id, i_value, i_now_ms, i_told_ms)
+        WITH ORDINALITY AS i(kind, stream, grp, id, value, now_ms, told_ms, place)
+    ), put AS (
+      INSERT INTO {schema}.stream_items AS t (stream, grp, id, value, created_at_ms, seq)
+        SELECT i.stream, i.grp, i.id, i.value, i.now_ms, i.seq FROM i WHERE i.kind = 's' ORDER BY i.stream, i.grp, i.id
+        ON CONFLICT (stream, grp, id) DO UPDATE SET value = excluded.value
+        RETURNING t.stream, t.grp, t.id, t.created_at_ms, CASE WHEN t.xmax = 0 THEN 'c' ELSE 'u' END AS type
+    ), gone AS (
+      DELETE FROM {schema}.stream_items t USING i
+        WHERE i.kind = 'd' AND t.stream = i.stream AND t.grp = i.grp AND t.id = i.id
+        RETURNING i.place, t.value, t.created_at_ms
+    ), told AS (
+      INSERT INTO {schema}.stream_changes AS t
+        (lane, commit_seq, place, type, stream, grp, id, value, created_at_ms, told_ms)
+      -- The sort ends after the last row is locked, so the numbers of an item's changes are in the order of commits.
+      SELECT lane_, seq_, each.place, each.type, each.stream, each.grp, each.id, each.value, each.created_at_ms,
+        each.told_ms
+      FROM (
+        SELECT i.place, put.type::text, i.stream, i.grp, i.id, i.value, put.created_at_ms, i.told_ms
+          FROM put JOIN i USING (stream, grp, id) WHERE i.kind = 's'
+        UNION ALL
+        SELECT i.place, 'd'::text, i.stream, i.grp, i.id, gone.value, gone.created_at_ms, i.told_ms
+          FROM gone JOIN i USING (place)
+        UNION ALL
+        SELECT i.place, 'e'::text, i.stream, i.grp, i.id, i.value, 0, i.told_ms FROM i WHERE i.kind = 'e'
+      ) AS each ORDER BY each.place
+      RETURNING t.place, t.type, t.value, t.created_at_ms
+    )
+    SELECT 'i'::text, told.place, told.type, CASE WHEN told.type = 'd' THEN told.value END, told.created_at_ms
+    FROM told;
+  END IF;
+END $$;
+
+-- Removes some keys of a group, from the first one behind `after` on.
+CREATE FUNCTION {schema}.clear_1(
+  lane bigint, epoch integer, seq bigint, group_ bytea, after bytea, upto integer
+) RETURNS TABLE (removed integer, last bytea) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {schema}.fence_1(lane, epoch, seq);
+  RETURN QUERY
+  WITH page AS MATERIALIZED (
+    SELECT key FROM {schema}.state WHERE grp = group_ AND (after IS NULL OR key > after) ORDER BY key LIMIT upto
+    FOR UPDATE
+  ), gone AS (
+    DELETE FROM {schema}.state t WHERE t.grp = group_ AND t.key = ANY (ARRAY (SELECT page.key FROM page))
+    RETURNING t.key
+  )
+  SELECT count(*)::integer, (SELECT page.key FROM page ORDER BY page.key DESC LIMIT 1) FROM gone;
+END $$;
+"""
+
+MIGRATIONS: Final = (Migration(_HOSTS + _DATA + _GROUP, oldest=1),)
+"""Oldest first. A database has the first so many of them."""

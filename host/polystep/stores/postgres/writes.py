@@ -1,0 +1,92 @@
+"""Writes as values: a writer makes the arrays of one call out of many of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from polystep.contracts.values import JSONObject
+
+StateKey: TypeAlias = tuple[bytes, bytes]
+"""Group and key."""
+ItemKey: TypeAlias = tuple[bytes, bytes, bytes]
+"""Stream, group and id."""
+
+
+class SetState(NamedTuple):
+    """Write a value."""
+
+    at: StateKey
+    value: bytes
+
+
+class DeleteState(NamedTuple):
+    """Remove a value; the answer is what was there."""
+
+    at: StateKey
+
+
+class UpdateState(NamedTuple):
+    """Replace a value by what `change` makes of it; the answer is what is there now."""
+
+    at: StateKey
+    change: Callable[[bytes | None], bytes | None]
+
+
+class ClearState(NamedTuple):
+    """Remove a group; the answer is how many keys it had."""
+
+    group: bytes
+
+
+class SetItem(NamedTuple):
+    """Write a stream item and announce it; the answer is whether it is new, and since when it is there."""
+
+    at: ItemKey
+    value: bytes
+    now_ms: int
+    told_ms: int
+    """Time of the announcement."""
+    data: JSONObject | None
+
+
+class DeleteItem(NamedTuple):
+    """Remove a stream item and announce it; the answer is what was there, and since when."""
+
+    at: ItemKey
+    told_ms: int
+
+
+class SendEvent(NamedTuple):
+    """Announce an event that is not stored."""
+
+    stream: bytes
+    group: bytes
+    id: bytes | None
+    value: bytes
+    told_ms: int
+    data: JSONObject
+
+
+Write: TypeAlias = SetState | DeleteState | UpdateState | ClearState | SetItem | DeleteItem | SendEvent
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """Write that somebody waits for."""
+
+    write: Write
+    waiter: asyncio.Future[Any]
+    asked_s: float
+    """Monotonic time."""
+
+    def answer(self, result: object) -> None:
+        """Answer with a result, or with an exception."""
+        if self.waiter.done():
+            return
+        if isinstance(result, BaseException):
+            self.waiter.set_exception(result)
+        else:
+            self.waiter.set_result(result)
