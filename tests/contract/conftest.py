@@ -11,10 +11,11 @@ from typing import NamedTuple
 import pytest
 import uvloop
 
+from polystep.contracts.ports.inspection import DataQueries
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.ports.stores import StateStore, StreamStore, TraceStore
 from polystep.stores import Stores, open_stores
-from polystep.stores.postgres import PostgresDatabase, PostgresStateStore, PostgresStreamStore
+from polystep.stores.postgres import PostgresDatabase, PostgresDataQueries, PostgresStateStore, PostgresStreamStore
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster, open_sqlite_cluster
 from tests.contract.sharing import PostgresSharing, Sharing, SqliteSharing
@@ -70,6 +71,7 @@ class Data(NamedTuple):
 
     state: StateStore
     streams: StreamStore
+    queries: DataQueries
 
 
 @pytest.fixture(params=["sqlite", "simulated", "postgres"])
@@ -80,13 +82,13 @@ async def data(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock)
             url = request.getfixturevalue("postgres").url
             schema = await opened.enter_async_context(fresh_schema(url))
             database = PostgresDatabase(url, clock, schema=schema, durability="process")
-            made = Data(PostgresStateStore(database), PostgresStreamStore(database))
+            made = Data(PostgresStateStore(database), PostgresStreamStore(database), PostgresDataQueries(database))
             await database.start()
             opened.push_async_callback(database.stop)
         else:
             is_file = request.param == "sqlite"
             stores = open_stores(tmp_path, "process", clock) if is_file else simulated_stores(tmp_path, clock)
-            made = Data(stores.state, stores.streams)
+            made = Data(stores.state, stores.streams, stores.inspection.data)
             await stores.start()
             opened.push_async_callback(stores.stop)
         async with asyncio.timeout(60):
@@ -116,6 +118,11 @@ def state(data: Data) -> StateStore:
 @pytest.fixture
 def streams(data: Data) -> StreamStore:
     return data.streams
+
+
+@pytest.fixture
+def queries(data: Data) -> DataQueries:
+    return data.queries
 
 
 @pytest.fixture

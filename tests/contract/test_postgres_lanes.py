@@ -15,8 +15,15 @@ import pytest
 
 from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.contracts.events import StoredChange
+from polystep.contracts.ports.inspection import Versioned
 from polystep.contracts.storage import NotStored, ValueLost
-from polystep.stores.postgres import PostgresDatabase, PostgresStateStore, PostgresStreamStore, Times
+from polystep.stores.postgres import (
+    PostgresDatabase,
+    PostgresDataQueries,
+    PostgresStateStore,
+    PostgresStreamStore,
+    Times,
+)
 from polystep.stores.postgres import database as database_module
 from polystep.stores.postgres.calls import CLEARED_AT_ONCE
 from polystep.stores.postgres.group import GROUP_MAX
@@ -45,6 +52,10 @@ class Rig:
     @property
     def streams(self) -> PostgresStreamStore:
         return PostgresStreamStore(self.database)
+
+    @property
+    def queries(self) -> PostgresDataQueries:
+        return PostgresDataQueries(self.database)
 
     async def lock(self, sql: str, *arguments: object) -> asyncpg.transaction.Transaction:
         """Hold what a statement locks until the transaction ends."""
@@ -274,6 +285,32 @@ async def test_a_connection_that_is_cut_at_any_moment_loses_and_doubles_nothing(
         cuts += cutter.is_done
     assert await rig.state.get("g", "log") == b"x" * 150
     assert cuts >= 100
+
+
+async def test_a_move_that_is_cut_is_made_once(rig: Rig) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201
+    chance = random.Random(seed)
+    keys = ("a", "b")
+    await rig.state.set("g", "a", MARK)
+    for _ in range(30):
+        Cutter(rig, chance)
+        moved = await rig.queries.rename_state("g", *keys, None)
+        assert isinstance(moved, Versioned)
+        keys = keys[::-1]
+        assert await state_items(rig.state, "g") == [(keys[0], MARK)]
+
+
+async def test_a_move_that_another_host_was_faster_than_is_made_again(rig: Rig) -> None:
+    await rig.state.set("g", "a", b"1")
+    lock = await rig.lock("UPDATE {schema}.state SET value = '2'")
+    move = asyncio.create_task(rig.queries.rename_state("g", "a", "b", None))
+    await rig.waits_for_lock()
+    await lock.commit()
+    moved = await move
+    assert isinstance(moved, Versioned)
+    assert moved.value == b"2"
+    assert await state_items(rig.state, "g") == [("b", b"2")]
 
 
 async def test_a_session_that_still_works_is_waited_for(rig: Rig) -> None:

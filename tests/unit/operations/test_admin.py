@@ -30,7 +30,7 @@ from polystep.operations import Rooms as ProjectRooms
 from polystep.operations.editor_program import EditorProgram
 from polystep.project.live import LiveProject
 from polystep.schedule import Timetable
-from polystep.stores.sqlite.data_queries import version_of
+from polystep.stores.versions import version_of
 from polystep.testing import FakeClock
 from polystep.wire import pack
 from tests.unit.execution.rooms import TRACE, Rooms

@@ -1,8 +1,9 @@
 """PostgreSQL through asyncpg: groups of writes in one call each, fenced by the row of a lane."""
 
+from polystep.stores.postgres.data_queries import PostgresDataQueries
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.identity import Times
 from polystep.stores.postgres.state import PostgresStateStore
 from polystep.stores.postgres.streams import PostgresStreamStore
 
-__all__ = ["PostgresDatabase", "PostgresStateStore", "PostgresStreamStore", "Times"]
+__all__ = ["PostgresDataQueries", "PostgresDatabase", "PostgresStateStore", "PostgresStreamStore", "Times"]

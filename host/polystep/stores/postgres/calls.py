@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.storage import ValueLost
 from polystep.stores.postgres.driver import Row
-from polystep.stores.postgres.writes import Asked, ClearState
+from polystep.stores.postgres.writes import Asked, ClearState, RenameState
 
 Ask: TypeAlias = Callable[..., Awaitable[list[Row]]]
 """Runs a statement that only reads."""
@@ -17,6 +17,8 @@ CLEARED_AT_ONCE: Final = 1000
 """Keys that one call removes of a group of the state: others write the rows beside them meanwhile."""
 
 _BEAT: Final = "SELECT {schema}.fence_1($1, $2, $3)"
+_VALUE: Final = "SELECT value FROM {schema}.state WHERE grp = $1 AND key = $2"
+_RENAME: Final = "SELECT {schema}.rename_1($1, $2, $3, $4, $5, $6, $7)"
 _CLEAR: Final = "SELECT * FROM {schema}.clear_1($1, $2, $3, $4, $5, $6)"
 
 
@@ -88,6 +90,61 @@ class Beat:
 
     def drop(self, before_s: float, failure: PolystepError) -> None:
         """Nobody waits."""
+
+    def parts(self) -> Sequence[Call]:
+        """It is one."""
+        return [self]
+
+
+class Rename:
+    """Moves a value to another key of its group."""
+
+    announces = False
+
+    def __init__(self, asked: Asked) -> None:
+        assert isinstance(asked.write, RenameState)
+        self._asked = asked
+        self._write = asked.write
+        self._found: bytes | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        """It is not answered."""
+        return not self._asked.waiter.done()
+
+    async def prepare(self, ask: Ask, place: str) -> Statement | None:
+        """Read the value; the call moves it if it is still there."""
+        (group, key), to, is_wanted = self._write
+        rows = await ask(_VALUE, group, key)
+        self._found = rows[0][0] if rows else None
+        if self._found is None or not is_wanted(self._found):
+            self._asked.answer(self._found)
+            return None
+        return Statement(_RENAME, (group, key, to, self._found))
+
+    def heard(self, rows: Sequence[Row]) -> list[Asked]:
+        """Answer, unless another host was faster."""
+        result = rows[0][0]
+        if result == "changed":
+            return [self._asked]
+        self._asked.answer("taken" if result == "taken" else self._found)
+        return []
+
+    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
+        """Answer when it was moved, else look again."""
+        if not swapped:
+            return [self._asked]
+        self._asked.answer(self._found)
+        return []
+
+    def fail(self, failure: PolystepError) -> None:
+        """Answer with a failure."""
+        self._asked.answer(failure)
+
+    def drop(self, before_s: float, failure: PolystepError) -> None:
+        """Fail it when it is old."""
+        if self._asked.asked_s < before_s:
+            self._asked.answer(failure)
 
     def parts(self) -> Sequence[Call]:
         """It is one."""

@@ -15,6 +15,7 @@ from polystep.stores.postgres.writes import (
     ClearState,
     DeleteItem,
     ItemKey,
+    RenameState,
     SendEvent,
     SetItem,
     StateKey,
@@ -62,7 +63,7 @@ class Group:
     def add(self, asked: Asked) -> bool:
         """Take one more; False when it must be in a later group."""
         write = asked.write
-        assert not isinstance(write, ClearState)
+        assert not isinstance(write, (ClearState, RenameState))
         size = _size(write)
         if self._count and (self._count >= GROUP_MAX or self._bytes + size > GROUP_BYTES_MAX):
             return False

@@ -16,13 +16,13 @@ from typing import Final, NamedTuple, TypeAlias
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.storage import NotStored
-from polystep.stores.postgres.calls import Beat, Call, Clear
+from polystep.stores.postgres.calls import Beat, Call, Clear, Rename
 from polystep.stores.postgres.connections import Connector
 from polystep.stores.postgres.driver import Connection, Row
 from polystep.stores.postgres.failures import is_again, is_broken, is_evicted, is_lost, write_failure
 from polystep.stores.postgres.group import TOLD, Group
 from polystep.stores.postgres.identity import Identity, Times
-from polystep.stores.postgres.writes import Asked, ClearState, DeleteState, SetState, UpdateState
+from polystep.stores.postgres.writes import Asked, ClearState, DeleteState, RenameState, SetState, UpdateState
 
 log = logging.getLogger(__name__)
 
@@ -152,9 +152,14 @@ class Lane:
             asked = self._asked[0]
             if self._clear is not None and self._must_wait(asked, self._clear.group):
                 break
-            if isinstance(asked.write, ClearState):
-                if not group.is_wanted:
-                    self._clear = Clear(self._asked.popleft())
+            if isinstance(asked.write, (ClearState, RenameState)):
+                # Calls of their own, in their place.
+                if group.is_wanted:
+                    break
+                self._asked.popleft()
+                if isinstance(asked.write, RenameState):
+                    return Rename(asked)
+                self._clear = Clear(asked)
                 break
             if not group.add(asked):
                 break
@@ -170,7 +175,7 @@ class Lane:
     @staticmethod
     def _must_wait(asked: Asked, group: bytes) -> bool:
         write = asked.write
-        if isinstance(write, (SetState, DeleteState, UpdateState)):
+        if isinstance(write, (SetState, DeleteState, UpdateState, RenameState)):
             return write.at[0] == group
         return isinstance(write, ClearState)
 

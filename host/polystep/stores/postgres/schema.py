@@ -191,6 +191,21 @@ BEGIN
   )
   SELECT count(*)::integer, (SELECT page.key FROM page ORDER BY page.key DESC LIMIT 1) FROM gone;
 END $$;
+-- Moves a value to a key that has none. Notes with the lane that it has, in case that the answer is lost.
+CREATE FUNCTION {schema}.rename_1(
+  lane bigint, epoch integer, seq bigint, group_ bytea, from_ bytea, to_ bytea, seen bytea
+) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {schema}.fence_1(lane, epoch, seq);
+  UPDATE {schema}.lanes SET swapped = '{{}}' WHERE id = lane;
+  PERFORM FROM {schema}.state WHERE grp = group_ AND key = from_ AND value = seen FOR UPDATE;
+  IF NOT FOUND THEN RETURN 'changed'; END IF;
+  INSERT INTO {schema}.state (grp, key, value) VALUES (group_, to_, seen) ON CONFLICT DO NOTHING;
+  IF NOT FOUND THEN RETURN 'taken'; END IF;
+  DELETE FROM {schema}.state WHERE grp = group_ AND key = from_;
+  UPDATE {schema}.lanes SET swapped = '{{1}}' WHERE id = lane;
+  RETURN 'moved';
+END $$;
 """
 
 MIGRATIONS: Final = (Migration(_HOSTS + _DATA + _GROUP, oldest=1),)

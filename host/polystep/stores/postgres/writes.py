@@ -41,6 +41,18 @@ class ClearState(NamedTuple):
     group: bytes
 
 
+class RenameState(NamedTuple):
+    """Move a value to another key of its group, unless that has one.
+
+    The answer is the value that was moved; "taken" when the other key has one; `None` when there is none. When
+    `is_wanted` refuses the value, it is the answer, and nothing is moved.
+    """
+
+    at: StateKey
+    to: bytes
+    is_wanted: Callable[[bytes], bool]
+
+
 class SetItem(NamedTuple):
     """Write a stream item and announce it; the answer is whether it is new, and since when it is there."""
 
@@ -70,7 +82,7 @@ class SendEvent(NamedTuple):
     data: JSONObject
 
 
-Write: TypeAlias = SetState | DeleteState | UpdateState | ClearState | SetItem | DeleteItem | SendEvent
+Write: TypeAlias = SetState | DeleteState | UpdateState | ClearState | RenameState | SetItem | DeleteItem | SendEvent
 
 
 @dataclass(slots=True, eq=False)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Final, cast
+from typing import cast
 
 import apsw
 
+from polystep.contracts.names import check_names
 from polystep.contracts.ports.inspection import Versioned
 from polystep.stores.sqlite.database import Database
-
-_LAST: Final = "\U0010ffff"
-"""Last of all characters."""
-_SURROGATES: Final = range(0xD800, 0xE000)
-"""No characters."""
-_VERSION_BYTES: Final = 12
+from polystep.stores.versions import behind, versioned
 
 
 class SqliteDataQueries:
@@ -41,14 +36,16 @@ class SqliteDataQueries:
     async def state_value(self, group: str, key: str) -> Versioned | None:
         """Read one."""
         rows = self._database.read("SELECT value FROM state WHERE grp = ? AND key = ?", (group, key))
-        return _versioned(cast("bytes", rows[0][0])) if rows else None
+        return versioned(cast("bytes", rows[0][0])) if rows else None
 
     async def change_state(self, group: str, key: str, value: bytes | None, version: str | None) -> Versioned | None:
         """Compare and write in one transaction."""
+        if value is not None:
+            check_names(group, key)
 
         def job(connection: apsw.Connection) -> Versioned | None:
             rows = connection.execute("SELECT value FROM state WHERE grp = ? AND key = ?", (group, key)).fetchall()
-            found = _versioned(cast("bytes", rows[0][0])) if rows else None
+            found = versioned(cast("bytes", rows[0][0])) if rows else None
             if version is not None and version != ("" if found is None else found.version):
                 return found
             if value is None:
@@ -61,12 +58,13 @@ class SqliteDataQueries:
 
     async def rename_state(self, group: str, key: str, to: str, version: str | None) -> Versioned | str | None:
         """Compare and move in one transaction."""
+        check_names(group, to)
 
         def job(connection: apsw.Connection) -> Versioned | str | None:
             rows = connection.execute("SELECT value FROM state WHERE grp = ? AND key = ?", (group, key)).fetchall()
             if not rows:
                 return None
-            found = _versioned(cast("bytes", rows[0][0]))
+            found = versioned(cast("bytes", rows[0][0]))
             if version is not None and version != found.version:
                 return found
             if connection.execute("SELECT 1 FROM state WHERE grp = ? AND key = ?", (group, to)).fetchall():
@@ -88,26 +86,8 @@ class SqliteDataQueries:
         return cast("list[tuple[str, int]]", await self._database.scan(sql, bindings))
 
 
-def version_of(value: bytes) -> str:
-    """Return the version of a stored value."""
-    return hashlib.blake2b(value, digest_size=_VERSION_BYTES).hexdigest()
-
-
-def _versioned(value: bytes) -> Versioned:
-    return Versioned(value, version_of(value))
-
-
 def _range(column: str, prefix: str, after: str | None) -> tuple[str, tuple[str, ...]]:
     """Choose texts that begin with `prefix`, behind `after`, so that an index finds the first."""
     begin = (f"{column} >= ?", prefix) if after is None else (f"{column} > ?", after)
-    end = _behind(prefix)
+    end = behind(prefix)
     return (begin[0], (begin[1],)) if end is None else (f"{begin[0]} AND {column} < ?", (begin[1], end))
-
-
-def _behind(prefix: str) -> str | None:
-    """Return the first text behind all that begin with `prefix`; `None` when there is none."""
-    kept = prefix.rstrip(_LAST)
-    if not kept:
-        return None
-    following = ord(kept[-1]) + 1
-    return kept[:-1] + chr(_SURROGATES.stop if following in _SURROGATES else following)
