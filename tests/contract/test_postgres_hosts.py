@@ -90,6 +90,13 @@ async def test_a_host_that_writes_at_the_moment_is_not_evicted(place: Place) -> 
     assert await place.ask("SELECT count(*) FROM {schema}.hosts") == 2
 
 
+async def test_a_host_without_lanes_is_removed_too(place: Place) -> None:
+    one, two = await place.host(), await place.host()
+    await place.ask("DELETE FROM {schema}.lanes WHERE host = $1", one.identity.host)
+    assert len(await two.upkeep.evict_silent()) == 1
+    assert await place.ask("SELECT count(*) FROM {schema}.hosts") == 1
+
+
 async def test_of_hosts_that_evict_at_once_one_does(place: Place) -> None:
     dead, *others = [await place.host() for _ in range(4)]
     await place.silence(dead)
@@ -279,8 +286,8 @@ async def test_a_change_waits_for_locked_tables_in_turns(place: Place) -> None:
     other = await asyncpg.connect(place.server.url)
     changes = (*MIGRATIONS, Migration("ALTER TABLE {schema}.state ADD COLUMN x int", 1))
     migration = asyncio.create_task(migrate(other, place.schema, "it", changes))
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%ALTER TABLE%'"
-    while not await place.ask(waiting):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1"
+    while not await place.ask(waiting, f"%ALTER TABLE {place.schema}.%"):
         await place.ask("SELECT pg_stat_clear_snapshot()")
     await blocker.rollback()
     await migration

@@ -26,7 +26,7 @@ from polystep.stores.postgres import (
 )
 from polystep.stores.postgres import database as database_module
 from polystep.stores.postgres.calls import CLEARED_AT_ONCE
-from polystep.stores.postgres.group import GROUP_MAX
+from polystep.stores.postgres.group import GROUP_MAX, Group
 from polystep.testing import FakeClock
 from tests.contract.groups import state_items
 from tests.postgres.proxy import Link, Proxy, open_proxy
@@ -379,11 +379,53 @@ async def test_a_stop_without_a_database_says_what_is_not_known(rig: Rig) -> Non
     await lock.rollback()
 
 
+async def test_a_stop_does_not_wait_for_ever_for_a_session_that_was_cut_off(postgres: Server) -> None:
+    async with fresh_schema(postgres.url) as schema, open_proxy(postgres.socket) as proxy:
+        times = QUICK._replace(answer_s=0.3)
+        database = PostgresDatabase(proxy.url(USER), FakeClock(), schema=schema, durability="process", times=times)
+        await database.start()
+        direct = await asyncpg.connect(postgres.url)
+        transaction = direct.transaction()
+        await transaction.start()
+        await direct.execute(f"LOCK TABLE {schema}.state; SELECT * FROM {schema}.lanes FOR UPDATE")
+        sent = PostgresStateStore(database).set("g", "k", b"1")
+        async with asyncio.timeout(60):
+            await database.stop()
+        with pytest.raises(NotStored, match="Whether this was stored is not known"):
+            await sent
+        await transaction.rollback()
+        await direct.close()
+
+
+async def test_a_call_that_ends_every_session_fails_alone(rig: Rig) -> None:
+    def kill(link: Link, data: bytes) -> None:
+        if MARK in data:
+            link.cut()
+
+    await rig.state.set("g", "k", b"1")
+    # Before the server has it.
+    rig.proxy.before_sending = kill
+    answers = await all_of(rig.state.set("g", "a", b"1"), rig.state.set("g", "b", MARK), rig.state.set("g", "c", b"1"))
+    assert [isinstance(answer, NotStored) for answer in answers] == [False, True, False]
+    assert [key for key, _ in await state_items(rig.state, "g")] == ["a", "c", "k"]
+
+
+async def test_a_fault_of_ours_fails_the_call_and_not_the_lane(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Group, "heard", lambda *_: 1 // 0)
+        with pytest.raises(PolystepError, match="ZeroDivisionError"):
+            await rig.state.set("g", "k", b"1")
+    assert "not expected" in caplog.text
+    await rig.state.set("g", "k", b"2")
+    assert await rig.state.get("g", "k") == b"2"
+
+
 async def test_a_session_that_the_server_ends_is_replaced(rig: Rig) -> None:
     for turn in range(5):
-        await rig.direct.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'polystep lane%'"
-        )
+        connection: Any = rig.database.lanes[0]._connection
+        await rig.direct.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
         await rig.state.update("g", "k", lambda found: (found or b"") + b"x")
         assert await rig.state.get("g", "k") == b"x" * (turn + 1)
 

@@ -39,6 +39,8 @@ class Proxy:
         self.links: list[Link] = []
         self.is_down = False
         """New connections are refused."""
+        self.before_sending: Callable[[Link, bytes], None] = lambda _link, _data: None
+        """Called with what a client has sent, before it is passed on."""
         self.on_sent: Callable[[Link, bytes], None] = lambda _link, _data: None
         """Called with what a client has sent, after it was passed on."""
         self.on_answer: Callable[[Link, bytes], None] = lambda _link, _data: None
@@ -76,6 +78,8 @@ class Proxy:
                     self.on_answer(link, data)
                     if link.is_muted:
                         continue
+                else:
+                    self.before_sending(link, data)
                 writer.write(data)
                 await writer.drain()
                 if not is_answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Final, NamedTuple, TypeAlias
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _AGAIN_MAX: Final = 5
 """Times that a call is sent again at once after a deadlock, before its parts are sent one by one."""
+_LOST_MAX: Final = 10
+"""Connections that may break in the middle of one call before its parts are sent one by one."""
 _PAUSES_S: Final = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Before connecting; the last one counts for all further times."""
 
@@ -86,6 +88,7 @@ class Lane:
         self._asked: deque[Asked] = deque()
         self._clear: Clear | None = None
         self._connection: Connection | None = None
+        self._opening: Connection | None = None
         self._registration = 0
         """Of the host's registrations, the one that this lane belongs to, or did."""
         self._is_registered = False
@@ -98,8 +101,6 @@ class Lane:
         self._task: asyncio.Task[None] | None = None
         self.commits = 0
         """Calls with writes that were committed; a test counts them."""
-        self.is_idle = True
-        """Nothing waits."""
         self.trouble: NotStored | None = None
         """The failure of the last call, until another one succeeds."""
 
@@ -118,7 +119,10 @@ class Lane:
         self._wake.set()
         task, self._task = self._task, None
         if task is not None:
+            # A session that works on may hold the lane's row for as long as it likes.
+            timer = asyncio.get_running_loop().call_later(self._times.answer_s, self._abandon)
             await task
+            timer.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
@@ -126,24 +130,31 @@ class Lane:
     def ask(self, asked: Asked) -> None:
         """Put a write at the end of the line."""
         self._asked.append(asked)
-        self.is_idle = False
         self._wake.set()
 
     async def _run(self) -> None:
         while True:
             call = self._next()
             if call is not None:
-                await self._commit(call)
+                await self._commit_or_fail(call)
             elif self._is_stopping:
                 return
             else:
-                self.is_idle = True
                 self._wake.clear()
                 try:
                     async with asyncio.timeout(self._times.beat_s):
                         await self._wake.wait()
                 except TimeoutError:
-                    await self._commit(Beat())
+                    await self._commit_or_fail(Beat())
+
+    async def _commit_or_fail(self, call: Call) -> None:
+        try:
+            await self._commit(call)
+        except Exception as error:
+            # A fault of ours: a lane that ended with it would leave all later writes without an answer.
+            log.exception("A call to %s failed in a way that was not expected.", self._connector.place)
+            self._drop()
+            call.fail(write_failure(self._connector.place, error))
 
     def _next(self) -> Call | None:
         """Take what the next call is made of: a group, between two of them a part of a group that is being removed."""
@@ -182,17 +193,15 @@ class Lane:
     async def _commit(self, call: Call) -> None:
         """Send a call until its fate is known, and answer."""
         sent: int | None = None
-        deadlocks = 0
+        failures: Counter[_Fate] = Counter()
+        cause: Exception = NotStored("")
         while call.is_wanted:
             if self._connection is not None and self._connection.is_closed():
                 # Known before anything was sent on it.
                 self._drop()
             if self._connection is None:
-                mark = await self._connect(call if sent is None else None)
-                if mark is None:
-                    return self._give_up(call, sent is not None)
-                if mark.seq == sent:
-                    return await self._committed(call, None, mark.swapped)
+                if await self._is_settled(call, sent, failures[_Fate.LOST], cause):
+                    return None
                 sent = None
                 continue
             try:
@@ -203,16 +212,38 @@ class Lane:
                 rows = await self._ask_rows(statement.sql, self._id, self._epoch, sent, *statement.arguments)
             except Exception as error:  # noqa: BLE001 - each is the failure of who has asked, never of the lane
                 fate = self._fate(error)
+                failures[fate] += 1
                 if fate is _Fate.LOST:
+                    cause = error
                     continue
                 sent = None
-                deadlocks += 1
-                if fate is _Fate.AGAIN and deadlocks <= _AGAIN_MAX:
+                if fate is _Fate.AGAIN and failures[fate] <= _AGAIN_MAX:
                     continue
                 return await self._failed(call, fate, error)
             self._seq = sent
             return await self._committed(call, rows, ())
         return None
+
+    async def _is_settled(self, call: Call, sent: int | None, losses: int, cause: Exception) -> bool:
+        """Connect anew; True when a call was answered: it is committed, or nothing more can be done about it.
+
+        Args:
+            call: The call.
+            sent: Its number, if it was sent and the answer was lost.
+            losses: Times that this has happened.
+            cause: The last of them.
+        """
+        mark = await self._connect(call if sent is None else None)
+        if mark is None:
+            self._give_up(call, sent is not None)
+        elif mark.seq == sent:
+            await self._committed(call, None, mark.swapped)
+        elif losses > _LOST_MAX:
+            # The call itself ends its sessions, it seems.
+            await self._failed(call, _Fate.REFUSED, cause)
+        else:
+            return False
+        return True
 
     def _fate(self, error: Exception) -> _Fate:
         if is_evicted(error):
@@ -299,7 +330,7 @@ class Lane:
         Raises:
             NotStored: It did not succeed.
         """
-        connection = await self._connector.open(f"lane {self._number}", _BY_INDEX)
+        connection = self._opening = await self._connector.open(f"lane {self._number}", _BY_INDEX)
         try:
             mark = await (self._take_over(connection) if self._is_registered else self._register(connection))
         except Exception as error:
@@ -320,7 +351,8 @@ class Lane:
         return _Mark(0, ())
 
     async def _take_over(self, connection: Connection) -> _Mark | None:
-        await connection.execute(_PATIENT)
+        if not self._is_stopping:
+            await connection.execute(_PATIENT)
         row = await connection.fetchrow(_TAKE_OVER.format(schema=self._schema), self._id)
         await connection.execute(_IMPATIENT)
         if row is None:
@@ -370,6 +402,11 @@ class Lane:
             call.drop(before_s, failure)
         while self._asked and self._asked[0].asked_s < before_s:
             self._asked.popleft().answer(failure)
+
+    def _abandon(self) -> None:
+        for connection in (self._opening, self._connection):
+            if connection is not None:
+                connection.terminate()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

@@ -54,12 +54,13 @@ DECLARE
 BEGIN
   SELECT array_agg(id) INTO locked FROM
     (SELECT id FROM {schema}.lanes WHERE host = host_ AND seen_at < silence FOR UPDATE SKIP LOCKED) AS held;
-  IF (SELECT count(*) FROM {schema}.lanes WHERE host = host_) IS DISTINCT FROM cardinality(locked) THEN
+  IF (SELECT count(*) FROM {schema}.lanes WHERE host = host_) <> coalesce(cardinality(locked), 0) THEN
     RETURN false;
   END IF;
   DELETE FROM {schema}.lanes WHERE id = ANY (locked);
   DELETE FROM {schema}.hosts WHERE id = host_;
-  RETURN true;
+  -- False when another host has ended it meanwhile.
+  RETURN FOUND;
 END $$;
 """
 
