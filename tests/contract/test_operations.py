@@ -123,6 +123,8 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "ask": {"id": ASK},
     "answer": {"id": ASK, "value": {"ok": True}, "by": "ann"},
     "cancel_ask": {"id": ASK, "by": "ann"},
+    "once_keys": {"prefix": "mail ", "limit": 1},
+    "forget_once": {"key": "mail 7/8"},
     "pause": {"step": "Work"},
     "resume": {"step": "Work"},
     "queue": {"step": "Work", "state": "ready"},
@@ -214,6 +216,8 @@ class Host:
         (claimed,) = (await rooms.queue.claim({"Work": 1}, "test", rooms.clock.now_ms(), 1000)).deliveries
         asked = Ask(ASK, "ask", claimed.run_id, "k", "Work", TRACE, "Send?", pack([1]), b"{}", 5, 10**15, b"hash")
         await rooms.queue.journal.begin_wait(claimed, JournalEntry("k", "ask", 5, due_ms=10**15), [], [], None, asked)
+        for key in ("mail 7/8", "mail 9"):
+            await rooms.queue.once_keys.take(claimed, JournalEntry(key, "once", 5), 10**10, 100)
         await rooms.queue.bury(claimed, {"name": "no", "message": "m"}, rooms.clock.now_ms())
         await rooms.queue.bulks.begin(NewBulk("replay", LetterFilter(step="none"), {}, None, None), 0)
 

@@ -91,7 +91,7 @@ export const handler = async ({ id, ops }, { once, sleep, ask, callback, waitFor
       if (op.do === 'once') {
         got[op.key] = await once(op.key, async ({ idempotencyKey }) => {
           const n = await bump(op.key)
-          if (op.slowMs) await pause(op.slowMs)
+          if (op.slowMs && n <= (op.slowTimes ?? n)) await pause(op.slowMs)
           if (n <= (op.fails ?? 0)) throw Object.assign(new Error(`no ${n}`), op.final ? { retryable: false } : {})
           if (op.value === 'big') return 'x'.repeat(2 ** 20)
           return op.value ?? idempotencyKey
@@ -151,7 +151,8 @@ async def handler(data, context):
             if op["do"] == "once":
                 async def work(unit):
                     n = await bump(op["key"])
-                    await asyncio.sleep(op.get("slowMs", 0) / 1000)
+                    if n <= op.get("slowTimes", n):
+                        await asyncio.sleep(op.get("slowMs", 0) / 1000)
                     if n <= op.get("fails", 0):
                         raise failure(f"no {n}", {"retryable": not op.get("final")})
                     if op.get("value") == "big":
@@ -224,7 +225,7 @@ def handler(data, context)
       options = op.fetch("options", {}).transform_keys(&:to_sym)
       got[op["key"]] = context.once(op["key"], **options) do |unit|
         n = bump.(op["key"])
-        Kernel.sleep(op.fetch("slowMs", 0) / 1000.0)
+        Kernel.sleep(op.fetch("slowMs", 0) / 1000.0) if n <= op.fetch("slowTimes", n)
         raise failure.("no #{n}", { "retryable" => !op["final"] }) if n <= op.fetch("fails", 0)
 
         op["value"] == "big" ? "x" * 2**20 : op.fetch("value", unit.idempotency_key)

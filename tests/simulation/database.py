@@ -26,6 +26,7 @@ from polystep.stores.sqlite.event_keys import EVENT_KEYS
 from polystep.stores.sqlite.failures import write_failure
 from polystep.stores.sqlite.histories import HISTORIES
 from polystep.stores.sqlite.journal import JOURNAL
+from polystep.stores.sqlite.once_keys import ONCE_KEYS
 from polystep.stores.sqlite.request_keys import REQUEST_KEYS
 from polystep.stores.sqlite.schema import DURABLE
 from polystep.stores.sqlite.signals import SIGNALS
@@ -185,7 +186,9 @@ class SimulatedDatabase(Database):
 def memory() -> apsw.Connection:
     """Make a database in memory, with the tables of the file of events."""
     connection = apsw.Connection(":memory:")
-    connection.execute(DURABLE + JOURNAL + HISTORIES + ASKS + SIGNALS + CALLS + BULKS + EVENT_KEYS + REQUEST_KEYS)
+    connection.execute(
+        DURABLE + JOURNAL + HISTORIES + ASKS + SIGNALS + CALLS + BULKS + EVENT_KEYS + REQUEST_KEYS + ONCE_KEYS
+    )
     return connection
 
 

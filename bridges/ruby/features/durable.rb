@@ -13,10 +13,11 @@ module Polystep
     def scheduled_at = own.params[:scheduled_ms]&.then { |time_ms| Time.at(time_ms / 1000r).utc }
 
     # What the block gives, or what the run has kept of it.
-    def once(key, schema: nil, timeout: nil, retries: nil, shared: nil, sensitive: nil, &block)
+    def once(key, schema: nil, timeout: nil, retries: nil, shared: nil, sensitive: nil, scope: nil, ttl: nil, &block)
       raise Polystep.failure("invalid_params", "once takes a key and a block") unless block
 
-      options = { schema:, timeout:, retries:, shared:, sensitive: }.compact
+      within = scope && Thread.current[:polystep_once]
+      options = { schema:, timeout:, retries:, shared:, sensitive:, scope:, ttl:, within: }.compact
       begun = own.call("once.begin", key: Durable.text(key), site: Durable.site, **options)
       raise Failure.new({ "code" => 21, "retryable" => true, "data" => {} }.merge(begun["error"])) if begun["error"]
       return begun["value"] unless begun["go"]

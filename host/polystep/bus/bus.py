@@ -19,6 +19,7 @@ from polystep.bus.claim_loop import ClaimLoop
 from polystep.bus.claims import Claims
 from polystep.bus.context import BusContext
 from polystep.bus.leases import Leases
+from polystep.bus.once_keys import OnceKeys
 from polystep.bus.parked import Parking
 from polystep.bus.publish import Publisher
 from polystep.bus.requests import Requests
@@ -80,7 +81,9 @@ class Bus:
         self.cancel_event = self._publisher.cancel_event
         self.cancel_run = self._publisher.cancel_run
         self.suspensions = Suspensions(self._context, self._claims, self._publisher, self._backlog)
-        self._settler = Settler(self._context, self._claims, self._publisher, self._backlog, options.backoff)
+        self.once_keys = OnceKeys(self._context, self._claims)
+        parts = (self._context, self._claims, self._publisher, self._backlog)
+        self._settler = Settler(*parts, options.backoff, self.once_keys)
         self.bulks = Bulks(self._context, self._publisher, self._backlog)
         self.requests = Requests(self._context, ids)
         self._tasks: list[asyncio.Task[None]] = []
@@ -95,6 +98,7 @@ class Bus:
         for owner in {context.owner, *await context.store.dead_owners()}:
             recovered += await context.store.recover(owner)
         await context.store.requests.release_dead()
+        await self.once_keys.look()
         if moved := await context.store.move_due(context.clock.now_ms(), None):
             _log.warning(
                 "%d waiting events are from a time when the clock was ahead; they start as if it was not", moved
@@ -104,7 +108,7 @@ class Bus:
         context.wakeups.listen(claims.hear)
         claims.look_at_all()
         loop = ClaimLoop(context, self._wall, claims, self._attempts, self._publisher, self._parking)
-        leases = Leases(context, self._wall, claims, self._backlog, self.requests)
+        leases = Leases(context, self._wall, claims, self._backlog, self.requests, self.once_keys)
         self._attempts.start(self._settler.settle)
         claims.is_open = True
         self._tasks = [

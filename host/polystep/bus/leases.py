@@ -7,6 +7,7 @@ import logging
 from polystep.bus.backlog import Backlog
 from polystep.bus.claims import Claims
 from polystep.bus.context import BusContext
+from polystep.bus.once_keys import OnceKeys
 from polystep.bus.requests import Requests
 from polystep.bus.wall_clock import WallClock
 from polystep.contracts.errors import PolystepError
@@ -19,13 +20,20 @@ class Leases:
     """Renews leases by the clock, and does beside it what is to be done every few seconds."""
 
     def __init__(
-        self, context: BusContext, wall: WallClock, claims: Claims, backlog: Backlog, requests: Requests
+        self,
+        context: BusContext,
+        wall: WallClock,
+        claims: Claims,
+        backlog: Backlog,
+        requests: Requests,
+        once_keys: OnceKeys,
     ) -> None:
         self._context = context
         self._wall = wall
         self._claims = claims
         self._backlog = backlog
         self._requests = requests
+        self._once_keys = once_keys
 
     async def run(self) -> None:
         """Renew until cancelled."""
@@ -39,6 +47,9 @@ class Leases:
                 await self._renew()
             if self._requests.held:
                 await self._requests.renew()
+            if self._once_keys.has_waiting:
+                # A run that was woken may have ended without taking its key, or its step be paused.
+                await self._once_keys.look()
             if self._context.wakeups.has_peers:
                 # A wake-up may be lost, and a peer that is dead lets its leases run out without one.
                 self._claims.look_at_all()

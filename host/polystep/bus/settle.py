@@ -8,6 +8,7 @@ from typing import Final, assert_never
 from polystep.bus.backlog import Backlog
 from polystep.bus.claims import Claims
 from polystep.bus.context import BusContext
+from polystep.bus.once_keys import OnceKeys
 from polystep.bus.publish import Publisher
 from polystep.bus.retry import Backoff
 from polystep.contracts.errors import PolystepError
@@ -27,13 +28,20 @@ class Settler:
     """Stores outcomes: completed, due again, or in the dead letters."""
 
     def __init__(
-        self, context: BusContext, claims: Claims, publisher: Publisher, backlog: Backlog, backoff: Backoff
+        self,
+        context: BusContext,
+        claims: Claims,
+        publisher: Publisher,
+        backlog: Backlog,
+        backoff: Backoff,
+        once_keys: OnceKeys,
     ) -> None:
         self._context = context
         self._claims = claims
         self._publisher = publisher
         self._backlog = backlog
         self._backoff = backoff
+        self._once_keys = once_keys
         self._storing: set[int] = set()
         """Ids of deliveries whose outcome is with the store at this moment."""
 
@@ -58,6 +66,8 @@ class Settler:
                 if not self._claims.is_open:
                     return
             else:
+                if delivery.id in self._once_keys.held:
+                    await self._once_keys.ended(delivery)
                 return
             finally:
                 self._storing.discard(delivery.id)

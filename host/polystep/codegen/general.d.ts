@@ -214,7 +214,7 @@
     /** Ends when the time of the `once` is over, or the run is cancelled. */
     signal: Signal
   }
-  export interface OnceOptions {
+  export interface OnceCallOptions {
     /** A text such as '30s' or '10m'; '5m' by default. */
     timeout?: string
     /** Further calls of the function when it fails. */
@@ -224,6 +224,9 @@
     /** The result is shown nowhere. */
     sensitive?: boolean
   }
+  /** Whose the key is. The project's: the function runs once over all runs, and is forgotten after `ttl`, such as '30d'. */
+  export type OnceScope = { scope?: 'run'; ttl?: undefined } | { scope: 'project'; ttl: string }
+  export type OnceOptions = OnceCallOptions & OnceScope
   export interface AskOptions {
     /** What is asked, in one line. */
     title?: string

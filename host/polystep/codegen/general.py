@@ -403,6 +403,8 @@ class _StepContext(Protocol):
         retries: int = 0,
         shared: bool = False,
         sensitive: bool = False,
+        scope: Literal["run", "project"] = "run",
+        ttl: str | None = None,
     ) -> Call[_Value]: ...
     @overload
     def once(
@@ -415,6 +417,8 @@ class _StepContext(Protocol):
         retries: int = 0,
         shared: bool = False,
         sensitive: bool = False,
+        scope: Literal["run", "project"] = "run",
+        ttl: str | None = None,
     ) -> Call[_Value]: ...
     @overload
     def once(
@@ -427,6 +431,8 @@ class _StepContext(Protocol):
         retries: int = 0,
         shared: bool = False,
         sensitive: bool = False,
+        scope: Literal["run", "project"] = "run",
+        ttl: str | None = None,
     ) -> Call[_Value]: ...
     @overload
     def once(
@@ -438,11 +444,12 @@ class _StepContext(Protocol):
         retries: int = 0,
         shared: bool = False,
         sensitive: bool = False,
+        scope: Literal["run", "project"] = "run",
+        ttl: str | None = None,
     ) -> Callable[[Callable[..., object]], Call[Any]]: ...
 
     def sleep(self, key: str, duration: str) -> Call[None]:
         """Wait for a duration such as `30s` or `3d`; the run may leave its process meanwhile."""
-        ...
 
     @overload
     def ask(

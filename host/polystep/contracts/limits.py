@@ -231,6 +231,13 @@ KEPT_RESPONSE_BYTES_MAX: Final = 1024 * 1024
 KEPT_RESPONSES_BYTES_MAX: Final = 256 * 1024 * 1024
 """All of them; beyond it those that ended first are forgotten first."""
 
+ONCE_KEYS_MAX: Final = 1_000_000
+"""Keys of `once` that the project remembers; beyond it a new one is refused. To forget one before its time would do its
+work twice."""
+
+ONCE_KEYS_BYTES_MAX: Final = 1024 * 1024 * 1024
+"""Their results together."""
+
 LEASE_MS: Final = 30_000
 """A claimed delivery belongs to its host this long; renewed while the run lives."""
 

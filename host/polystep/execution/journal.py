@@ -46,6 +46,8 @@ class OpenUnit:
     is_sensitive: bool
     schema: SchemaValidator | None = None
     """For a result whose bridge cannot check it: its schema is plain JSON Schema."""
+    ttl_ms: int | None = None
+    """Its key is the project's, which remembers it for so long."""
     attempt: int = 1
     tried_s: float | None = None
     """Start of its last try, if that is not the first."""
@@ -99,6 +101,8 @@ class AttemptJournal:
         self.entries = {entry.key: entry for entry in stored.entries}
         self.bytes = sum(entry.size for entry in stored.entries)
         self.units: dict[str, OpenUnit] = {}
+        self.awaited: dict[str, OpenUnit] = {}
+        """Units whose keys another run of the project may have; they have not begun."""
         self.waits: dict[str, OpenWait] = {}
         self.pending: list[asyncio.Future[JSONObject]] = []
         """Calls that are never answered but with the end of the leg."""
@@ -183,6 +187,11 @@ class AttemptJournal:
         self.bytes += entry.size - (0 if before is None else before.size)
         self.entries[entry.key] = entry
 
+    def drop(self, key: str) -> None:
+        """Take note that nothing is stored under a key any more."""
+        entry = self.entries.pop(key, None)
+        self.bytes -= 0 if entry is None else entry.size
+
     def has_sent(self, emit: SentEmit) -> bool:
         """Report whether an event left before, so that it is not sent again; counts the occurrences."""
         seen = self._seen.get(emit, 0)
@@ -220,13 +229,14 @@ class AttemptJournal:
         """End the leg: its open calls are refused (PS-8.2)."""
         self.is_closed = True
         waiters: list[asyncio.Future[JSONObject] | asyncio.Future[None]] = [*self.pending]
-        waiters += [waiter for unit in self.units.values() for waiter in unit.joined]
+        waiters += [waiter for unit in (*self.units.values(), *self.awaited.values()) for waiter in unit.joined]
         waiters += [wait.done for wait in self.waits.values()]
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_exception(RunEnded("The run was suspended, or has ended; it goes on from its beginning."))
                 waiter.exception()  # nobody may be left to hear of it
         self.units.clear()
+        self.awaited.clear()
         self.waits.clear()
         self.pending.clear()
 

@@ -19,6 +19,7 @@ from polystep.discovery import SchemaValidator
 from polystep.execution.attempts import OpenAttempt, OpenAttempts
 from polystep.execution.held import HeldHandlers
 from polystep.execution.journal import AttemptJournal, DurableOptions, OpenUnit, key_of, schema_of, site_of
+from polystep.execution.once_keys import SUPERSEDED, ProjectKeys, ttl_ms_of
 from polystep.trace import TraceRecorder
 from polystep.wire import pack, unpack
 
@@ -52,6 +53,7 @@ class Once:
         self._clock = clock
         self._held = held
         self._options = options
+        self._keys = ProjectKeys(bus, recorder, clock, held, options)
 
     def begin(self, params: JSONObject) -> object:
         """Answer with what was kept, or let the function be called."""
@@ -60,27 +62,33 @@ class Once:
         key, shared, site = key_of(params), params.get("shared") is True, site_of(params)
         timeout_ms = _timeout_ms(params.get("timeout"))
         retries = _retries(params.get("retries"))
-        schema = schema_of(params.get("schema"), "once")
+        schema, ttl_ms = schema_of(params.get("schema"), "once"), ttl_ms_of(params, key)
         journal = self._held.journal(attempt)
+        if ttl_ms is not None:
+            self._keys.check(journal, key)
         if journal.run_at_ms is not None or self._held.is_stopping:
             return self._held.leave(attempt, journal)
         journal.use(key, "once", site, shared=shared)
-        if key in journal.units:
+        if (open_unit := journal.units.get(key) or journal.awaited.get(key)) is not None:
             joined: asyncio.Future[JSONObject] = asyncio.get_running_loop().create_future()
-            journal.units[key].joined.append(joined)
+            open_unit.joined.append(joined)
             return joined
         entry = journal.entries.get(key)
         if entry is not None and (answer := _kept(entry, journal)) is not None:
-            _check_value(key, schema, answer, is_new=False)
-            self._trace_hit(attempt, entry, answer, began_s)
-            return answer
+            return self._hit(attempt, entry, answer, schema, began_s)
         if journal.kept_by is not None and entry is None and len(journal.entries) >= self._options.entries_max:
             raise JournalFull(
                 f"The run keeps {self._options.entries_max:,} results, and no more may be ([durable] entries_max). "
                 "Split the work into several events."
             )
         sensitive = params.get("sensitive") is True
-        unit = OpenUnit(self._clock.monotonic_s(), timeout_ms / 1000, retries, sensitive, schema)
+        unit = OpenUnit(self._clock.monotonic_s(), timeout_ms / 1000, retries, sensitive, schema, ttl_ms)
+        if ttl_ms is not None:
+
+            def hit(found: JournalEntry) -> JSONObject:
+                return self._hit(attempt, found, {"value": unpack(found.value or b"")}, schema, began_s)
+
+            return self._keys.take(attempt, journal, key, unit, hit)
         journal.begin_unit(key, unit)
         return {
             "go": _idempotency_key(attempt.run_id if journal.keyed is None else journal.keyed.run_id, key),
@@ -110,6 +118,8 @@ class Once:
         except PolystepError as refused:
             error = refused
             unit.answer_joined(refused)
+            if unit.ttl_ms is not None and journal.delivery is not None and not isinstance(refused, RunEnded):
+                await self._keys.give_back(journal.delivery, key)
             raise
         finally:
             if not journal.is_closed:
@@ -144,7 +154,7 @@ class Once:
             _check_value(key, unit.schema, answer, is_new=True)
         if kept_by is not None:
             self._check_size(journal, entry)
-            await self._store(kept_by, entry)
+            await self._store(kept_by, entry, unit.ttl_ms)
             journal.add(entry)
         return answer
 
@@ -162,19 +172,31 @@ class Once:
                 "Keep large results in the state or in files, and return their names."
             )
 
-    async def _store(self, kept_by: Delivery | KeyedRun, entry: JournalEntry) -> None:
+    async def _store(self, kept_by: Delivery | KeyedRun, entry: JournalEntry, ttl_ms: int | None) -> None:
         """Store an entry, again and again while the disk refuses: its effect has happened."""
         while True:
             try:
-                is_mine = await self._bus.suspensions.keep(kept_by, entry)
+                if ttl_ms is not None and isinstance(kept_by, Delivery):
+                    is_mine = await self._keys.keep(kept_by, entry, ttl_ms)
+                else:
+                    is_mine = await self._bus.suspensions.keep(kept_by, entry)
                 break
             except PolystepError as error:
                 _log.error('Keeping the result of once("%s") failed, trying again: %s', entry.key, error.message)
                 await self._clock.sleep(STORE_PAUSE_S)
         if not is_mine:
-            raise RunEnded("This run was taken over by a later attempt; nothing of this one is kept.")
+            raise RunEnded(SUPERSEDED)
 
-    def _trace_hit(self, attempt: OpenAttempt, entry: JournalEntry, answer: JSONObject, began_s: float) -> None:
+    def _hit(
+        self,
+        attempt: OpenAttempt,
+        entry: JournalEntry,
+        answer: JSONObject,
+        schema: SchemaValidator | None,
+        began_s: float,
+    ) -> JSONObject:
+        """Return what is kept, checked and traced."""
+        _check_value(entry.key, schema, answer, is_new=False)
         traced: JSONObject = {
             "operation": "hit",
             "key": entry.key,
@@ -184,6 +206,7 @@ class Once:
         if not entry.is_sensitive:
             traced |= {"failed": answer["error"]} if "error" in answer else {"value": answer["value"]}
         self._recorder.context_call(attempt, "once", traced, began_s)
+        return answer
 
 
 def _kept(entry: JournalEntry, journal: AttemptJournal) -> JSONObject | None:

@@ -19,6 +19,7 @@ from polystep.operations import (
     flows,
     logs,
     model_use,
+    once_keys,
     queues,
     rates,
     replays,
@@ -59,6 +60,7 @@ TABLE: Final[tuple[Operation[Any, Any], ...]] = (
     *bulks.OPERATIONS,
     *cron.OPERATIONS,
     *asks.OPERATIONS,
+    *once_keys.OPERATIONS,
 )
 
 

@@ -54,6 +54,8 @@ class BrokenHost:
         self._store = HostStore(self._emitted)
         self._ids = HostIds()
         self._journals: dict[str, HostJournal] = {}
+        self._shared: dict[str, Any] = {}
+        """Results of `once` that are the project's."""
         self._streamed: dict[str, tuple[int, list[str]]] = {}
         """Responses that runs have sent so far: status and items."""
         self._events: set[asyncio.Task[None]] = set()
@@ -157,7 +159,7 @@ class BrokenHost:
                 self._streamed[params["run"]][1].append(params["data"])
             return None
         if method in METHODS:
-            journal = self._journals.setdefault(params["run"], HostJournal(is_request=True))
+            journal = self._journals.setdefault(params["run"], HostJournal(self._shared, is_request=True))
             return journal.call(method, params, str(self._fault().get("flag", "")))
         if method == "emit.cancel":
             return self._ids.cancel(params["id"], str(self._fault().get("flag", "")))
@@ -177,7 +179,7 @@ class BrokenHost:
         is_own = isinstance(data, dict) and data.get("tell") == self._check
         fault = self._wanted if is_own else {}
         params = self._params("event_step", "Event", "event", fault.get("changes_event", data), trace)
-        journal = self._journals[params["run"]] = HostJournal(is_request=False)
+        journal = self._journals[params["run"]] = HostJournal(self._shared, is_request=False)
         try:
             await self._run(params)
         except Gone as gone:

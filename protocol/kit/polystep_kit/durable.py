@@ -56,6 +56,9 @@ async def _run(runner: Caller, run: str, op: dict[str, Any], seen: list[Any]) ->
             if "sleeps" in op:
                 wait = {"run": run, "key": "inner", "kind": "sleep", "duration": op["sleeps"], "within": key}
                 await runner.call("wait", wait)
+            if "inner" in op:
+                inner = {"key": "inner", "value": None, "options": {**op["inner"], "within": key}}
+                await once(runner, run, inner, [])
             if "raises" in op and calls <= op.get("times", calls):
                 raise ValueError(op["raises"])  # noqa: TRY301 - as a function of user code would
         except Exception as error:

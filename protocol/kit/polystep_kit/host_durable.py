@@ -46,6 +46,18 @@ def _plays(name: str, *legs: list[Op], **fails: Any) -> tuple[Op, ...]:
     )
 
 
+def _play_two_runs(name: str, first: list[Op], second: list[Op]) -> tuple[Op, ...]:
+    """Two events, one after the other, whose runs play these operations."""
+    emit: Op = {"call": "emit", "with": {"topic": "kit.event", "data": {"tell": name, "plays": [first, second]}}}
+    return (
+        {**emit, "any": True},
+        {"played": name, "times": 1},
+        {**emit, "any": True},
+        {"played": name, "times": 2},
+    )
+
+
+_PROJECT: Final = {"scope": "project", "ttl": "1d"}
 _KEPT: Final = {"$kept": True}
 _OPEN: Final = {
     **_ask("c", "callback", open=True, timeout="1h"),
@@ -143,6 +155,37 @@ DURABLE: Final = (
         "PS-8.16",
         "once.end of a key that was not begun is answered invalid_params",
         ({**_end("once_unbegun", value=1), "error": "invalid_params"}, lives()),
+        REFUSES_AS,
+    ),
+    HostCase(
+        "once_project",
+        "PS-8.27",
+        "a result that is the project's is given to another run",
+        _play_two_runs(
+            "once_project",
+            [{**_begin("kit-project", **_PROJECT), "is": _GO}, {**_end("kit-project", value=[1]), "is": None}],
+            [{**_begin("kit-project", **_PROJECT), "is": {"value": [1]}}],
+        ),
+        {"flag": "keeps_nothing"},
+    ),
+    HostCase(
+        "once_project_refused",
+        "PS-8.27",
+        "a key of the project without a ttl, or inside another once, is answered invalid_params",
+        _plays(
+            "once_project_refused",
+            [
+                {**_begin("a", scope="project"), "error": "invalid_params"},
+                {**_begin("b", **_PROJECT, within="c"), "error": "invalid_params"},
+            ],
+        ),
+        REFUSES_AS,
+    ),
+    HostCase(
+        "once_project_in_request",
+        "PS-8.27",
+        "a key of the project in an api step is answered invalid_params",
+        ({**_begin("a", **_PROJECT), "error": "invalid_params"}, lives()),
         REFUSES_AS,
     ),
     HostCase(

@@ -14,8 +14,12 @@ _DURATION: Final = re.compile(r"\d+(ms|s|m|h|d|w)")
 class HostJournal:
     """Everything that one run keeps, over its attempts."""
 
-    def __init__(self, *, is_request: bool) -> None:
+    def __init__(self, project: dict[str, Any], *, is_request: bool) -> None:
+        """Begin a run; `project` has the results that all runs share."""
+        self._project = project
         self._is_request = is_request
+        self._shares: set[str] = set()
+        """Keys of the project whose functions run."""
         self._kept: dict[str, dict[str, Any]] = {}
         self._used: set[str] = set()
         self.emitted: list[Any] = []
@@ -56,6 +60,12 @@ class HostJournal:
         if key in self._used and not params.get("shared"):
             raise Refused("key_reused", f"The key {key} was used twice.")
         self._used.add(key)
+        if params.get("scope") == "project":
+            if "ttl" not in params or "within" in params or self._is_request:
+                raise Refused("invalid_params", "No key of the project is possible here.")
+            if key in self._project and flag != "keeps_nothing":
+                return {"value": self._project[key]}
+            self._shares.add(key)
         if key in self._kept and flag != "keeps_nothing":
             return self._kept[key]
         self._open[key] = params.get("retries", 0)
@@ -68,6 +78,8 @@ class HostJournal:
             self._open[key] -= 1
             return {"again_ms": 1, "attempt": 2}
         del self._open[key]
+        if key in self._shares and "value" in params:
+            self._project[key] = params["value"]
         if not self._is_request:
             self._kept[key] = {name: params[name] for name in ("value", "error") if name in params}
         return None

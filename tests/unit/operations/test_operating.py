@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from polystep.contracts.journal import JournalEntry
 from polystep.contracts.operations import OperationRefused
 from polystep.contracts.steps import Emit, EventTrigger, Flow, SourceFile, StepSpec, WaitTopic
 from polystep.operations import TABLE
@@ -345,3 +346,25 @@ async def test_whatever_is_given_is_answered_or_refused(operation: Any, admin: A
             assert 400 <= refused.status <= 409, given
         else:
             assert result is None or isinstance(result, dict)
+
+
+async def test_a_key_of_the_project_is_listed_and_forgotten_unless_its_function_runs(
+    admin: Admin, rooms: Rooms
+) -> None:
+    await rooms.queue.enqueue(rooms.bus.plan("t", pack(1), trace_id=TRACE, parent_run_id=None))
+    (run,) = (await rooms.queue.claim({"E": 1}, "test", rooms.clock.now_ms(), 1000)).deliveries
+    for key in ("a", "b-1", "b-2"):
+        await rooms.queue.once_keys.take(run, JournalEntry(key, "once", 5), 1000, 100)
+    await rooms.queue.once_keys.keep(run, JournalEntry("b-1", "once", 5, b"value"), 2000)
+    first = await ask(admin, "once_keys", prefix="b-", limit=1)
+    now_ms = rooms.clock.now_ms()
+    times = {"begunAt": now_ms, "keptAt": now_ms, "until": now_ms + 2000}
+    about = {"step": "E", "runId": run.run_id, "traceId": TRACE, "bytes": 5, "waiting": 0}
+    assert first["keys"] == [{"key": "b-1", "status": "kept", **about, **times}]
+    second = await ask(admin, "once_keys", prefix="b-", limit=1, cursor=first["cursor"])
+    assert ([each["key"] for each in second["keys"]], second["cursor"]) == (["b-2"], None)
+    assert await ask(admin, "forget_once", key="b-1") == {"key": "b-1"}
+    assert await ask(admin, "forget_once", key="b-1") is None
+    with pytest.raises(OperationRefused, match="cancel the run") as refused:
+        await ask(admin, "forget_once", key="a")
+    assert refused.value.status == 409

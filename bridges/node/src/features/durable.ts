@@ -43,11 +43,12 @@ export function once(caller: Caller, key: unknown, work: unknown, options: unkno
   return tracked(caller, async () => {
     const given: Members = isMap(options) ? options : {}
     if (typeof work !== 'function') throw invalidParams("once takes a key and a function: await once('charge', () => pay(order))")
-    const { timeout, retries, shared, sensitive, schema } = given
+    const { timeout, retries, shared, sensitive, schema, scope, ttl } = given
     const check = checkOf(schema)
     const plain = check === undefined && isMap(schema) ? { schema } : {}
     const name = textOf(key)
-    const asked = defined({ key: name, site, timeout, retries, shared, sensitive, ...plain })
+    const inside = scope === undefined ? undefined : within.getStore()
+    const asked = defined({ key: name, site, timeout, retries, shared, sensitive, scope, ttl, within: inside, ...plain })
     const begun = (await caller.call('once.begin', () => asked)) as Begun
     if ('error' in begun) throw raised(begun.error)
     if ('value' in begun) return made(check, `once("${name}")`, begun.value, false)

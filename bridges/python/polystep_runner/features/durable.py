@@ -69,10 +69,12 @@ class Durable(Waits):
 
     def once(
         self, key: str, fn: Callable[..., Any] | None = None, *, schema: Any = None, timeout: str | None = None,
-        retries: int | None = None, shared: bool = False, sensitive: bool = False,
+        retries: int | None = None, shared: bool = False, sensitive: bool = False, scope: str | None = None,
+        ttl: str | None = None,
     ) -> Any:  # fmt: skip
         """Call `fn` unless the run has kept what it gave; without `fn`, decorate a function."""
-        options = {"timeout": timeout, "retries": retries, "shared": shared or None, "sensitive": sensitive or None}
+        options = {"timeout": timeout, "retries": retries, "shared": shared or None, "sensitive": sensitive or None,
+                   "scope": scope, "ttl": ttl}  # fmt: skip
         if fn is None:
             given: Any = {**options, "schema": schema}
             return lambda function: self.once(key, function, **{name: each for name, each in given.items() if each})
@@ -87,6 +89,8 @@ class _Once:
         self, attempt: Attempt, key: str, fn: Callable[..., Any], schema: Any, options: dict[str, object]
     ) -> None:
         self._attempt, self._key, self._function = attempt, key, Function(fn, 1)
+        if options["scope"] is not None:
+            options = {**options, "within": WITHIN.get()}
         asked = {"key": key, **{name: value for name, value in options.items() if value is not None}}
         self._check: Check | None = None
         if isinstance(schema, dict):

@@ -22,6 +22,7 @@ from polystep.contracts.events import (
 from polystep.contracts.ports.asks import AskStore
 from polystep.contracts.ports.journal import HistoryStore, JournalStore
 from polystep.contracts.ports.letters import BulkStore
+from polystep.contracts.ports.once_keys import OnceKeyStore
 from polystep.contracts.ports.request_keys import RequestKeyStore
 from polystep.contracts.ports.wakeups import Wakeups
 from polystep.contracts.values import JSONObject
@@ -154,6 +155,11 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
     @property
     def keys(self) -> EventKeyStore:
         """The ids of events, taken in the transactions that store them."""
+        ...
+
+    @property
+    def once_keys(self) -> OnceKeyStore:
+        """Keys of `once` that are the project's, held by deliveries."""
         ...
 
     @property

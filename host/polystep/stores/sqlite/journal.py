@@ -31,6 +31,8 @@ CREATE TABLE IF NOT EXISTS sent_emits (
 );
 """
 
+WAITS_FOR_KEY: Final = "kind = 'once' AND due_ms IS NOT NULL"
+"""Holds of the entry of a run that waits for a key of the project; see `once_keys`."""
 _TABLES: Final = ("journal", "sent_emits", "signal_waits", "calls")
 """Tables of what a run has kept and waits for; the first has its entries."""
 _MINE: Final = f"id = ? AND token = ? AND status = {RUNNING}"
@@ -48,6 +50,10 @@ _MOVE: Final = """
 UPDATE journal SET due_ms = due_ms - coalesce(?1, kept_at_ms - ?2),
   kept_at_ms = kept_at_ms - coalesce(?1, kept_at_ms - ?2)
 WHERE due_ms IS NOT NULL AND kept_at_ms > ?2"""
+_FREE_KEY: Final = f"""
+SELECT 1 FROM journal WHERE run_id = ?1 AND key = ?2 AND {WAITS_FOR_KEY} AND NOT EXISTS (
+  SELECT 1 FROM once_keys k JOIN deliveries h ON h.id = k.delivery_id AND h.token = k.token
+  WHERE k.key = ?2 AND h.status = {RUNNING})"""
 _SENT: Final = """
 INSERT INTO sent_emits VALUES (?, ?, ?, 1) ON CONFLICT (run_id, print) DO UPDATE SET times = times + 1"""
 
@@ -115,7 +121,7 @@ class SqliteJournalStore:
         now_ms = self._clock.now_ms()
 
         def job(connection: apsw.Connection) -> JournalEntry | None:
-            if not _is_mine(connection, delivery):
+            if not is_current(connection, delivery):
                 return None
             value = take_first(connection, delivery, entry.key, now_ms, make)
             if value is None and (entry.due_ms or 0) <= now_ms:
@@ -133,7 +139,7 @@ class SqliteJournalStore:
         now_ms = self._clock.now_ms()
 
         def job(connection: apsw.Connection) -> JournalEntry | None:
-            if not _is_mine(connection, delivery):
+            if not is_current(connection, delivery):
                 return None
             rows = connection.execute(
                 f"SELECT {JOURNAL_COLUMNS} FROM journal WHERE run_id = ? AND key = ?", (delivery.run_id, entry.key)
@@ -153,7 +159,11 @@ class SqliteJournalStore:
 
         def job(connection: apsw.Connection) -> int | None:
             due_ms = run_at_ms
-            if has_closed(connection, delivery.run_id, waits) or has_ended(connection, delivery.run_id, waits):
+            if (
+                has_closed(connection, delivery.run_id, waits)
+                or has_ended(connection, delivery.run_id, waits)
+                or _has_free_key(connection, delivery.run_id, waits)
+            ):
                 due_ms = min(run_at_ms, now_ms)
             elif (signal_ms := next_signal_ms(connection, delivery, waits)) is not None:
                 due_ms = min(run_at_ms, max(signal_ms, now_ms))
@@ -167,13 +177,19 @@ def _entry(row: tuple[Any, ...]) -> JournalEntry:
     return JournalEntry._make(row)._replace(is_final=bool(row[5]), is_sensitive=bool(row[8]))
 
 
-def _is_mine(connection: apsw.Connection, delivery: Delivery) -> bool:
+def is_current(connection: apsw.Connection, delivery: Delivery) -> bool:
+    """Report whether a claim is the current one; its delivery is marked as one with a journal."""
     connection.execute(_MARK, (delivery.id, delivery.token))
     return bool(connection.changes())
 
 
+def _has_free_key(connection: apsw.Connection, run_id: str, keys: Collection[str]) -> bool:
+    """Report whether nobody holds a key of the project that a run waits for: it has a result, or is to be taken."""
+    return any(connection.execute(_FREE_KEY, (run_id, key)).fetchall() for key in keys)
+
+
 def _keep(connection: apsw.Connection, delivery: Delivery, entry: JournalEntry) -> bool:
-    if not _is_mine(connection, delivery):
+    if not is_current(connection, delivery):
         return False
     write_entry(connection, delivery.run_id, entry)
     return True
@@ -240,7 +256,7 @@ def revive(connection: apsw.Connection, run_id: str, forget: Sequence[str] | Non
             connection.execute(f"DELETE FROM {table} WHERE run_id = ? AND key = ?", (run_id, key))
     if forget is None:
         connection.execute("DELETE FROM sent_emits WHERE run_id = ?", (run_id,))
-    connection.execute("DELETE FROM journal WHERE run_id = ? AND error IS NOT NULL", (run_id,))
+    connection.execute(f"DELETE FROM journal WHERE run_id = ? AND (error IS NOT NULL OR {WAITS_FOR_KEY})", (run_id,))
     rows = connection.execute(
         "SELECT 1 FROM journal WHERE run_id = ?1 UNION ALL SELECT 1 FROM sent_emits WHERE run_id = ?1 LIMIT 1",
         (run_id,),

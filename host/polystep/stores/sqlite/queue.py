@@ -42,6 +42,7 @@ from polystep.stores.sqlite.histories import SqliteHistoryStore, end_journal
 from polystep.stores.sqlite.hosts import LocalWakeups, SqliteHosts
 from polystep.stores.sqlite.insertion import count_running, insert, json_text
 from polystep.stores.sqlite.journal import SqliteJournalStore, forget, forget_dead, move_waits
+from polystep.stores.sqlite.once_keys import SqliteOnceKeyStore
 from polystep.stores.sqlite.parked import count_parked, move_parked, parked_by_topic, purge_parked, read_parked, take
 from polystep.stores.sqlite.request_keys import SqliteRequestKeyStore
 from polystep.stores.sqlite.subscriptions import (
@@ -105,6 +106,8 @@ class SqliteQueueStore:
         self.asks = SqliteAskStore(database, clock)
         """Implements the port's property."""
         self.keys = SqliteEventKeyStore(database, clock)
+        """Implements the port's property."""
+        self.once_keys = SqliteOnceKeyStore(database, clock)
         """Implements the port's property."""
         self.requests = SqliteRequestKeyStore(database, clock, self._hosts, deployment)
         """Implements the port's property."""

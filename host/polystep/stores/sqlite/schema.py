@@ -12,6 +12,7 @@ from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.event_keys import EVENT_KEYS
 from polystep.stores.sqlite.histories import HISTORIES
 from polystep.stores.sqlite.journal import JOURNAL
+from polystep.stores.sqlite.once_keys import ONCE_KEYS
 from polystep.stores.sqlite.rates import RATES
 from polystep.stores.sqlite.request_keys import REQUEST_KEYS
 from polystep.stores.sqlite.signals import SIGNALS
@@ -192,7 +193,7 @@ def open_durable(path: Path, durability: str = "full") -> Database:
     """Prepare the file of deliveries, state and streams."""
     return Database(
         path,
-        DURABLE + JOURNAL + HISTORIES + ASKS + SIGNALS + CALLS + BULKS + EVENT_KEYS + REQUEST_KEYS,
+        DURABLE + JOURNAL + HISTORIES + ASKS + SIGNALS + CALLS + BULKS + EVENT_KEYS + REQUEST_KEYS + ONCE_KEYS,
         durability=durability,
         upgrades=DURABLE_UPGRADES,
         holds="events, state and stream items",

@@ -623,6 +623,18 @@ export interface Operations {
     params: { id: string; by?: string | null }
     result: results.AskDetail
   }
+  /** List the keys of `once` that are the project's (`scope: 'project'`). */
+  once_keys: {
+    effect: 'reads'
+    params: { limit?: number; cursor?: string | null; prefix?: string }
+    result: results.OnceKeyList
+  }
+  /** Forget a key of the project with its result: the next run that asks calls its function again. */
+  forget_once: {
+    effect: 'changes'
+    params: { key: string }
+    result: results.ForgottenKey
+  }
 }
 
 /** Method and path of every operation, behind /__polystep/api/ */
@@ -701,4 +713,6 @@ export const ROUTES = {
   ask: 'GET asks/{id}',
   answer: 'POST asks/{id}',
   cancel_ask: 'DELETE asks/{id}',
+  once_keys: 'GET once-keys',
+  forget_once: 'DELETE once-keys/{key}',
 } as const satisfies Record<keyof Operations, string>

@@ -305,6 +305,9 @@ export type FlowRow = { flow: string; steps: number }
 /** Flows that steps declare, by name. */
 export type Flows = { cursor: string | null; flows: FlowRow[] }
 
+/** Key that the project has forgotten. */
+export type ForgottenKey = { key: string }
+
 /** Part of the data that breaks a schema. */
 export type IssueRow = { part: 'data' | 'queryParams' | 'pathParams'; path: unknown[]; message: string; code: string }
 
@@ -351,6 +354,29 @@ export type NewDeliveryRow = { step: string; runId: string }
 
 /** Left and top of a node, in whole pixels. */
 export type NodePlace = { x: number; y: number }
+
+/** Keys in the order of their characters. */
+export type OnceKeyList = { cursor: string | null; keys: OnceKeyRow[] }
+
+/** Key of the project, with the run that has called its function last. */
+export type OnceKeyRow = {
+  key: string
+  /** `free`: the function has failed or was cut short, and the next run that asks calls it. */
+  status: 'running' | 'kept' | 'free'
+  step: string
+  runId: string
+  traceId: string
+  /** Last call of the function, Unix milliseconds. */
+  begunAt: number
+  /** Unix milliseconds; null while there is no result. */
+  keptAt: number | null
+  /** The result is forgotten then, Unix milliseconds. */
+  until: number
+  /** Size of the result. */
+  bytes: number
+  /** Runs that wait for the key. */
+  waiting: number
+}
 
 /** File that the editor of this machine was asked to open. */
 export type Opened = { file: string; line: number; editor: string }

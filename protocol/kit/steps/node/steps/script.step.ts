@@ -72,13 +72,14 @@ class Script {
     return name === 'send' ? stream.send({ groupId: args.group, id: args.id }, args.event) : stream[name](args.group, args.id, args.data)
   }
 
-  async once({ key, value, raises, times, sleeps, options, catch: isCaught }: Operation): Promise<Outcome> {
+  async once({ key, value, raises, times, sleeps, inner, options, catch: isCaught }: Operation): Promise<Outcome> {
     let calls = 0
     try {
       const given = await this.context.once(key, async () => {
         calls += 1
         this.values.push(`called ${key}`)
         if (sleeps !== undefined) await this.context.sleep('inner', sleeps)
+        if (inner !== undefined) await this.context.once('inner', () => null, inner)
         if (raises !== undefined && calls <= (times ?? calls)) throw new Error(raises)
         return value
       }, options)

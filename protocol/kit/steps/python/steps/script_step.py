@@ -127,6 +127,8 @@ class Script:
             self.values.append(f"called {operation['key']}")
             if "sleeps" in operation:
                 await self.context.sleep("inner", operation["sleeps"])
+            if "inner" in operation:
+                await self.context.once("inner", lambda: None, **operation["inner"])
             if "raises" in operation and calls <= operation.get("times", calls):
                 raise RuntimeError(operation["raises"])
             return operation["value"]

@@ -79,6 +79,7 @@ def once(context, operation, values)
     calls += 1
     values << "called #{operation['key']}"
     context.sleep("inner", operation["sleeps"]) if operation["sleeps"]
+    context.once("inner", **operation["inner"].transform_keys(&:to_sym)) { nil } if operation["inner"]
     raise operation["raises"] if operation["raises"] && calls <= operation.fetch("times", calls)
 
     operation["value"]
