@@ -91,7 +91,7 @@ async def data(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock)
             made = Data(stores.state, stores.streams, stores.inspection.data)
             await stores.start()
             opened.push_async_callback(stores.stop)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             yield made
 
 
@@ -106,7 +106,7 @@ async def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         else:
             made = SqliteSharing(tmp_path)
         opened.push_async_callback(made.stop)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             yield made
 
 

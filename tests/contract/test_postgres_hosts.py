@@ -60,7 +60,7 @@ async def place(postgres: Server) -> AsyncIterator[Place]:
         schema = await opened.enter_async_context(fresh_schema(postgres.url))
         direct = await asyncpg.connect(postgres.url)
         opened.push_async_callback(direct.close)
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(240):
             yield Place(postgres, schema, direct, opened)
 
 
@@ -105,7 +105,7 @@ async def test_of_hosts_that_evict_at_once_one_does(place: Place) -> None:
 
 
 async def test_a_host_that_has_nothing_to_write_lives_on_and_a_dead_one_is_found(place: Place) -> None:
-    times = Times(beat_s=0.1, dead_after_s=3)
+    times = Times(beat_s=0.1, dead_after_s=3600)
     one, two = await place.host(times), await place.host(times)
     known = one.identity.host
     first = await place.ask("SELECT max(seen_at) FROM {schema}.lanes WHERE host = $1", known)
@@ -117,6 +117,7 @@ async def test_a_host_that_has_nothing_to_write_lives_on_and_a_dead_one_is_found
         lane._task.cancel()
         await asyncio.gather(lane._task, return_exceptions=True)
         lane._task = None
+    await place.silence(one)
     while await place.ask("SELECT count(*) FROM {schema}.hosts WHERE id = $1", known):
         pass
     assert await place.ask("SELECT count(*) FROM {schema}.hosts WHERE id = $1", two.identity.host) == 1

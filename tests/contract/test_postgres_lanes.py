@@ -33,7 +33,8 @@ from tests.postgres.proxy import Link, Proxy, open_proxy
 from tests.postgres.schemas import fresh_schema
 from tests.postgres.server import USER, Server
 
-QUICK = Times(beat_s=60, dead_after_s=3600, answer_s=30, wait_s=0.2)
+QUICK = Times(beat_s=60, dead_after_s=3600, answer_s=30, wait_s=60)
+IMPATIENT = QUICK._replace(wait_s=0.2)
 
 
 @dataclass
@@ -87,16 +88,17 @@ class Rig:
 
 
 @pytest.fixture
-async def rig(postgres: Server) -> AsyncIterator[Rig]:
+async def rig(postgres: Server, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    times: Times = getattr(request, "param", QUICK)
     async with AsyncExitStack() as opened:
         schema = await opened.enter_async_context(fresh_schema(postgres.url))
         proxy = await opened.enter_async_context(open_proxy(postgres.socket))
-        database = PostgresDatabase(proxy.url(USER), FakeClock(), schema=schema, durability="process", times=QUICK)
+        database = PostgresDatabase(proxy.url(USER), FakeClock(), schema=schema, durability="process", times=times)
         await database.start()
         opened.push_async_callback(database.stop)
         direct = await asyncpg.connect(postgres.url)
         opened.push_async_callback(direct.close)
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(240):
             yield Rig(proxy, database, direct, schema)
 
 
@@ -260,12 +262,13 @@ MARK = b"the group that is cut"
 
 
 async def test_a_connection_that_is_cut_at_any_moment_loses_and_doubles_nothing(rig: Rig) -> None:
-    """Behaviour 14, a hundred and fifty times: an appended letter is there once, neither lost nor twice."""
+    """Behaviour 14, a hundred times: an appended letter is there once, neither lost nor twice."""
     seed = random.randrange(10**6)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)
-    cuts = 0
-    for turn in range(150):
+    cuts, turn = 0, -1
+    while cuts < 100:
+        turn += 1
         cutter = Cutter(rig, chance)
         changes: list[int] = []
         rig.streams.changes.listen(noting(changes))
@@ -283,8 +286,7 @@ async def test_a_connection_that_is_cut_at_any_moment_loses_and_doubles_nothing(
         assert await rig.state.get("g", "removed") is None
         assert changes == [turn]
         cuts += cutter.is_done
-    assert await rig.state.get("g", "log") == b"x" * 150
-    assert cuts >= 100
+    assert await rig.state.get("g", "log") == b"x" * (turn + 1)
 
 
 async def test_a_move_that_is_cut_is_made_once(rig: Rig) -> None:
@@ -329,7 +331,7 @@ async def test_a_session_that_still_works_is_waited_for(rig: Rig) -> None:
 
 async def test_an_answer_that_does_not_come_closes_the_connection(postgres: Server) -> None:
     async with fresh_schema(postgres.url) as schema, open_proxy(postgres.socket) as proxy:
-        times = QUICK._replace(answer_s=0.2)
+        times = QUICK._replace(answer_s=2)
         database = PostgresDatabase(proxy.url(USER), FakeClock(), schema=schema, durability="process", times=times)
         await database.start()
         state = PostgresStateStore(database)
@@ -345,6 +347,7 @@ async def test_an_answer_that_does_not_come_closes_the_connection(postgres: Serv
         await database.stop()
 
 
+@pytest.mark.parametrize("rig", [pytest.param(IMPATIENT, id="impatient")], indirect=True)
 async def test_what_cannot_be_sent_fails_in_time_and_work_goes_on_by_itself(rig: Rig) -> None:
     await rig.state.set("g", "k", b"1")
     rig.proxy.is_down = True

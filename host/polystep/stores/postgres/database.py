@@ -168,6 +168,7 @@ class PostgresDatabase:
         except NotStored:
             return
         try:
+            await connection.execute("SET lock_timeout = 1000")
             await self.identity.leave(connection)
         except Exception:  # noqa: BLE001 - as above
             return
