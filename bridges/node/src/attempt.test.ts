@@ -316,6 +316,35 @@ void describe('a runner process', () => {
     assert.ok(Number(fetched['duration_ms']) > 0 && Number(fetched['start_ms']) > 1.6e12)
   })
 
+  void it('tells of a call that lasts, and of a model again as its answer grows', async () => {
+    let write: (text: string) => void = () => undefined
+    let finish: () => void = () => undefined
+    const server = createServer((request, response) => {
+      request.resume().on('end', () => { response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders() })
+      write = (text) => response.write(text)
+      finish = () => { response.end() }
+    })
+    const address = await addressOf(server)
+    const told = (count: number) => host.until(() => {
+      const found = host.notes.filter(([method, { run }]) => method === 'span.open' && run === 'L').map(([, open]) => open)
+      return found.length >= count ? found : undefined
+    }, `${count} notices`)
+    const running = host.run('steps/ask-model.step.ts', { url: `http://${address}/v1/chat/completions`, how: 'body' }, { run: 'L' })
+    const [first] = await told(1)
+    assert.deepEqual([first?.['received'], first?.['type'], first?.['name']], [0, 'http', `POST ${address}/v1/chat/completions`])
+    assert.deepEqual(first?.['attributes'], { method: 'POST', url: `http://${address}/v1/chat/completions` })
+    write('{"model"')
+    const [, second] = await told(2)
+    assert.deepEqual([second?.['received'], second?.['open']], [8, first['open']])
+    write(':"m"}')
+    finish()
+    await running
+    const span = await host.until(() => host.notes.find(([method, { run }]) => method === 'span' && run === 'L')?.[1], 'the span')
+    assert.equal(span['open'], first['open'])
+    server.close()
+    server.closeAllConnections()
+  })
+
   void it('keeps what a model was asked and answered', async () => {
     const server = createServer((request, response) => { request.resume().on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{"model":"m"}')) })
     const address = await addressOf(server)

@@ -108,7 +108,7 @@ class Runner:
         self._channel.open(params["frame_bytes_max"])
         self._features = {each for each in FEATURES if each in params["features"]}
         self.output = Output(self._channel)
-        Outgoing(CURRENT_ATTEMPT.get)
+        Outgoing(CURRENT_ATTEMPT.get, self._channel.loop)
         Records(lambda level, text, fields: self._channel.log(CURRENT_ATTEMPT.get(), level, text, fields, "logger"))
 
     def _load(self, id: int, params: dict[str, Any]) -> None:

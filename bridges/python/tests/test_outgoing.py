@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from polystep_runner.adapters import underway
 from polystep_runner.adapters.exchanges import BoundedText
 
 CONFIG = 'config = {"type": "event", "name": "A"}\n'
@@ -16,8 +17,14 @@ COMPLETION = (
 )
 
 
+GO_ON = threading.Event()
+"""The slow answer waits for it."""
+
+
 class Endpoint(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path.startswith("/slow"):
+            GO_ON.wait(60)
         self.send_response(404 if self.path.startswith("/missing") else 200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(COMPLETION)))
@@ -91,6 +98,7 @@ async def test_an_outgoing_call_is_one_span_of_its_run(start: Any, port: int, cl
     assert await host.load_and_run("steps/a_step.py", f"http://127.0.0.1:{port}", run="r") == result
     (span,) = spans(host)
     span.pop("exchange", None)
+    span.pop("open", None)  # of a call that lasted, on a busy machine
     assert 0 < span.pop("duration_ms") < 60_000
     assert span.pop("start_ms") > 1_700_000_000_000
     assert span == {
@@ -132,6 +140,40 @@ async def test_a_call_of_a_model_keeps_what_was_asked_and_answered(start: Any, p
     assert (exchange["response"], exchange["cut"]) == (COMPLETION.decode(), False)
     assert exchange["content_type"] == "application/json"
     assert exchange["first_ms"] > 0
+
+
+async def test_a_call_that_lasts_is_told_of_and_its_span_ends_it(start: Any, port: int) -> None:
+    host = await start({"steps/a_step.py": CONFIG + CLIENTS["urllib"][0].replace("/a?", "/slow?")})
+    GO_ON.clear()
+    run = asyncio.ensure_future(host.load_and_run("steps/a_step.py", f"http://127.0.0.1:{port}", run="r"))
+    await host.until(lambda: any(method == "span.open" for method, _ in host.notes))
+    GO_ON.set()
+    assert await run == 200
+    (told,) = [params for method, params in host.notes if method == "span.open"]
+    (span,) = spans(host)
+    assert (told.pop("open"), "duration_ms" in told, "received" in told) == (span["open"], False, False)
+    assert told == {key: span[key] for key in ("run", "type", "name", "start_ms")} | {
+        "attributes": {"method": "GET", "url": f"http://127.0.0.1:{port}/slow"}
+    }
+
+
+class Answer:
+    received = 0
+
+
+async def test_a_call_is_told_of_again_as_its_answer_grows_and_a_short_one_never(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(underway, "_EVERY_S", 0.01)
+    told: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    ways, answer = underway.UnderWay(asyncio.get_running_loop()), Answer()
+    assert ways.begin(lambda _, params: told.put_nowait(params), {"name": "short"}, None).end() == {}
+    way = await asyncio.to_thread(ways.begin, lambda _, params: told.put_nowait(params), {"name": "n"}, answer)
+    async with asyncio.timeout(60):
+        assert await told.get() == {"name": "n", "open": 2, "received": 0}
+        answer.received = 5
+        assert await told.get() == {"name": "n", "open": 2, "received": 5}
+    assert (way.end(), told.empty()) == ({"open": 2}, True)
 
 
 def test_long_texts_keep_their_beginning_and_their_end() -> None:

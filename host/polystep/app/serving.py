@@ -43,6 +43,9 @@ def make_operations(ground: Ground, rooms: Rooms) -> ProjectAdmin:
 
     feed = ProjectFeed(ground.recorder, clock, lambda: rooms.project.revision, steps_of)
     rooms.durable.asks.changed = lambda id: feed.changed("asks", {"id": id})
+    rooms.execution.attempts.on_call = lambda attempt: feed.changed(
+        f"trace:{attempt.trace_id}", {"runId": attempt.run_id, "what": "call"}
+    )
     editor = EditorProgram(start.settings.workbench.editor, os.environ, is_local=not start.options.is_public)
     place = Place(start.options.project, start.folder.url, clock.monotonic_s(), feed, editor)
     rooms.streams.on_subscribers = lambda stream: feed.changed(f"stream:{stream}", {"subscribers": True})

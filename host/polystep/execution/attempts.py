@@ -6,14 +6,25 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from polystep.contracts.errors import Overloaded, RunEnded
 from polystep.contracts.events import Delivery, NewDelivery
 from polystep.contracts.ports.http import ResponseStream
 from polystep.contracts.steps import StepSpec
-from polystep.contracts.values import JSONValue
+from polystep.contracts.values import JSONObject, JSONValue
 from polystep.execution.journal import AttemptJournal
 from polystep.trace import AttemptShare
+
+
+class OpenCall(NamedTuple):
+    """Outgoing call of a handler that has begun and not ended."""
+
+    name: str
+    began_ms: float
+    attributes: JSONObject
+    received: int | None
+    """Characters of the answer of a language model that came so far; `None` of other calls."""
 
 
 @dataclass(slots=True)
@@ -48,6 +59,8 @@ class OpenAttempt:
     """Somebody wants its run to end."""
     task: asyncio.Task[object] | None = None
     """Runs the attempt; cancelled when the run is suspended."""
+    calls_open: dict[int, OpenCall] | None = None
+    """Outgoing calls of its handler that last, by the number that the runner gave; `None` as long as there was none."""
     share: AttemptShare = field(default_factory=AttemptShare)
     """Its records in the trace, counted."""
 
@@ -57,6 +70,8 @@ class OpenAttempts:
 
     def __init__(self) -> None:
         self._attempts: dict[str, OpenAttempt] = {}
+        self.on_call: Callable[[OpenAttempt], None] = lambda _: None
+        """Called when an outgoing call of an attempt lasts, or has received more."""
 
     def __len__(self) -> int:
         return len(self._attempts)
@@ -81,6 +96,10 @@ class OpenAttempts:
     def find(self, name: JSONValue) -> OpenAttempt | None:
         """Return the attempt of this name when it is open."""
         return self._attempts.get(name) if isinstance(name, str) else None
+
+    def of_trace(self, trace_id: str) -> list[OpenAttempt]:
+        """Return the open attempts of a trace."""
+        return [attempt for attempt in self._attempts.values() if attempt.trace_id == trace_id]
 
     def cancel_run(self, run_id: str) -> OpenAttempt | None:
         """End the open attempt of the run of an event or cron step; returns it, `None` when there is none here."""

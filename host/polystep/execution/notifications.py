@@ -8,7 +8,7 @@ from typing import Final
 
 from polystep.contracts.limits import TRACE_MODEL_CALL_BYTES_MAX, TRACE_VALUE_BYTES_MAX
 from polystep.contracts.values import JSONObject
-from polystep.execution.attempts import OpenAttempts
+from polystep.execution.attempts import OpenAttempts, OpenCall
 from polystep.execution.log_lines import LogLines
 from polystep.execution.model_calls import model_call
 from polystep.runners import Blocked, Failures
@@ -19,6 +19,10 @@ _TIME_MS_MAX: Final = 2**43
 """Unix time in the year 2248; what is beyond is no time, and no terminal can show it."""
 _TYPE_CHARS_MAX: Final = 64
 """Of the type of a span, which the protocol leaves open."""
+_TEXT_CHARS_MAX: Final = 2048
+"""Of the name and the address of a call that is under way."""
+CALLS_OPEN_MAX: Final = 100
+"""Calls of one attempt that are shown while they are under way; the others are seen at their ends."""
 _OTHERS_SHOWN_MAX: Final = 3
 """Steps that are named when the one that blocks is unknown."""
 
@@ -38,7 +42,7 @@ class Notifications:
     @property
     def methods(self) -> Mapping[str, Callable[[JSONObject], None]]:
         """Methods, by the name of their notification."""
-        return {"log": _contained(self._log), "span": _contained(self._span)}
+        return {"log": _contained(self._log), "span": _contained(self._span), "span.open": _contained(self._span_open)}
 
     def output(self, runner: str, stream: str, line: str) -> None:
         """Log a line that a runner's process wrote by itself, from whatever attempt or thread."""
@@ -71,7 +75,9 @@ class Notifications:
     def _span(self, params: JSONObject) -> None:
         attempt = self._attempts.find(params.get("run"))
         if attempt is not None:
-            kept = {key: value for key, value in params.items() if key not in ("run", "type", "exchange")}
+            kept = {key: value for key, value in params.items() if key not in ("run", "type", "exchange", "open")}
+            if attempt.calls_open and isinstance(number := params.get("open"), int):
+                attempt.calls_open.pop(number, None)
             bytes_max = TRACE_VALUE_BYTES_MAX
             if isinstance(exchange := params.get("exchange"), dict):
                 kept, bytes_max = _with_model(kept, exchange), TRACE_MODEL_CALL_BYTES_MAX
@@ -84,6 +90,27 @@ class Notifications:
                 took_ms if isinstance(took_ms, (int, float)) and 0 <= took_ms < _TIME_MS_MAX else 0.0,
                 bytes_max,
             )
+
+    def _span_open(self, params: JSONObject) -> None:
+        """Take note of a call that lasts (PS-8.28); it is kept in memory only, until it or its attempt ends."""
+        attempt, number = self._attempts.find(params.get("run")), params.get("open")
+        name, began_ms, received = params.get("name"), params.get("start_ms"), params.get("received")
+        if attempt is None or not isinstance(number, int) or not isinstance(name, str):
+            return
+        if not isinstance(began_ms, (int, float)) or not 0 <= began_ms < _TIME_MS_MAX:
+            return
+        calls = attempt.calls_open = attempt.calls_open or {}
+        if number not in calls and len(calls) >= CALLS_OPEN_MAX:
+            return
+        given = params.get("attributes")
+        attributes: JSONObject = {
+            key: value[:_TEXT_CHARS_MAX]
+            for key in ("method", "url")
+            if isinstance(given, dict) and isinstance(value := given.get(key), str)
+        }
+        known = received if isinstance(received, int) and received >= 0 else None
+        calls[number] = OpenCall(name[:_TEXT_CHARS_MAX], began_ms, attributes, known)
+        self._attempts.on_call(attempt)
 
 
 def _with_model(span: JSONObject, exchange: JSONObject) -> JSONObject:

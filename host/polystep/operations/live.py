@@ -55,6 +55,8 @@ events while somebody follows it."""
 SUBJECTS_OF: Final = ("trace", "state", "stream")
 """Subjects of one thing: `trace:ID`, `state:GROUP`, `stream:NAME`. `logs:FILTER` is one of some lines."""
 
+_NAMED_AS: Final = {"state": "group", "trace": "traceId"}
+"""Members of a notice that name what a subject is about; others name a stream."""
 _SINK: Final = "live feed"
 _PARTS: Final[dict[type, str]] = {
     RunQueued: "run",
@@ -181,7 +183,7 @@ class ProjectFeed:
     def changed(self, subject: str, change: JSONObject) -> None:
         """Take note of a change that no trace record names."""
         kind, _, name = subject.partition(":")
-        named = {**change, "group" if kind == "state" else "stream": name} if name else change
+        named = {**change, _NAMED_AS.get(kind, "stream"): name} if name else change
         every = {"stream": "streams", "queues": "flows", "dead-letters": "flows"}.get(kind, kind)
         for each in dict.fromkeys((subject, every)):
             if each in self._clients:

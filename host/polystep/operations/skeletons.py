@@ -57,6 +57,20 @@ class SkeletonColumns(Result):
     )
 
 
+class CallUnderWay(Result):
+    """Outgoing call of an open attempt that has begun and not ended. Short calls are seen at their ends only."""
+
+    run_id: str
+    attempt: int
+    number: int = Field(description="Names it in its run.")
+    name: str
+    began_at: int | float = Field(description="Unix milliseconds.")
+    received: int | None = Field(
+        description="Characters of the answer of a language model that came so far; null of other calls."
+    )
+    attributes: dict[str, Any]
+
+
 class TraceSkeleton(Result):
     """Rows of a trace in depth-first order: runs, attempts where a run has several, operations, log lines."""
 
@@ -78,6 +92,7 @@ class TraceSkeleton(Result):
     waits: list[list[int]] = Field(
         description="Row and microseconds: how long a run waited for its first attempt, an attempt for its start."
     )
+    under_way: list[CallUnderWay] = Field(description="All that are at this host; they are no rows yet.")
     columns: SkeletonColumns
 
 
@@ -123,8 +138,25 @@ async def trace_skeleton(rooms: Rooms, params: SkeletonParams) -> TraceSkeleton 
         run_ids=skeleton.run_ids,
         whole=skeleton.whole,
         waits=skeleton.waits,
+        under_way=_under_way(rooms, trace_id),
         columns=SkeletonColumns(**columns),
     )
+
+
+def _under_way(rooms: Rooms, trace_id: str) -> list[CallUnderWay]:
+    return [
+        CallUnderWay(
+            run_id=attempt.run_id,
+            attempt=attempt.number,
+            number=number,
+            name=call.name,
+            began_at=call.began_ms,
+            received=call.received,
+            attributes=call.attributes,
+        )
+        for attempt in rooms.work.attempts.of_trace(trace_id)
+        for number, call in (attempt.calls_open or {}).items()
+    ]
 
 
 async def trace_operation(rooms: Rooms, params: SpanParams) -> SpanDetail | None:

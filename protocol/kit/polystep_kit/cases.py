@@ -27,6 +27,7 @@ _SCHEMA_LEVELS: Final = {
     "params:ask.answer": ("PS-8.26", "context"),
     "notification:log": ("PS-8.7", "core"),
     "notification:span": ("PS-8.9", "isolation"),
+    "notification:span.open": ("PS-8.28", "isolation"),
 }
 
 

@@ -13,6 +13,8 @@ from polystep_kit.messages import MessageSchemas, Violation
 from polystep_kit.player import Player, said
 from polystep_kit.steps import ConformanceSteps
 
+_OPTIONAL = (("notification:span",), ("notification:span.open",))
+"""Kinds of messages that no runner has to send (PS-8.9, PS-8.28)."""
 _FAILED_STARTS_MAX = 5
 PATIENCE_S = 10.0
 """No single wait is longer. The protocol's own limits are shorter, but busy machines are slow."""
@@ -188,8 +190,8 @@ class Checker:
         if violation is not None:
             return Outcome(case, violation)
         seen = self._seen | (set() if self._shared is None else self._shared.seen)
-        # Sending spans is a bridge's choice (PS-8.9); everything else must have been there to be held against it.
-        is_optional = case.schema == ("notification:span",)
+        # Sending these is a bridge's choice; everything else must have been there to be held against it.
+        is_optional = case.schema in _OPTIONAL
         if not is_optional and not any(case.judges(kind) for kind in seen):
             return Outcome(case, "no such message came")
         return Outcome(case, None)

@@ -28,6 +28,7 @@ _SCHEMA_FAULTS: Final[dict[str, dict[str, Any]]] = {
     "schema.params.streams": {"in": "calls.caught_stream", "of": "streams.get", "params": {"group": 7}},
     "schema.notification.log": {"everywhere": True, "of": "kit.ping", "extra": [2, "log", {"level": "loud"}]},
     "schema.notification.span": {"everywhere": True, "of": "kit.ping", "extra": [2, "span", {}]},
+    "schema.notification.span.open": {"everywhere": True, "of": "kit.ping", "extra": [2, "span.open", {}]},
 }
 
 

@@ -146,6 +146,7 @@ CALLS: Final = (
             {"send": [2, "log", {"level": 5, "message": ["a"], "fields": [1], "time_ms": "now", "source": {}}]},
             {"send": [2, "log", {"run": {}, "level": "info", "message": "kit", "time_ms": -1, "source": "logger"}]},
             {"send": [2, "span", {"run": 1, "type": None, "attributes": []}]},
+            {"send": [2, "span.open", {"run": 1, "open": "one", "start_ms": "now", "attributes": 7, "received": -1}]},
             lives(),
         ),
         STRICT,

@@ -181,6 +181,7 @@ _NOTIFICATIONS: Final[list[tuple[str, dict[str, Any]]]] = [
     ("log", {"level": "info", "message": "text", "fields": {"a": 1}, "time_ms": 1_700_000_000_000, "source": "logger"}),
     ("log", {"level": "error", "message": "text", "time_ms": 1_700_000_000_000, "source": "output"}),
     ("span", {"type": "http", "name": "GET", "start_ms": 1, "duration_ms": 2, "attributes": {"url": "u"}}),
+    ("span.open", {"type": "http", "name": "GET", "start_ms": 1, "open": 1, "received": 2, "attributes": {"url": "u"}}),
     ("cancel", {"reason": 7}),
     ("fuzz.unknown", {}),
 ]

@@ -15,6 +15,7 @@ from polystep.contracts.limits import SKELETON_BYTES_MAX
 from polystep.contracts.operations import OperationRefused
 from polystep.contracts.trace_parts import Leaves, RunPart, TraceCursor, TraceParts
 from polystep.contracts.values import JSONObject
+from polystep.execution.attempts import OpenCall
 from polystep.operations.skeleton import skeleton_of
 from polystep.trace.recorder import AttemptShare
 from tests.unit.execution.rooms import TRACE, Rooms
@@ -73,6 +74,20 @@ def shown(answer: Any) -> list[str]:
     return [
         " ".join(each for each in (str(row.depth), row.name, row.place, row.text) if each) for row in rows_of(answer)
     ]
+
+
+async def test_calls_that_are_under_way_stand_beside_the_rows(admin: Admin, rooms: Rooms) -> None:
+    await begin(rooms)
+    attempt = rooms.open(EVENT)
+    attempt.calls_open = {4: OpenCall("POST m", 1500.5, {"method": "POST", "url": "http://m"}, 12)}
+    assert (await skeleton(admin))["underWay"] == [
+        {
+            "runId": attempt.run_id, "attempt": attempt.number, "number": 4, "name": "POST m", "beganAt": 1500.5,
+            "received": 12, "attributes": {"method": "POST", "url": "http://m"},
+        }
+    ]  # fmt: skip
+    rooms.runs.close(attempt)
+    assert (await skeleton(admin))["underWay"] == []
 
 
 async def test_rows_tell_the_story_in_order(admin: Admin, rooms: Rooms) -> None:

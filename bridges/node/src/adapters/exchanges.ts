@@ -13,9 +13,12 @@ class BoundedText {
   private beginning = ''
   private end = ''
   isCut = false
+  /** Characters that came, also those that are not kept. */
+  length = 0
 
   add(chunk: Uint8Array | string): void {
     const text = typeof chunk === 'string' ? chunk : this.decoder.decode(chunk, { stream: true })
+    this.length += text.length
     const room = BEGINNING_CHARS - this.beginning.length
     this.beginning += text.slice(0, room)
     if (text.length <= room) return
@@ -40,6 +43,9 @@ export class Exchange {
   private send: (() => void) | undefined
 
   constructor(body: string | Uint8Array) { this.request.add(body) }
+
+  /** Characters of the answer that user code has read. */
+  get received(): number { return this.response.length }
 
   /** Members of the span. */
   get told(): Record<string, unknown> {

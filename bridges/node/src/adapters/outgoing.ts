@@ -1,6 +1,7 @@
-/** Outgoing HTTP calls of user code, sent as spans of their run; user code notices nothing. Source: PS-8.9. */
+/** Outgoing HTTP calls of user code, sent as spans of their run; user code notices nothing. Source: PS-8.9, PS-8.28. */
 import { subscribe } from 'node:diagnostics_channel'
 import { currentExchange, watchExchanges } from './exchanges.ts'
+import { underWay } from './underway.ts'
 
 /** Message of the channels of `fetch` (undici) and `http.request`; undici gives an origin, http its parts. */
 interface Message {
@@ -12,7 +13,7 @@ interface Message {
 }
 
 /** The run that a call belongs to. */
-export interface SpanListener { notify(method: 'span', params: Record<string, unknown>): void }
+export interface SpanListener { notify(method: 'span' | 'span.open', params: Record<string, unknown>): void }
 
 /** Takes the end of an open call. */
 const open = new WeakMap<object, (message: Message) => void>()
@@ -45,18 +46,26 @@ function begin(request: Message['request'], run: SpanListener | undefined): void
   const { method } = request
   const exchange = currentExchange.getStore()
   const [startMs, startedAt] = [Date.now(), performance.now()]
+  // Queries and credentials can hold secrets, so neither is kept.
+  const about = { method, url: `${protocol}//${host}${pathname}` }
+  const began = { type: 'http', name: `${method} ${host}${pathname}`, start_ms: startMs, attributes: about }
+  const way = underWay(
+    (members) => { run.notify('span.open', { ...began, ...members }) },
+    exchange === undefined ? undefined : () => exchange.received,
+  )
   open.set(request, ({ error }) => {
     const span = {
-      type: 'http',
-      name: `${method} ${host}${pathname}`,
-      start_ms: startMs,
+      ...began,
       duration_ms: performance.now() - startedAt,
-      // Queries and credentials can hold secrets, so neither is kept.
-      attributes: { method, url: `${protocol}//${host}${pathname}`, status: statuses.get(request) },
+      attributes: { ...about, status: statuses.get(request) },
       error: error === undefined ? undefined : error instanceof Error ? error.message.toWellFormed() : 'failed',
     }
-    if (exchange === undefined || error !== undefined) run.notify('span', span)
-    else exchange.ended(() => { run.notify('span', { ...span, exchange: exchange.told }) })
+    const send = (more: Record<string, unknown>): void => {
+      way.end()
+      run.notify('span', { ...span, ...more, open: way.told })
+    }
+    if (exchange === undefined || error !== undefined) send({})
+    else exchange.ended(() => { send({ exchange: exchange.told }) })
   })
 }
 

@@ -26,10 +26,13 @@ class BoundedText:
         self._beginning = ""
         self._end = ""
         self.is_cut = False
+        self.length = 0
+        """Characters that came, also those that are not kept."""
 
     def add(self, chunk: bytes | str) -> None:
         """Take the next part."""
         text = chunk if isinstance(chunk, str) else self._decoder.decode(chunk)
+        self.length += len(text)
         room = _BEGINNING_CHARS - len(self._beginning)
         self._beginning += text[:room]
         if len(text) > room:
@@ -56,6 +59,11 @@ class Exchange:
         self._send: Callable[[], None] | None = None
         self.is_open = False
         """User code reads the answer part by part: the span waits for the end."""
+
+    @property
+    def received(self) -> int:
+        """Count the characters of the answer that user code has read."""
+        return self._response.length
 
     @property
     def told(self) -> dict[str, Any]:

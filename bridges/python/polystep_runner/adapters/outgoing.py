@@ -1,7 +1,8 @@
-"""Outgoing HTTP calls of user code, sent as spans of their run; user code notices nothing (PS-8.9)."""
+"""Outgoing HTTP calls of user code, sent as spans of their run; user code notices nothing (PS-8.9, PS-8.28)."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib.util
 import inspect
@@ -15,6 +16,7 @@ from typing import Any, Protocol, TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from polystep_runner.adapters.exchanges import Exchange, exchange_of
+from polystep_runner.adapters.underway import UnderWay, Way
 from polystep_runner.errors import safe_text
 
 Target: TypeAlias = tuple[object, object, object, object]
@@ -26,14 +28,16 @@ class SpanListener(Protocol):
     """Attempt that a call belongs to."""
 
     def notify(self, method: str, params: dict[str, Any]) -> None:
-        """Take the span of a call that has ended."""
+        """Take the span of a call that has ended, or is under way."""
 
 
 class Outgoing:
     """Finder that patches HTTP clients after their import, each where all its calls pass."""
 
-    def __init__(self, current: Callable[[], SpanListener | None]) -> None:
+    def __init__(self, current: Callable[[], SpanListener | None], loop: asyncio.AbstractEventLoop) -> None:
+        """Calls that last are told of on `loop`, from whichever thread they were made."""
         self._current = current
+        self._under_way = UnderWay(loop)
         self._waiting: dict[str, Callable[[Any], None]] = {"aiohttp.client": self._aiohttp, "http.client": self._http}
         self._waiting |= {"httpx": self._httpx, "httpx2": self._httpx}
         for name in sys.modules.keys() & self._waiting:
@@ -68,6 +72,8 @@ class Outgoing:
 
         exchange = None if run is None or keep is None or body is None else exchange_of(parts.path, body)
 
+        way = None if run is None else self._under_way.begin(run.notify, span | {"start_ms": start_ms}, exchange)
+
         def answered(response: Any) -> Any:
             attributes["status"] = getattr(response, "status_code", None) or response.status
             if exchange is not None and keep is not None:
@@ -80,13 +86,13 @@ class Outgoing:
             span["error"] = f"{type(error).__name__}: {safe_text(error)}"
             raise
         finally:
-            if run is not None:
-                self._send(run, span | {"start_ms": start_ms}, started_s, exchange)
+            if run is not None and way is not None:
+                self._send(run, span | {"start_ms": start_ms}, started_s, exchange, way)
 
     @staticmethod
-    def _send(run: SpanListener, span: dict[str, Any], started_s: float, exchange: Exchange | None) -> None:
+    def _send(run: SpanListener, span: dict[str, Any], started_s: float, exchange: Exchange | None, way: Way) -> None:
         def send() -> None:
-            told = {} if exchange is None else {"exchange": exchange.told}
+            told = way.end() | ({} if exchange is None else {"exchange": exchange.told})
             run.notify("span", {**span, "duration_ms": round((time.perf_counter() - started_s) * 1000, 3), **told})
 
         if exchange is None or "error" in span:

@@ -114,6 +114,20 @@ export type BulkRow = {
 /** Bulks, newest first. */
 export type Bulks = { cursor: string | null; bulks: BulkRow[] }
 
+/** Outgoing call of an open attempt that has begun and not ended. Short calls are seen at their ends only. */
+export type CallUnderWay = {
+  runId: string
+  attempt: number
+  /** Names it in its run. */
+  number: number
+  name: string
+  /** Unix milliseconds. */
+  beganAt: number
+  /** Characters of the answer of a language model that came so far; null of other calls. */
+  received: number | null
+  attributes: Record<string, unknown>
+}
+
 /** Event as far as it was removed before it started. */
 export type CancelledEvent = { topic: string; id: string; removed: string[] }
 
@@ -899,6 +913,8 @@ export type TraceSkeleton = {
   whole: number[]
   /** Row and microseconds: how long a run waited for its first attempt, an attempt for its start. */
   waits: number[][]
+  /** All that are at this host; they are no rows yet. */
+  underWay: CallUnderWay[]
   columns: SkeletonColumns
 }
 

@@ -53,7 +53,7 @@ export function answerOf(roots: readonly Given[], change: Partial<TraceSkeleton>
   for (const each of roots) add(each, -1)
   return {
     trace: traceRow(1, { startedAt: T0, endedAt: null, status: 'running' }), readAt: T0 + 1000, after: null, cursor: '1.1.1',
-    rowCount: columns.parent.length, leftOut: 0, cut: false, textsLeftOut: 0,
+    rowCount: columns.parent.length, underWay: [], leftOut: 0, cut: false, textsLeftOut: 0,
     kinds: kinds.all, statuses: statuses.all, names: names.all.map((name) => name.split('\u001f')), columns, ...answer, ...rest,
   } // prettier-ignore
 }

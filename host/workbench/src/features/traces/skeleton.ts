@@ -4,7 +4,7 @@ import type { TraceSkeleton } from '../../api/results.ts'
 export type Kind = 'http' | 'run' | 'attempt' | 'emit' | 'state' | 'stream' | 'call' | 'llm' | 'log' | 'other'
 
 const KINDS: readonly Kind[] = ['http', 'run', 'attempt', 'emit', 'state', 'stream', 'call', 'llm', 'log', 'other']
-const STATUSES = ['completed', 'failed', 'rejected', 'running', 'waiting', 'interrupted', 'suspended', 'cancelled', 'unknown'] as const
+const STATUSES = ['completed', 'failed', 'rejected', 'running', 'waiting', 'interrupted', 'suspended', 'cancelled', 'underway', 'unknown'] as const
 const [RUN_KINDS, ATTEMPT, LOG] = [2, 2, 8]
 const FAILED = 1
 /** Code of attempts in the column of kinds. */

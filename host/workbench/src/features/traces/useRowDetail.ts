@@ -1,6 +1,7 @@
 import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query'
 import { call } from '../../services/http.ts'
 import type { Attempt, LogLine, Operation, Run } from '../../services/shapes.ts'
+import { isUnderWay } from './underway.ts'
 import { SORTS, runRowOf, sortAt, type Skeleton } from './skeleton.ts'
 
 /** What stands behind a row: its run, and the attempt, operation or log line that it is. */
@@ -22,7 +23,7 @@ export function useRowDetail(traceId: string, rows: Skeleton, row: number) {
   const seen = `${rows.status[run] ?? 0} ${rows.open[run] ?? 0} ${rows.size[run] ?? 0}`
   const [sort, key] = [sortAt(rows, row), rows.key[row] ?? 0]
   const found = useQuery(runOptions(traceId, runId, seen))
-  const operation = useQuery({ ...operationOptions(traceId, key), enabled: sort === SORTS.span })
+  const operation = useQuery({ ...operationOptions(traceId, key), enabled: sort === SORTS.span && !isUnderWay(rows, row) })
   const line = useQuery({ ...lineOptions(traceId, key), enabled: sort === SORTS.line })
   const error = found.error ?? operation.error ?? line.error
   if (found.data === undefined) return { error }

@@ -1,7 +1,9 @@
 import { queryOptions, useQuery } from '@tanstack/react-query'
-import { useMemo, useState, useSyncExternalStore } from 'react'
+import { useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { call } from '../../services/http.ts'
 import { TraceBuffer } from './buffer.ts'
+
+const TICK_MS = 1000
 
 /** Rows of one trace, kept up to date: each notice of the live feed asks for what has come since. */
 export function useTraceBuffer(id: string) {
@@ -22,5 +24,11 @@ export function useTraceBuffer(id: string) {
   )
   const query = useQuery(options)
   const known = useSyncExternalStore(buffer.subscribe, buffer.snapshot)
+  const lasts = known.underWay.length > 0
+  useEffect(() => {
+    if (!lasts) return
+    const timer = setInterval(() => { buffer.tick() }, TICK_MS)
+    return () => { clearInterval(timer) }
+  }, [buffer, lasts])
   return { known, query }
 }

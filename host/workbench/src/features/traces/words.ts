@@ -13,6 +13,7 @@ const STATUSES: Record<string, Words> = {
   failed: { tone: 'failed', word: 'Failed' },
   rejected: { tone: 'warning', word: 'Rejected' },
   running: { tone: 'running', word: 'Running' },
+  underway: { tone: 'running', word: 'Under way' },
   waiting: { tone: 'waiting', word: 'Waiting' },
   suspended: { tone: 'waiting', word: 'Sleeps' },
   cancelled: { tone: 'unknown', word: 'Cancelled' },
