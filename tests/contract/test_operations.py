@@ -111,6 +111,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "trace_runs": {"id": TRACE},
     "trace_skeleton": {"id": TRACE[:8]},
     "trace_models": {"id": TRACE},
+    "trace_usual": {"id": TRACE},
     "trace_operation": {"id": TRACE, "operation": 1},
     "run": {"runId": RUN},
     "run_operations": {"runId": RUN, "attempt": 1},

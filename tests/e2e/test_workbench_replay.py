@@ -142,7 +142,16 @@ async def test_two_traces_are_compared_from_the_list_and_from_the_address(shown:
     await _choose(shown, after)
     await shown.page.text("Compare traces", "SubmitTicket", "TriageTicket", "ExtractKeywords", "changed")
     await shown.go(f"compare/{before}/{after}?row=r0&differ=on")
-    await shown.page.text("Times", "Difference", "body.subject", "Cannot log in", "Another subject", "Show before")
+    await shown.page.text(
+        "Times",
+        "Difference",
+        "Usual",
+        "completed run",
+        "body.subject",
+        "Cannot log in",
+        "Another subject",
+        "Show before",
+    )
 
 
 async def test_an_error_shows_its_code_and_is_opened_in_the_editor(shown: Shown) -> None:

@@ -30,6 +30,7 @@ from polystep.operations import (
     steps,
     streams,
     traces,
+    usual_times,
 )
 from polystep.operations.health import health
 from polystep.operations.live import ProjectFeed
@@ -52,6 +53,7 @@ TABLE: Final[tuple[Operation[Any, Any], ...]] = (
     *traces.OPERATIONS,
     *skeletons.OPERATIONS,
     *model_use.OPERATIONS,
+    *usual_times.OPERATIONS,
     *editor.OPERATIONS,
     *logs.OPERATIONS,
     *rates.OPERATIONS,

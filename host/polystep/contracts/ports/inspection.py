@@ -106,6 +106,13 @@ class TraceQueries(Protocol):
         """Add up the calls of language models in a trace, by model and provider: their number and their tokens."""
         ...
 
+    async def usual_times(self, trace_id: str, runs: int, steps: int, rows: int) -> list[JSONObject]:
+        """Read medians of the last `runs` completed runs of each of `steps` steps of a trace, without its own.
+
+        Each has the medians of up to `rows` kinds of operations. What is older than the newest runs of all is not seen.
+        """
+        ...
+
     async def run(self, run_id: str) -> JSONObject | None:
         """Read one run with its attempts."""
         ...

@@ -15,6 +15,7 @@ from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.rates import read_rates
 from polystep.stores.sqlite.trace import LOG, OPERATION, SUMMARY, log_of, operation_of, summary_of
 from polystep.stores.sqlite.trace_parts import TracePartsReader
+from polystep.stores.sqlite.usual_times import read_usual_times
 
 _NEWEST: Final = 2**62
 _RUN: Final = (
@@ -117,6 +118,10 @@ class SqliteTraceQueries:
         names = ("model", "provider", "calls", "failed", "untold", *_TOKENS)
         rows = await self._database.scan(_MODELS, (trace_id, limit))
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    async def usual_times(self, trace_id: str, runs: int, steps: int, rows: int) -> list[JSONObject]:
+        """Read the newest runs of all, and the operations of those that are chosen."""
+        return await read_usual_times(self._database, trace_id, runs, steps, rows)
 
     async def run(self, run_id: str) -> JSONObject | None:
         """Read one by its id."""

@@ -305,6 +305,12 @@ export interface Operations {
     params: { id: string }
     result: results.TraceModels
   }
+  /** Tell how long the steps of a trace usually take: medians of the last 100 runs of each, not counting its own. */
+  trace_usual: {
+    effect: 'reads'
+    params: { id: string }
+    result: results.UsualTimes
+  }
   /** Print the error of a run with the source around it, as the files are now. */
   run_error: {
     effect: 'reads'
@@ -680,6 +686,7 @@ export const ROUTES = {
   trace_skeleton: 'GET traces/{id}/skeleton',
   trace_operation: 'GET traces/{id}/operations/{operation}',
   trace_models: 'GET traces/{id}/models',
+  trace_usual: 'GET traces/{id}/usual',
   run_error: 'GET runs/{runId}/error',
   open_in_editor: 'POST editor',
   logs: 'GET logs',

@@ -932,6 +932,26 @@ export type TracedOperation = {
 /** Number of deliveries that are due now. */
 export type TriedNow = { step: string; due: number }
 
+/** What runs of a step do, as the operations of a trace name it; a text is empty where it has no such member. */
+export type UsualOperation = {
+  type: string
+  operation: string
+  /** Of the state; groups of streams are often ids. */
+  group: string
+  topic: string
+  stream: string
+  name: string
+  count: number
+  /** Median. */
+  workMs: number
+}
+
+/** Medians of the last runs of a step that completed. */
+export type UsualStep = { step: string; runs: number; waitMs: number; workMs: number; operations: UsualOperation[] }
+
+/** Usual times of the steps of a trace; a step of which no other run is known is left out. */
+export type UsualTimes = { steps: UsualStep[] }
+
 /** Write of a value, or an event that was sent to its subscribers. */
 export type WriteRow = {
   at: number

@@ -40,6 +40,7 @@ export const tracesQuery = ({ status, text, step, flow, since, until }: TracesFi
 const given = (text: string | undefined): string | null => (text === undefined || text === '' ? null : text)
 
 export const traceQuery = (id: string) => reading('trace', { id })
+export const traceUsualQuery = (id: string) => reading('trace_usual', { id })
 export const traceModelsQuery = (id: string) => reading('trace_models', { id })
 
 const whole = <N extends 'steps' | 'queues' | 'cron' | 'flows'>(name: N) =>

@@ -6,7 +6,7 @@ import { Section } from '../../ui/Section.tsx'
 import { duration } from '../../ui/time.ts'
 import styles from './compare.module.css'
 import { delta, type Row, type Side } from './model.ts'
-import { deltaWords, MARKS } from './words.ts'
+import { deltaWords, MARKS, usualOf } from './words.ts'
 
 interface Props {
   row: Row
@@ -41,13 +41,15 @@ export function ComparePanel({ row, a, b, onClose }: Props) {
               <th scope="col">Before</th>
               <th scope="col">After</th>
               <th scope="col">Difference</th>
+              <th scope="col">Usual</th>
             </tr>
           </thead>
           <tbody>
-            {row.kind === 'run' && <Times name="Wait" before={before?.waitMs} after={after?.waitMs} />}
-            <Times name="Work" before={before?.workMs} after={after?.workMs} />
+            {row.kind === 'run' && <Times name="Wait" before={before?.waitMs} after={after?.waitMs} usual={row.usual?.waitMs} />}
+            <Times name="Work" before={before?.workMs} after={after?.workMs} usual={row.usual?.workMs} />
           </tbody>
         </table>
+        {row.usual && <p className={styles.usual}>{usualOf(row)}</p>}
       </Section>
       <Part title={row.kind === 'run' ? 'Input' : 'What it did'} part="input" row={row} />
       {row.kind === 'run' && <Part title="Output" part="output" row={row} />}
@@ -64,14 +66,17 @@ function Door({ id, side, words }: { id: string; side: Side; words: string }) {
   )
 }
 
-function Times({ name, before, after }: { name: string; before: number | null | undefined; after: number | null | undefined }) {
-  const words = (ms: number | null | undefined): string => (typeof ms === 'number' ? duration(ms) : '–')
+type Ms = number | null | undefined
+
+function Times({ name, before, after, usual }: { name: string; before: Ms; after: Ms; usual: Ms }) {
+  const words = (ms: Ms): string => (typeof ms === 'number' ? duration(ms) : '–')
   return (
     <tr>
       <th scope="row">{name}</th>
       <td>{words(before)}</td>
       <td>{words(after)}</td>
       <td>{deltaWords(delta(before, after)) || '–'}</td>
+      <td>{words(usual)}</td>
     </tr>
   )
 }

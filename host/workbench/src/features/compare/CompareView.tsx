@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useMemo, useRef } from 'react'
 import { useActions } from '../../services/context.tsx'
-import { traceQuery } from '../../services/queries.ts'
+import { traceQuery, traceUsualQuery } from '../../services/queries.ts'
 import type { Trace } from '../../services/shapes.ts'
 import { Button, Toolbar } from '../../ui/Controls.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
@@ -43,7 +43,11 @@ export function CompareView({ a, b, search, onSearch }: Props) {
 }
 
 function Found({ before, after, search, onSearch }: { before: Trace; after: Trace } & Pick<Props, 'search' | 'onSearch'>) {
-  const all = useMemo(() => compared(before, after), [before, after])
+  const [usualA, usualB] = [useQuery(traceUsualQuery(before.traceId)), useQuery(traceUsualQuery(after.traceId))]
+  const all = useMemo(
+    () => compared(before, after, [...(usualA.data?.steps ?? []), ...(usualB.data?.steps ?? [])]),
+    [before, after, usualA.data, usualB.data],
+  )
   const rows = search.differ ? all.filter((row) => row.mark !== 'same') : all
   const selected = all.find((row) => row.id === search.row)
   const list = useRef<RowsHandle>(null)
@@ -103,6 +107,7 @@ function Found({ before, after, search, onSearch }: { before: Trace; after: Trac
 }
 
 const ROW_PX = 30
+const USUAL = 'Work: median of the last 100 completed runs of the step'
 
 function Heading({ before, after }: { before: Trace; after: Trace }) {
   return (
@@ -146,6 +151,7 @@ function Head() {
       <span className={rowStyles.number}>After</span>
       <span className={rowStyles.number}>Work</span>
       <span className={rowStyles.number}>Wait</span>
+      <span className={rowStyles.number} title={USUAL}>Usual</span>
     </div>
   )
 }
@@ -164,6 +170,7 @@ function OneRow({ row, at, selected, onOpen }: { row: Row; at: number; selected:
       <span className={rowStyles.number}>{after ? duration(after.workMs) : '–'}</span>
       <span className={rowStyles.number}>{deltaWords(delta(before?.workMs, after?.workMs))}</span>
       <span className={rowStyles.number}>{row.kind === 'run' ? deltaWords(delta(before?.waitMs, after?.waitMs)) : ''}</span>
+      <span className={rowStyles.number}>{row.usual ? duration(row.usual.workMs) : '–'}</span>
     </button>
   )
 }

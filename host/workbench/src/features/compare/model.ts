@@ -1,3 +1,4 @@
+import type { UsualStep } from '../../api/results.ts'
 import { failureOf, type Operation, type Run, type Trace } from '../../services/shapes.ts'
 import { changesOf } from '../../ui/diff.ts'
 import { aligned } from './align.ts'
@@ -24,22 +25,30 @@ export interface Row {
   mark: Mark
   before: Side | null
   after: Side | null
+  /** Medians of the last runs of the step; `null` where there was none. */
+  usual: { waitMs: number | null; workMs: number; of: number } | null
 }
 
 /** Rows of two traces, side by side: runs by step and occurrence, below each the operations by what they are. */
-export function compared(before: Trace, after: Trace): Row[] {
+export function compared(before: Trace, after: Trace, usual: readonly UsualStep[] = []): Row[] {
   const rows: Row[] = []
+  const steps = new Map(usual.map((each) => [each.step, each]))
   aligned(before.runs.map(runKey), after.runs.map(runKey)).forEach(([x, y], at) => {
     const [a, b] = [before.runs[x], after.runs[y]]
     const run = a ?? b
     if (!run) return
-    rows.push(rowOf({ id: `r${at}`, kind: 'run', name: run.step, detail: runDetail(run) }, a ? runSide(a) : null, b ? runSide(b) : null))
+    const step = steps.get(run.step)
+    const known = step ? { waitMs: step.waitMs, workMs: step.workMs, of: step.runs } : null
+    rows.push(rowOf({ id: `r${at}`, kind: 'run', name: run.step, detail: runDetail(run), usual: known }, a ? runSide(a) : null, b ? runSide(b) : null))
+    const kinds = new Map(step?.operations.map((each) => [operationKey({ ...each, attempt: 1 } as unknown as Operation), each]))
     const [from, to] = [a?.operations ?? [], b?.operations ?? []]
     aligned(from.map(operationKey), to.map(operationKey)).forEach(([left, right], index) => {
       const [c, d] = [from[left], to[right]]
       const operation = c ?? d
       if (!operation) return
-      const words = { id: `r${at}.${index}`, kind: 'operation', name: operationName(operation), detail: operationDetail(operation) } as const
+      const kind = kinds.get(operationKey(operation))
+      const usually = kind ? { waitMs: null, workMs: kind.workMs, of: kind.count } : null
+      const words = { id: `r${at}.${index}`, kind: 'operation', name: operationName(operation), detail: operationDetail(operation), usual: usually } as const
       rows.push(rowOf(words, a && c ? operationSide(a, c) : null, b && d ? operationSide(b, d) : null))
     })
   })
@@ -57,7 +66,7 @@ export function counts(rows: readonly Row[]): Record<Mark, number> {
 export const delta = (before: number | null | undefined, after: number | null | undefined): number | null =>
   typeof before === 'number' && typeof after === 'number' ? after - before : null
 
-function rowOf(words: Pick<Row, 'id' | 'kind' | 'name' | 'detail'>, before: Side | null, after: Side | null): Row {
+function rowOf(words: Pick<Row, 'id' | 'kind' | 'name' | 'detail' | 'usual'>, before: Side | null, after: Side | null): Row {
   return { ...words, before, after, mark: markOf(before, after) }
 }
 
