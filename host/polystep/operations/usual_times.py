@@ -17,7 +17,7 @@ KINDS_MAX: Final = 200
 
 
 class UsualOperation(Result):
-    """What runs of a step do, as the operations of a trace name it; a text is empty where it has no such member."""
+    """Kind of operation of the runs of a step, named as in traces; a text is empty where it has no such member."""
 
     type: str
     operation: str

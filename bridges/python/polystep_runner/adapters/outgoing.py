@@ -35,7 +35,7 @@ class Outgoing:
     """Finder that patches HTTP clients after their import, each where all its calls pass."""
 
     def __init__(self, current: Callable[[], SpanListener | None], loop: asyncio.AbstractEventLoop) -> None:
-        """Calls that last are told of on `loop`, from whichever thread they were made."""
+        """Report calls that last on `loop`, from whichever thread they were made."""
         self._current = current
         self._under_way = UnderWay(loop)
         self._waiting: dict[str, Callable[[Any], None]] = {"aiohttp.client": self._aiohttp, "http.client": self._http}

@@ -1,4 +1,4 @@
-"""Tells the host of calls that last, once a second while there is news (PS-8.28); short calls cost an entry."""
+"""Reports of calls that last, once a second while there is news (PS-8.28); short calls cost an entry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 _EVERY_S: Final = 1.0
 _LOOK_S_MAX: Final = 3600.0
-"""How long one call is told of: of one whose answer nobody reads to its end no end comes either."""
+"""Time for which one call is reported: when nobody reads an answer to its end, no end comes either."""
 
 
 class Received(Protocol):
@@ -42,7 +42,7 @@ class Way:
         self._known = -1
 
     def look(self, now_s: float) -> None:
-        """Tell of the call when it has lasted, and later when more of its answer was read."""
+        """Report the call when it has lasted, and later when more of its answer was read."""
         for_s = now_s - self._began_s
         if for_s > _LOOK_S_MAX:
             self._calls.pop(self._number, None)
@@ -54,7 +54,7 @@ class Way:
         self._notify("span.open", {**self._span, "open": self._number, **more})
 
     def end(self) -> dict[str, Any]:
-        """Tell no more; returns what the span says of what was told."""
+        """Report no more; returns the member of the span that names the call, if it was reported."""
         self._calls.pop(self._number, None)
         return {} if self._known < 0 else {"open": self._number}
 

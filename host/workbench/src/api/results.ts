@@ -932,7 +932,7 @@ export type TracedOperation = {
 /** Number of deliveries that are due now. */
 export type TriedNow = { step: string; due: number }
 
-/** What runs of a step do, as the operations of a trace name it; a text is empty where it has no such member. */
+/** Kind of operation of the runs of a step, named as in traces; a text is empty where it has no such member. */
 export type UsualOperation = {
   type: string
   operation: string
