@@ -54,7 +54,7 @@ class ClusterHost:
     @property
     def started(self) -> list[str]:
         """Data of the attempts that were started here."""
-        return [delivery.data.decode() for delivery in self.runner.started]
+        return [delivery.data.decode(errors="replace") for delivery in self.runner.started]
 
     async def begin(self, *steps: StepSpec, kept: Iterable[tuple[str, str]] = (), is_complete: bool = True) -> None:
         self.bus.replace(flow(*steps), kept, is_complete=is_complete)

@@ -114,3 +114,94 @@ async def test_cancelling_a_parent_cancels_the_runs_of_its_calls(tmp_path: Path)
 
 def call_child(id_: str, what: str) -> dict[str, Any]:
     return {"do": "call", "key": "c", "step": "Child", "input": {"id": id_, "what": what}}
+
+
+ORDER_TS = """
+export const config = { type: 'event', name: 'Order-ts', subscribes: ['order.ts'], emits: ['out', 'order.cancelled'],
+  infrastructure: { queue: { concurrency: 2, cancelOn: [{ topic: 'order.cancelled', by: 'order.id' }] } } }
+export const handler = async ({ order, what, run }, { sleep, emit, call, state }) => {
+  await state.set('n', `${run}/begun`, 1)
+  await emit({ topic: 'out', data: { id: run, what: 'dropped' } })
+  if (what === 'sleeps') await sleep('s', '1h')
+  if (what === 'calls') await call('c', 'Child', { id: run, what: 'runs' })
+  if (what === 'runs') await new Promise((resolve) => { setTimeout(resolve, 60_000) })
+  await state.set('n', `${run}/ended`, 1)
+}
+"""
+ORDER_PY = """
+import asyncio
+
+config = {"type": "event", "name": "Order-py", "subscribes": ["order.py"], "emits": ["out"],
+          "infrastructure": {"queue": {
+              "concurrency": 2, "cancel_on": [{"topic": "order.cancelled", "by": "order.id"}]}}}
+
+
+async def handler(data, context):
+    run, what = data["run"], data["what"]
+    await context.state.set("n", f"{run}/begun", 1)
+    await context.emit(topic="out", data={"id": run, "what": "dropped"})
+    if what == "sleeps":
+        await context.sleep("s", "1h")
+    if what == "calls":
+        await context.call("c", "Child", {"id": run, "what": "runs"})
+    if what == "runs":
+        await asyncio.sleep(60)
+    await context.state.set("n", f"{run}/ended", 1)
+"""
+SHOP = """
+export const config = { type: 'api', name: 'Shop', method: 'POST', path: '/shop',
+  emits: ['order.ts', 'order.py', 'order.cancelled'] }
+export const handler = async ({ body }, { emit, traceId }) => {
+  for (const each of body) await emit(each)
+  return { status: 200, body: { traceId } }
+}
+"""
+
+
+async def test_an_event_cancels_the_runs_that_its_field_names(tmp_path: Path) -> None:
+    files = {
+        "steps/order-ts.step.ts": ORDER_TS, "steps/order_py_step.py": ORDER_PY, "steps/shop.step.ts": SHOP,
+        "steps/child.step.ts": CHILD, "steps/grand.step.ts": GRANDCHILD,
+    }  # fmt: skip
+    async with Running(make_durable(tmp_path, "ts", more=files)) as host:
+
+        async def order(language: str, run: str, what: str, id_: Any = 7, **more: str) -> str:
+            data = {"order": {"id": id_}, "what": what, "run": run}
+            return str((await host.post("/shop", [{"topic": f"order.{language}", "data": data, **more}]))["traceId"])
+
+        for language in ("ts", "py"):
+            step, at = f"Order-{language}", f"{language}-"
+            kept = await order(language, f"{at}kept", "sleeps", 8)
+            sleeps = await order(language, f"{at}sleeps", "sleeps")
+            calls = await order(language, f"{at}calls", "calls")
+            for what in ("kept", "sleeps", "calls"):
+                await reaches(host, f"{at}{what}", "begun")
+            await reaches(host, f"{at}calls", "child")
+            # Two places: these take them, and what follows is queued.
+            runs = [await order(language, f"{at}runs{n}", "runs", messageGroupId=f"{at}k{n}") for n in (1, 2)]
+            for n in (1, 2):
+                await reaches(host, f"{at}runs{n}", "begun")
+            queued = await order(language, f"{at}queued", "runs", messageGroupId=f"{at}k1")
+            behind = await order(language, f"{at}behind", "ends", 8, messageGroupId=f"{at}k1")
+            gone = str(
+                (await host.post("/shop", [{"topic": "order.cancelled", "data": {"order": {"id": "7"}}}]))["traceId"]
+            )
+            for trace_id in (sleeps, calls, *runs, queued):
+                assert await ends(host, trace_id, step) == "cancelled"
+                run = await run_of(host, trace_id, step)
+                assert (run["error"]["data"]["topic"], run["error"]["data"]["traceId"]) == ("order.cancelled", gone)
+                assert gone in run["error"]["message"]
+            assert await ends(host, calls, "Child") == "cancelled"
+            # The key has gone on, and the places are free.
+            assert await ends(host, behind, step) == "completed"
+            await reaches(host, f"{at}behind", "ended")
+            after = await order(language, f"{at}after", "ends")
+            assert await ends(host, after, step) == "completed"
+            assert (await run_of(host, kept, step))["endedAt"] is None
+            await cancel(host, (await run_of(host, kept, step))["runId"])
+            assert (await counts(host, f"{at}runs1")).get("out:dropped", 0) == 0
+        assert (await host.api("dead-letters"))["deadLetters"] == []
+        assert (await host.api("queues"))["queues"] == []
+        # No other step takes the topic, and yet nobody misses one.
+        status, text = await host.command("check")
+        assert (status, "order.cancelled" in text) == (0, False), text

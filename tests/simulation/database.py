@@ -21,6 +21,7 @@ from polystep.stores import Database, SqliteFiles, Stores
 from polystep.stores.sqlite.asks import ASKS
 from polystep.stores.sqlite.bulks import BULKS
 from polystep.stores.sqlite.calls import CALLS
+from polystep.stores.sqlite.cancellations import CANCELLATIONS
 from polystep.stores.sqlite.database import _first_rows, _rows
 from polystep.stores.sqlite.event_keys import EVENT_KEYS
 from polystep.stores.sqlite.failures import write_failure
@@ -187,7 +188,17 @@ def memory() -> apsw.Connection:
     """Make a database in memory, with the tables of the file of events."""
     connection = apsw.Connection(":memory:")
     connection.execute(
-        DURABLE + JOURNAL + HISTORIES + ASKS + SIGNALS + CALLS + BULKS + EVENT_KEYS + REQUEST_KEYS + ONCE_KEYS
+        DURABLE
+        + JOURNAL
+        + HISTORIES
+        + ASKS
+        + SIGNALS
+        + CALLS
+        + BULKS
+        + EVENT_KEYS
+        + REQUEST_KEYS
+        + ONCE_KEYS
+        + CANCELLATIONS
     )
     return connection
 

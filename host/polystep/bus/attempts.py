@@ -88,6 +88,10 @@ class Attempts:
         if delivery.fifo_key is not None:
             # The next one of its key has become ready.
             claims.add_due(delivery.step, 1)
+        if delivery.run_id in claims.ending:
+            claims.ending.discard(delivery.run_id)
+            claims.has_cancellations = True
+            claims.wake.set()
         if claims.held_back or self._context.wakeups.has_peers:
             claims.settled(delivery.step)
         if was_crowded or claims.slots.has_due:

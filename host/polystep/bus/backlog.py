@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from polystep.contracts.errors import Overloaded
-from polystep.contracts.events import SIGNAL_STEP, UNKNOWN_STEP, Delivery, NewDelivery
+from polystep.contracts.events import PSEUDO_STEPS, Delivery, NewDelivery
 from polystep.contracts.limits import QUEUED_BYTES_MAX, QUEUED_EVENTS_MAX
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.ports.queue import QueueStore
@@ -70,7 +70,7 @@ class Backlog:
     def added(self, deliveries: Iterable[NewDelivery]) -> None:
         """Count stored deliveries."""
         for new in deliveries:
-            if new.refused is None and new.step != UNKNOWN_STEP and new.step != SIGNAL_STEP:
+            if new.refused is None and new.step not in PSEUDO_STEPS:
                 self._change(new.step, 1, len(new.data))
 
     def removed(self, delivery: Delivery) -> None:

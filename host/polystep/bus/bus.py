@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from polystep.bus.attempts import Attempts
 from polystep.bus.backlog import Backlog, QueueBound
 from polystep.bus.bulks import Bulks
+from polystep.bus.cancelling import Cancelling
 from polystep.bus.claim_loop import ClaimLoop
 from polystep.bus.claims import Claims
 from polystep.bus.context import BusContext
@@ -70,7 +71,10 @@ class Bus:
         self._parking = Parking(store, observer, clock)
         self._claims = Claims(self._context, self._wall)
         self._attempts = Attempts(self._context, self._claims, runner)
-        self._publisher = Publisher(self._context, ids, self._claims, self._attempts, self._backlog, self._parking)
+        self._cancelling = Cancelling(self._context, self._claims, self._backlog)
+        self._publisher = Publisher(
+            self._context, ids, self._claims, self._attempts, self._backlog, self._parking, self._cancelling
+        )
         # Attributes, not methods that call them: each event passes here.
         self.plan = self._publisher.plan
         self.plan_call = self._publisher.plan_call
@@ -78,11 +82,11 @@ class Bus:
         self.publish_tick = self._publisher.publish_tick
         self.replay = self._publisher.replay
         self.rerun = self._publisher.rerun
-        self.cancel_event = self._publisher.cancel_event
-        self.cancel_run = self._publisher.cancel_run
+        self.cancel_event = self._cancelling.cancel_event
+        self.cancel_run = self._cancelling.cancel_run
         self.suspensions = Suspensions(self._context, self._claims, self._publisher, self._backlog)
         self.once_keys = OnceKeys(self._context, self._claims)
-        parts = (self._context, self._claims, self._publisher, self._backlog)
+        parts = (self._context, self._claims, self._publisher, self._cancelling, self._backlog)
         self._settler = Settler(*parts, options.backoff, self.once_keys)
         self.bulks = Bulks(self._context, self._publisher, self._backlog)
         self.requests = Requests(self._context, ids)
@@ -107,7 +111,9 @@ class Bus:
             _log.info("%d runs were cut short by the last stop; they start again", recovered)
         context.wakeups.listen(claims.hear)
         claims.look_at_all()
-        loop = ClaimLoop(context, self._wall, claims, self._attempts, self._publisher, self._parking)
+        # Before anything is claimed: events may have cancelled what the last stop has left.
+        claims.has_cancellations = True
+        loop = ClaimLoop(context, self._wall, claims, self._attempts, self._publisher, self._parking, self._cancelling)
         leases = Leases(context, self._wall, claims, self._backlog, self.requests, self.once_keys)
         self._attempts.start(self._settler.settle)
         claims.is_open = True

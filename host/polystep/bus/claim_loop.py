@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 from polystep.bus.attempts import Attempts
+from polystep.bus.cancelling import Cancelling
 from polystep.bus.claims import Claims
 from polystep.bus.context import BusContext
 from polystep.bus.parked import Parking
@@ -31,6 +32,7 @@ class ClaimLoop:
         attempts: Attempts,
         publisher: Publisher,
         parking: Parking,
+        cancelling: Cancelling,
     ) -> None:
         self._context = context
         self._wall = wall
@@ -38,6 +40,7 @@ class ClaimLoop:
         self._attempts = attempts
         self._publisher = publisher
         self._parking = parking
+        self._cancelling = cancelling
 
     async def run(self) -> None:
         """Claim until cancelled."""
@@ -58,6 +61,11 @@ class ClaimLoop:
             await self._move_due()
         if self._parking.is_due:
             self._publisher.accept(await self._parking.settle(context.routes), [])
+        later_ms = claims.cancels_ms
+        # Of hosts that share a store each looks before it claims: another one may have died with what it was to end.
+        shares = context.wakeups.has_peers and bool(context.routes.cancel_paths)
+        if claims.has_cancellations or shares or (later_ms is not None and later_ms <= context.clock.now_ms()):
+            await self._cancelling.settle()
         if claims.is_crowded:
             return  # until one of them has been settled
         if wants := claims.slots.take_for_due():

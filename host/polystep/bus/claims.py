@@ -12,7 +12,7 @@ from polystep.bus.context import BusContext
 from polystep.bus.slots import UNKNOWN, Slots
 from polystep.bus.timer import Timer
 from polystep.bus.wall_clock import WallClock
-from polystep.contracts.events import SIGNAL_STEP, UNKNOWN_STEP, Claim, Delivery, NewDelivery
+from polystep.contracts.events import CANCEL_STEP, PSEUDO_STEPS, SIGNAL_STEP, UNKNOWN_STEP, Claim, Delivery, NewDelivery
 from polystep.contracts.limits import LEASE_MS, POSTPONED_PAUSE_S, RUNS_PER_RUNNER
 
 RUNNING_MAX: Final = 2 * RUNS_PER_RUNNER
@@ -44,6 +44,12 @@ class Claims:
         """Steps that run as often as their limit over all hosts allows: they are due again when a slot is freed."""
         self.stopped: frozenset[str] = frozenset()
         """Steps that an operator has paused: none is claimed until they are resumed."""
+        self.has_cancellations = False
+        """Events have runs to cancel, or may have."""
+        self.cancels_ms: int | None = None
+        """When an event cancels that is due later, or when a run that it means is looked at again."""
+        self.ending: set[str] = set()
+        """Runs that are held here and that events have cancelled: these are looked at again when they have ended."""
         self._paused_until_s: dict[str, float] = {}
         """Steps whose attempts cannot emit because a queue is full: none is claimed until then."""
 
@@ -118,7 +124,7 @@ class Claims:
         begun = {delivery.run_id for delivery in claimed}
         due: set[str] = set()
         for new in deliveries:
-            if new.refused is not None or new.step == UNKNOWN_STEP or new.run_id in begun:
+            if new.refused is not None or new.step in (UNKNOWN_STEP, CANCEL_STEP) or new.run_id in begun:
                 continue
             if new.step == SIGNAL_STEP:
                 due.update(self._context.routes.waiting(new.topic))
@@ -132,8 +138,9 @@ class Claims:
             self.unseen.update(due)
         self.wake.set()
         if self._context.wakeups.has_peers:
-            pseudo = (UNKNOWN_STEP, SIGNAL_STEP)
-            self._context.wakeups.announce(due=due.union(new.step for new in deliveries if new.step not in pseudo))
+            self._context.wakeups.announce(
+                due=due.union(new.step for new in deliveries if new.step not in PSEUDO_STEPS)
+            )
 
     def hear(self, due: Collection[str], freed: Collection[str]) -> None:
         """Take a wake-up of another host: claim of steps that have got something due there, or that it held back."""

@@ -11,6 +11,7 @@ from polystep.contracts.ports.clock import Clock
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.ports.wakeups import Wakeups
 from polystep.contracts.signals import Wanted
+from polystep.contracts.values import JSONObject
 
 
 @dataclass(slots=True)
@@ -26,5 +27,5 @@ class BusContext:
     """Replaced at every reload: read it anew after each `await`."""
     woken: Callable[[Collection[str], Collection[Wanted] | None], None] = lambda _steps, _wanted: None
     """Called when runs of steps may have got what they wait for: these events, or `None` when nobody knows which."""
-    end_run: Callable[[str], bool] = lambda _run_id: False
-    """Ends the handler of a run that is cancelled; False when none of this host is open."""
+    end_run: Callable[[str, JSONObject | None], bool] = lambda _run_id, _reason: False
+    """Ends the handler of a run that is cancelled, for a reason; False when none of this host is open."""

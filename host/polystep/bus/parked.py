@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from polystep.bus.routes import Routes
 from polystep.contracts.errors import Overloaded
-from polystep.contracts.events import UNKNOWN_STEP, NewDelivery, ParkedEvent
+from polystep.contracts.events import CANCEL_STEP, UNKNOWN_STEP, NewDelivery, ParkedEvent
 from polystep.contracts.limits import PARKED_BYTES_MAX, PARKED_EVENTS_MAX
 from polystep.contracts.ports.bus import DeliveryObserver
 from polystep.contracts.ports.clock import Clock
@@ -111,10 +111,11 @@ class Parking:
     def _deliveries(self, event: ParkedEvent, routes: Routes) -> tuple[NewDelivery, ...]:
         due_ms = max(event.run_at_ms, self._clock.now_ms())
         planned = routes.plan(event.topic, event.data, event.trace_id, event.source_run_id, event.fifo_key, due_ms)
+        # What it cancels it has cancelled when it was emitted.
         return tuple(
-            each._replace(event_id=event.event_id)
+            routes.found_by(each._replace(event_id=event.event_id))
             for each in planned
-            if each.step != UNKNOWN_STEP and each.step not in event.taken_by
+            if each.step not in (UNKNOWN_STEP, CANCEL_STEP) and each.step not in event.taken_by
         )
 
 

@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from polystep.bus.attempts import Attempts
 from polystep.bus.backlog import Backlog
+from polystep.bus.cancelling import Cancelling
 from polystep.bus.claims import Claims
 from polystep.bus.context import BusContext
 from polystep.bus.parked import Parking
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import (
-    SIGNAL_STEP,
-    UNKNOWN_STEP,
-    CancelledRuns,
     Claim,
     DeadLetter,
     Delivery,
@@ -22,7 +20,6 @@ from polystep.contracts.events import (
     KeyedEvents,
     NewDelivery,
     Outcome,
-    RemovedDelivery,
     Stored,
     StoredTick,
     Tick,
@@ -46,6 +43,7 @@ class Publisher:
         attempts: Attempts,
         backlog: Backlog,
         parking: Parking,
+        cancelling: Cancelling,
     ) -> None:
         self._context = context
         self._ids = ids
@@ -53,6 +51,7 @@ class Publisher:
         self._attempts = attempts
         self._backlog = backlog
         self._parking = parking
+        self._cancelling = cancelling
 
     def plan(
         self,
@@ -132,6 +131,7 @@ class Publisher:
         """
         ids = self._ids
         tick = NewDelivery(ids.run(), "cron", "", step, data, ids.trace(), ids.run(), None)
+        tick = self._context.routes.found_by(tick)
         claim = self._claims.reserve([tick])
         stored: StoredTick | None = None
         try:
@@ -157,38 +157,6 @@ class Publisher:
         self.accept(emits, claimed, claim, delivery.attempt)
         return True
 
-    async def cancel_run(self, run_id: str) -> tuple[str, bool] | None:
-        """Remove a run that waits, or end its handler here; returns its step and whether it ran, `None` without one."""
-        while True:
-            step = self._held_step(run_id)
-            if step is not None and self._context.end_run(run_id):
-                return step, True
-            cancelled = await self._context.store.cancel_waiting(run_id)
-            if cancelled is not None:
-                await self.end_called(cancelled)
-                return cancelled.removed[0].step, False
-            # One that is held starts, or its outcome is being stored: after that commit it is found.
-            if step is None and self._held_step(run_id) is None:
-                return None
-
-    async def end_called(self, cancelled: CancelledRuns) -> None:
-        """Take note of what went with a cancelled run, and end those of its calls that run.
-
-        Another host's goes on: nobody waits for what it returns.
-        """
-        self._gone(cancelled.removed)
-        for run_id in cancelled.running:
-            await self.cancel_run(run_id)
-
-    def _held_step(self, run_id: str) -> str | None:
-        return next((each.step for each in self._claims.held.values() if each.run_id == run_id), None)
-
-    async def cancel_event(self, topic: str, id: str) -> Sequence[RemovedDelivery]:
-        """Remove the deliveries of the event with an id that have not started; returns them."""
-        removed = await self._context.store.keys.cancel(topic, id)
-        self._gone(removed)
-        return removed
-
     async def replay(self, id: int, forget: Sequence[str] | None = ()) -> DeadLetter | None:
         """Try a dead letter again, with a fresh retry budget.
 
@@ -210,6 +178,7 @@ class Publisher:
             Overloaded: The queue of the step is full.
         """
         self._backlog.check(new.step)
+        new = self._context.routes.found_by(new)
         try:
             is_stored = await self._context.store.histories.rerun(run_id, key, new)
         except asyncio.CancelledError:
@@ -261,7 +230,7 @@ class Publisher:
                 self._attempts.begin(delivery)
             else:  # a stop: the next start finds it
                 self._claims.slots.give_back(delivery.step)
-        keyed = claimed.keyed if isinstance(claimed, Stored) else None
+        keyed, cancelled = (claimed.keyed, claimed.cancelled) if isinstance(claimed, Stored) else (None, None)
         if keyed is not None:
             deliveries = self._without_duplicates(deliveries, keyed, attempt)
         self._backlog.added(deliveries)
@@ -273,26 +242,19 @@ class Publisher:
                     self._context.woken(self._context.routes.waiting(new.topic), wanted)
             self._claims.add_stored(deliveries, claimed)
         self._context.observer.enqueued(deliveries)
+        if cancelled is not None:
+            # Once the trace has heard of what is stored: it may be among what is cancelled.
+            self._cancelling.stored(cancelled)
         return keyed
 
     def _without_duplicates(
         self, deliveries: Sequence[NewDelivery], keyed: KeyedEvents, attempt: int
     ) -> Sequence[NewDelivery]:
         """Return what was stored, and trace the duplicates."""
-        self._gone(keyed.removed)
+        self._cancelling.gone(keyed.removed)
         told: set[str] = set()
         for new in deliveries:
             if new.run_id in keyed.duplicates and new.event_id not in told:
                 told.add(new.event_id)
                 self._context.observer.duplicated(new, keyed.duplicates[new.run_id], attempt)
         return [new for new in deliveries if new.run_id not in keyed.duplicates]
-
-    def _gone(self, removed: Sequence[RemovedDelivery]) -> None:
-        """Take note of deliveries that were removed before they started."""
-        for each in removed:
-            if each.step not in (UNKNOWN_STEP, SIGNAL_STEP):
-                self._backlog.gone(each.step, each.size)
-                # The next one of its FIFO key has become ready.
-                self._claims.add_due(each.step, 1)
-        if traced := [each for each in removed if each.step != SIGNAL_STEP]:
-            self._context.observer.cancelled(traced)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from polystep.contracts.events import SIGNAL_STEP, UNKNOWN_STEP, EventKey, NewDelivery
+from polystep.contracts.events import CANCEL_STEP, SIGNAL_STEP, UNKNOWN_STEP, EventKey, NewDelivery, RunsOf
 from polystep.contracts.ids import Ids
 from polystep.contracts.signals import value_at
 from polystep.contracts.steps import Flow, QueuePolicy, StepSpec
 from polystep.contracts.values import JSONValue
+from polystep.wire import unpack
 
 _ONE_KEY: Final = ""
 """The FIFO key of events without one, in a queue that is FIFO as a whole."""
@@ -60,7 +61,15 @@ class Routes:
                 self._add(topic, name)
         self._paths: dict[str, list[str]] = {}
         self._waiting: dict[str, list[str]] = {}
+        self._cancelling: dict[str, list[tuple[str, str]]] = {}
+        self.cancel_paths: dict[str, list[str]] = {}
+        """Paths of the input by which events cancel runs, of steps with `cancelOn`."""
         for step in {**{each.name: each for each in waiting}, **flow.steps}.values():
+            for cancel in step.queue.cancel_on:
+                self._cancelling.setdefault(cancel.topic, []).append((step.name, cancel.by))
+                named = self.cancel_paths.setdefault(step.name, [])
+                if cancel.by not in named:
+                    named.append(cancel.by)
             for wait in step.waits_for:
                 self._waiting.setdefault(wait.topic, []).append(step.name)
                 paths = self._paths.setdefault(wait.topic, [])
@@ -89,6 +98,11 @@ class Routes:
         """Return the steps whose runs may wait for events of a topic."""
         return self._waiting.get(topic, ())
 
+    def cancel_keys(self, step: str, value: JSONValue) -> tuple[tuple[str, str], ...]:
+        """Return the paths by which events cancel a run of a step with this input, each with the value there."""
+        found = ((path, value_at(value, path)) for path in self.cancel_paths.get(step, ()))
+        return tuple((path, text) for path, text in found if text is not None)
+
     def plan(
         self,
         topic: str,
@@ -102,8 +116,8 @@ class Routes:
     ) -> tuple[NewDelivery, ...]:
         """Plan one delivery for each known subscriber, and last one to be parked when there may be unknown ones.
 
-        Between them stands the signal for the runs that wait for the topic; `value` is `data` unpacked. `now_ms` is the
-        time from which the delays of the steps count.
+        Between them stand the signal for the runs that wait for the topic, and what the event cancels; `value` is
+        `data` unpacked. `now_ms` is the time from which the delays of the steps count.
         """
         planned = []
         event_id = self._ids.run()
@@ -126,6 +140,7 @@ class Routes:
                     line,
                     run_at_ms=run_at_ms,
                     key=key,
+                    cancel_keys=self.cancel_keys(name, value) if name in self.cancel_paths else (),
                 )
             )
         if topic in self._paths:
@@ -136,6 +151,15 @@ class Routes:
                     NewDelivery(
                         event_id, "event", topic, SIGNAL_STEP, data, trace_id, self._ids.run(), parent_run_id, None,
                         now_ms, key=key, signals=signals,
+                    )
+                )  # fmt: skip
+        if topic in self._cancelling:
+            ends = ((step, path, value_at(value, path)) for step, path in self._cancelling[topic])
+            if cancels := tuple(RunsOf(step, path, text) for step, path, text in ends if text is not None):
+                planned.append(
+                    NewDelivery(
+                        event_id, "event", topic, CANCEL_STEP, data, trace_id, self._ids.run(), parent_run_id, None,
+                        now_ms, key=key, cancels=cancels,
                     )
                 )  # fmt: skip
         if not (self.is_known if names else self.is_complete):
@@ -154,7 +178,16 @@ class Routes:
         """Plan the delivery of a call to a step."""
         line = _ONE_KEY if self.policy(step).fifo else None
         ids = (self._ids.run(), self._ids.run())
-        return NewDelivery(ids[0], "call", caller, step, data, trace_id, ids[1], parent_run_id, line, now_ms)
+        new = NewDelivery(ids[0], "call", caller, step, data, trace_id, ids[1], parent_run_id, line, now_ms)
+        return self.found_by(new)
+
+    def found_by(self, new: NewDelivery) -> NewDelivery:
+        """Return a delivery with the keys by which events cancel its run; of steps without `cancelOn` as it is."""
+        if new.step not in self.cancel_paths:
+            return new
+        # A tick has no input: the time that its data holds is not one.
+        value = None if new.kind == "cron" else unpack(new.data)
+        return new._replace(cancel_keys=self.cancel_keys(new.step, value))
 
     def _add(self, topic: str, name: str) -> None:
         names = self._subscribers.setdefault(topic, [])

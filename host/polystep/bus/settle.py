@@ -6,6 +6,7 @@ import logging
 from typing import Final, assert_never
 
 from polystep.bus.backlog import Backlog
+from polystep.bus.cancelling import Cancelling
 from polystep.bus.claims import Claims
 from polystep.bus.context import BusContext
 from polystep.bus.once_keys import OnceKeys
@@ -32,6 +33,7 @@ class Settler:
         context: BusContext,
         claims: Claims,
         publisher: Publisher,
+        cancelling: Cancelling,
         backlog: Backlog,
         backoff: Backoff,
         once_keys: OnceKeys,
@@ -39,6 +41,7 @@ class Settler:
         self._context = context
         self._claims = claims
         self._publisher = publisher
+        self._cancelling = cancelling
         self._backlog = backlog
         self._backoff = backoff
         self._once_keys = once_keys
@@ -110,7 +113,7 @@ class Settler:
             if delivery.kind == "call":
                 self._returned(delivery)
         self._context.observer.settled(delivery, outcome, retry_at_ms, is_buried)
-        await self._publisher.end_called(cancelled)
+        await self._cancelling.end_called(cancelled, outcome.error)
 
     def _returned(self, delivery: Delivery) -> None:
         """Wake the caller of a run, here or suspended: its result is stored."""

@@ -14,6 +14,7 @@ from polystep.contracts.events import Delivery, NewDelivery, Stored
 from polystep.contracts.journal import JournalEntry, SentEmit
 from polystep.contracts.request_keys import KeyedRun
 from polystep.contracts.signals import ChildCall, SignalWait, Wanted
+from polystep.contracts.values import JSONObject
 
 
 class Suspensions:
@@ -71,8 +72,8 @@ class Suspensions:
         """Call `woken` when runs of steps may have got what they wait for; see `BusContext`."""
         self._context.woken = woken
 
-    def on_cancel(self, end_run: Callable[[str], bool]) -> None:
-        """Call `end_run` when the handler of a run is to end, since its caller was cancelled; see `BusContext`."""
+    def on_cancel(self, end_run: Callable[[str, JSONObject | None], bool]) -> None:
+        """Call `end_run` when the handler of a run is to end, since the run is cancelled; see `BusContext`."""
         self._context.end_run = end_run
 
     def due(self, step: str) -> None:

@@ -137,6 +137,8 @@ def _topics(steps: list[StepSpec], inputs: Mapping[str, Form], definitions: Defi
             subscribers.setdefault(topic, []).append(step)
         for wait in step.waits_for:
             subscribers.setdefault(wait.topic, [])
+        for cancel in step.queue.cancel_on:
+            subscribers.setdefault(cancel.topic, [])
         for emit in step.emits:
             subscribers.setdefault(emit.topic, [])
     return tuple(

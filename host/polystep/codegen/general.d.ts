@@ -8,6 +8,8 @@
   export type Emit = string | { topic: string; label?: string; conditional?: boolean }
   /** Topic that runs wait for. `by` is the path in its data whose value a wait names; without it a wait takes any event. */
   export type WaitTopic = string | { topic: string; by?: string }
+  /** Topic whose events cancel runs. `by` is the path in its data and in the input of the runs that are meant; without it each event cancels every run. */
+  export type CancelTopic = string | { topic: string; by?: string }
   export type ApiRouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS'
 
   export interface HandlerConfig {
@@ -24,6 +26,8 @@
     visibilityTimeout?: number
     /** Such as 2d: an event that has not started so long after it was due becomes a dead letter. */
     expires?: string
+    /** Topics whose events cancel runs of the step. */
+    cancelOn?: readonly CancelTopic[]
   }
   export interface InfrastructureConfig {
     handler?: HandlerConfig
@@ -85,6 +89,7 @@
     timezone?: string
     emits?: readonly Emit[]
     waitsFor?: readonly WaitTopic[]
+    infrastructure?: InfrastructureConfig
   }
   export interface NoopConfig extends StepBase {
     type: 'noop'

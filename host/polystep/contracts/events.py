@@ -23,6 +23,14 @@ SIGNAL_STEP: Final = "(waiting runs)"
 """Stands for the step of a signal: an event of a topic that runs may wait for is stored for them too."""
 
 
+CANCEL_STEP: Final = "(runs to cancel)"
+"""Stands for the step of a cancellation: an event of a topic that cancels runs of steps (`cancelOn`)."""
+
+
+PSEUDO_STEPS: Final = frozenset((UNKNOWN_STEP, SIGNAL_STEP, CANCEL_STEP))
+"""What stands for steps; deliveries of them are none that are claimed."""
+
+
 class EventKey(NamedTuple):
     """Id that the author of an event gave it: in the project there is one event with it and its topic at a time."""
 
@@ -31,6 +39,16 @@ class EventKey(NamedTuple):
     """The id stays taken for so long after the event is due, and for as long as it waits or is a dead letter."""
     replaces: bool = False
     """The event takes the place of an earlier one with its id, as far as that has not started."""
+
+
+class RunsOf(NamedTuple):
+    """Runs of a step that have a value at a path of their input."""
+
+    step: str
+    path: str
+    """Empty: every run of the step."""
+    value: str
+    """As text; empty with an empty path."""
 
 
 NO_EXPIRIES: Final[Mapping[str, int]] = {}
@@ -47,7 +65,7 @@ class NewDelivery(NamedTuple):
     """For a cron tick: empty. For a call: the step that calls."""
     step: str
     data: bytes
-    """Packed by the wire codec; the bus and the store never look inside."""
+    """Packed by the wire codec; the store never looks inside."""
     trace_id: str
     run_id: str
     """The run that this delivery will be, in every attempt; 16 hex digits."""
@@ -62,6 +80,10 @@ class NewDelivery(NamedTuple):
     key: EventKey | None = None
     signals: tuple[tuple[str, str], ...] = ()
     """Of a signal: paths of its data by which steps wait, each with the value there."""
+    cancels: tuple[RunsOf, ...] = ()
+    """Of a cancellation: the runs that the event cancels, as far as they are stored."""
+    cancel_keys: tuple[tuple[str, str], ...] = ()
+    """Paths of the data by which an event cancels the run, each with the value there."""
 
 
 class Delivery(NamedTuple):
@@ -132,6 +154,32 @@ class RemovedDelivery(NamedTuple):
     trace_id: str
     size: int
     """Bytes of its data."""
+    reason: JSONObject | None = None
+    """The event that cancelled the run, as an error; `None` when somebody has removed it."""
+
+
+class RunToEnd(NamedTuple):
+    """Run that is cancelled and runs: its handler is to be ended by the host that has it."""
+
+    run_id: str
+    reason: JSONObject
+
+
+class Cancellations(NamedTuple):
+    """Part of the work of events that cancel runs."""
+
+    removed: Sequence[RemovedDelivery] = ()
+    """Runs that waited, and those of their calls."""
+    running: Sequence[RunToEnd] = ()
+    """Runs that are meant and run; they are looked at again when they have ended."""
+    called: Sequence[RunToEnd] = ()
+    """Running runs of the calls of those that were removed."""
+    is_done: bool = True
+    """False: more is to be done, now or when a running one has ended."""
+    has_more: bool = False
+    """More can be done at once."""
+    next_ms: int | None = None
+    """Due time of the next event that cancels later."""
 
 
 class CancelledRuns(NamedTuple):
@@ -161,6 +209,8 @@ class Stored(list[Delivery]):
 
     keyed: KeyedEvents | None = None
     """`None` when none of them has an id."""
+    cancelled: Cancellations | None = None
+    """`None` when none of them cancels runs."""
 
 
 class Claimed(NamedTuple):

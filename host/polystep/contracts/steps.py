@@ -61,6 +61,16 @@ class WaitTopic:
 
 
 @dataclass(frozen=True, slots=True)
+class CancelTopic:
+    """A topic whose events cancel runs of a step."""
+
+    topic: str
+    by: str = ""
+    """Path in the data of its events, and in the input of the runs: runs whose value there is that of the event are
+    cancelled. Empty where an event cancels every run of the step."""
+
+
+@dataclass(frozen=True, slots=True)
 class Idempotency:
     """Rule by which requests with the same `Idempotency-Key` run once."""
 
@@ -127,6 +137,7 @@ class QueuePolicy:
     """From emit to the first attempt."""
     expires_ms: int | None = None
     """From the due time to the first start; what has not started by then becomes a dead letter."""
+    cancel_on: tuple[CancelTopic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

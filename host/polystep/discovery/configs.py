@@ -16,6 +16,7 @@ from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import RUN_TIMEOUT_S
 from polystep.contracts.paths import parameters_of
 from polystep.contracts.steps import (
+    CancelTopic,
     CronTrigger,
     Emit,
     EventTrigger,
@@ -81,7 +82,12 @@ def read_step(loaded: LoadedFile) -> StepSpec:
         virtual_subscribes=tuple(config.virtual_subscribes),
         waits_for=_waits_for(config),
         queue=QueuePolicy(
-            queue.max_retries, queue.concurrency, queue.type == "fifo", queue.delay_seconds, queue.expires
+            queue.max_retries,
+            queue.concurrency,
+            queue.type == "fifo",
+            queue.delay_seconds,
+            queue.expires,
+            _cancel_on(config),
         ),
         timeout_s=config.infrastructure.handler.timeout or RUN_TIMEOUT_S,
         warnings=(*_file_warnings(loaded), *notes, *_unknown_keys(config, "config"), *_without_effect(config)),
@@ -154,6 +160,21 @@ def _waits_for(config: StepFields) -> tuple[WaitTopic, ...]:
     return tuple(found.values())
 
 
+def _cancel_on(config: StepFields) -> tuple[CancelTopic, ...]:
+    cancels = config.infrastructure.queue.cancel_on if isinstance(config, EventFields | CronFields) else []
+    found = {each.topic: CancelTopic(each.topic, each.by) for each in cancels}
+    if len(found) < len(cancels):
+        raise LoadFailed(
+            "config.infrastructure.queue.cancelOn names a topic twice. A topic has one `by`: leave one of them out."
+        )
+    if isinstance(config, CronFields) and (named := next((each for each in cancels if each.by), None)) is not None:
+        raise LoadFailed(
+            f"config.infrastructure.queue.cancelOn compares {named.by}, but the run of a cron step has no input: leave "
+            f"`by` out, and each event of {named.topic} cancels the run."
+        )
+    return tuple(found.values())
+
+
 def _validated(model: type[_F], config: JSONObject) -> _F:
     try:
         return model.model_validate(config)
@@ -210,6 +231,8 @@ def _without_effect(config: StepFields) -> Iterator[str]:
         yield f"config.infrastructure.queue has no effect on {_article(config.type)} step: it has no queue."
     if isinstance(config, EventFields) and not config.subscribes and config.output is None:
         yield "config.subscribes is empty, so no event starts this step. Name the topics that should."
+    if isinstance(config, EventFields):
+        yield from _not_in_input(config)
     if not isinstance(config, ApiFields):
         return
     for status in config.response_schema or {}:
@@ -219,6 +242,19 @@ def _without_effect(config: StepFields) -> Iterator[str]:
     for entry in config.path_params.entries:
         if entry["name"] not in in_path:
             yield f"config.pathParams names {entry['name']}, but the path {config.path} has no :{entry['name']}."
+
+
+def _not_in_input(config: EventFields) -> Iterator[str]:
+    """Tell of fields in `cancelOn` that the input of no run has."""
+    known = (config.input or {}).get("properties")
+    if not isinstance(known, dict) or (config.input or {}).get("additionalProperties"):
+        return
+    for each in config.infrastructure.queue.cancel_on:
+        if each.by and each.by.split(".")[0] not in known:
+            yield (
+                f"config.infrastructure.queue.cancelOn compares {each.by}, which config.input does not have: no event "
+                f"of {each.topic} cancels a run."
+            )
 
 
 def _article(type_: str) -> str:

@@ -33,6 +33,13 @@ class WaitFields(Fields):
     by: str = Field(default="", pattern=r"^([^.]+(\.[^.]+)*)?$")
 
 
+class CancelFields(Fields):
+    """Member of `cancelOn`."""
+
+    topic: str = Field(min_length=1)
+    by: str = Field(default="", pattern=r"^([^.]+(\.[^.]+)*)?$")
+
+
 def _emit_object(value: object) -> object:
     return {"topic": value} if isinstance(value, str) else value
 
@@ -63,6 +70,8 @@ def _by_status(value: object) -> object:
 
 _WaitField = Annotated[WaitFields, BeforeValidator(_emit_object)]
 _Waits = Annotated[list[_WaitField], BeforeValidator(_absent_is_empty)]
+_CancelField = Annotated[CancelFields, BeforeValidator(_emit_object)]
+_Cancels = Annotated[list[_CancelField], BeforeValidator(_absent_is_empty)]
 _EmitField = Annotated[EmitFields, BeforeValidator(_emit_object)]
 _Emits = Annotated[list[_EmitField], BeforeValidator(_absent_is_empty)]
 _Texts = Annotated[list[str], BeforeValidator(_absent_is_empty)]
@@ -120,6 +129,7 @@ class _Queue(Fields):
     delay_seconds: float = Field(default=0, ge=0, alias="delaySeconds")
     visibility_timeout: float | None = Field(default=None, alias="visibilityTimeout")
     expires: _Duration = None
+    cancel_on: _Cancels = Field(default=[], alias="cancelOn")
 
 
 class _Infrastructure(Fields):

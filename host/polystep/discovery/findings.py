@@ -50,10 +50,15 @@ def _of_topics(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:
         for wait in step.waits_for:
             if wait.topic not in emitted:
                 yield _about(step, f"{step.name} waits for {wait.topic}, but no step declares that it emits it.")
+        for cancel in step.queue.cancel_on:
+            if cancel.topic not in emitted:
+                text = f"{cancel.topic} cancels runs of {step.name}, but no step declares that it emits it."
+                yield _about(step, text)
 
 
 def _taken(step: StepSpec) -> tuple[str, ...]:
-    return (*step.topics, *step.virtual_subscribes, *(wait.topic for wait in step.waits_for))
+    waits, cancels = (wait.topic for wait in step.waits_for), (cancel.topic for cancel in step.queue.cancel_on)
+    return (*step.topics, *step.virtual_subscribes, *waits, *cancels)
 
 
 def _of_routes(steps: Mapping[str, StepSpec]) -> Iterator[Finding]:

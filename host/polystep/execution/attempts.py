@@ -56,7 +56,9 @@ class OpenAttempt:
     journal: AttemptJournal | None = None
     """Results and waits of the run; `None` as long as it has kept nothing."""
     is_cancelled: bool = False
-    """Somebody wants its run to end."""
+    """Its run is to end."""
+    cancel_reason: JSONObject | None = None
+    """The event that has cancelled it, as an error; `None` when somebody wants it to end."""
     task: asyncio.Task[object] | None = None
     """Runs the attempt; cancelled when the run is suspended."""
     calls_open: dict[int, OpenCall] | None = None
@@ -101,11 +103,11 @@ class OpenAttempts:
         """Return the open attempts of a trace."""
         return [attempt for attempt in self._attempts.values() if attempt.trace_id == trace_id]
 
-    def cancel_run(self, run_id: str) -> OpenAttempt | None:
+    def cancel_run(self, run_id: str, reason: JSONObject | None = None) -> OpenAttempt | None:
         """End the open attempt of the run of an event or cron step; returns it, `None` when there is none here."""
         for attempt in self._attempts.values():
             if attempt.run_id == run_id and attempt.delivery is not None and attempt.task is not None:
-                attempt.is_cancelled = True
+                attempt.is_cancelled, attempt.cancel_reason = True, reason
                 attempt.task.cancel("cancelled")
                 return attempt
         return None

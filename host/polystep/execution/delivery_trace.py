@@ -52,7 +52,7 @@ class DeliveryTrace:
     def enqueued(self, deliveries: Sequence[NewDelivery]) -> None:
         """Trace runs that wait from now on, and runs that never start since their events were refused."""
         for new in deliveries:
-            if new.taken_by or new.signals:  # the event itself is traced
+            if new.taken_by or new.signals or new.cancels:  # the event itself is traced
                 continue
             trigger: JSONObject = (
                 {"kind": "cron", "at": unpack(new.data)}
@@ -116,7 +116,7 @@ class DeliveryTrace:
         """Trace runs that will never start."""
         for each in removed:
             if each.run_id:
-                self._ended_without_attempt(each.run_id, each.trace_id, "cancelled", "cancelled")
+                self._ended_without_attempt(each.run_id, each.trace_id, "cancelled", "cancelled", each.reason)
 
     def superseded(self, delivery: Delivery) -> None:
         """Warn that a late answer was refused."""

@@ -73,7 +73,9 @@ class Emits:
             sent = None if journal.keyed is None else SentBy(journal.keyed, mark)
         deliveries = self._plan(attempt, topic, data, fifo_key, options)
         traced["subscribers"] = [
-            delivery.step for delivery in deliveries if not delivery.taken_by and not delivery.signals
+            delivery.step
+            for delivery in deliveries
+            if not delivery.taken_by and not delivery.signals and not delivery.cancels
         ]
         if not deliveries:
             traced["note"] = self._unrouted.notice(topic)

@@ -50,7 +50,7 @@ class HeldHandlers:
         """Begin to look after handlers that wait."""
         if self._task is None:
             self._bus.suspensions.on_wake(self.wake_steps)
-            self._bus.suspensions.on_cancel(lambda run_id: self._attempts.cancel_run(run_id) is not None)
+            self._bus.suspensions.on_cancel(lambda run_id, why: self._attempts.cancel_run(run_id, why) is not None)
             self._task = asyncio.create_task(self._watch(), name="durable waits")
 
     async def stop(self) -> None:

@@ -34,7 +34,7 @@ class Journals:
         if not attempt.is_cancelled or attempt.task is None:
             return self.suspended(attempt)
         attempt.task.uncancel()
-        return Outcome("cancelled")
+        return Outcome("cancelled", error=attempt.cancel_reason)
 
     def suspended(self, attempt: OpenAttempt) -> Outcome | None:
         """Return the outcome of a leg that was cancelled for a wait; `None` when it was not."""

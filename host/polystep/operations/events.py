@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from polystep.contracts.errors import InvalidParams
-from polystep.contracts.events import SIGNAL_STEP, UNKNOWN_STEP, NewDelivery
+from polystep.contracts.events import PSEUDO_STEPS, UNKNOWN_STEP, NewDelivery
 from polystep.contracts.ids import Ids
 from polystep.contracts.operations import OperationRefused, bad_parameter
 from polystep.contracts.values import JSONObject, JSONValue
@@ -115,7 +115,7 @@ async def emit(rooms: Rooms, params: EmitParams) -> Emitted:
     keyed = await rooms.work.bus.publish(planned)
     duplicates = {} if keyed is None else keyed.duplicates
     stored = [new for new in planned if new.run_id not in duplicates]
-    known = [new for new in stored if new.step not in (UNKNOWN_STEP, SIGNAL_STEP)]
+    known = [new for new in stored if new.step not in PSEUDO_STEPS]
     return Emitted(
         trace_id=trace_id,
         event_id=planned[0].event_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -64,6 +64,7 @@ class FlowEdge(Result):
     conditional: bool
     virtual: bool = Field(description="Drawn only: one of its ends is a virtual emit or a virtual subscription.")
     waits: bool = Field(description="Runs of the step that it leads to wait for the topic; it starts none.")
+    cancels: bool = Field(description="Events of the topic cancel runs of the step that it leads to; it starts none.")
     outside: list[str] = Field(
         description=f"Where an end is null: steps outside of the graph that are there, at most {OUTSIDE_MAX}."
     )
@@ -168,7 +169,7 @@ def _node(step: StepSpec, error: str | None) -> FlowNode:
 def _edges(steps: Iterable[StepSpec], every: Iterable[StepSpec]) -> list[FlowEdge]:
     """Join emits and subscriptions of one topic; those without another end in the graph are edges with one end."""
     subscribers, emitters = _subscribers(steps), _emitters(steps)
-    nobody: list[tuple[str | None, bool, bool]] = [(None, False, False)]
+    nobody = [_End(None)]
     everywhere = _subscribers(every), _emitters(every)
     edges = []
     for topic, sources in emitters.items():
@@ -176,16 +177,17 @@ def _edges(steps: Iterable[StepSpec], every: Iterable[StepSpec]) -> list[FlowEdg
         away = [] if targets else _names(everywhere[0].get(topic, ()))
         edges += [
             FlowEdge(
-                **{"from": source, "to": name},
+                **{"from": source, "to": end.step},
                 topic=topic,
                 label=emit.label,
                 conditional=emit.conditional,
-                virtual=virtual or virtually,
-                waits=waits,
+                virtual=virtual or end.virtual,
+                waits=end.waits,
+                cancels=end.cancels,
                 outside=away,
             )
             for source, emit, virtual in sources
-            for name, virtually, waits in targets or nobody
+            for end in targets or nobody
         ]
     for topic, targets in subscribers.items():
         if topic in emitters:
@@ -193,29 +195,41 @@ def _edges(steps: Iterable[StepSpec], every: Iterable[StepSpec]) -> list[FlowEdg
         away = _names(everywhere[1].get(topic, ()))
         edges += [
             FlowEdge(
-                **{"from": None, "to": name},
+                **{"from": None, "to": end.step},
                 topic=topic,
                 label=None,
                 conditional=False,
-                virtual=virtually,
-                waits=waits,
+                virtual=end.virtual,
+                waits=end.waits,
+                cancels=end.cancels,
                 outside=away,
             )
-            for name, virtually, waits in targets
+            for end in targets
         ]
     return edges
 
 
-def _subscribers(steps: Iterable[StepSpec]) -> dict[str, list[tuple[str, bool, bool]]]:
-    """Return by topic who subscribes, whether virtually, and whether only its runs wait."""
-    found: dict[str, list[tuple[str, bool, bool]]] = {}
+class _End(NamedTuple):
+    """Step that takes events of a topic."""
+
+    step: str | None
+    virtual: bool = False
+    waits: bool = False
+    cancels: bool = False
+
+
+def _subscribers(steps: Iterable[StepSpec]) -> dict[str, list[_End]]:
+    """Return by topic who takes its events, and for what."""
+    found: dict[str, list[_End]] = {}
     for step in steps:
         for topics, virtual in ((step.topics, False), (step.virtual_subscribes, True)):
             for topic in topics:
-                found.setdefault(topic, []).append((step.name, virtual, False))
+                found.setdefault(topic, []).append(_End(step.name, virtual))
         for wait in step.waits_for:
             if wait.topic not in step.topics:
-                found.setdefault(wait.topic, []).append((step.name, False, True))
+                found.setdefault(wait.topic, []).append(_End(step.name, waits=True))
+        for cancel in step.queue.cancel_on:
+            found.setdefault(cancel.topic, []).append(_End(step.name, cancels=True))
     return found
 
 

@@ -13,6 +13,7 @@ from polystep.codegen import PYTHON_FILE, first_type_files, type_files, with_kep
 from polystep.contracts.private import project_home, write_private
 from polystep.contracts.steps import (
     AccessSpec,
+    CancelTopic,
     CronTrigger,
     Emit,
     EventTrigger,
@@ -108,7 +109,9 @@ def _step(stored: dict[str, Any]) -> StepSpec:
     for name in ("emits", "virtual_emits"):
         known[name] = tuple(Emit(**emit) for emit in stored[name])
     known["waits_for"] = tuple(WaitTopic(**each) for each in stored["waits_for"])
-    return StepSpec(**{**known, "source": SourceFile(**stored["source"]), "queue": QueuePolicy(**stored["queue"])})
+    queue = dict(stored["queue"])
+    queue["cancel_on"] = tuple(CancelTopic(**each) for each in queue.get("cancel_on", ()))
+    return StepSpec(**{**known, "source": SourceFile(**stored["source"]), "queue": QueuePolicy(**queue)})
 
 
 def _members(stored: dict[str, Any]) -> dict[str, Any]:

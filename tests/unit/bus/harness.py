@@ -105,11 +105,13 @@ class Observer:
 
     def settled(self, delivery: Delivery, outcome: Outcome, retry_at_ms: int | None, buried: bool) -> None:
         wait_ms = None if retry_at_ms is None else retry_at_ms - self.clock.now_ms()
-        self.ends.append(Settled(delivery.data.decode(), delivery.attempt, outcome.status, wait_ms, buried))
+        self.ends.append(
+            Settled(delivery.data.decode(errors="replace"), delivery.attempt, outcome.status, wait_ms, buried)
+        )
         self.told.set()
 
     def unparked(self, event: ParkedEvent, steps: Sequence[str]) -> None:
-        self.unparks.append((event.data.decode(), [*steps]))
+        self.unparks.append((event.data.decode(errors="replace"), [*steps]))
         self.told.set()
 
     def duplicated(self, new: NewDelivery, event_id: str, attempt: int) -> None:

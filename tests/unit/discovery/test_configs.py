@@ -9,6 +9,7 @@ import pytest
 from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import RUNS_PER_RUNNER
 from polystep.contracts.steps import (
+    CancelTopic,
     CronTrigger,
     Emit,
     EventTrigger,
@@ -308,6 +309,42 @@ def test_a_queue_says_after_what_time_its_events_expire() -> None:
     text = refusal({**config, "infrastructure": {"queue": {"expires": 30}}})
     assert "config.infrastructure.queue.expires" in text
     assert "'30s', '1h 30m' or '3d'" in text
+
+
+def test_a_queue_says_which_events_cancel_its_runs() -> None:
+    config: JSONObject = {"type": "event", "name": "E", "subscribes": ["t"]}
+
+    def queue(**more: JSONValue) -> JSONObject:
+        return {**config, "infrastructure": {"queue": more}}
+
+    by: JSONValue = [{"topic": "gone", "by": "order.id"}, "stop"]
+    for name in ("cancelOn", "cancel_on"):
+        step = read(queue(**{name: by}))
+        assert step.queue.cancel_on == (CancelTopic("gone", "order.id"), CancelTopic("stop"))
+        assert step.warnings == ()
+    assert "config.infrastructure.queue.cancelOn.0.by" in refusal(queue(cancelOn=[{"topic": "gone", "by": "a..b"}]))
+    assert "config.infrastructure.queue.cancelOn.0.topic is missing" in refusal(queue(cancelOn=[{"by": "a"}]))
+    (warning,) = read(queue(cancelOn=[{"topic": "gone", "bye": "a"}])).warnings
+    assert warning == "config.infrastructure.queue.cancelOn.0.bye is not known; did you mean by?"
+
+
+@pytest.mark.parametrize(
+    ("schema", "told"),
+    [
+        ({"type": "object", "properties": {"order": {}}}, False),
+        ({"type": "object", "properties": {"id": {}}, "additionalProperties": False}, True),
+        ({"type": "object", "properties": {"id": {}}}, True),
+        ({"type": "object", "properties": {"id": {}}, "additionalProperties": True}, False),
+        ({"anyOf": [{}]}, False),
+        (None, False),
+    ],
+)
+def test_a_field_that_the_input_does_not_have_is_told(schema: JSONValue, told: bool) -> None:
+    cancel: JSONValue = [{"topic": "gone", "by": "order.id"}]
+    config: JSONObject = {"type": "event", "name": "E", "subscribes": ["t"], "input": schema}
+    warnings = read({**config, "infrastructure": {"queue": {"cancelOn": cancel}}}).warnings
+    assert [text for text in warnings if "compares order.id" in text] == list(warnings)
+    assert bool(warnings) is told
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,20 @@ def test_a_topic_that_runs_wait_for_has_an_end_and_needs_the_other() -> None:
     assert "names a topic twice" in failure.message
 
 
+def test_a_topic_that_only_cancels_has_an_end_and_needs_the_other() -> None:
+    def config(**queue: Any) -> Any:
+        return {"cron": "* * * * *", "infrastructure": {"queue": queue}}
+
+    emits = step("A", "api", path="/", method="GET", emits=["stop"])
+    assert messages(step("E", "cron", **config(cancelOn=["stop", "lost"])), emits) == [
+        "lost cancels runs of E, but no step declares that it emits it."
+    ]
+    (twice,) = build_flow([step("E", "cron", **config(cancelOn=["stop", "stop"]))], []).failures
+    assert "cancelOn names a topic twice" in twice.message
+    (named,) = build_flow([step("E", "cron", **config(cancelOn=[{"topic": "stop", "by": "id"}]))], []).failures
+    assert "compares id, but the run of a cron step has no input" in named.message
+
+
 def test_no_topic_is_missed_while_a_step_fails_to_load() -> None:
     failed = LoadFailure(SourceFile("steps/x_step.py", "step", "python", "python"), "no import")
     lonely = event("E", "asked", emits=["told"], colour=1)

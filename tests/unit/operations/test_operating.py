@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.operations import OperationRefused
-from polystep.contracts.steps import Emit, EventTrigger, Flow, SourceFile, StepSpec, WaitTopic
+from polystep.contracts.steps import CancelTopic, Emit, EventTrigger, Flow, QueuePolicy, SourceFile, StepSpec, WaitTopic
 from polystep.operations import TABLE
 from polystep.wire import pack
 from tests.unit.execution.rooms import TRACE, Rooms
@@ -246,6 +247,7 @@ async def test_a_flow_is_a_graph_with_loose_ends(rooms: Rooms) -> None:
         virtual_emits=(Emit("drawn"),),
     )
     second = step("Second", "next", flows=("f",), virtual_subscribes=("drawn",), waits_for=(WaitTopic("next2", "id"),))
+    second = dataclasses.replace(second, queue=QueuePolicy(cancel_on=(CancelTopic("stop", "id"),)))
     other = step("Other", "lost", flows=("g",))
     flow = Flow({each.name: each for each in (first, second, other)})
     admin = admin_of(rooms, flow=flow, declared=flow, unloaded=lambda _: None)
@@ -259,8 +261,10 @@ async def test_a_flow_is_a_graph_with_loose_ends(rooms: Rooms) -> None:
         ("First", "Second", "next2", False, False),
         ("First", "Second", "drawn", False, True),
         (None, "First", "start", False, False),
+        (None, "Second", "stop", False, False),
     ]
-    assert [each["outside"] for each in graph["edges"]] == [[], ["Other"], [], [], []]
+    assert [each["outside"] for each in graph["edges"]] == [[], ["Other"], [], [], [], []]
+    assert [each["topic"] for each in graph["edges"] if each["cancels"]] == ["stop"]
     assert [each["topic"] for each in graph["edges"] if each["waits"]] == ["next2"]
     (away,) = (await ask(admin, "flow", flow="g"))["edges"]
     assert (away["from"], away["to"], away["outside"]) == (None, "Other", ["First"])

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from polystep.contracts.events import (
     NO_EXPIRIES,
+    Cancellations,
     CancelledRuns,
     Claim,
     Claimed,
@@ -123,6 +124,22 @@ class EventKeyStore(Protocol):
         ...
 
 
+class CancellationStore(Protocol):
+    """Events that cancel runs (`cancelOn`); part of `QueueStore`, whose `enqueue`, `complete` and journal keep them.
+
+    An event means the runs that were stored before it was due. Of those that wait, a few are removed in the commit that
+    stores the event. The rest of its work is durable, and done by `settle`: a run that runs is ended by its host, and
+    an event is over when none of the runs that it means is left.
+    """
+
+    def settle(self, owner: str, limit: int) -> asyncio.Future[Cancellations]:
+        """Remove up to about `limit` runs that wait, and find those that run, of events that are due.
+
+        Deliveries whose lease ran out at another owner than `owner` wait again, as in `claim`.
+        """
+        ...
+
+
 class QueueStore(ParkedStore, QueueUpkeep, Protocol):
     """Durable deliveries. Every method is one transaction, which is on disk when the method returns.
 
@@ -163,6 +180,11 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
         ...
 
     @property
+    def cancellations(self) -> CancellationStore:
+        """The events that cancel runs, kept in the transactions that store them."""
+        ...
+
+    @property
     def requests(self) -> RequestKeyStore:
         """Idempotency keys of requests, written in the transactions of their journals and events."""
         ...
@@ -176,9 +198,9 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
         """Store all or none; those that are refused as dead letters, here and in `complete`.
 
         Those of `UNKNOWN_STEP` are parked: they are no deliveries yet. Those of `SIGNAL_STEP` are kept for waits, and
-        make the suspended runs due that wait for them. Returns those that were claimed. Those that wait for an earlier
-        one of their key, or whose step runs as often as `claim.limits` allows, are only stored. Of those with ids,
-        `Stored.keyed` says which were not stored, here and in `complete`.
+        make the suspended runs due that wait for them; those of `CANCEL_STEP` cancel runs. Returns those that were
+        claimed. Those that wait for an earlier one of their key, or whose step runs as often as `claim.limits` allows,
+        are only stored. Of those with ids, `Stored.keyed` says which were not stored, here and in `complete`.
 
         Two hosts that store under one FIFO key at once do so one after the other: one delivery is the first.
         """

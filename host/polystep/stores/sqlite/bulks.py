@@ -13,7 +13,7 @@ from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.dead_letters import bring_back
 from polystep.stores.sqlite.event_keys import free
 from polystep.stores.sqlite.fifo import RUNNING
-from polystep.stores.sqlite.journal import forget
+from polystep.stores.sqlite.forgetting import forget
 from polystep.stores.sqlite.letter_queries import conditions
 
 BULKS: Final = """

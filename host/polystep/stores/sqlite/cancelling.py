@@ -11,7 +11,7 @@ from polystep.contracts.events import CancelledRuns, Delivery, RemovedDelivery
 from polystep.stores.sqlite.calls import called_by, end_call
 from polystep.stores.sqlite.event_keys import free
 from polystep.stores.sqlite.fifo import BLOCKED, RUNNING, unblock
-from polystep.stores.sqlite.journal import forget
+from polystep.stores.sqlite.forgetting import forget
 
 _CANCELLED: Final = '{"name": "cancelled", "message": "The step that was called was cancelled."}'
 _REMOVE: Final = "DELETE FROM deliveries WHERE {} RETURNING step, run_id, trace_id, length(data), fifo_key"

@@ -9,6 +9,7 @@ import apsw
 import orjson
 
 from polystep.contracts.events import DeadLetter, DeliveryKind, NewDelivery
+from polystep.stores.sqlite.cancellations import revive_cancel_keys
 from polystep.stores.sqlite.insertion import insert
 from polystep.stores.sqlite.journal import revive
 
@@ -51,6 +52,7 @@ def bring_back(
         cast("str | None", rows[0][-1]), letter.fifo_key, now_ms,
     )  # fmt: skip
     insert(connection, [again], now_ms, None, deployment, letter.attempts)
+    revive_cancel_keys(connection, letter.run_id, connection.last_insert_rowid())
     # It was born when it was: its waits take what has come since then.
     connection.execute(
         "UPDATE deliveries SET enqueued_at_ms = ?, timed_at_ms = ? WHERE run_id = ?",

@@ -11,7 +11,15 @@ from typing import Final, NamedTuple, cast
 
 import apsw
 
-from polystep.contracts.events import SIGNAL_STEP, UNKNOWN_STEP, EventKey, KeyedEvents, NewDelivery, RemovedDelivery
+from polystep.contracts.events import (
+    CANCEL_STEP,
+    SIGNAL_STEP,
+    UNKNOWN_STEP,
+    EventKey,
+    KeyedEvents,
+    NewDelivery,
+    RemovedDelivery,
+)
 from polystep.contracts.ports.clock import Clock
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.fifo import READY, RUNNING, unblock
@@ -38,7 +46,7 @@ UNION ALL SELECT 1 FROM parked WHERE run_id = ?1 LIMIT 1"""
 _OLD: Final = "SELECT topic, id, step, run_id FROM event_keys WHERE until_ms <= ? ORDER BY until_ms LIMIT ?"
 _UNSTARTED: Final = f"""
 DELETE FROM deliveries WHERE run_id = ? AND status <> {RUNNING} AND attempt = 0
-RETURNING step, run_id, trace_id, length(data), status, fifo_key"""
+RETURNING step, run_id, trace_id, length(data), status, fifo_key, cancellable"""
 _UNPARKED: Final = "DELETE FROM parked WHERE event_id = ? RETURNING run_id, trace_id, length(data)"
 _FOLLOW: Final = """
 INSERT OR IGNORE INTO event_keys SELECT topic, id, ?, event_id, ?, until_ms, 0 FROM event_keys
@@ -108,8 +116,9 @@ def follow(connection: apsw.Connection, event_id: str, deliveries: Sequence[NewD
 
 
 def free(connection: apsw.Connection, run_ids: str, bindings: Sequence[str | None]) -> None:
-    """Free the ids of deliveries that were discarded; `run_ids` is SQL for their runs."""
+    """Free the ids of deliveries that were discarded; `run_ids` is SQL for their runs. No event cancels them."""
     connection.execute(f"UPDATE event_keys SET free = 1 WHERE run_id IN ({run_ids})", tuple(bindings))
+    connection.execute(f"DELETE FROM cancel_keys WHERE run_id IN ({run_ids})", tuple(bindings))
 
 
 def _rows(connection: apsw.Connection, topic: str, id: str) -> list[_Row]:
@@ -124,6 +133,9 @@ def _remove_unstarted(connection: apsw.Connection, row: _Row, now_ms: int) -> Re
     if row.step == SIGNAL_STEP:
         connection.execute("DELETE FROM signals WHERE event_id = ? AND at_ms > ?", (row.event_id, now_ms))
         return RemovedDelivery(SIGNAL_STEP, row.run_id, "", 0) if connection.changes() else None
+    if row.step == CANCEL_STEP:
+        connection.execute("DELETE FROM cancellations WHERE event_id = ? AND at_ms > ?", (row.event_id, now_ms))
+        return RemovedDelivery(CANCEL_STEP, row.run_id, "", 0) if connection.changes() else None
     if row.step == UNKNOWN_STEP:
         parked = connection.execute(_UNPARKED, (row.event_id,)).fetchall()
         if not parked:
@@ -133,9 +145,13 @@ def _remove_unstarted(connection: apsw.Connection, row: _Row, now_ms: int) -> Re
     rows = connection.execute(_UNSTARTED, (row.run_id,)).fetchall()
     if not rows:
         return None
-    step, run_id, trace_id, size, status, fifo_key = cast("tuple[str, str, str, int, int, str | None]", rows[0])
+    step, run_id, trace_id, size, status, fifo_key, cancellable = cast(
+        "tuple[str, str, str, int, int, str | None, int]", rows[0]
+    )
     if status == READY:
         unblock(connection, step, fifo_key)
+    if cancellable:
+        connection.execute("DELETE FROM cancel_keys WHERE run_id = ?", (run_id,))
     return RemovedDelivery(step, run_id, trace_id, size)
 
 

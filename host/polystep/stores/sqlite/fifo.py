@@ -9,6 +9,10 @@ import apsw
 READY: Final = 0
 BLOCKED: Final = 1
 RUNNING: Final = 2
+RELEASE_LATE: Final = (
+    f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND lease_until_ms <= ? AND owner <> ?"
+)
+"""Makes due again what other owners have not renewed; takes the time and the owner that is left out."""
 
 
 def unblock(connection: apsw.Connection, step: str, fifo_key: str | None) -> None:

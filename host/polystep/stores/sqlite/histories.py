@@ -15,8 +15,9 @@ from polystep.contracts.journal import RecordedKey, RunHistory
 from polystep.contracts.limits import HISTORIES_BYTES_MAX, HISTORIES_MAX, RUN_INPUT_BYTES_MAX
 from polystep.contracts.ports.clock import Clock
 from polystep.stores.sqlite.database import Database
+from polystep.stores.sqlite.forgetting import forget
 from polystep.stores.sqlite.insertion import insert
-from polystep.stores.sqlite.journal import JOURNAL_COLUMNS, forget
+from polystep.stores.sqlite.journal import JOURNAL_COLUMNS
 
 HISTORIES: Final = """
 CREATE TABLE IF NOT EXISTS histories (

@@ -9,9 +9,20 @@ from typing import cast
 import apsw
 import orjson
 
-from polystep.contracts.events import SIGNAL_STEP, UNKNOWN_STEP, Claim, Delivery, KeyedEvents, NewDelivery, Stored
+from polystep.contracts.events import (
+    PSEUDO_STEPS,
+    SIGNAL_STEP,
+    UNKNOWN_STEP,
+    Cancellations,
+    Claim,
+    Delivery,
+    KeyedEvents,
+    NewDelivery,
+    Stored,
+)
 from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.values import JSONObject
+from polystep.stores.sqlite.cancellations import cancel_by_event, keep_cancel_keys
 from polystep.stores.sqlite.event_keys import take_key
 from polystep.stores.sqlite.fifo import BLOCKED, READY, RUNNING
 from polystep.stores.sqlite.parked import park
@@ -51,17 +62,10 @@ def insert(
             if not take_key(connection, new, new.key, now_ms, claimed.keyed):
                 continue
         if new.refused is not None:
-            connection.execute(
-                _REFUSE,
-                (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
-                 new.fifo_key, json_text(new.refused), now_ms, now_ms, fingerprint(new.refused)),
-            )  # fmt: skip
+            _refuse(connection, new, new.refused, now_ms)
             continue
-        if new.step == UNKNOWN_STEP:
-            park(connection, new, now_ms, deployment)
-            continue
-        if new.step == SIGNAL_STEP:
-            keep_signals(connection, new, now_ms)
+        if new.step in PSEUDO_STEPS:
+            _keep(connection, new, now_ms, deployment, claimed)
             continue
         status, owner, lease_until_ms, token = READY, None, None, 0
         if new.fifo_key is not None and _key_is_taken(connection, new):
@@ -73,12 +77,46 @@ def insert(
             (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
              new.fifo_key, status, new.run_at_ms, now_ms, owner, lease_until_ms, token, attempt + token, deployment),
         )  # fmt: skip
+        if new.cancel_keys:
+            keep_cancel_keys(connection, new, connection.last_insert_rowid())
         if token:
             claimed.append(
                 Delivery(connection.last_insert_rowid(), token, new.kind, new.event_id, new.topic, new.step, new.data,
                          new.trace_id, new.run_id, new.parent_run_id, new.fifo_key, attempt + token, 0, 0, now_ms)
             )  # fmt: skip
     return claimed
+
+
+def _refuse(connection: apsw.Connection, new: NewDelivery, error: JSONObject, now_ms: int) -> None:
+    connection.execute(
+        _REFUSE,
+        (new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id, new.parent_run_id,
+         new.fifo_key, json_text(error), now_ms, now_ms, fingerprint(error)),
+    )  # fmt: skip
+    if new.cancel_keys:
+        keep_cancel_keys(connection, new, 0)
+
+
+def _keep(connection: apsw.Connection, new: NewDelivery, now_ms: int, deployment: int, stored: Stored) -> None:
+    """Do what an event is for beside starting runs."""
+    if new.step == UNKNOWN_STEP:
+        park(connection, new, now_ms, deployment)
+    elif new.step == SIGNAL_STEP:
+        keep_signals(connection, new, now_ms)
+    else:
+        stored.cancelled = _joined(stored.cancelled, cancel_by_event(connection, new, now_ms))
+
+
+def _joined(before: Cancellations | None, found: Cancellations) -> Cancellations:
+    if before is None:
+        return found
+    return Cancellations(
+        [*before.removed, *found.removed],
+        [*before.running, *found.running],
+        [*before.called, *found.called],
+        before.is_done and found.is_done,
+        before.has_more or found.has_more,
+    )
 
 
 def _is_within(connection: apsw.Connection, step: str, limits: Mapping[str, int] | None) -> bool:

@@ -13,7 +13,7 @@ from polystep.contracts.events import Claim, Delivery, NewDelivery, Stored
 from polystep.contracts.journal import JournalEntry, SentEmit, StoredJournal
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.signals import ChildCall, SignalWait
-from polystep.stores.sqlite.asks import cancel_asks, closed_ask, has_closed, move_asks, open_ask
+from polystep.stores.sqlite.asks import closed_ask, has_closed, move_asks, open_ask
 from polystep.stores.sqlite.calls import has_ended, leave_call, open_call
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.fifo import READY, RUNNING
@@ -33,8 +33,6 @@ CREATE TABLE IF NOT EXISTS sent_emits (
 
 WAITS_FOR_KEY: Final = "kind = 'once' AND due_ms IS NOT NULL"
 """Holds of the entry of a run that waits for a key of the project; see `once_keys`."""
-_TABLES: Final = ("journal", "sent_emits", "signal_waits", "calls")
-"""Tables of what a run has kept and waits for; the first has its entries."""
 _MINE: Final = f"id = ? AND token = ? AND status = {RUNNING}"
 # The fence of every write: it also marks the delivery as one with a journal, so that the next leg reads it.
 _MARK: Final = f"UPDATE deliveries SET resumes = coalesce(resumes, 0) WHERE {_MINE}"
@@ -226,22 +224,6 @@ def move_waits(connection: apsw.Connection, now_ms: int, back_ms: int | None) ->
     connection.execute(_MOVE, (back_ms, now_ms))
     move_asks(connection, now_ms, back_ms)
     move_signals(connection, now_ms, back_ms)
-
-
-def forget(connection: apsw.Connection, run_ids: Sequence[str], now_ms: int, *, keeps_entries: bool = False) -> None:
-    """Remove the journals of runs that are over, perhaps without their entries, and cancel their asks."""
-    for run_id in run_ids:
-        cancel_asks(connection, "?", (run_id,), now_ms)
-        for table in _TABLES[keeps_entries:]:
-            connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
-
-
-def forget_dead(connection: apsw.Connection, step: str | None, now_ms: int) -> None:
-    """Remove the journals of the dead letters of a step, or of all."""
-    dead = "SELECT run_id FROM dead_letters WHERE ? IS NULL OR step = ?"
-    cancel_asks(connection, dead, (step, step), now_ms)
-    for table in _TABLES:
-        connection.execute(f"DELETE FROM {table} WHERE run_id IN ({dead})", (step, step))
 
 
 def revive(connection: apsw.Connection, run_id: str, forget: Sequence[str] | None) -> None:

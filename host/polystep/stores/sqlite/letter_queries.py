@@ -13,10 +13,11 @@ from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.pages import PageBounds
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.ports.letters import LetterCount, LetterFilter, LetterGroup
+from polystep.stores.sqlite.cancellations import forget_cancel_keys
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.dead_letters import COLUMNS, dead_letter_of
 from polystep.stores.sqlite.event_keys import free
-from polystep.stores.sqlite.journal import forget
+from polystep.stores.sqlite.forgetting import forget
 
 _NEWEST: Final = 2**62
 _PRINTED_AT_ONCE: Final = 500
@@ -95,8 +96,12 @@ class SqliteLetterQueries:
         """Write the data."""
 
         def job(connection: apsw.Connection) -> bool:
-            connection.execute("UPDATE dead_letters SET data = ? WHERE id = ?", (data, id))
-            return bool(connection.changes())
+            sql = "UPDATE dead_letters SET data = ? WHERE id = ? RETURNING run_id"
+            rows = connection.execute(sql, (data, id)).fetchall()
+            for (run_id,) in rows:
+                # What it was found by is not in its data any more.
+                forget_cancel_keys(connection, cast("str", run_id))
+            return bool(rows)
 
         return await self._database.write(job)
 

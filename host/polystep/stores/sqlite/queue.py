@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 import apsw
 
@@ -32,18 +32,22 @@ from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite import dead_letters
 from polystep.stores.sqlite.asks import SqliteAskStore
 from polystep.stores.sqlite.bulks import SqliteBulkStore
-from polystep.stores.sqlite.burial import BURY, DELIVERY_COLUMNS, EXPIRED_AT_ONCE, bury_expired
+from polystep.stores.sqlite.burial import BURY
 from polystep.stores.sqlite.calls import end_call
+from polystep.stores.sqlite.cancellations import SqliteCancellationStore, forget_cancel_keys, move_cancellations
 from polystep.stores.sqlite.cancelling import cancel_running, cancel_waiting
+from polystep.stores.sqlite.claiming import ClaimTerms, claim_due
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.event_keys import SqliteEventKeyStore, follow, free
-from polystep.stores.sqlite.fifo import BLOCKED, READY, RUNNING, unblock
+from polystep.stores.sqlite.fifo import READY, RUNNING, unblock
+from polystep.stores.sqlite.forgetting import forget_dead
 from polystep.stores.sqlite.histories import SqliteHistoryStore, end_journal
 from polystep.stores.sqlite.hosts import LocalWakeups, SqliteHosts
-from polystep.stores.sqlite.insertion import count_running, insert, json_text
-from polystep.stores.sqlite.journal import SqliteJournalStore, forget, forget_dead, move_waits
+from polystep.stores.sqlite.insertion import insert, json_text
+from polystep.stores.sqlite.journal import SqliteJournalStore, move_waits
 from polystep.stores.sqlite.once_keys import SqliteOnceKeyStore
 from polystep.stores.sqlite.parked import count_parked, move_parked, parked_by_topic, purge_parked, read_parked, take
+from polystep.stores.sqlite.removal import DELETE_MINE, MINE, fail_call, purge, remove_one
 from polystep.stores.sqlite.request_keys import SqliteRequestKeyStore
 from polystep.stores.sqlite.subscriptions import (
     forget_subscriptions,
@@ -52,16 +56,6 @@ from polystep.stores.sqlite.subscriptions import (
     steps_of,
 )
 
-_REMOVED = '{"name": "cancelled", "message": "The step that was called was removed from its queue."}'
-_MINE = f"id = ? AND token = ? AND status = {RUNNING}"
-_DELETE_MINE = f"DELETE FROM deliveries WHERE {_MINE} RETURNING resumes"
-_CLAIM = f"""
-UPDATE deliveries SET status = {RUNNING}, owner = ?, lease_until_ms = ?, token = token + 1, attempt = attempt + 1
-WHERE id IN (
-  SELECT id FROM deliveries WHERE step = ? AND status = {READY} AND run_at_ms <= ? AND deployment <= ?
-  ORDER BY run_at_ms, id LIMIT ?
-) RETURNING {DELIVERY_COLUMNS}"""
-_EXPIRED = f"UPDATE deliveries SET status = {READY} WHERE status = {RUNNING} AND lease_until_ms <= ? AND owner <> ?"
 _TIMED_AT = "coalesce(timed_at_ms, enqueued_at_ms)"
 _MOVE_DUE = f"""
 UPDATE deliveries SET run_at_ms = run_at_ms - coalesce(?1, {_TIMED_AT} - ?2),
@@ -109,6 +103,8 @@ class SqliteQueueStore:
         """Implements the port's property."""
         self.once_keys = SqliteOnceKeyStore(database, clock)
         """Implements the port's property."""
+        self.cancellations = SqliteCancellationStore(database, clock)
+        """Implements the port's property."""
         self.requests = SqliteRequestKeyStore(database, clock, self._hosts, deployment)
         """Implements the port's property."""
         self.bulks = SqliteBulkStore(database, deployment)
@@ -148,32 +144,9 @@ class SqliteQueueStore:
         expiries: Mapping[str, int] = NO_EXPIRIES,
     ) -> Claimed:
         """Take due deliveries of each step, oldest first."""
+        terms = ClaimTerms(owner, now_ms, now_ms + lease_ms, self._deployment, limits, expiries)
         requested = dict(wants)
-
-        def job(connection: apsw.Connection) -> Claimed:
-            connection.execute(_EXPIRED, (now_ms, owner))
-            rows: list[tuple[Any, ...]] = []
-            held_back = set()
-            expired: list[Delivery] = []
-            for step, wanted in requested.items():
-                if step in expiries:
-                    buried = bury_expired(connection, step, expiries[step], now_ms, self._deployment)
-                    expired += buried
-                    if len(buried) >= EXPIRED_AT_ONCE:
-                        continue
-                count = wanted if limits is None else min(wanted, limits[step] - count_running(connection, step))
-                due = []
-                if count > 0:
-                    due = connection.execute(
-                        _CLAIM, (owner, now_ms + lease_ms, step, now_ms, self._deployment, count)
-                    ).fetchall()
-                    rows += due
-                if count < wanted and len(due) >= count:
-                    held_back.add(step)
-            rows.sort()
-            return Claimed([Delivery(*row) for row in rows], frozenset(held_back), expired)
-
-        return await self._database.write(job)
+        return await self._database.write(lambda connection: claim_due(connection, requested, terms))
 
     async def complete(
         self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None, value: bytes | None = None
@@ -182,11 +155,14 @@ class SqliteQueueStore:
         now_ms = self._clock.now_ms()
 
         def job(connection: apsw.Connection) -> Stored | None:
-            rows = connection.execute(_DELETE_MINE, (delivery.id, delivery.token)).fetchall()
+            rows = connection.execute(DELETE_MINE, (delivery.id, delivery.token)).fetchall()
             if not rows:
                 return None
-            if rows[0][0] is not None:
+            resumes, cancellable = rows[0]
+            if resumes is not None:
                 end_journal(connection, delivery, now_ms, self._keep_ms)
+            if cancellable:
+                forget_cancel_keys(connection, delivery.run_id)
             if delivery.kind == "call":
                 end_call(connection, delivery.run_id, now_ms, value=value)
             unblock(connection, delivery.step, delivery.fifo_key)
@@ -211,12 +187,12 @@ class SqliteQueueStore:
 
         def job(connection: apsw.Connection) -> bool:
             mine = (delivery.id, delivery.token)
-            if delivery.kind == "call" and _fail_call(connection, delivery, error, now_ms):
+            if delivery.kind == "call" and fail_call(connection, delivery, error, now_ms):
                 return True
-            connection.execute(BURY + _MINE, (json_text(error), fingerprint(error), now_ms, *mine))
+            connection.execute(BURY + MINE, (json_text(error), fingerprint(error), now_ms, *mine))
             if not connection.changes():
                 return False
-            connection.execute(_DELETE_MINE, mine).fetchall()
+            connection.execute(DELETE_MINE, mine).fetchall()
             unblock(connection, delivery.step, delivery.fifo_key)
             return True
 
@@ -227,7 +203,7 @@ class SqliteQueueStore:
         rows = [(lease_until_ms, delivery.id, delivery.token) for delivery in deliveries]
 
         def job(connection: apsw.Connection) -> None:
-            connection.executemany(f"UPDATE deliveries SET lease_until_ms = ? WHERE {_MINE}", rows)
+            connection.executemany(f"UPDATE deliveries SET lease_until_ms = ? WHERE {MINE}", rows)
 
         await self._database.write(job)
 
@@ -255,6 +231,7 @@ class SqliteQueueStore:
             moved = connection.changes()
             move_waits(connection, now_ms, back_ms)
             move_parked(connection, now_ms, back_ms)
+            move_cancellations(connection, now_ms, back_ms)
             return moved
 
         return await self._database.sweep(job)
@@ -352,23 +329,7 @@ class SqliteQueueStore:
         """Remove the row, and what its run has kept."""
         now_ms = self._clock.now_ms()
 
-        def job(connection: apsw.Connection) -> tuple[str, int] | None:
-            rows = connection.execute(
-                f"DELETE FROM deliveries WHERE id = ? AND step = ? AND status <> {RUNNING} "
-                "RETURNING run_id, length(data), status, fifo_key",
-                (id, step),
-            ).fetchall()
-            if not rows:
-                return None
-            run_id, size, status, fifo_key = cast("tuple[str, int, int, str | None]", rows[0])
-            if status == READY:
-                unblock(connection, step, fifo_key)
-            _end_calls(connection, [run_id], now_ms)
-            forget(connection, [run_id], now_ms)
-            free(connection, "?", (run_id,))
-            return run_id, size
-
-        return await self._database.write(job)
+        return await self._database.write(lambda connection: remove_one(connection, step, id, now_ms))
 
     async def cancel_waiting(self, run_id: str) -> CancelledRuns | None:
         """Remove it."""
@@ -404,7 +365,7 @@ class SqliteQueueStore:
         def job(connection: apsw.Connection) -> list[str]:
             if step == UNKNOWN_STEP:
                 return purge_parked(connection, limit, upto_id)
-            return _purge(connection, step, limit, upto_id, now_ms)
+            return purge(connection, step, limit, upto_id, now_ms)
 
         return await self._database.sweep(job)
 
@@ -446,7 +407,7 @@ class SqliteQueueStore:
     async def _update_mine(self, delivery: Delivery, changes: str, bindings: tuple[object, ...]) -> bool:
         def job(connection: apsw.Connection) -> bool:
             connection.execute(
-                f"UPDATE deliveries SET status = {READY}, {changes} WHERE {_MINE}",
+                f"UPDATE deliveries SET status = {READY}, {changes} WHERE {MINE}",
                 (*bindings, delivery.id, delivery.token),
             )
             return bool(connection.changes())
@@ -459,40 +420,3 @@ class SqliteQueueStore:
             (step, self._deployment),
         )
         return cast("int | None", rows[0][0])
-
-
-def _fail_call(connection: apsw.Connection, delivery: Delivery, error: JSONObject, now_ms: int) -> bool:
-    """Give the caller of a run its error instead of burying it; False when nobody waits, or it was superseded."""
-    is_mine = connection.execute(f"SELECT 1 FROM deliveries WHERE {_MINE}", (delivery.id, delivery.token)).fetchall()
-    if not is_mine or not end_call(connection, delivery.run_id, now_ms, error=json_text(error)):
-        return False
-    connection.execute(_DELETE_MINE, (delivery.id, delivery.token)).fetchall()
-    forget(connection, [delivery.run_id], now_ms)
-    unblock(connection, delivery.step, delivery.fifo_key)
-    return True
-
-
-def _end_calls(connection: apsw.Connection, run_ids: Sequence[str], now_ms: int) -> None:
-    """Tell the callers of runs that were removed from their queue."""
-    for run_id in run_ids:
-        end_call(connection, run_id, now_ms, error=_REMOVED)
-
-
-def _purge(connection: apsw.Connection, step: str, limit: int, upto_id: int, now_ms: int) -> list[str]:
-    """Remove what is blocked before the heads of keys: a head that is left makes the next one ready when it ends."""
-    page = "SELECT id FROM deliveries WHERE step = ? AND status = ? AND id <= ? LIMIT ?"
-    for status in (BLOCKED, READY):
-        rows = connection.execute(
-            f"DELETE FROM deliveries WHERE id IN ({page}) RETURNING run_id, fifo_key", (step, status, upto_id, limit)
-        ).fetchall()
-        if rows:
-            runs, keys = cast("tuple[tuple[str, ...], tuple[str | None, ...]]", tuple(zip(*rows, strict=True)))
-            for fifo_key in set(keys) if status == READY else ():
-                # What was stored after the purge began may wait behind it.
-                unblock(connection, step, fifo_key)
-            _end_calls(connection, runs, now_ms)
-            forget(connection, runs, now_ms)
-            for run_id in runs:
-                free(connection, "?", (run_id,))
-            return list(runs)
-    return []

@@ -8,6 +8,7 @@ from typing import Final
 from polystep.stores.sqlite.asks import ASKS
 from polystep.stores.sqlite.bulks import BULKS
 from polystep.stores.sqlite.calls import CALLS
+from polystep.stores.sqlite.cancellations import CANCELLATIONS
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.event_keys import EVENT_KEYS
 from polystep.stores.sqlite.histories import HISTORIES
@@ -41,7 +42,9 @@ CREATE TABLE IF NOT EXISTS deliveries (
   -- Of the host that emitted it: hosts of earlier ones do not run it.
   deployment INTEGER NOT NULL DEFAULT 0,
   -- How often its run was suspended; NULL without a journal.
-  resumes INTEGER
+  resumes INTEGER,
+  -- It has rows in `cancel_keys`.
+  cancellable INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (step, status, run_at_ms, id);
 CREATE INDEX IF NOT EXISTS deliveries_leased ON deliveries (lease_until_ms) WHERE status = 2;
@@ -181,7 +184,9 @@ DROP TABLE subscriptions_before;
 
 _PARKED_UNTIL: Final = "ALTER TABLE parked ADD COLUMN run_at_ms INTEGER NOT NULL DEFAULT 0;"
 
-DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_UNTIL)
+_CANCELLABLE: Final = "ALTER TABLE deliveries ADD COLUMN cancellable INTEGER NOT NULL DEFAULT 0;"
+
+DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_UNTIL, _CANCELLABLE)
 """Changes of `DURABLE`, oldest first; `user_version` counts those that a file has."""
 
 
@@ -193,7 +198,17 @@ def open_durable(path: Path, durability: str = "full") -> Database:
     """Prepare the file of deliveries, state and streams."""
     return Database(
         path,
-        DURABLE + JOURNAL + HISTORIES + ASKS + SIGNALS + CALLS + BULKS + EVENT_KEYS + REQUEST_KEYS + ONCE_KEYS,
+        DURABLE
+        + JOURNAL
+        + HISTORIES
+        + ASKS
+        + SIGNALS
+        + CALLS
+        + BULKS
+        + EVENT_KEYS
+        + REQUEST_KEYS
+        + ONCE_KEYS
+        + CANCELLATIONS,
         durability=durability,
         upgrades=DURABLE_UPGRADES,
         holds="events, state and stream items",

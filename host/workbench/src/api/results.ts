@@ -280,6 +280,8 @@ export type FlowEdge = {
   virtual: boolean
   /** Runs of the step that it leads to wait for the topic; it starts none. */
   waits: boolean
+  /** Events of the topic cancel runs of the step that it leads to; it starts none. */
+  cancels: boolean
   /** Where an end is null: steps outside of the graph that are there, at most 20. */
   outside: string[]
 }

@@ -7,7 +7,7 @@ export function flowNode(step: string, change: Partial<FlowNode> = {}): FlowNode
 }
 
 export function edge(from: string | null, to: string | null, topic: string, change: Partial<FlowEdge> = {}): FlowEdge {
-  return { from, to, topic, label: null, conditional: false, virtual: false, waits: false, outside: [], ...change }
+  return { from, to, topic, label: null, conditional: false, virtual: false, waits: false, cancels: false, outside: [], ...change }
 }
 
 export const flowGraph = (nodes: FlowNode[], edges: FlowEdge[]): FlowGraph => ({ flow: 'shop', nodes, edges, failures: [], cut: false })

@@ -69,7 +69,7 @@ function Ways({ graph, node, end, flowing }: { graph: Graph; node: Node; end: 'f
     <ul>
       {ways.map((way) => {
         const other = graph.byKey.get(way[end])
-        const about = [way.conditional ? 'conditional' : '', way.virtual ? 'drawn only' : '', way.waits ? 'waited for' : '', ...way.labels, flowing.get(way.id)?.words ?? ''].filter(Boolean)
+        const about = [way.conditional ? 'conditional' : '', way.virtual ? 'drawn only' : '', way.waits ? 'waited for' : '', way.cancels ? 'cancels runs' : '', ...way.labels, flowing.get(way.id)?.words ?? ''].filter(Boolean)
         return (
           <li key={way.id}>
             {other?.kind === 'topic' ? (

@@ -18,7 +18,7 @@ export const WayEdge = memo(function WayEdge(props: EdgeProps<WayDrawn>) {
   const flow = flowing.get(way.id)
   const rate = flow?.words ?? ''
   const state = path === null ? 'plain' : path.ways.has(way.id) ? 'taken' : 'quiet'
-  const names = [way.waits ? 'waits for' : '', way.labels.join(', '), way.topics.join(', ')].filter(Boolean).join(' · ')
+  const names = [way.waits ? 'waits for' : '', way.cancels ? 'cancelled by' : '', way.labels.join(', '), way.topics.join(', ')].filter(Boolean).join(' · ')
   const top = y + (way.at - (way.of - 1) / 2) * LABEL_PX
   return (
     <>
@@ -27,7 +27,7 @@ export const WayEdge = memo(function WayEdge(props: EdgeProps<WayDrawn>) {
         className={styles.line}
         data-state={state}
         data-virtual={way.virtual}
-        data-waits={way.waits}
+        data-waits={way.waits || way.cancels}
         data-conditional={way.conditional}
         style={{ '--way-px': `${flow?.px ?? LINE_PX}px` } as CSSProperties}
         {...(props.markerEnd === undefined ? {} : { markerEnd: props.markerEnd })}

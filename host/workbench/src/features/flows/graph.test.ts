@@ -54,17 +54,19 @@ it('joins topics of two nodes into one way, but keeps apart what is drawn otherw
       edge('Order', 'Pack', 'c', { conditional: true }),
       edge('Order', 'Pack', 'd', { virtual: true }),
       edge('Order', 'Pack', 'e', { waits: true }),
+      edge('Order', 'Pack', 'f', { cancels: true }),
       edge('Pack', 'Pack', 'self'),
     ]),
   )
-  expect(graph.ways.map(({ topics, labels, conditional, virtual, waits, at, of }) => ({ topics, labels, conditional, virtual, waits, at, of }))).toEqual([
-    { topics: ['a', 'b'], labels: ['later'], conditional: false, virtual: false, waits: false, at: 0, of: 4 },
-    { topics: ['c'], labels: [], conditional: true, virtual: false, waits: false, at: 1, of: 4 },
-    { topics: ['d'], labels: [], conditional: false, virtual: true, waits: false, at: 2, of: 4 },
-    { topics: ['e'], labels: [], conditional: false, virtual: false, waits: true, at: 3, of: 4 },
-    { topics: ['self'], labels: [], conditional: false, virtual: false, waits: false, at: 0, of: 1 },
+  expect(graph.ways.map(({ topics, labels, conditional, virtual, waits, cancels, at, of }) => ({ topics, labels, conditional, virtual, waits, cancels, at, of }))).toEqual([
+    { topics: ['a', 'b'], labels: ['later'], conditional: false, virtual: false, waits: false, cancels: false, at: 0, of: 5 },
+    { topics: ['c'], labels: [], conditional: true, virtual: false, waits: false, cancels: false, at: 1, of: 5 },
+    { topics: ['d'], labels: [], conditional: false, virtual: true, waits: false, cancels: false, at: 2, of: 5 },
+    { topics: ['e'], labels: [], conditional: false, virtual: false, waits: true, cancels: false, at: 3, of: 5 },
+    { topics: ['f'], labels: [], conditional: false, virtual: false, waits: false, cancels: true, at: 4, of: 5 },
+    { topics: ['self'], labels: [], conditional: false, virtual: false, waits: false, cancels: false, at: 0, of: 1 },
   ])
-  expect(new Set(graph.ways.map(({ id }) => id)).size).toBe(5)
+  expect(new Set(graph.ways.map(({ id }) => id)).size).toBe(6)
 })
 
 it('finds nodes by every word of a text', () => {

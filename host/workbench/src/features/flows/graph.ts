@@ -30,6 +30,8 @@ export interface Way {
   virtual: boolean
   /** Runs of the step wait for the topics; they start none. */
   waits: boolean
+  /** Events of the topics cancel runs of the step; they start none. */
+  cancels: boolean
   /** Position among the ways between the same two nodes, and their number. */
   at: number
   of: number
@@ -64,8 +66,8 @@ export function graphOf(flow: FlowGraph): Graph {
 /** Topics that a step of the flow takes, by step. */
 function topicsOf(edges: readonly FlowEdge[]): Map<string, string[]> {
   const found = new Map<string, string[]>()
-  for (const { to, topic, virtual, waits } of edges) {
-    if (to === null || virtual || waits) continue
+  for (const { to, topic, virtual, waits, cancels } of edges) {
+    if (to === null || virtual || waits || cancels) continue
     const known = found.get(to) ?? []
     if (!known.includes(topic)) found.set(to, [...known, topic])
   }
@@ -103,7 +105,7 @@ function waysOf(edges: readonly FlowEdge[], keyOfStep: ReadonlyMap<string, strin
     const from = edge.from === null ? topicKey(edge.topic) : keyOfStep.get(edge.from)
     const to = edge.to === null ? topicKey(edge.topic) : keyOfStep.get(edge.to)
     if (from === undefined || to === undefined) continue
-    const id = JSON.stringify([from, to, edge.conditional, edge.virtual, ...(edge.waits ? [true] : [])])
+    const id = JSON.stringify([from, to, edge.conditional, edge.virtual, ...(edge.waits || edge.cancels ? [edge.waits, edge.cancels] : [])])
     const group = groups.get(id)
     if (group === undefined) groups.set(id, { from, to, members: [edge] })
     else group.members.push(edge)
@@ -124,6 +126,7 @@ function waysOf(edges: readonly FlowEdge[], keyOfStep: ReadonlyMap<string, strin
       conditional: members.some((each) => each.conditional),
       virtual: members.some((each) => each.virtual),
       waits: members.some((each) => each.waits),
+      cancels: members.some((each) => each.cancels),
       at: all.indexOf(id),
       of: all.length,
     }
