@@ -108,7 +108,7 @@ def _forgets_wait(real: Any) -> Any:
 
 
 def _suspends_at_once(real: Any) -> Any:
-    return lambda self, delivery, run_at_ms, waits=(): real(self, delivery, 0, waits)
+    return lambda self, delivery, run_at_ms, waits=(), **more: real(self, delivery, 0, waits, **more)
 
 
 def _forgets_release(real: Any) -> Any:
@@ -164,9 +164,9 @@ MUTANTS: Final[dict[str, Plant]] = {
     "the timer is set late": _around(Timer, "set", _late_timer),
     "a retry sets no timer": _swap(Timer, "set", _nothing),
     "a completion is stored without a look at its token": _swap(
-        queue, "_DELETE_MINE", "DELETE FROM deliveries WHERE id = ? AND ? > 0 RETURNING resumes"
+        queue, "DELETE_MINE", "DELETE FROM deliveries WHERE id = ? AND ? > 0 RETURNING resumes, cancellable"
     ),
-    "a failure is stored without a look at its token": _swap(queue, "_MINE", "id = ? AND ? > 0"),
+    "a failure is stored without a look at its token": _swap(queue, "MINE", "id = ? AND ? > 0"),
     "the next of a FIFO key is not made ready": _swap(queue, "unblock", _nothing),
     "nobody is woken for the next of a FIFO key": _around(Attempts, "_finished", _no_wake_of_key),
     "the slot of a failed attempt leaks": _around(Attempts, "_give_back_slot", _leak_of_failed),

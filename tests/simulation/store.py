@@ -72,9 +72,10 @@ class SimulatedStore(SqliteQueueStore):
         lease_ms: int,
         limits: Mapping[str, int] | None = None,
         expiries: Mapping[str, int] = NO_EXPIRIES,
+        counting: Collection[str] = (),
     ) -> Claimed:
         self._disk.note = lambda claimed: self._ledger.claimed(claimed.deliveries, owner, now_ms, lease_ms)
-        return await super().claim(wants, owner, now_ms, lease_ms, limits, expiries)
+        return await super().claim(wants, owner, now_ms, lease_ms, limits, expiries, counting)
 
     async def complete(
         self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None, value: bytes | None = None
@@ -181,9 +182,11 @@ class _Journal(SqliteJournalStore):
         self._disk.note = note
         return super().begin_wait(delivery, entry, emits, sent, claim, wanted)
 
-    def suspend(self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = ()) -> asyncio.Future[int | None]:
+    def suspend(
+        self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
+    ) -> asyncio.Future[int | None]:
         self._disk.note = lambda due_ms: self._ledger.settled(delivery, "suspended", due_ms, due_ms)
-        return super().suspend(delivery, run_at_ms, waits)
+        return super().suspend(delivery, run_at_ms, waits, keeps_place=keeps_place)
 
 
 class _Bulks(SqliteBulkStore):

@@ -82,11 +82,12 @@ class ClaimLoop:
     async def _claim(self, wants: dict[str, int]) -> None:
         context, claims = self._context, self._claims
         claimed = Claimed([])
-        limits = claims.limits(wants) if context.wakeups.has_peers else None
+        counting = context.routes.counting
+        limits = claims.limits(wants) if context.wakeups.has_peers or counting else None
         expiries = context.routes.expiries
         try:
             claimed = await context.store.claim(
-                wants, context.owner, context.clock.now_ms(), LEASE_MS, limits, expiries
+                wants, context.owner, context.clock.now_ms(), LEASE_MS, limits, expiries, counting
             )
         finally:
             # A step that got less than it asked for may have something that is due later: the next of a FIFO key
@@ -96,6 +97,8 @@ class ClaimLoop:
                 # They are due already: nobody is to be asked when.
                 claims.unseen -= claimed.held_back
                 claims.held_back |= claimed.held_back
+            if claimed.next_ms is not None:
+                claims.timer.set(claimed.next_ms)
         for delivery in claimed.deliveries:
             self._attempts.begin(delivery)
         if claimed.expired:

@@ -70,8 +70,10 @@ class Claims:
                 indexes.append(index)
         if not indexes:
             return None
-        limits = self.limits({deliveries[index].step for index in indexes}) if self._context.wakeups.has_peers else None
-        return Claim(frozenset(indexes), self._context.owner, now_ms + LEASE_MS, limits)
+        routes, limits = self._context.routes, None
+        if self._context.wakeups.has_peers or routes.counting:
+            limits = self.limits({deliveries[index].step for index in indexes})
+        return Claim(frozenset(indexes), self._context.owner, now_ms + LEASE_MS, limits, routes.counting)
 
     def settled(self, step: str) -> None:
         """Take note that an attempt runs no more, also for the limit over all hosts."""
@@ -84,8 +86,12 @@ class Claims:
             self._context.wakeups.announce(freed=[step])
 
     def limits(self, steps: Iterable[str]) -> dict[str, int]:
-        """Return the number of attempts at once, over all hosts, of each step."""
-        return {step: self._context.routes.limit(step) for step in steps}
+        """Return the limits that the store holds: of each step beside other hosts, else of those that count what waits.
+
+        The others are those of the slots.
+        """
+        routes, has_peers = self._context.routes, self._context.wakeups.has_peers
+        return {step: routes.limit(step) for step in steps if has_peers or step in routes.counting}
 
     def give_back_reserved(
         self, deliveries: Sequence[NewDelivery], claim: Claim | None, claimed: Sequence[Delivery] = ()

@@ -49,6 +49,8 @@ class Routes:
             name: step.queue.expires_ms for name, step in flow.steps.items() if step.queue.expires_ms is not None
         }
         """Milliseconds from due time to first start, of steps that limit it."""
+        self.counting = frozenset(name for name, step in flow.steps.items() if step.queue.count_waiting)
+        """Steps whose suspended runs keep their places."""
         self.is_complete = is_complete
         self.is_known = is_complete or is_known
         self._ids = ids

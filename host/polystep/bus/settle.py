@@ -93,7 +93,10 @@ class Settler:
                 is_mine = await self._context.store.postpone(delivery, retry_at_ms)
             case "suspended":
                 retry_at_ms = self._context.clock.now_ms() if outcome.run_at_ms is None else outcome.run_at_ms
-                stored_ms = await self._context.store.journal.suspend(delivery, retry_at_ms, outcome.waits)
+                keeps_place = delivery.step in self._context.routes.counting
+                stored_ms = await self._context.store.journal.suspend(
+                    delivery, retry_at_ms, outcome.waits, keeps_place=keeps_place
+                )
                 is_mine, retry_at_ms = stored_ms is not None, stored_ms or retry_at_ms
                 self._claims.due_at(delivery.step, retry_at_ms)
             case "cancelled":

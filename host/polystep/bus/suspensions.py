@@ -81,5 +81,5 @@ class Suspensions:
         self._claims.add_due(step, 1)
 
     def is_short(self, step: str) -> bool:
-        """Report whether deliveries of a step wait for a slot that a waiting handler holds."""
-        return self._claims.slots.is_waiting(step)
+        """Report whether deliveries of a step wait for a slot that a waiting handler holds, and would give up."""
+        return self._claims.slots.is_waiting(step) and step not in self._context.routes.counting

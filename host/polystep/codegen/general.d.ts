@@ -22,6 +22,8 @@
     type?: 'standard' | 'fifo'
     maxRetries?: number
     concurrency?: number
+    /** A run that waits keeps its place in `concurrency`; without it the place is free meanwhile. */
+    countWaiting?: boolean
     delaySeconds?: number
     visibilityTimeout?: number
     /** Such as 2d: an event that has not started so long after it was due becomes a dead letter. */

@@ -142,8 +142,10 @@ class Claim(NamedTuple):
     owner: str
     lease_until_ms: int
     limits: Mapping[str, int] | None = None
-    """Attempts of each step at once over all hosts: those beyond it are only stored. `None` when one host is alone,
-    whose slots bound them."""
+    """Attempts of each step at once over all hosts: those beyond it are only stored. `None`, or without a step, when
+    one host is alone, whose slots bound them."""
+    counting: frozenset[str] = frozenset()
+    """Steps whose suspended runs count for the limit too."""
 
 
 class RemovedDelivery(NamedTuple):
@@ -221,6 +223,8 @@ class Claimed(NamedTuple):
     """Steps that run as often as their limit over all hosts allows, so more of them may be due."""
     expired: Sequence[Delivery] = ()
     """Deliveries that were not started in time, and are dead letters now."""
+    next_ms: int | None = None
+    """When the first suspended run is due that keeps its place in a step that is held back."""
 
 
 def expired_error(step: str, expires_ms: int) -> JSONObject:

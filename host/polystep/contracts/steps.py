@@ -138,6 +138,8 @@ class QueuePolicy:
     expires_ms: int | None = None
     """From the due time to the first start; what has not started by then becomes a dead letter."""
     cancel_on: tuple[CancelTopic, ...] = ()
+    count_waiting: bool = False
+    """A run that is suspended counts for `concurrency` too: it keeps its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,7 @@ def read_step(loaded: LoadedFile) -> StepSpec:
             queue.delay_seconds,
             queue.expires,
             _cancel_on(config),
+            _count_waiting(config),
         ),
         timeout_s=config.infrastructure.handler.timeout or RUN_TIMEOUT_S,
         warnings=(*_file_warnings(loaded), *notes, *_unknown_keys(config, "config"), *_without_effect(config)),
@@ -158,6 +159,16 @@ def _waits_for(config: StepFields) -> tuple[WaitTopic, ...]:
     if len(found) < len(waits):
         raise LoadFailed("config.waitsFor names a topic twice. A topic has one `by`: leave one of them out.")
     return tuple(found.values())
+
+
+def _count_waiting(config: StepFields) -> bool:
+    queue = config.infrastructure.queue
+    if queue.count_waiting and "concurrency" not in queue.model_fields_set:
+        raise LoadFailed(
+            "config.infrastructure.queue.countWaiting needs concurrency beside it: the number of runs that may run or "
+            "wait at once."
+        )
+    return queue.count_waiting
 
 
 def _cancel_on(config: StepFields) -> tuple[CancelTopic, ...]:

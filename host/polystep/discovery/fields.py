@@ -129,6 +129,7 @@ class _Queue(Fields):
     delay_seconds: float = Field(default=0, ge=0, alias="delaySeconds")
     visibility_timeout: float | None = Field(default=None, alias="visibilityTimeout")
     expires: _Duration = None
+    count_waiting: StrictBool = Field(default=False, alias="countWaiting")
     cancel_on: _Cancels = Field(default=[], alias="cancelOn")
 
 

@@ -328,6 +328,19 @@ def test_a_queue_says_which_events_cancel_its_runs() -> None:
     assert warning == "config.infrastructure.queue.cancelOn.0.bye is not known; did you mean by?"
 
 
+def test_a_queue_that_counts_what_waits_names_its_limit() -> None:
+    config: JSONObject = {"type": "event", "name": "E", "subscribes": ["t"]}
+
+    def queue(**more: JSONValue) -> JSONObject:
+        return {**config, "infrastructure": {"queue": more}}
+
+    for name in ("countWaiting", "count_waiting"):
+        assert read(queue(**{name: True, "concurrency": 3})).queue.count_waiting is True
+    assert read(queue(countWaiting=False)).queue.count_waiting is False
+    assert "countWaiting needs concurrency beside it" in refusal(queue(countWaiting=True))
+    assert "config.infrastructure.queue.countWaiting" in refusal(queue(countWaiting="yes", concurrency=1))
+
+
 @pytest.mark.parametrize(
     ("schema", "told"),
     [

@@ -61,10 +61,13 @@ class JournalStore(Protocol):
         """Return a call with its value or its error, once it has one; one whose time is over keeps the error `late`."""
         ...
 
-    def suspend(self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = ()) -> asyncio.Future[int | None]:
+    def suspend(
+        self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
+    ) -> asyncio.Future[int | None]:
         """Make it due at `run_at_ms`, without an attempt more and with one leg more; returns the time.
 
-        It is due at once when one of the waits under the keys `waits` has got what it waits for.
+        It is due at once when one of the waits under the keys `waits` has got what it waits for. With `keeps_place` it
+        counts as running for the limit of a step that counts what waits, and goes on in that place.
         """
         ...
 

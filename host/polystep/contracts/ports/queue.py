@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from polystep.contracts.events import (
@@ -229,6 +229,7 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
         lease_ms: int,
         limits: Mapping[str, int] | None = None,
         expiries: Mapping[str, int] = NO_EXPIRIES,
+        counting: Collection[str] = (),
     ) -> Claimed:
         """Take up to `wants[step]` due deliveries of each step, oldest first, and count one more attempt each.
 
@@ -236,7 +237,9 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
         before, with the error `expired`; a FIFO key goes on.
 
         Deliveries whose lease ran out at another owner are due again; those of `owner` itself are `recover`'s. With
-        `limits`, no step runs more often than its limit over all hosts: what runs is counted, never remembered.
+        `limits`, no step in it runs more often than its limit over all hosts: what runs is counted, never remembered.
+        Of a step in `counting`, suspended runs that keep their places are counted with it. They go first, in these
+        places.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 import apsw
@@ -70,7 +70,7 @@ def insert(
         status, owner, lease_until_ms, token = READY, None, None, 0
         if new.fifo_key is not None and _key_is_taken(connection, new):
             status = BLOCKED
-        elif claim is not None and index in claim.indexes and _is_within(connection, new.step, claim.limits):
+        elif claim is not None and index in claim.indexes and _is_within(connection, new.step, claim):
             status, owner, lease_until_ms, token = RUNNING, claim.owner, claim.lease_until_ms, 1
         connection.execute(
             _INSERT,
@@ -119,13 +119,24 @@ def _joined(before: Cancellations | None, found: Cancellations) -> Cancellations
     )
 
 
-def _is_within(connection: apsw.Connection, step: str, limits: Mapping[str, int] | None) -> bool:
-    return limits is None or count_running(connection, step) < limits[step]
+def _is_within(connection: apsw.Connection, step: str, claim: Claim) -> bool:
+    limit = None if claim.limits is None else claim.limits.get(step)
+    if limit is None:
+        return True
+    kept = count_places(connection, step) if step in claim.counting else 0
+    return count_running(connection, step) + kept < limit
 
 
 def count_running(connection: apsw.Connection, step: str) -> int:
     """Count attempts of a step at all hosts: as many entries of the index as its limit allows."""
     ((count,),) = connection.execute(f"SELECT count(*) FROM deliveries WHERE step = ? AND status = {RUNNING}", (step,))
+    return cast("int", count)
+
+
+def count_places(connection: apsw.Connection, step: str) -> int:
+    """Count suspended runs of a step that keep their places."""
+    sql = f"SELECT count(*) FROM deliveries WHERE step = ? AND status = {READY} AND holds_place = 1"
+    ((count,),) = connection.execute(sql, (step,))
     return cast("int", count)
 
 

@@ -38,7 +38,7 @@ _MINE: Final = f"id = ? AND token = ? AND status = {RUNNING}"
 _MARK: Final = f"UPDATE deliveries SET resumes = coalesce(resumes, 0) WHERE {_MINE}"
 _SUSPEND: Final = f"""
 UPDATE deliveries SET status = {READY}, run_at_ms = ?, timed_at_ms = ?, attempt = attempt - 1,
-  resumes = coalesce(resumes, 0) + 1 WHERE {_MINE}"""
+  resumes = coalesce(resumes, 0) + 1, holds_place = ? WHERE {_MINE}"""
 JOURNAL_COLUMNS: Final = "key, kind, kept_at_ms, value, error, final, failures, due_ms, sensitive"
 _ENTRIES: Final = f"SELECT {JOURNAL_COLUMNS} FROM journal WHERE run_id = ?"
 _SENT_EMITS: Final = "SELECT print, topic, times FROM sent_emits WHERE run_id = ?"
@@ -151,7 +151,9 @@ class SqliteJournalStore:
 
         return self._database.write(job)
 
-    def suspend(self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = ()) -> asyncio.Future[int | None]:
+    def suspend(
+        self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
+    ) -> asyncio.Future[int | None]:
         """Give the delivery back to its queue."""
         now_ms = self._clock.now_ms()
 
@@ -165,7 +167,7 @@ class SqliteJournalStore:
                 due_ms = min(run_at_ms, now_ms)
             elif (signal_ms := next_signal_ms(connection, delivery, waits)) is not None:
                 due_ms = min(run_at_ms, max(signal_ms, now_ms))
-            connection.execute(_SUSPEND, (due_ms, now_ms, delivery.id, delivery.token))
+            connection.execute(_SUSPEND, (due_ms, now_ms, keeps_place, delivery.id, delivery.token))
             return due_ms if connection.changes() else None
 
         return self._database.write(job)

@@ -7,7 +7,7 @@ finishes the head makes the next one ready. So the cost of a claim does not grow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
 import apsw
@@ -142,9 +142,10 @@ class SqliteQueueStore:
         lease_ms: int,
         limits: Mapping[str, int] | None = None,
         expiries: Mapping[str, int] = NO_EXPIRIES,
+        counting: Collection[str] = (),
     ) -> Claimed:
         """Take due deliveries of each step, oldest first."""
-        terms = ClaimTerms(owner, now_ms, now_ms + lease_ms, self._deployment, limits, expiries)
+        terms = ClaimTerms(owner, now_ms, now_ms + lease_ms, self._deployment, limits, expiries, counting)
         requested = dict(wants)
         return await self._database.write(lambda connection: claim_due(connection, requested, terms))
 

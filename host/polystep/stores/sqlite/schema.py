@@ -44,12 +44,15 @@ CREATE TABLE IF NOT EXISTS deliveries (
   -- How often its run was suspended; NULL without a journal.
   resumes INTEGER,
   -- It has rows in `cancel_keys`.
-  cancellable INTEGER NOT NULL DEFAULT 0
+  cancellable INTEGER NOT NULL DEFAULT 0,
+  -- Its run is suspended, and counts for the limit of its step all the same.
+  holds_place INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (step, status, run_at_ms, id);
 CREATE INDEX IF NOT EXISTS deliveries_leased ON deliveries (lease_until_ms) WHERE status = 2;
 CREATE INDEX IF NOT EXISTS deliveries_fifo ON deliveries (step, fifo_key, status, id) WHERE fifo_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS deliveries_run ON deliveries (run_id);
+CREATE INDEX IF NOT EXISTS deliveries_places ON deliveries (step, run_at_ms, id) WHERE status = 0 AND holds_place = 1;
 CREATE TABLE IF NOT EXISTS dead_letters (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL, event_id TEXT NOT NULL, topic TEXT NOT NULL, step TEXT NOT NULL, data BLOB NOT NULL,
@@ -186,7 +189,9 @@ _PARKED_UNTIL: Final = "ALTER TABLE parked ADD COLUMN run_at_ms INTEGER NOT NULL
 
 _CANCELLABLE: Final = "ALTER TABLE deliveries ADD COLUMN cancellable INTEGER NOT NULL DEFAULT 0;"
 
-DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_UNTIL, _CANCELLABLE)
+_PLACES: Final = "ALTER TABLE deliveries ADD COLUMN holds_place INTEGER NOT NULL DEFAULT 0;"
+
+DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_UNTIL, _CANCELLABLE, _PLACES)
 """Changes of `DURABLE`, oldest first; `user_version` counts those that a file has."""
 
 
