@@ -26,6 +26,15 @@ FINGERPRINT = (
 GROUPS = (
     "CREATE INDEX IF NOT EXISTS dead_letters_groups ON dead_letters (fingerprint, step, topic, died_at_ms, fifo_key);\n"
 )
+CANCELLABLE = ",\n  -- It has rows in `cancel_keys`.\n  cancellable INTEGER NOT NULL DEFAULT 0"
+PLACES = (
+    ",\n  -- Its run is suspended, and counts for the limit of its step all the same.\n"
+    "  holds_place INTEGER NOT NULL DEFAULT 0"
+)
+PLACES_INDEX = (
+    "CREATE INDEX IF NOT EXISTS deliveries_places ON deliveries (step, run_at_ms, id) "
+    "WHERE status = 0 AND holds_place = 1;\n"
+)
 SPANS = ",\n  -- Missing in rows of before operations were timed.\n  span_id TEXT, duration_ms REAL\n"
 
 
@@ -158,6 +167,9 @@ def _undeployed(durable: str) -> str:
         (",\n  -- How often its run was suspended; NULL without a journal.\n  resumes INTEGER", ""),
         (FINGERPRINT, ""),
         (GROUPS, ""),
+        (CANCELLABLE, ""),
+        (PLACES, ""),
+        (PLACES_INDEX, ""),
     ):
         assert column in durable
         durable = durable.replace(column, without)
@@ -186,5 +198,5 @@ async def test_rows_of_before_deployments_are_of_the_first_one(tmp_path: Path, m
         subscribed = [] if "subscriptions" in missing else [("a.ts", "A", "t")]
         assert (await queue.subscriptions(), await queue.waiting()) == (subscribed, [("A", 1)])
         assert await queue.parked_size() == (0, 0)
-        assert database.read("PRAGMA user_version") == [(5,)]
+        assert database.read("PRAGMA user_version") == [(7,)]
         await database.stop()

@@ -61,15 +61,17 @@ class ClaimLoop:
             await self._move_due()
         if self._parking.is_due:
             self._publisher.accept(await self._parking.settle(context.routes), [])
+        # Before cancelled runs are looked for: what a lease that ends meanwhile leaves is claimed in the next round.
+        now_ms = context.clock.now_ms()
         later_ms = claims.cancels_ms
         # Of hosts that share a store each looks before it claims: another one may have died with what it was to end.
         shares = context.wakeups.has_peers and bool(context.routes.cancel_paths)
-        if claims.has_cancellations or shares or (later_ms is not None and later_ms <= context.clock.now_ms()):
+        if claims.has_cancellations or shares or (later_ms is not None and later_ms <= now_ms):
             await self._cancelling.settle()
         if claims.is_crowded:
             return  # until one of them has been settled
         if wants := claims.slots.take_for_due():
-            await self._claim(wants)
+            await self._claim(wants, now_ms)
         if claims.slots.has_due:
             # The steps asked for in this round had taken all slots; those after them get theirs now.
             claims.wake.set()
@@ -79,16 +81,14 @@ class ClaimLoop:
             if due_ms is not None:
                 claims.timer.set(due_ms)
 
-    async def _claim(self, wants: dict[str, int]) -> None:
+    async def _claim(self, wants: dict[str, int], now_ms: int) -> None:
         context, claims = self._context, self._claims
         claimed = Claimed([])
         counting = context.routes.counting
         limits = claims.limits(wants) if context.wakeups.has_peers or counting else None
         expiries = context.routes.expiries
         try:
-            claimed = await context.store.claim(
-                wants, context.owner, context.clock.now_ms(), LEASE_MS, limits, expiries, counting
-            )
+            claimed = await context.store.claim(wants, context.owner, now_ms, LEASE_MS, limits, expiries, counting)
         finally:
             # A step that got less than it asked for may have something that is due later: the next of a FIFO key
             # becomes ready when the one before it ends, and the clock may have been set back.

@@ -47,7 +47,7 @@ class Claims:
         self.has_cancellations = False
         """Events have runs to cancel, or may have."""
         self.cancels_ms: int | None = None
-        """When an event cancels that is due later, or when a run that it means is looked at again."""
+        """Time at which an event cancels that is due later, or at which a run that it means is looked at again."""
         self.ending: set[str] = set()
         """Runs that are held here and that events have cancelled: these are looked at again when they have ended."""
         self._paused_until_s: dict[str, float] = {}

@@ -78,7 +78,9 @@ def show_emitted(result: Any, _: Mapping[str, Any]) -> None:
         show(f"The event {result['duplicateOf']} of {result['topic']} has this id already; nothing was stored.")
         return
     names = [each["step"] for each in result["deliveries"]] + ["unknown subscribers"] * result["parked"]
-    show(f"{result['topic']} goes to {', '.join(names)}; trace {result['traceId']}")
+    # An event without a subscriber is stored only for runs.
+    takers = ", ".join(names) or "the runs that wait for it or that it cancels"
+    show(f"{result['topic']} goes to {takers}; trace {result['traceId']}")
 
 
 def show_replayed(result: Any, _: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ CANCEL_STEP: Final = "(runs to cancel)"
 
 
 PSEUDO_STEPS: Final = frozenset((UNKNOWN_STEP, SIGNAL_STEP, CANCEL_STEP))
-"""What stands for steps; deliveries of them are none that are claimed."""
+"""Names that stand for steps; nothing of them is claimed."""
 
 
 class EventKey(NamedTuple):
@@ -224,7 +224,7 @@ class Claimed(NamedTuple):
     expired: Sequence[Delivery] = ()
     """Deliveries that were not started in time, and are dead letters now."""
     next_ms: int | None = None
-    """When the first suspended run is due that keeps its place in a step that is held back."""
+    """Time at which the first suspended run is due that keeps its place in a step that is held back."""
 
 
 def expired_error(step: str, expires_ms: int) -> JSONObject:

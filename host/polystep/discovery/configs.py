@@ -256,7 +256,7 @@ def _without_effect(config: StepFields) -> Iterator[str]:
 
 
 def _not_in_input(config: EventFields) -> Iterator[str]:
-    """Tell of fields in `cancelOn` that the input of no run has."""
+    """Name each field in `cancelOn` that the input of no run has."""
     known = (config.input or {}).get("properties")
     if not isinstance(known, dict) or (config.input or {}).get("additionalProperties"):
         return

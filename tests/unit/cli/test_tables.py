@@ -39,6 +39,12 @@ def printed(capsys: pytest.CaptureFixture[str], show: tables.Show, result: Any, 
         ),
         (
             tables.show_emitted,
+            {"topic": "t", "deliveries": [], "parked": 0, "traceId": "x"},
+            "t goes to the runs that wait for it or that it cancels; trace x",
+            "",
+        ),
+        (
+            tables.show_emitted,
             {"topic": "t", "deliveries": [], "parked": 0, "duplicateOf": "e"},
             "The event e of t has this id already; nothing was stored.",
             "",

@@ -78,7 +78,7 @@ class _Meant(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    """What has become of some of them."""
+    """Runs that were ended of those that an event means, and those that are left."""
 
     removed: list[RemovedDelivery]
     running: list[RunToEnd]
