@@ -112,6 +112,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "trace_skeleton": {"id": TRACE[:8]},
     "trace_models": {"id": TRACE},
     "trace_usual": {"id": TRACE},
+    "double_effects": {"traceId": TRACE, "limit": 1},
     "trace_operation": {"id": TRACE, "operation": 1},
     "run": {"runId": RUN},
     "run_operations": {"runId": RUN, "attempt": 1},
@@ -151,7 +152,12 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "pause_cron": {"step": "Daily", "note": "careful"},
     "resume_cron": {"step": "Daily"},
 }
-FLAGS = {("logs", "traceId"): "--trace", ("logs", "minLevel"): "--min-level", ("rerun", "key"): "--from"}
+FLAGS = {
+    ("logs", "traceId"): "--trace",
+    ("double_effects", "traceId"): "--trace-id",
+    ("logs", "minLevel"): "--min-level",
+    ("rerun", "key"): "--from",
+}
 ARGUMENTS = {
     "emit": ("topic", "data"),
     "cancel_event": ("topic", "id"),

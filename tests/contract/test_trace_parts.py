@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from polystep.contracts.ports.inspection import TraceQueries
 from polystep.contracts.ports.stores import TraceStore
 from polystep.contracts.trace_parts import TraceCursor, TraceParts
-from polystep.contracts.values import JSONObject
+from polystep.contracts.values import JSONObject, JSONValue
 from polystep.stores import Stores
 from tests.contract.test_trace_store import attempt, end, log, operation, run
 
@@ -162,3 +164,40 @@ async def test_calls_of_language_models_are_added_up_by_model(traces: TraceStore
     ]
     assert len(await queries.models("t1", 1)) == 1
     assert await queries.models("t3", 10) == []
+
+
+async def test_calls_that_two_legs_made_outside_once_are_found(traces: TraceStore, queries: TraceQueries) -> None:
+    def call(at_ms: float, number: int = 1, *, run_id: str = "r1", url: str = "http://u/pay", **more: JSONValue) -> Any:
+        about: JSONObject = {"method": "POST", "url": url, "status": 200}
+        about |= {key: more.pop(key) for key in ("method", "status") if key in more}
+        return operation(run_id, number, at_ms, "http", {"attributes": about, **more})
+
+    def once(at_ms: float, what: str, number: int = 1) -> Any:
+        return operation("r1", number, at_ms, "once", {"operation": what, "key": "k"})
+
+    await traces.write(
+        [
+            run("r1", step="A"),
+            run("r2", step="B"),
+            call(1000), call(1001), call(1100, 2), call(1200, 2, leg=1),
+            # Twice in one leg; a read; answered with an error; of other runs; of another URL.
+            call(1300, url="http://u/loop"), call(1301, url="http://u/loop"),
+            call(1300, url="http://u/get", method="GET"), call(1300, 2, url="http://u/get", method="GET"),
+            call(1300, url="http://u/503", status=503), call(1400, 2, url="http://u/503"),
+            call(1300, run_id="r1", url="http://u/each"), call(1300, 2, run_id="r2", url="http://u/each"),
+            # Inside the function of a once, also of one that was cut.
+            once(2000, "run"), call(2001, url="http://u/once"), once(2100, "cut", 2), call(2101, 2, url="http://u/once"),
+            call(2200, 3, url="http://u/once"),
+            # A hit is no window.
+            once(2300, "hit"), call(2301, run_id="r2"), call(2401, 2, run_id="r2", method="DELETE"),
+            call(2501, 2, run_id="r2", method="DELETE", leg=1),
+        ]
+    )  # fmt: skip
+    about = {"traceId": "t1", "url": "http://u/pay"}
+    first = {**about, "runId": "r2", "step": "B", "method": "DELETE", "legs": 2, "calls": 2}
+    second = {**about, "runId": "r1", "step": "A", "method": "POST", "legs": 3, "calls": 4}
+    found = [{**first, "firstAt": 2401, "lastAt": 2501}, {**second, "firstAt": 1000, "lastAt": 1200}]
+    assert await queries.double_effects("t1", 10) == found
+    assert await queries.double_effects(None, 10) == found
+    assert await queries.double_effects(None, 1) == found[:1]
+    assert await queries.double_effects("t2", 10) == []

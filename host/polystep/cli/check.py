@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +12,20 @@ import typer
 import uvloop
 
 from polystep.app import Checked, check_project, read_settings
+from polystep.cli.asking import ask
 from polystep.cli.options import ProjectOption, fail, folder_of
 from polystep.cli.printing import plain, show, show_json
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.steps import Finding
+from polystep.operations import double_effects
 
 
 def check(
     project: ProjectOption = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="Also ask the running host for calls that runs have made twice.")
+    ] = False,
     strict: Annotated[
         bool | None,
         typer.Option("--strict/--no-strict", help="Whether warnings fail too; they do where CI is set."),
@@ -32,6 +38,8 @@ def check(
         checked = uvloop.run(check_project(root, read_settings(root), dict(os.environ), _progress))
     except PolystepError as error:
         fail(error.message)
+    if runs:
+        checked = replace(checked, findings=(*checked.findings, *_double_effects(project)))
     good = checked.is_good(strict=counted)
     if as_json:
         _print_json(checked, good=good, strict=counted)
@@ -39,6 +47,22 @@ def check(
         _print(checked, strict=counted)
     if not good:
         raise typer.Exit(1)
+
+
+def _double_effects(project: Path) -> list[Finding]:
+    """Ask the host that runs the project for calls that runs have made again outside `once`."""
+    (operation,) = double_effects.OPERATIONS
+    found = ask(project, operation, {})["effects"]
+    return [
+        Finding(
+            "double_effect",
+            "warning",
+            "",
+            f"{each['step']} made {each['method']} {each['url']} {each['calls']} times in {each['legs']} legs of one "
+            f"run, outside `once` (trace {each['traceId']}). Put the call into `once`, so that it is made once.",
+        )
+        for each in found
+    ]
 
 
 def in_ci(environment: Mapping[str, str]) -> bool:

@@ -13,7 +13,9 @@ from polystep.contracts.values import JSONObject
 StepType: TypeAlias = Literal["api", "event", "cron", "noop"]
 FileKind: TypeAlias = Literal["step", "stream", "access"]
 """`access`: a file whose rule decides who may open a WebSocket."""
-FindingKind: TypeAlias = Literal["load", "config", "schema", "topic", "route", "cron", "access", "project"]
+FindingKind: TypeAlias = Literal[
+    "load", "config", "schema", "topic", "route", "cron", "access", "project", "double_effect"
+]
 Severity: TypeAlias = Literal["error", "warning"]
 
 

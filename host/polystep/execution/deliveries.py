@@ -78,7 +78,7 @@ class Deliveries:
                 outcome = self._completed(attempt, delivery, value)
             finally:
                 if attempt.journal is not None:
-                    attempt.journal.close()
+                    self._journals.end_leg(attempt)
         return outcome._replace(duration_ms=(self._clock.monotonic_s() - began_s) * 1000)
 
     async def let_units_end(self) -> None:

@@ -29,6 +29,14 @@ class Journals:
         """Read what the run has kept."""
         return AttemptJournal(delivery, await self._store.read(delivery.run_id), self._clock.monotonic_s)
 
+    def end_leg(self, attempt: OpenAttempt) -> None:
+        """Close the journal of a leg; functions of `once` that it was in are traced as cut."""
+        if attempt.journal is None:
+            return
+        for key, unit in attempt.journal.units.items():
+            self._recorder.context_call(attempt, "once", {"operation": "cut", "key": key}, unit.began_s)
+        attempt.journal.close()
+
     def cancelled(self, attempt: OpenAttempt) -> Outcome | None:
         """Return the outcome of a leg that was cancelled, for good or for a wait; `None` when the host stops."""
         if not attempt.is_cancelled or attempt.task is None:

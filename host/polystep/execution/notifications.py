@@ -78,6 +78,9 @@ class Notifications:
             kept = {key: value for key, value in params.items() if key not in ("run", "type", "exchange", "open")}
             if attempt.calls_open and isinstance(number := params.get("open"), int):
                 attempt.calls_open.pop(number, None)
+            if attempt.delivery is not None and attempt.delivery.resumes:
+                # An attempt that was suspended has several legs: what two of them did happened twice.
+                kept["leg"] = attempt.delivery.resumes
             bytes_max = TRACE_VALUE_BYTES_MAX
             if isinstance(exchange := params.get("exchange"), dict):
                 kept, bytes_max = _with_model(kept, exchange), TRACE_MODEL_CALL_BYTES_MAX

@@ -116,3 +116,15 @@ def test_a_project_that_is_none_or_has_broken_settings_is_an_error(
 def test_ci_is_what_its_services_set() -> None:
     assert [in_ci({"CI": value}) for value in ("true", "1", "woodpecker", "", "0", "False")] == [True] * 3 + [False] * 3
     assert not in_ci({})
+
+
+def test_calls_that_runs_have_made_twice_are_warnings(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    effect = {"step": "A", "method": "POST", "url": "http://u/pay", "calls": 3, "legs": 2, "traceId": "abc"}
+    monkeypatch.setattr(check_module, "ask", lambda *_: {"effects": [effect]})
+    assert "nothing is wrong" in run()[1]
+    status, output = run(options=("--runs",))
+    assert (status, "A made POST http://u/pay 3 times in 2 legs of one run, outside `once` (trace abc)" in output) == (
+        0,
+        True,
+    ), output
+    assert run(options=("--runs", "--strict"))[0] == 1

@@ -18,6 +18,7 @@ from polystep.contracts.values import JSONObject
 from polystep.discovery import SchemaValidator
 from polystep.runners import Blocked
 from polystep.wire import FittedAnswer, WatchedAnswer, unpack
+from tests.unit.execution.parts import delivery
 from tests.unit.execution.rooms import TRACE, Answer, Rooms, event_step
 from tests.unit.execution.rooms import rooms as make_rooms
 
@@ -571,3 +572,10 @@ async def test_an_answer_begins_when_its_runner_has_room_for_it(rooms: Rooms) ->
     run.begin_stream = lambda: None
     await call(rooms, "response.start", status=200)
     assert answer.started
+
+
+async def test_a_span_of_a_later_leg_names_it(rooms: Rooms) -> None:
+    attempt = rooms.open(event_step("E", "t"))
+    attempt.delivery = delivery()._replace(resumes=2)
+    rooms.notifications.methods["span"]({"run": "run", "type": "http", "name": "POST x"})
+    assert [each["leg"] for each in await rooms.operations()] == [2]

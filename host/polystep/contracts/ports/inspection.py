@@ -102,6 +102,13 @@ class TraceQueries(Protocol):
         """Read one operation of a trace with its `runId`; `position` is that of its part."""
         ...
 
+    async def double_effects(self, trace_id: str | None, limit: int) -> list[JSONObject]:
+        """Find calls that change something elsewhere and that two legs of a run made outside `once`, newest first.
+
+        Of one trace, or of what was traced lately. A call counts when it was answered with a status below 400.
+        """
+        ...
+
     async def models(self, trace_id: str, limit: int) -> list[JSONObject]:
         """Add up the calls of language models in a trace, by model and provider: their number and their tokens."""
         ...

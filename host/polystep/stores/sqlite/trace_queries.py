@@ -12,6 +12,7 @@ from polystep.contracts.rates import RateRow
 from polystep.contracts.trace_parts import TraceCursor, TraceParts
 from polystep.contracts.values import JSONObject
 from polystep.stores.sqlite.database import Database
+from polystep.stores.sqlite.double_effects import double_effects
 from polystep.stores.sqlite.rates import read_rates
 from polystep.stores.sqlite.trace import LOG, OPERATION, SUMMARY, log_of, operation_of, summary_of
 from polystep.stores.sqlite.trace_parts import TracePartsReader
@@ -112,6 +113,10 @@ class SqliteTraceQueries:
             (position, trace_id),
         )
         return {"runId": rows[0][0], **operation_of(rows[0][1:]), "position": position} if rows else None
+
+    async def double_effects(self, trace_id: str | None, limit: int) -> list[JSONObject]:
+        """Read the operations of the trace, or the newest of all."""
+        return await double_effects(self._database, trace_id, limit)
 
     async def models(self, trace_id: str, limit: int) -> list[JSONObject]:
         """Read all operations of the trace: no index holds what they call."""

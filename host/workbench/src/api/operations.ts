@@ -311,6 +311,12 @@ export interface Operations {
     params: { id: string }
     result: results.UsualTimes
   }
+  /** Find POST, PUT, PATCH and DELETE calls that a run made again in a later leg or attempt, outside `once`. */
+  double_effects: {
+    effect: 'reads'
+    params: { traceId?: string | null; limit?: number }
+    result: results.DoubleEffects
+  }
   /** Print the error of a run with the source around it, as the files are now. */
   run_error: {
     effect: 'reads'
@@ -687,6 +693,7 @@ export const ROUTES = {
   trace_operation: 'GET traces/{id}/operations/{operation}',
   trace_models: 'GET traces/{id}/models',
   trace_usual: 'GET traces/{id}/usual',
+  double_effects: 'GET double-effects',
   run_error: 'GET runs/{runId}/error',
   open_in_editor: 'POST editor',
   logs: 'GET logs',

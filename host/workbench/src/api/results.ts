@@ -240,6 +240,26 @@ export type DeadLetters = { cursor: string | null; deadLetters: DeadLetterRow[] 
 /** Dead letter that was removed for good. */
 export type Discarded = { discarded: number }
 
+/** Call that changes something elsewhere, and that two legs of one run made. */
+export type DoubleEffect = {
+  traceId: string
+  runId: string
+  step: string
+  method: string
+  url: string
+  /** Attempts, and parts of attempts between suspensions, that made it. */
+  legs: number
+  /** How often it was made. */
+  calls: number
+  /** Unix milliseconds. */
+  firstAt: number
+  /** Unix milliseconds. */
+  lastAt: number
+}
+
+/** Calls that were made again, the newest first. */
+export type DoubleEffects = { effects: DoubleEffect[] }
+
 /** Delivery that was removed for good. */
 export type Dropped = { step: string; dropped: number; runId: string }
 

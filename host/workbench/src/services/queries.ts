@@ -41,6 +41,7 @@ const given = (text: string | undefined): string | null => (text === undefined |
 
 export const traceQuery = (id: string) => reading('trace', { id })
 export const traceUsualQuery = (id: string) => reading('trace_usual', { id })
+export const doubleEffectsQuery = (traceId: string) => reading('double_effects', { traceId, limit: 20 })
 export const traceModelsQuery = (id: string) => reading('trace_models', { id })
 
 const whole = <N extends 'steps' | 'queues' | 'cron' | 'flows'>(name: N) =>

@@ -9,6 +9,7 @@ import { counted, duration, iso, moment } from '../../ui/time.ts'
 import type { Known } from './buffer.ts'
 import { Lineage } from './Lineage.tsx'
 import { Minimap } from './Minimap.tsx'
+import { DoubleEffects } from './DoubleEffects.tsx'
 import { ModelFacts } from './ModelUse.tsx'
 import { Notes } from './Notes.tsx'
 import type { TraceSearch } from './search.ts'
@@ -78,6 +79,7 @@ function Found({ trace, known, search, onSearch }: Omit<Props, 'id'> & { trace: 
       asideLabel={page.selected >= 0 ? 'Selected row' : 'Times by step'}
       aside={aside}
     >
+      <DoubleEffects traceId={trace.traceId} skeleton={skeleton} />
       <Notes known={known} page={page} search={search} onSearch={onSearch} />
       {page.rows.length === 0 ? (
         <Empty title={search.errors && !search.q ? 'Nothing failed in this trace' : 'Nothing matches'}>

@@ -1,0 +1,98 @@
+"""Calls that a run made again outside `once`, found in the traces of real Node and Python handlers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.running import Running, make_project
+from tests.patience import HANG_S
+
+pytestmark = pytest.mark.e2e
+
+PAY = """
+export const config = { type: 'api', name: 'Pay', method: 'POST', path: '/pay/:what', emits: [] }
+export const handler = async () => ({ status: 200, body: {} })
+"""
+
+START = """
+export const config = { type: 'api', name: 'Start', method: 'POST', path: '/start', emits: ['go'] }
+export const handler = async ({ body }, { emit }) => {
+  await emit({ topic: 'go', data: body })
+  return { status: 200, body: {} }
+}
+"""
+
+NODE = """
+export const config = { type: 'event', name: 'InNode', subscribes: ['go'], emits: [] }
+export const handler = async ({ url }, { once, sleep, attempt, state }) => {
+  const pay = (what, method = 'POST') => fetch(`${url}/pay/${what}`, { method })
+  await once('guarded', async () => { await pay('guarded') })
+  await pay('retried')
+  if (attempt === 1) throw Object.assign(new Error('again'), { retryAfter: '100ms' })
+  await pay('slept')
+  await sleep('s', '300ms')
+  await pay('last')
+  await state.set('done', 'node', true)
+}
+"""
+
+PYTHON = """
+import asyncio
+import urllib.request
+
+config = {"type": "event", "name": "InPython", "subscribes": ["go"], "emits": []}
+
+
+class Again(Exception):
+    retry_after = "100ms"
+
+
+async def handler(data, context):
+    async def pay(what):
+        request = urllib.request.Request(f"{data['url']}/pay/{what}", method="POST", data=b"{}")
+        await asyncio.to_thread(lambda: urllib.request.urlopen(request).close())
+
+    await context.once("guarded", lambda: pay("guarded"))
+    await pay("retried")
+    if context.attempt == 1:
+        raise Again("again")
+    await pay("slept")
+    await context.sleep("s", "300ms")
+    await pay("last")
+    await context.state.set("done", "python", True)
+"""
+
+
+def project_of(folder: Path) -> Path:
+    files = {"pay.step.ts": PAY, "start.step.ts": START, "in.step.ts": NODE, "in_step.py": PYTHON}
+    texts = {f"steps/{name}": text for name, text in files.items()}
+    return make_project(folder, {**texts, "polystep.toml": "[durable]\nhold_s = 0\n"})
+
+
+async def done(host: Running) -> None:
+    end_s = asyncio.get_running_loop().time() + HANG_S
+    while len(found := await host.group("done")) < 2:
+        assert asyncio.get_running_loop().time() < end_s, (found, host.lines[-40:])
+        await asyncio.sleep(0.05)
+
+
+async def test_an_unguarded_call_in_two_legs_is_found(tmp_path: Path) -> None:
+    """Behaviour 58."""
+    async with Running(project_of(tmp_path)) as host:
+        await host.post("/start", {"url": host.url})
+        await done(host)
+        effects: list[dict[str, Any]] = (await host.api("double-effects"))["effects"]
+        found = {(each["step"], each["url"].rpartition("/")[2], each["legs"], each["calls"]) for each in effects}
+        # Of three legs, an attempt and two parts of the next one: "retried" is in all, "slept" in the last two.
+        assert found == {
+            (step, *what) for step in ("InNode", "InPython") for what in (("retried", 3, 3), ("slept", 2, 2))
+        }
+        (trace_id,) = {each["traceId"] for each in effects}
+        assert (await host.api(f"double-effects?traceId={trace_id}"))["effects"] == effects
+        status, text = await host.command("check", "--runs", "--no-strict")
+        assert status == 0, text
+        assert text.count("outside `once`") == 4, text
