@@ -447,9 +447,9 @@ class _StepContext(Protocol):
         scope: Literal["run", "project"] = "run",
         ttl: str | None = None,
     ) -> Callable[[Callable[..., object]], Call[Any]]: ...
-
     def sleep(self, key: str, duration: str) -> Call[None]:
         """Wait for a duration such as `30s` or `3d`; the run may leave its process meanwhile."""
+        ...
 
     @overload
     def ask(
