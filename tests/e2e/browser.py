@@ -20,6 +20,8 @@ from tests.patience import HANG_S
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WAIT_S = 60
+_GONE = "ERR_(CONNECTION_(REFUSED|RESET|CLOSED)|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE)|status of 503"
+"""What the browser notes of a host that was killed, or that is starting again."""
 _FLAGS = (
     "--headless=new",
     "--disable-gpu",
@@ -228,7 +230,7 @@ class Page:
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             text, url = params["entry"]["text"], params["entry"].get("url", "")
             of_gone = any(url.startswith(f"{host}/") for host in self.hosts_gone)
-            if not of_gone or not re.search("ERR_CONNECTION_(REFUSED|RESET)", text):
+            if not of_gone or not re.search(_GONE, text):
                 self._notes.append(f"{text} {url}")
 
 
