@@ -18,19 +18,9 @@ from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.contracts.pages import PageBounds
 from polystep.contracts.storage import NotStored
 from polystep.stores import Database, SqliteFiles, Stores
-from polystep.stores.sqlite.asks import ASKS
-from polystep.stores.sqlite.bulks import BULKS
-from polystep.stores.sqlite.calls import CALLS
-from polystep.stores.sqlite.cancellations import CANCELLATIONS
 from polystep.stores.sqlite.database import _first_rows, _rows
-from polystep.stores.sqlite.event_keys import EVENT_KEYS
 from polystep.stores.sqlite.failures import write_failure
-from polystep.stores.sqlite.histories import HISTORIES
-from polystep.stores.sqlite.journal import JOURNAL
-from polystep.stores.sqlite.once_keys import ONCE_KEYS
-from polystep.stores.sqlite.request_keys import REQUEST_KEYS
-from polystep.stores.sqlite.schema import DURABLE
-from polystep.stores.sqlite.signals import SIGNALS
+from polystep.stores.sqlite.schema import DURABLE_TABLES
 from polystep.stores.sqlite.writer import Job
 from polystep.testing import FakeClock
 
@@ -187,19 +177,7 @@ class SimulatedDatabase(Database):
 def memory() -> apsw.Connection:
     """Make a database in memory, with the tables of the file of events."""
     connection = apsw.Connection(":memory:")
-    connection.execute(
-        DURABLE
-        + JOURNAL
-        + HISTORIES
-        + ASKS
-        + SIGNALS
-        + CALLS
-        + BULKS
-        + EVENT_KEYS
-        + REQUEST_KEYS
-        + ONCE_KEYS
-        + CANCELLATIONS
-    )
+    connection.execute(DURABLE_TABLES)
     return connection
 
 

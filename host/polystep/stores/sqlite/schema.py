@@ -198,22 +198,27 @@ DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_U
 TRACES_UPGRADES: Final = (_COUNTED, _SPANS, _OWNED, _INPUTS)
 """Changes of `TRACES`, oldest first."""
 
+DURABLE_TABLES: Final = (
+    DURABLE
+    + JOURNAL
+    + HISTORIES
+    + ASKS
+    + SIGNALS
+    + CALLS
+    + BULKS
+    + EVENT_KEYS
+    + REQUEST_KEYS
+    + ONCE_KEYS
+    + CANCELLATIONS
+)
+"""All tables of the file of deliveries, state and streams."""
+
 
 def open_durable(path: Path, durability: str = "full") -> Database:
     """Prepare the file of deliveries, state and streams."""
     return Database(
         path,
-        DURABLE
-        + JOURNAL
-        + HISTORIES
-        + ASKS
-        + SIGNALS
-        + CALLS
-        + BULKS
-        + EVENT_KEYS
-        + REQUEST_KEYS
-        + ONCE_KEYS
-        + CANCELLATIONS,
+        DURABLE_TABLES,
         durability=durability,
         upgrades=DURABLE_UPGRADES,
         holds="events, state and stream items",
