@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -94,7 +95,7 @@ async def test_numbers_go_out_and_come_back_as_they_are_written(shown: Shown) ->
     await shown.page.text("200 OK", "whole: 1.0", 'far: "9007199254740993"')
 
 
-async def test_parameters_headers_and_curl(shown: Shown) -> None:
+async def test_parameters_headers_and_copies_as_programs(shown: Shown) -> None:
     await shown.go("endpoints?step=Kinds&tab=parameters")
     await shown.page.text("The path needs a value for kind", "json, text, html, image or bytes")
     assert await _disabled(shown, "Send")
@@ -107,13 +108,16 @@ async def test_parameters_headers_and_curl(shown: Shown) -> None:
     await shown.page.click("Add a header")
     await fill(shown.page, "Name of header 1", "Authorization")
     await fill(shown.page, "Value of Authorization", "Bearer it's a s3cret")
-    await shown.page.evaluate(
-        "navigator.clipboard.writeText = async (text) => { window.__copied = text }; "
-        "document.querySelector('[aria-label=\"Copy as curl\"]').click()"
-    )
-    copied = await shown.page.evaluate("window.__copied")
+    await shown.page.evaluate("navigator.clipboard.writeText = async (text) => { window.__copied = text }")
+    copied = await _copy(shown, "Copy as curl")
     assert "'Authorization: Bearer it'\\''s a s3cret'" in copied
     assert f"'{shown.host.url}/kinds/json?limit=3'" in copied
+    copied = await _copy(shown, "Copy as fetch (JavaScript)")
+    assert f'await fetch("{shown.host.url}/kinds/json?limit=3", {{' in copied
+    copied = await _copy(shown, "Copy as httpx (Python)")
+    call = next(each for each in ast.walk(ast.parse(copied)) if isinstance(each, ast.Call))
+    assert [ast.literal_eval(each) for each in call.args] == ["GET", f"{shown.host.url}/kinds/json?limit=3"]
+    assert ast.literal_eval(call.keywords[0].value) == [("Authorization", "Bearer it's a s3cret")]
     await _press(shown, "Send")
     await shown.page.text("200 OK", "Bearer it's a s3cret", "limit: 3")
     await shown.page.click("Headers (")
@@ -269,6 +273,11 @@ async def _press(shown: Shown, words: str) -> None:
         f"each.innerText.replace(/\\s*\\(.*/, '').trim() === {json.dumps(words)})) && !window.__button.disabled"
     )
     await shown.page.evaluate("window.__button.click(); delete window.__button")
+
+
+async def _copy(shown: Shown, label: str) -> str:
+    await shown.page.evaluate(f"document.querySelector({json.dumps(f'[aria-label={json.dumps(label)}]')}).click()")
+    return str(await shown.page.evaluate("window.__copied"))
 
 
 async def _disabled(shown: Shown, words: str) -> Any:

@@ -3,7 +3,7 @@ import { Send as SendIcon } from 'lucide-react'
 import { useState } from 'react'
 import type { CheckRow, StepRow } from '../../api/results.ts'
 import { useMemory } from '../../services/memory.ts'
-import { useVerdict } from '../../services/tryout.ts'
+import { useVerdict, type Sent } from '../../services/tryout.ts'
 import { Button } from '../../ui/Controls.tsx'
 import { Copy } from '../../ui/Copy.tsx'
 import { pretty } from '../../ui/exact.ts'
@@ -17,6 +17,7 @@ import { clock, duration } from '../../ui/time.ts'
 import { Problems, TwoFaces } from '../../ui/TwoFaces.tsx'
 import { statusTone, statusWords } from './answer.ts'
 import { AnswerView } from './AnswerView.tsx'
+import { fetchOf, httpxOf } from './code.ts'
 import { curlOf } from './curl.ts'
 import shared from '../../ui/tryout.module.css'
 import styles from './endpoints.module.css'
@@ -64,7 +65,6 @@ export function EndpointPanel({ step, search, onSearch }: Props) {
           <code className={styles.address}>
             <strong>{step.method}</strong> {addressOf(step.path ?? '/', draft)}
           </code>
-          <Copy what="as curl" label="curl" text={curlOf(location.origin, requestOf(step, draft))} />
           {pending === null ? (
             <Button primary disabled={!ready} onClick={start} title="Send (Ctrl or ⌘ and Enter)">
               <SendIcon size={14} aria-hidden /> Send
@@ -73,6 +73,7 @@ export function EndpointPanel({ step, search, onSearch }: Props) {
             <Button onClick={() => { pending.abort() }}>Stop waiting</Button>
           )}
         </div>
+        <CopyAs sent={requestOf(step, draft)} />
         <Said gaps={gaps} check={check} current={verdict.current} readable={readable} error={verdict.error} withBody={takesBody(step)} />
         <div role="group" aria-label="Part of the request" className={styles.tabs}>
           {TABS.map((each) => (
@@ -94,6 +95,18 @@ export function EndpointPanel({ step, search, onSearch }: Props) {
         <Newest sent={newest} waiting={pending !== null} />
         <History sent={sent} onUse={(chosen) => { setDraft(chosen.draft) }} />
       </div>
+    </div>
+  )
+}
+
+/** The request as others send it: a command or a program that holds all of it, secrets too. */
+function CopyAs({ sent }: { sent: Sent }) {
+  return (
+    <div role="group" aria-label="Copy as" className={styles.copyAs}>
+      <span>Copy as</span>
+      <Copy what="as curl" label="curl" text={curlOf(location.origin, sent)} />
+      <Copy what="as fetch (JavaScript)" label="fetch" text={fetchOf(location.origin, sent)} />
+      <Copy what="as httpx (Python)" label="httpx" text={httpxOf(location.origin, sent)} />
     </div>
   )
 }
