@@ -200,6 +200,30 @@ async def test_an_event_is_checked_for_each_subscriber_and_emitted_to_all_or_one
     shown.page.forget("/api/events", 400)
 
 
+async def test_copies_are_numbered_checked_and_counted(shown: Shown) -> None:
+    await shown.go("emit?topic=ticket.submitted&step=Audit&as=json")
+    await fill(shown.page, "Data as JSON", '{"ticketId": "t{{i}}", "number": {{i}}}')
+    await shown.page.text("Copies, 1 to 1,000")
+    await fill(shown.page, "Copies, 1 to 1,000", "1001")
+    await shown.page.text("Give a whole number from 1 to 1,000.")
+    assert await _disabled(shown, "Emit")
+    await fill(shown.page, "Copies, 1 to 1,000", "40")
+    # The first of them is shown as it goes out, and checked.
+    await shown.page.text("The first of 40", 'ticketId: "t1"', "number: 1", "Valid JSON", "Fits")
+    await _press(shown, "Emit 40")
+    await shown.page.text("40 of 40 accepted", "The first 5 traces:", "First trace")
+    assert "refused" not in await shown.page.text("Emitted from this tab")
+    await shown.page.click("First trace")
+    await shown.page.text("Audit", "ticket.submitted")
+    # The words of a copy that does not fit name its number; the others are emitted.
+    await shown.go("emit?topic=ticket.submitted&step=Audit&as=json")
+    await fill(shown.page, "Data as JSON", '{"ticketId": "t", "number": {{i}}}')
+    await fill(shown.page, "Copies, 1 to 1,000", "102")
+    await _press(shown, "Emit 102")
+    await shown.page.text("100 of 102 accepted, 2 refused", "Copy 101:")
+    shown.page.forget("/api/events", 400)
+
+
 async def test_a_topic_that_nobody_consumes_says_so(shown: Shown) -> None:
     await shown.go("emit?topic=" + quote("no such/topic"))
     await shown.page.text("no such/topic", "Nobody consumes this topic", "Nobody would get it")
@@ -335,7 +359,7 @@ async def handler(req, context):
 AUDIT = """
 config = {
     "type": "event", "name": "Audit", "subscribes": ["ticket.submitted"], "emits": [],
-    "input": {"type": "object", "properties": {"level": {"type": "string"}}},
+    "input": {"type": "object", "properties": {"level": {"type": "string"}, "number": {"type": "integer", "maximum": 100}}},
 }
 
 async def handler(data, context):

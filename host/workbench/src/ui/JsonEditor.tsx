@@ -11,10 +11,19 @@ export function jsonProblem(text: string): string | null {
   }
 }
 
+interface Props {
+  label: string
+  value: string
+  /** What becomes of the text, and has to be JSON, when that is not the text itself. */
+  judged?: string | undefined
+  onChange: (text: string) => void
+  onSubmit?: () => void
+}
+
 /** Field for a JSON value that says what is wrong while it is typed. */
-export function JsonEditor(props: { label: string; value: string; onChange: (text: string) => void; onSubmit?: () => void }) {
+export function JsonEditor(props: Props) {
   const id = useId()
-  const problem = jsonProblem(props.value)
+  const problem = jsonProblem(props.judged ?? props.value)
   return (
     <div className={styles.editor}>
       <textarea

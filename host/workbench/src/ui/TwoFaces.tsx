@@ -13,6 +13,8 @@ interface Props {
   label: string
   schema: unknown
   text: string
+  /** What becomes of the text, and has to be JSON, when that is not the text itself. */
+  judged?: string
   face: Face
   problems: readonly Problem[]
   onText: (text: string) => void
@@ -22,7 +24,7 @@ interface Props {
 }
 
 /** One JSON value with two faces: a form of its schema, and its text. */
-export function TwoFaces({ label, schema, text, face, problems, onText, onFace, onSubmit, tools }: Props) {
+export function TwoFaces({ label, schema, text, judged, face, problems, onText, onFace, onSubmit, tools }: Props) {
   const hasForm = typeof schema === 'object' && schema !== null
   const shown = hasForm ? face : 'json'
   return (
@@ -43,7 +45,7 @@ export function TwoFaces({ label, schema, text, face, problems, onText, onFace, 
       {shown === 'form' ? (
         <SchemaForm label={label} part={wholeOf(schema)} text={text} problems={problems} onChange={onText} />
       ) : (
-        <JsonEditor label={`${label} as JSON`} value={text} onChange={onText} onSubmit={onSubmit} />
+        <JsonEditor label={`${label} as JSON`} value={text} judged={judged} onChange={onText} onSubmit={onSubmit} />
       )}
     </div>
   )

@@ -1,24 +1,26 @@
 import { Link } from '@tanstack/react-router'
 import { Send as SendIcon } from 'lucide-react'
+import { useState } from 'react'
 import type { CheckRow, StepRow } from '../../api/results.ts'
 import { useMemory } from '../../services/memory.ts'
-import { useRuns, useVerdict } from '../../services/tryout.ts'
+import { useVerdict } from '../../services/tryout.ts'
 import { Button, Select } from '../../ui/Controls.tsx'
+import { parseExact } from '../../ui/exact.ts'
 import { Field } from '../../ui/Field.tsx'
 import type { Problem } from '../../ui/form/SchemaForm.tsx'
+import { Json } from '../../ui/Json.tsx'
 import { jsonProblem } from '../../ui/JsonEditor.tsx'
-import { Lines } from '../../ui/Lines.tsx'
 import { languageWords } from '../../ui/names.ts'
 import { Failed } from '../../ui/Notices.tsx'
-import { Section } from '../../ui/Section.tsx'
 import { Status } from '../../ui/Status.tsx'
-import { clock } from '../../ui/time.ts'
 import { Problems, TwoFaces, sampleText } from '../../ui/TwoFaces.tsx'
 import shared from '../../ui/tryout.module.css'
+import { COPIES_MAX, NUMBER, copiesOf, copyOf, type Draft } from './copies.ts'
 import styles from './emit.module.css'
+import { History, Newest } from './EmitSent.tsx'
 import { formOf, type Topic } from './model.ts'
 import type { EmitSearch } from './search.ts'
-import { drafts, send, sends, type Draft, type Send } from './sends.ts'
+import { drafts, send, sends } from './sends.ts'
 
 interface Props {
   topic: Topic
@@ -33,12 +35,15 @@ export function EmitPanel({ topic, search, onSearch }: Props) {
   const form = chosen ?? formOf(subscribers, search.form)
   const [kept, setDraft] = useMemory(drafts, topic.topic)
   const [sent = []] = useMemory(sends, topic.topic)
+  const [typed, setTyped] = useState('1')
   const draft = kept ?? { data: sampleText(form?.input), fifoKey: '' }
-  const readable = jsonProblem(draft.data) === null
-  const verdict = useVerdict({ topic: topic.topic, step: chosen?.name ?? null }, draft.data, readable)
-  const ready = readable && subscribers.length > 0 && !isSending(sent[0])
+  const count = copiesOf(typed)
+  const first = copyOf(draft, 1, count ?? 1)
+  const readable = jsonProblem(first.data) === null
+  const verdict = useVerdict({ topic: topic.topic, step: chosen?.name ?? null }, first.data, readable)
+  const ready = readable && count !== null && subscribers.length > 0 && (sent[0]?.outcome.ended ?? true)
   const start = (): void => {
-    if (ready) void send(topic.topic, chosen?.name ?? '', draft)
+    if (ready) void send(topic.topic, chosen?.name ?? '', draft, count)
   }
   const put = (change: Partial<Draft>): void => { setDraft({ ...draft, ...change }) }
   const own = verdict.checks.find((each) => each.step === form?.name)
@@ -58,6 +63,7 @@ export function EmitPanel({ topic, search, onSearch }: Props) {
           label="Data"
           schema={form?.input}
           text={draft.data}
+          judged={first.data}
           face={search.as}
           problems={problemsOf(own)}
           onText={(data) => { put({ data }) }}
@@ -65,13 +71,14 @@ export function EmitPanel({ topic, search, onSearch }: Props) {
           onSubmit={start}
         />
         <Field label="FIFO key, when events with one key shall run one after the other" value={draft.fifoKey} onType={(fifoKey) => { put({ fifoKey }) }} />
+        <Copies typed={typed} count={count} first={first} readable={readable} onType={setTyped} />
         {verdict.checks.map((each) => (
           <Problems key={each.step} title={`${each.step} cannot take this`} problems={problemsOf(each)} />
         ))}
         {verdict.error && <Failed error={verdict.error} />}
         <div className={styles.send}>
           <Button primary disabled={!ready} onClick={start} title="Emit (Ctrl or ⌘ and Enter)">
-            <SendIcon size={14} aria-hidden /> Emit
+            <SendIcon size={14} aria-hidden /> {count === null || count === 1 ? 'Emit' : `Emit ${count.toLocaleString('en')}`}
           </Button>
           {subscribers.length === 0 && <span className={shared.quiet}>Nobody would get it.</span>}
           {kept && <Button quiet onClick={() => { setDraft({ data: sampleText(form?.input), fifoKey: '' }) }}>Begin again with the sample</Button>}
@@ -85,7 +92,37 @@ export function EmitPanel({ topic, search, onSearch }: Props) {
   )
 }
 
-const isSending = (sent: Send | undefined): boolean => sent?.emitted === null && sent.error === null
+interface CopiesProps {
+  typed: string
+  count: number | null
+  first: Draft
+  readable: boolean
+  onType: (typed: string) => void
+}
+
+/** How many copies are emitted, and the first of several as it goes out. */
+function Copies({ typed, count, first, readable, onType }: CopiesProps) {
+  return (
+    <>
+      <div className={styles.copies}>
+        <Field label={`Copies, 1 to ${COPIES_MAX.toLocaleString('en')}`} value={typed} onType={onType} />
+      </div>
+      {count === null && <p className={styles.wrong}>Give a whole number from 1 to {COPIES_MAX.toLocaleString('en')}.</p>}
+      {count !== null && count > 1 && (
+        <>
+          <p className={shared.quiet}>
+            <code>{NUMBER}</code> in the data and in the FIFO key is the number of the copy: <code>&quot;user-{NUMBER}&quot;</code> in a text, <code>{NUMBER}</code> without
+            quotes as a number.
+          </p>
+          <section className={styles.first} aria-label={`The first of ${count}`}>
+            <p className={shared.quiet}>The first of {count.toLocaleString('en')}{first.fifoKey && <>, with the FIFO key <code>{first.fifoKey}</code></>}</p>
+            {readable ? <Json value={parseExact(first.data)} label="Data of the first" /> : <p className={styles.wrong}>It is no JSON.</p>}
+          </section>
+        </>
+      )}
+    </>
+  )
+}
 
 interface ChoicesProps {
   subscribers: readonly StepRow[]
@@ -148,46 +185,4 @@ function Verdict({ check, current }: { check: CheckRow | undefined; current: boo
   if (!check.hasSchema) return <span className={shared.quiet}>takes anything: no input schema</span>
   if (!check.fits) return <Status tone="failed" word="Does not fit" />
   return <Status tone="ok" word={check.native ? 'Fits; its own library checks again' : 'Fits'} plain />
-}
-
-function Newest({ sent }: { sent: Send | undefined }) {
-  const runs = useRuns(sent?.emitted?.traceId ?? null)
-  if (!sent) {
-    return (
-      <Section title="What it begins">
-        <p className={shared.quiet}>Nothing is emitted yet. Emit the event, and the trace that it begins is shown here.</p>
-      </Section>
-    )
-  }
-  if (sent.error) return <Failed error={sent.error} />
-  if (!sent.emitted) return <p className={shared.waiting} role="status">Emitting…</p>
-  const { deliveries, parked, traceId } = sent.emitted
-  return (
-    <Section title="What it begins" action={<Link to="/traces/$id" params={{ id: traceId }} search={{}}>Open the trace</Link>}>
-      <p role="status" className={shared.quiet}>
-        Stored for {deliveries.map((each) => each.step).join(', ') || 'nobody yet'}
-        {parked && ', and kept for steps whose files do not load'}.
-      </p>
-      <Lines label="Runs" lines={runs} />
-    </Section>
-  )
-}
-
-function History({ sent, onUse }: { sent: readonly Send[]; onUse: (draft: Draft) => void }) {
-  if (sent.length === 0) return null
-  return (
-    <Section title="Emitted from this tab">
-      <ul className={shared.history}>
-        {sent.map((each) => (
-          <li key={each.at}>
-            <span className={shared.quiet}>{clock(each.at)}</span>
-            {each.error ? <Status tone="failed" word="Refused" /> : each.emitted ? <Status tone="ok" word="Stored" /> : <Status tone="running" word="Emitting" />}
-            {each.step && <span className={shared.quiet}>for {each.step} alone</span>}
-            {each.emitted && <Link to="/traces/$id" params={{ id: each.emitted.traceId }} search={{}}>Trace</Link>}
-            <Button quiet onClick={() => { onUse(each.draft) }}>Use again</Button>
-          </li>
-        ))}
-      </ul>
-    </Section>
-  )
 }
