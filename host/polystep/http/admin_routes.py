@@ -47,7 +47,7 @@ class AdminRequest:
     path: str
     """Raw, after `/__polystep/`; each segment is decoded by itself, so groups and keys may hold `%2F`."""
     query: str
-    """Raw."""
+    """Raw. It has the name of an empty segment, if any: browsers take `.` and `..` out of a path, also as `%2E`."""
     read_body: Callable[[], Awaitable[JSONValue]]
     """Reads and parses the body; `None` where there is none."""
 
@@ -103,8 +103,9 @@ class AdminRoutes:
             method = route.operation.method
             if method == asked.method or (method, asked.method) == ("GET", "HEAD"):
                 body = await asked.read_body() if route.operation.takes_body else None
-                given = {**query_fields(asked.query), **_members(body), **values}
-                return await self._call(route.operation, given, segments)
+                query = query_fields(asked.query)
+                named = {name: query.get(name, value) if value == "" else value for name, value in values.items()}
+                return await self._call(route.operation, {**query, **_members(body), **named}, segments)
             methods.append(method)
         if methods:
             allowed = ", ".join(dict.fromkeys(methods))
@@ -120,7 +121,13 @@ class AdminRoutes:
             headers = {"Retry-After": "1"} if refused.status == 503 else None
             raise RequestRefused(refused.status, refused.body, headers) from refused
         if result is None:
-            raise RequestRefused(404, {"error": "Not found", "hint": f"There is no {' / '.join(segments[1:])}."})
+            raise RequestRefused(
+                404,
+                {
+                    "error": "Not found",
+                    "hint": f"Nothing at {' / '.join(segments[1:])}: it never was, or is not kept any more.",
+                },
+            )
         return json_answer(200, result)
 
 

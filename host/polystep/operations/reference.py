@@ -21,6 +21,8 @@ the OpenAPI document at `/__polystep/openapi.json` and the verbs.
 
 - Reads are GET. Changes are POST, PUT or DELETE; they need the token in `.polystep/token` (`Authorization: Bearer …`)
   or the host's own page ([security.md](security.md)). Their parameters stand in the path and in a JSON body.
+- A browser takes `.` and `..` out of a path: such a name stands in the query, and its place in the path is empty
+  (`state/?group=..`).
 - Lists take `limit` (100 by default, {ROWS_MAX} for steps, flows, cron steps and queues; at most {ROWS_MAX}) and
   `cursor`. A result whose `cursor` is not null was cut: the next part begins there.
 - What is refused is `{{"error", "hint"}}`: 400 for a wrong parameter, 404 for what does not exist, 409 for a conflict.

@@ -5,6 +5,7 @@ import { Flows, OneFlow } from './routes/flows.tsx'
 import { Home } from './routes/home.tsx'
 import { Logs } from './routes/logs.tsx'
 import { OneTrace, Traces } from './routes/traces.tsx'
+import { wholeName } from './services/addresses.ts'
 import { parseSearch, writeSearch, type Search } from './services/search.ts'
 
 /** The query of a page is plain texts; each page reads of them what it knows. */
@@ -49,6 +50,12 @@ export function makeRouter() {
     parseSearch: (text) => parseSearch(text),
     stringifySearch: (search) => writeSearch(search),
     defaultNotFoundComponent: NotFound,
+    rewrite: {
+      input: ({ url }) => {
+        url.pathname = wholeName(url.pathname)
+        return url
+      },
+    },
   })
 }
 

@@ -11,6 +11,7 @@ from polystep.contracts.values import JSONObject
 from polystep.http import HttpSettings
 from tests.unit.http.fakes import TOKEN, running
 
+GONE = "it never was, or is not kept any more"
 API = "/__polystep/api/"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -66,6 +67,8 @@ async def test_the_openapi_document_is_served() -> None:
         ("state/a%2Fb/c%20%25d", ("state_value", {"group": "a/b", "key": "c %d"})),
         ("state/%2E%2E/%00", ("state_value", {"group": "..", "key": "\0"})),
         ("state//", ("state_value", {"group": "", "key": ""})),
+        ("state//?group=..&key=.", ("state_value", {"group": "..", "key": "."})),
+        ("state/g/k?group=..", ("state_value", {"group": "g", "key": "k"})),
         ("streams/chat/g%2F1", ("stream", {"stream": "chat", "group": "g/1"})),
         (
             "streams/chat/g?limit=9999&cursor=1.2",
@@ -144,9 +147,9 @@ async def test_what_does_not_exist_is_a_404(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "body"),
     [
-        ("queues/missing/purge", 404, {"error": "Not found", "hint": "There is no queues / missing / purge."}),
+        ("queues/missing/purge", 404, {"error": "Not found", "hint": f"Nothing at queues / missing / purge: {GONE}."}),
         ("dead-letters/x/replay", 400, {"error": "Bad parameter", "hint": "id is 'x'; give a whole number."}),
-        ("cron/missing/run", 404, {"error": "Not found", "hint": "There is no cron / missing / run."}),
+        ("cron/missing/run", 404, {"error": "Not found", "hint": f"Nothing at cron / missing / run: {GONE}."}),
         ("steps", 405, {"error": "Method not allowed", "hint": "Use GET."}),
     ],
 )

@@ -1,11 +1,10 @@
-import { useParams } from '@tanstack/react-router'
+import { useParams, useSearch } from '@tanstack/react-router'
 import { ItemsView } from '../features/streams/ItemsView.tsx'
 import type { StreamSearch } from '../features/streams/search.ts'
+import { StreamsView } from '../features/streams/StreamsView.tsx'
 import { StreamView } from '../features/streams/StreamView.tsx'
 import { quoted, textOf, unquoted, type Search } from '../services/search.ts'
 import { useSearchChange } from './searchChange.ts'
-
-export { StreamsView as Streams } from '../features/streams/StreamsView.tsx'
 
 const streamSearch = (search: Search): StreamSearch & { new?: boolean } => ({
   prefix: textOf(search.prefix),
@@ -16,9 +15,19 @@ const streamSearch = (search: Search): StreamSearch & { new?: boolean } => ({
   events: search.events === 'on',
 })
 
+export function Streams() {
+  const search: Search = useSearch({ strict: false })
+  const stream = unquoted(search.stream)
+  return stream === undefined ? <StreamsView /> : <Chosen stream={stream} />
+}
+
 export function OneStream() {
-  const [search, change] = useSearchChange(streamSearch)
   const { stream = '' }: { stream?: string } = useParams({ strict: false })
+  return <Chosen stream={stream} />
+}
+
+function Chosen({ stream }: { stream: string }) {
+  const [search, change] = useSearchChange(streamSearch)
   const onSearch = (part: Partial<StreamSearch>): void => {
     const { create, ...rest } = part
     const texts = Object.fromEntries(

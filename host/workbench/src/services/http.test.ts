@@ -6,7 +6,8 @@ const answering = (status: number, body: unknown) => () => Promise.resolve(new R
 it('puts names into the path, and what is left into the query', () => {
   expect(requestOf('trace', { id: 'a/b?c' })).toEqual({ method: 'GET', path: 'traces/a%2Fb%3Fc' })
   expect(requestOf('traces', { limit: 5, status: 'failed', before: null })).toEqual({ method: 'GET', path: 'traces?limit=5&status=failed' })
-  expect(requestOf('state', { group: '..' })).toEqual({ method: 'GET', path: 'state/%2E%2E' })
+  expect(requestOf('state', { group: '..' })).toEqual({ method: 'GET', path: 'state/?group=..' })
+  expect(requestOf('state_set', { group: '.', key: '..', version: '7', value: 1 })).toEqual({ method: 'PUT', path: 'state//?group=.&key=..&version=7', body: '{"value":1}' })
 })
 
 it('sends what an operation that changes something takes as JSON', () => {

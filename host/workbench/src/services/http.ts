@@ -127,14 +127,16 @@ interface Request {
 export function requestOf<N extends Name>(name: N, params: Params<N>): Request {
   const [method = 'GET', pattern = ''] = ROUTES[name].split(' ')
   const rest = new Map(Object.entries(params as Record<string, unknown>).filter(([, value]) => value !== undefined && value !== null))
+  const dots: [string, string][] = []
   const path = pattern.replace(/\{(\w+)\}/g, (_, part: string) => {
     const value = asText(rest.get(part))
     rest.delete(part)
-    // A segment of one or two dots would be taken as a way in the path.
-    return encodeURIComponent(value).replace(/^\.{1,2}$/, (dots) => dots.replaceAll('.', '%2E'))
+    // A browser takes one or two dots as a way in the path, however they are written: the query has them.
+    if (/^\.{1,2}$/.test(value)) dots.push([part, value])
+    return dots.at(-1)?.[0] === part ? '' : encodeURIComponent(value)
   })
   const isQueried = (part: string): boolean => IN_QUERY[name] === part
-  const queried = [...rest].filter(([part]) => method === 'GET' || isQueried(part))
+  const queried = [...dots, ...[...rest].filter(([part]) => method === 'GET' || isQueried(part))]
   const query = new URLSearchParams(queried.map(([part, value]) => [part, asText(value)])).toString()
   const whole = query === '' ? path : `${path}?${query}`
   if (method === 'GET' || method === 'DELETE') return { method, path: whole }

@@ -1,6 +1,3 @@
-/** Names that a path cannot hold as they are: no segment, or one that means a way in the path. */
-export const isOdd = (name: string): boolean => name === '' || name === '.' || name === '..'
-
 const LANGUAGES: Record<string, string> = { typescript: 'TypeScript', javascript: 'JavaScript', python: 'Python', ruby: 'Ruby' }
 
 /** Language of a step as it writes itself. */

@@ -1,5 +1,6 @@
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
+import { streamDoor } from '../../services/addresses.ts'
 import { quoted } from '../../services/search.ts'
 import { useRuns } from '../../services/tryout.ts'
 import { Button } from '../../ui/Controls.tsx'
@@ -108,7 +109,7 @@ function JsonBody({ source }: { source: string }) {
         <Copy text={pretty(source)} what="body" />
         <Button onClick={() => { saveText('response.json', pretty(source)) }}>Download</Button>
         {streamItems(value).slice(0, 5).map((each) => (
-          <Link key={`${each.stream} ${each.group} ${each.id}`} to="/streams/$stream" params={{ stream: each.stream }} search={{ group: quoted(each.group), id: quoted(each.id) }}>
+          <Link key={`${each.stream} ${each.group} ${each.id}`} {...streamDoor(each.stream, { group: quoted(each.group), id: quoted(each.id) })}>
             Live item in {each.stream}
           </Link>
         ))}

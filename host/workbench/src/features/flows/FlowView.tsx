@@ -2,6 +2,7 @@ import { useQuery, type UseQueryResult } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { lazy, Suspense, useRef, useState, type ComponentProps, type RefObject } from 'react'
 import type { FlowGraph } from '../../api/results.ts'
+import { flowDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
 import { RequestFailed } from '../../services/http.ts'
 import { flowsQuery } from '../../services/queries.ts'
@@ -65,7 +66,7 @@ export default function FlowView({ flow, search, onSearch }: Props) {
         <FlowTools
           flow={flow}
           flows={flows.data?.flows ?? []}
-          onFlow={(other) => void navigate({ to: '/flows/$flow', params: { flow: other }, search: { view: search.view } })}
+          onFlow={(other) => void navigate(flowDoor(other, { view: search.view }))}
           trace={search.trace === '' ? null : page.trace}
           search={search}
           onSearch={onSearch}

@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link, Navigate } from '@tanstack/react-router'
 import type { FlowRow, StepRow } from '../../api/results.ts'
+import { flowDoor } from '../../services/addresses.ts'
 import { flowsQuery, stepsQuery, traceRunsQuery } from '../../services/queries.ts'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
@@ -35,12 +36,12 @@ export default function FlowsView({ trace, all }: Props) {
 function ToTrace({ trace, steps }: { trace: string; steps: readonly StepRow[] }) {
   const { data, error } = useQuery(traceRunsQuery(trace))
   if (!data && !error) return <Loading what="the trace" />
-  return <Navigate to="/flows/$flow" params={{ flow: flowOfTrace(data?.runs ?? [], steps) }} search={{ trace }} replace />
+  return <Navigate {...flowDoor(flowOfTrace(data?.runs ?? [], steps), { trace })} replace />
 }
 
 function Listed({ rows, all }: { rows: readonly FlowRow[]; all: boolean }) {
   const [first] = rows
-  if (!all && first !== undefined && rows.length === 1) return <Navigate to="/flows/$flow" params={{ flow: first.flow }} search={{}} replace />
+  if (!all && first !== undefined && rows.length === 1) return <Navigate {...flowDoor(first.flow)} replace />
   return (
     <Page title="Flows">
       {rows.length === 0 && (
@@ -59,7 +60,7 @@ function Listed({ rows, all }: { rows: readonly FlowRow[]; all: boolean }) {
           </li>
           {rows.map(({ flow, steps: count }) => (
             <li key={flow}>
-              <Link to="/flows/$flow" params={{ flow }} search={{}}>
+              <Link {...flowDoor(flow)}>
                 <strong>{flowWords(flow)}</strong>
                 <span>{counted(count, 'step')}</span>
               </Link>

@@ -1,5 +1,6 @@
 import microfuzz from '@nozbe/microfuzz'
 import { keyWords, latest, type Action } from '../../services/actions.ts'
+import { isOdd } from '../../services/addresses.ts'
 import { quoted, writeSearch } from '../../services/search.ts'
 import type { Step, Steps } from '../../services/shapes.ts'
 
@@ -34,7 +35,7 @@ export function stepEntries(found: Steps, has: Has): Entry[] {
   const flows = new Set(found.steps.flatMap((step) => step.flows ?? []))
   return [
     ...steps,
-    ...found.streams.map(({ name }) => ({ id: `stream ${name}`, label: name, kind: 'Stream', hint: '', act: link(`/streams/${encodeURIComponent(name)}`) })),
+    ...found.streams.map(({ name }) => ({ id: `stream ${name}`, label: name, kind: 'Stream', hint: '', act: named('stream', name) })),
     ...[...topics].map((topic) => ({
       id: `topic ${topic}`,
       label: topic,
@@ -42,7 +43,7 @@ export function stepEntries(found: Steps, has: Has): Entry[] {
       hint: has('/emit') ? 'emit' : 'traces',
       act: has('/emit') ? link('/emit', { topic }) : link('/traces', { q: topic }),
     })),
-    ...(has('/flows') ? [...flows].map((flow) => ({ id: `flow ${flow}`, label: flow, kind: 'Flow', hint: '', act: link(`/flows/${encodeURIComponent(flow)}`) })) : []),
+    ...(has('/flows') ? [...flows].map((flow) => ({ id: `flow ${flow}`, label: flow, kind: 'Flow', hint: '', act: named('flow', flow) })) : []),
   ]
 }
 
@@ -57,15 +58,16 @@ function routeEntry(step: Step, has: Has): Entry[] {
   return [{ id: `route ${label}`, label, kind: 'Route', hint: step.name, act: has('/endpoints') ? link('/endpoints', { step: step.name }) : link('/steps', { step: step.name }) }]
 }
 
-/** A name that a path cannot hold stands in the query, as the pages of the state write it. */
-const groupPath = (group: string, search: Record<string, string>): Entry['act'] =>
-  ['', '.', '..'].includes(group) ? link('/state', { group: quoted(group), ...search }) : link(`/state/${encodeURIComponent(group)}`, search)
+/** A name that a path cannot hold stands in the query, as `addresses.ts` has it. */
+const named = (kind: keyof typeof PAGE, name: string, search: Record<string, string> = {}): Entry['act'] =>
+  isOdd(name) ? link(PAGE[kind], { [kind]: quoted(name), ...search }) : link(`${PAGE[kind]}/${encodeURIComponent(name)}`, search)
+const PAGE = { flow: '/flows', stream: '/streams', group: '/state' } as const
 
 export const groupEntries = (groups: readonly { group: string }[]): Entry[] =>
-  groups.map(({ group }) => ({ id: `group ${group}`, label: group, kind: 'State group', hint: '', act: groupPath(group, {}) }))
+  groups.map(({ group }) => ({ id: `group ${group}`, label: group, kind: 'State group', hint: '', act: named('group', group) }))
 
 export const keyEntries = (group: string, keys: readonly { key: string }[]): Entry[] =>
-  keys.map(({ key }) => ({ id: `key ${group} ${key}`, label: `${group}/${key}`, kind: 'State key', hint: '', act: groupPath(group, { key: quoted(key) }) }))
+  keys.map(({ key }) => ({ id: `key ${group} ${key}`, label: `${group}/${key}`, kind: 'State key', hint: '', act: named('group', group, { key: quoted(key) }) }))
 
 export const traceEntries = (traces: readonly { traceId: string; name: string; status: string }[]): Entry[] =>
   traces.map(({ traceId, name, status }) => ({ id: `trace ${traceId}`, label: traceId, kind: 'Trace', hint: `${name} · ${status}`, act: link(`/traces/${traceId}`) }))

@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
 import { useRef } from 'react'
+import { groupDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
 import { groupsQuery } from '../../services/data.ts'
 import { quoted } from '../../services/search.ts'
@@ -14,7 +15,7 @@ import { Rows, type RowsHandle } from '../../ui/Rows.tsx'
 import { useRowPx } from '../../ui/useRowPx.ts'
 import { counted } from '../../ui/time.ts'
 import row from '../../ui/row.module.css'
-import { isOdd, nameWords } from '../../ui/names.ts'
+import { nameWords } from '../../ui/names.ts'
 import { GroupLink } from './GroupLink.tsx'
 import { NewValue } from './NewValue.tsx'
 import type { GroupsSearch } from './search.ts'
@@ -48,8 +49,7 @@ export function GroupsView({ search, onSearch }: Props) {
     ...(create ? [{ id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'State', perform: leave }] : []),
   ])
   const created = (group: string, key: string): void => {
-    if (isOdd(group)) void navigate({ to: '/state', search: { group: quoted(group), key: quoted(key) } })
-    else void navigate({ to: '/state/$group', params: { group }, search: { key: quoted(key) } })
+    void navigate(groupDoor(group, { key: quoted(key) }))
   }
 
   return (

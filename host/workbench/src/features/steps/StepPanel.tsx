@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
+import { flowDoor, streamDoor } from '../../services/addresses.ts'
 import { sourceQuery } from '../../services/queries.ts'
 import type { Step, Steps } from '../../services/shapes.ts'
 import { useAct } from '../../services/useAct.ts'
@@ -84,7 +85,7 @@ function Doors({ step, runs }: { step: Step; runs: boolean }) {
         </Link>
       ))}
       {(step.flows ?? []).map((flow) => (
-        <Link key={flow} to="/flows/$flow" params={{ flow }} search={{ step: step.name }}>
+        <Link key={flow} {...flowDoor(flow, { step: step.name })}>
           Flow {flow}
         </Link>
       ))}
@@ -109,7 +110,7 @@ function Doors({ step, runs }: { step: Step; runs: boolean }) {
         </Link>
       )}
       {step.type === 'stream' && step.error === null && (
-        <Link to="/streams/$stream" params={{ stream: step.name }} search={{}}>
+        <Link {...streamDoor(step.name)}>
           Items
         </Link>
       )}

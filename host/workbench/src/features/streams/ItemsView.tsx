@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useMemo, useRef, useState } from 'react'
+import { streamDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
 import { itemsQuery, removeItem, writeItem } from '../../services/data.ts'
 import { stepsQuery } from '../../services/queries.ts'
@@ -178,7 +179,7 @@ function Crumbs({ stream, group }: { stream: string; group: string }) {
         Streams
       </Link>
       <span aria-hidden>/</span>
-      <Link to="/streams/$stream" params={{ stream }} search={{}}>
+      <Link {...streamDoor(stream)}>
         {nameWords(stream)}
       </Link>
       <span aria-hidden>/</span>

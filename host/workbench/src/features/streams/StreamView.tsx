@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useRef } from 'react'
+import { streamDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
 import { streamGroupsQuery } from '../../services/data.ts'
 import { quoted } from '../../services/search.ts'
@@ -90,7 +91,7 @@ export function StreamView({ stream, search, onSearch }: Props) {
             return (
               each && (
                 <div key={each.group} role="listitem" aria-setsize={groups.length} aria-posinset={at + 1} className={row.item} style={{ top, height: rowPx }}>
-                  <Link to="/streams/$stream" params={{ stream }} search={{ group: quoted(each.group) }} className={`${row.row} ${styles.groups}`} data-row={at}>
+                  <Link {...streamDoor(stream, { group: quoted(each.group) })} className={`${row.row} ${styles.groups}`} data-row={at}>
                     <span className={row.name}>{nameWords(each.group)}</span>
                     <span className={row.number}>{counted(each.items, 'item')}</span>
                   </Link>

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useRef } from 'react'
 import type { StreamRow } from '../../api/results.ts'
+import { streamDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
 import { stepsQuery } from '../../services/queries.ts'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
@@ -78,7 +79,7 @@ function Row({ stream, at }: { stream: StreamRow; at: number }) {
       {inside}
     </Link>
   ) : (
-    <Link to="/streams/$stream" params={{ stream: stream.name }} search={{}} className={names} data-row={at}>
+    <Link {...streamDoor(stream.name)} className={names} data-row={at}>
       {inside}
     </Link>
   )
