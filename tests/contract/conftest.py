@@ -12,10 +12,16 @@ import pytest
 import uvloop
 
 from polystep.contracts.ports.inspection import DataQueries
-from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.queue import DeliveryStore, QueueStore
 from polystep.contracts.ports.stores import StateStore, StreamStore, TraceStore
 from polystep.stores import Stores, open_stores
-from polystep.stores.postgres import PostgresDatabase, PostgresDataQueries, PostgresStateStore, PostgresStreamStore
+from polystep.stores.postgres import (
+    PostgresDatabase,
+    PostgresDataQueries,
+    PostgresQueueStore,
+    PostgresStateStore,
+    PostgresStreamStore,
+)
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster, open_sqlite_cluster
 from tests.contract.sharing import PostgresSharing, Sharing, SqliteSharing
@@ -74,30 +80,49 @@ class Data(NamedTuple):
     queries: DataQueries
 
 
+class Durable(NamedTuple):
+    """What one host stores of events, state and streams."""
+
+    queue: DeliveryStore
+    data: Data
+
+
 @pytest.fixture(params=["sqlite", "simulated", "postgres"])
-async def data(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Data]:
-    """State and streams of one host on each store."""
+async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Durable]:
+    """Events, state and streams of one host on each store."""
     async with AsyncExitStack() as opened:
         if request.param == "postgres":
             url = request.getfixturevalue("postgres").url
             schema = await opened.enter_async_context(fresh_schema(url))
             database = PostgresDatabase(url, clock, schema=schema, durability="process")
-            made = Data(PostgresStateStore(database), PostgresStreamStore(database), PostgresDataQueries(database))
+            data = Data(PostgresStateStore(database), PostgresStreamStore(database), PostgresDataQueries(database))
+            made = Durable(PostgresQueueStore(database, clock), data)
             await database.start()
             opened.push_async_callback(database.stop)
         else:
             is_file = request.param == "sqlite"
             stores = open_stores(tmp_path, "process", clock) if is_file else simulated_stores(tmp_path, clock)
-            made = Data(stores.state, stores.streams, stores.inspection.data)
+            made = Durable(stores.queue, Data(stores.state, stores.streams, stores.inspection.data))
             await stores.start()
             opened.push_async_callback(stores.stop)
         async with asyncio.timeout(240):
             yield made
 
 
+@pytest.fixture
+def data(durable: Durable) -> Data:
+    return durable.data
+
+
+@pytest.fixture
+def deliveries(durable: Durable) -> DeliveryStore:
+    """The deliveries of one host on each store; `queue` has what is kept of runs too, where that is there."""
+    return durable.queue
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 async def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Sharing]:
-    """State and streams of several hosts on each store."""
+    """Events, state and streams of several hosts on each store."""
     async with AsyncExitStack() as opened:
         made: Sharing
         if request.param == "postgres":

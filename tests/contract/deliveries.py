@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from polystep.contracts.events import Delivery, NewDelivery
-from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.values import JSONObject
 
 LEASE_MS = 30_000
@@ -29,7 +29,7 @@ def new(
 
 
 async def claim(
-    queue: QueueStore, wants: Mapping[str, int] | int = 100, *, now_ms: int = 1000, owner: str = "host"
+    queue: DeliveryStore, wants: Mapping[str, int] | int = 100, *, now_ms: int = 1000, owner: str = "host"
 ) -> list[Delivery]:
     """Claim from `step`, or from the steps that are given."""
     steps = {"step": wants} if isinstance(wants, int) else wants

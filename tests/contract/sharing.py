@@ -1,4 +1,4 @@
-"""State and streams of several hosts on one store, whichever it is."""
+"""Events, state and streams of several hosts on one store, whichever it is."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.ports.stores import StateStore, StreamStore
 from polystep.stores import SqliteFiles, Stores
-from polystep.stores.postgres import PostgresDatabase, PostgresStateStore, PostgresStreamStore
+from polystep.stores.postgres import PostgresDatabase, PostgresQueueStore, PostgresStateStore, PostgresStreamStore
 from polystep.streams import Streams
 from polystep.testing import SettableClock
 
@@ -17,9 +18,15 @@ class SharingHost:
     """One host."""
 
     def __init__(
-        self, stores: Stores | PostgresDatabase, state: StateStore, streams: StreamStore, clock: SettableClock
+        self,
+        stores: Stores | PostgresDatabase,
+        queue: DeliveryStore,
+        state: StateStore,
+        streams: StreamStore,
+        clock: SettableClock,
     ) -> None:
         self.stores = stores
+        self.queue = queue
         self.state = state
         self.stored_streams = streams
         self.streams = Streams(streams, clock)
@@ -71,7 +78,7 @@ class SqliteSharing(Sharing):
     async def _start(self, owner: str) -> SharingHost:
         stores = self._files.stores(owner)
         await stores.start()
-        return SharingHost(stores, stores.state, stores.streams, self.clock)
+        return SharingHost(stores, stores.queue, stores.state, stores.streams, self.clock)
 
 
 class PostgresSharing(Sharing):
@@ -96,4 +103,5 @@ class PostgresSharing(Sharing):
         database = PostgresDatabase(self._url, self.clock, schema=self._schema, durability="process")
         await database.start()
         self.databases.append(database)
-        return SharingHost(database, PostgresStateStore(database), PostgresStreamStore(database), self.clock)
+        queue = PostgresQueueStore(database, self.clock)
+        return SharingHost(database, queue, PostgresStateStore(database), PostgresStreamStore(database), self.clock)

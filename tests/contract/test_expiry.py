@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.queue import DeliveryStore, QueueStore
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
 
 EXPIRES = {"step": 500}
 
 
-async def test_what_has_not_started_in_time_is_a_dead_letter(queue: QueueStore) -> None:
-    await queue.enqueue([new("old", at_ms=400), new("young", at_ms=501), new("other", step="other"), new("late")])
-    await queue.enqueue([new("later", at_ms=5000)])
-    claimed = await queue.claim({"step": 9, "other": 9}, "host", 1000, LEASE_MS, None, EXPIRES)
+async def test_what_has_not_started_in_time_is_a_dead_letter(deliveries: DeliveryStore) -> None:
+    await deliveries.enqueue([new("old", at_ms=400), new("young", at_ms=501), new("other", step="other"), new("late")])
+    await deliveries.enqueue([new("later", at_ms=5000)])
+    claimed = await deliveries.claim({"step": 9, "other": 9}, "host", 1000, LEASE_MS, None, EXPIRES)
     assert sorted(names(list(claimed.deliveries))) == ["other", "young"]
     assert sorted(names(list(claimed.expired))) == ["late", "old"]
-    letters = await queue.dead_letters(9)
+    letters = await deliveries.dead_letters(9)
     assert {(each.data, each.attempts, each.error["name"]) for each in letters} == {
         (b"late", 0, "expired"),
         (b"old", 0, "expired"),
     }
     # One that is tried again has its time anew.
-    await queue.replay(letters[0].id, 1000)
-    assert len((await queue.claim({"step": 9}, "host", 1400, LEASE_MS, None, EXPIRES)).deliveries) == 1
+    await deliveries.replay(letters[0].id, 1000)
+    assert len((await deliveries.claim({"step": 9}, "host", 1400, LEASE_MS, None, EXPIRES)).deliveries) == 1
 
 
 async def test_what_has_started_does_not_expire(queue: QueueStore) -> None:
@@ -33,7 +33,7 @@ async def test_what_has_started_does_not_expire(queue: QueueStore) -> None:
     assert (len(claimed.deliveries), list(claimed.expired)) == (2, [])
 
 
-async def test_a_fifo_key_goes_on_behind_what_has_expired(queue: QueueStore) -> None:
-    await queue.enqueue([new("a", key="k"), new("b", key="k"), new("c", key="k", at_ms=800)])
-    claimed = await queue.claim({"step": 9}, "host", 1000, LEASE_MS, None, EXPIRES)
+async def test_a_fifo_key_goes_on_behind_what_has_expired(deliveries: DeliveryStore) -> None:
+    await deliveries.enqueue([new("a", key="k"), new("b", key="k"), new("c", key="k", at_ms=800)])
+    claimed = await deliveries.claim({"step": 9}, "host", 1000, LEASE_MS, None, EXPIRES)
     assert (names(list(claimed.deliveries)), names(list(claimed.expired))) == (["c"], ["a", "b"])

@@ -1,4 +1,4 @@
-"""FIFO keys: one at a time, in order, also across retries; other keys in parallel. See `QueueStore`."""
+"""FIFO keys: one at a time, in order, also across retries; other keys in parallel. See `DeliveryStore`."""
 
 from collections.abc import Awaitable, Callable
 
@@ -7,15 +7,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from polystep.contracts.events import Delivery
-from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.queue import DeliveryStore
 from tests.contract.deliveries import FAILURE, claim, names, new
 
 
-async def _complete(queue: QueueStore, delivery: Delivery) -> bool:
+@pytest.fixture
+def queue(deliveries: DeliveryStore) -> DeliveryStore:
+    return deliveries
+
+
+async def _complete(queue: DeliveryStore, delivery: Delivery) -> bool:
     return await queue.complete(delivery, []) is not None
 
 
-async def _bury(queue: QueueStore, delivery: Delivery) -> bool:
+async def _bury(queue: DeliveryStore, delivery: Delivery) -> bool:
     return await queue.bury(delivery, FAILURE, 9000)
 
 
@@ -25,7 +30,7 @@ FINISHES = [pytest.param(_complete, id="completed"), pytest.param(_bury, id="bur
 @pytest.mark.parametrize("finish", FINISHES)
 @pytest.mark.parametrize("key", ["key", "", "*", "ключ"])
 async def test_a_key_runs_one_at_a_time_in_order(
-    queue: QueueStore, finish: Callable[[QueueStore, Delivery], Awaitable[bool]], key: str
+    queue: DeliveryStore, finish: Callable[[DeliveryStore, Delivery], Awaitable[bool]], key: str
 ) -> None:
     await queue.enqueue([new(name, key=key) for name in "abcd"])
     order: list[str] = []
@@ -37,14 +42,14 @@ async def test_a_key_runs_one_at_a_time_in_order(
     assert (order, await queue.waiting()) == (["a", "b", "c", "d"], [])
 
 
-async def test_other_keys_other_steps_and_no_key_run_beside_it(queue: QueueStore) -> None:
+async def test_other_keys_other_steps_and_no_key_run_beside_it(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a1", key="a"), new("a2", key="a"), new("b1", key="b"), new("empty1", key="")])
     await queue.enqueue([new("empty2", key=""), new("free1"), new("free2"), new("x1", step="other", key="a")])
     claimed = await claim(queue, {"step": 100, "other": 100})
     assert names(claimed) == ["a1", "b1", "empty1", "free1", "free2", "x1"]
 
 
-async def test_the_rest_of_a_key_waits_while_its_head_waits_for_a_retry(queue: QueueStore) -> None:
+async def test_the_rest_of_a_key_waits_while_its_head_waits_for_a_retry(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key")])
     (a,) = await claim(queue)
     await queue.retry(a, 50_000, FAILURE)
@@ -55,27 +60,27 @@ async def test_the_rest_of_a_key_waits_while_its_head_waits_for_a_retry(queue: Q
     assert names(await claim(queue, now_ms=50_000)) == ["b"]
 
 
-async def test_a_released_head_stays_the_head(queue: QueueStore) -> None:
+async def test_a_released_head_stays_the_head(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key")])
     (a,) = await claim(queue)
     await queue.release(a, crashed=True)
     assert names(await claim(queue)) == ["a"]
 
 
-async def test_a_recovered_head_stays_the_head(queue: QueueStore) -> None:
+async def test_a_recovered_head_stays_the_head(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key")])
     await claim(queue)
     await queue.recover("host")
     assert names(await claim(queue)) == ["a"]
 
 
-async def test_a_taken_over_head_stays_the_head(queue: QueueStore) -> None:
+async def test_a_taken_over_head_stays_the_head(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key")])
     await claim(queue, owner="dead", now_ms=1000)
     assert names(await claim(queue, owner="live", now_ms=10**9)) == ["a"]
 
 
-async def test_a_superseded_completion_does_not_let_the_next_one_start(queue: QueueStore) -> None:
+async def test_a_superseded_completion_does_not_let_the_next_one_start(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key")])
     (stale,) = await claim(queue)
     await queue.release(stale, crashed=False)
@@ -85,7 +90,7 @@ async def test_a_superseded_completion_does_not_let_the_next_one_start(queue: Qu
     assert await claim(queue) == []
 
 
-async def test_a_delivery_emitted_for_its_own_key_comes_behind_what_waits(queue: QueueStore) -> None:
+async def test_a_delivery_emitted_for_its_own_key_comes_behind_what_waits(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key")])
     (a,) = await claim(queue)
     await queue.complete(a, [new("c", key="key")])
@@ -94,21 +99,21 @@ async def test_a_delivery_emitted_for_its_own_key_comes_behind_what_waits(queue:
     assert (names([b]), names(await claim(queue))) == (["b"], ["c"])
 
 
-async def test_a_delivery_emitted_for_its_own_idle_key_is_due(queue: QueueStore) -> None:
+async def test_a_delivery_emitted_for_its_own_idle_key_is_due(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key")])
     (a,) = await claim(queue)
     await queue.complete(a, [new("b", key="key"), new("c", key="key")])
     assert names(await claim(queue)) == ["b"]
 
 
-async def test_a_key_that_was_drained_starts_again(queue: QueueStore) -> None:
+async def test_a_key_that_was_drained_starts_again(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key")])
     await queue.complete((await claim(queue))[0], [])
     await queue.enqueue([new("b", key="key")])
     assert names(await claim(queue)) == ["b"]
 
 
-async def test_a_replayed_delivery_comes_behind_what_waits_for_its_key(queue: QueueStore) -> None:
+async def test_a_replayed_delivery_comes_behind_what_waits_for_its_key(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key"), new("c", key="key")])
     await queue.bury((await claim(queue))[0], FAILURE, 0)
     (letter,) = await queue.dead_letters(1)
@@ -121,7 +126,7 @@ async def test_a_replayed_delivery_comes_behind_what_waits_for_its_key(queue: Qu
     assert order == ["b", "c", "a"]
 
 
-async def test_orphans_of_a_key_leave_it_free(queue: QueueStore) -> None:
+async def test_orphans_of_a_key_leave_it_free(queue: DeliveryStore) -> None:
     await queue.enqueue([new("a", key="key"), new("b", key="key")])
     assert await queue.bury_orphans([], FAILURE, 0) == [("step", 2)]
     await queue.enqueue([new("c", key="key")])
@@ -135,7 +140,7 @@ async def test_orphans_of_a_key_leave_it_free(queue: QueueStore) -> None:
     )
 )
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_whatever_happens_each_key_keeps_its_order(queue: QueueStore, actions: list[tuple[str, str]]) -> None:
+async def test_whatever_happens_each_key_keeps_its_order(queue: DeliveryStore, actions: list[tuple[str, str]]) -> None:
     expected: dict[str, list[str]] = {"x": [], "y": [], "z": []}
     for number, (key, action) in enumerate(actions):
         if action == "enqueue":
@@ -155,7 +160,7 @@ async def test_whatever_happens_each_key_keeps_its_order(queue: QueueStore, acti
     await queue.bury_orphans([], FAILURE, 0)
 
 
-async def _end(queue: QueueStore, delivery: Delivery, action: str) -> None:
+async def _end(queue: DeliveryStore, delivery: Delivery, action: str) -> None:
     ends = {
         "complete": lambda: _complete(queue, delivery),
         "retry": lambda: queue.retry(delivery, 0, FAILURE),

@@ -6,7 +6,7 @@ import asyncio
 
 from polystep.contracts.events import Claim
 from polystep.contracts.limits import LEASE_MS
-from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.steps import CronTrigger
 from polystep.schedule import Timetable
 from polystep.testing import FakeClock
@@ -71,14 +71,14 @@ async def test_a_clock_that_is_set_back_does_not_stop_ticks(cluster: Cluster) ->
     assert set(fired) == {"stored", "elsewhere"}
 
 
-async def test_of_many_firings_of_one_tick_one_is_stored(queue: QueueStore, clock: FakeClock) -> None:
+async def test_of_many_firings_of_one_tick_one_is_stored(deliveries: DeliveryStore, clock: FakeClock) -> None:
     due_ms = clock.now_ms()
-    stored = await asyncio.gather(*(queue.enqueue_tick(new(str(n)), due_ms) for n in range(5)))
+    stored = await asyncio.gather(*(deliveries.enqueue_tick(new(str(n)), due_ms) for n in range(5)))
     assert sorted(each.status for each in stored) == [*["elsewhere"] * 4, "stored"]
-    assert len(await claim(queue, now_ms=due_ms)) == 1
+    assert len(await claim(deliveries, now_ms=due_ms)) == 1
 
 
-async def test_a_tick_is_known_by_step_and_due_time(queue: QueueStore, clock: FakeClock) -> None:
+async def test_a_tick_is_known_by_step_and_due_time(deliveries: DeliveryStore, clock: FakeClock) -> None:
     now_ms = clock.now_ms()
     at_once = Claim(frozenset({0}), "host", now_ms + LEASE_MS)
     for step, due_ms, status in [
@@ -88,25 +88,27 @@ async def test_a_tick_is_known_by_step_and_due_time(queue: QueueStore, clock: Fa
         ("a", now_ms - 2 * MINUTE_MS, "elsewhere"),
         ("a", now_ms, "stored"),
     ]:
-        stored = await queue.enqueue_tick(new("tick", step=step), due_ms, at_once)
+        stored = await deliveries.enqueue_tick(new("tick", step=step), due_ms, at_once)
         assert stored.status == status
         for delivery in stored.claimed:
-            await queue.complete(delivery, [])
-    assert await queue.waiting() == []
+            await deliveries.complete(delivery, [])
+    assert await deliveries.waiting() == []
 
 
-async def test_a_tick_that_was_skipped_is_not_fired_by_another_host(queue: QueueStore, clock: FakeClock) -> None:
-    await queue.enqueue([new("earlier", at_ms=clock.now_ms() + MINUTE_MS)])
-    first = await queue.enqueue_tick(new("t"), clock.now_ms())
-    await queue.bury_orphans([], {"name": "gone"}, clock.now_ms())
-    second = await queue.enqueue_tick(new("t"), clock.now_ms())
+async def test_a_tick_that_was_skipped_is_not_fired_by_another_host(
+    deliveries: DeliveryStore, clock: FakeClock
+) -> None:
+    await deliveries.enqueue([new("earlier", at_ms=clock.now_ms() + MINUTE_MS)])
+    first = await deliveries.enqueue_tick(new("t"), clock.now_ms())
+    await deliveries.bury_orphans([], {"name": "gone"}, clock.now_ms())
+    second = await deliveries.enqueue_tick(new("t"), clock.now_ms())
     assert [first.status, second.status] == ["busy", "elsewhere"]
 
 
 async def test_a_due_time_from_before_the_clock_was_set_back_counts_no_more(
-    queue: QueueStore, clock: FakeClock
+    deliveries: DeliveryStore, clock: FakeClock
 ) -> None:
-    await queue.enqueue_tick(new("t"), clock.now_ms() + 60 * MINUTE_MS)
-    await queue.bury_orphans([], {"name": "gone"}, clock.now_ms())
-    again = [(await queue.enqueue_tick(new("t"), clock.now_ms() - n * MINUTE_MS)).status for n in (1, 1, 2)]
+    await deliveries.enqueue_tick(new("t"), clock.now_ms() + 60 * MINUTE_MS)
+    await deliveries.bury_orphans([], {"name": "gone"}, clock.now_ms())
+    again = [(await deliveries.enqueue_tick(new("t"), clock.now_ms() - n * MINUTE_MS)).status for n in (1, 1, 2)]
     assert again == ["stored", "elsewhere", "elsewhere"]

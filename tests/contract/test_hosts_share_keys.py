@@ -9,11 +9,12 @@ from pathlib import Path
 
 from polystep.contracts.events import Delivery
 from polystep.contracts.limits import LEASE_MS
-from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.queue import DeliveryStore
 from polystep.stores import SqliteQueueStore, open_durable
 from polystep.testing import FakeClock
-from tests.contract.cluster import Cluster
 from tests.contract.deliveries import FAILURE, new
+from tests.contract.sharing import Sharing
+from tests.patience import HANG_S
 
 KEYS = ("k", "l", "m", "n", "o", "p")
 EVENTS = 150
@@ -29,20 +30,20 @@ class Race:
         self.ended = 0
         self.trouble: list[str] = []
 
-    async def run(self, queues: list[QueueStore]) -> None:
-        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+    async def run(self, queues: list[DeliveryStore]) -> None:
+        async with asyncio.timeout(HANG_S), asyncio.TaskGroup() as group:
             for number, queue in enumerate(queues):
                 group.create_task(self._store(queue, f"host {number}"))
                 group.create_task(self._work(queue, f"host {number}", len(queues) * EVENTS))
 
-    async def _store(self, queue: QueueStore, owner: str) -> None:
+    async def _store(self, queue: DeliveryStore, owner: str) -> None:
         chance = random.Random(owner)
         stored = [queue.enqueue([new(f"{owner} {n}", key=chance.choice(KEYS))]) for n in range(EVENTS // 2)]
         await asyncio.gather(*stored)
         for number in range(EVENTS // 2, EVENTS):
             await queue.enqueue([new(f"{owner} {number}", key=chance.choice(KEYS))])
 
-    async def _work(self, queue: QueueStore, owner: str, total: int) -> None:
+    async def _work(self, queue: DeliveryStore, owner: str, total: int) -> None:
         chance = random.Random(f"works at {owner}")
         while self.ended < total:
             claimed = (await queue.claim({"step": 4}, owner, self._clock.now_ms(), LEASE_MS)).deliveries
@@ -60,7 +61,7 @@ class Race:
             self.trouble.append(f"two at once of {key}")
         self.started[key].append(delivery.id)
 
-    async def _end(self, queue: QueueStore, delivery: Delivery, draw: float) -> None:
+    async def _end(self, queue: DeliveryStore, delivery: Delivery, draw: float) -> None:
         if draw < 0.2:
             await queue.release(delivery, crashed=False)
             return
@@ -71,9 +72,9 @@ class Race:
         self.ended += is_mine
 
 
-async def test_no_key_is_stranded_or_runs_twice_at_once(cluster: Cluster) -> None:
-    hosts = [await cluster.host(name) for name in ("one", "two", "three")]
-    race = Race(cluster.clock)
+async def test_no_key_is_stranded_or_runs_twice_at_once(sharing: Sharing) -> None:
+    hosts = [await sharing.host(name) for name in ("one", "two", "three")]
+    race = Race(sharing.clock)
     await race.run([host.queue for host in hosts])
     assert race.trouble == []
     assert {key: ids for key, ids in race.started.items() if ids != sorted(ids)} == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 import pytest
 
@@ -12,10 +13,12 @@ from polystep.bus.settle import SETTLE_PAUSE_S
 from polystep.contracts.errors import Overloaded, PolystepError
 from polystep.contracts.events import Claim, Delivery, Outcome
 from polystep.contracts.limits import LEASE_MS
-from polystep.contracts.ports.queue import QueueStore
+from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.steps import QueuePolicy
 from tests.contract.cluster import Cluster, ClusterHost
 from tests.contract.deliveries import claim, names, new
+from tests.contract.sharing import Sharing
+from tests.patience import HANG_S
 from tests.unit.bus.harness import DONE, FAILED, event_step, flow, scripted
 
 TWO = event_step("a", queue=QueuePolicy(concurrency=2))
@@ -205,38 +208,78 @@ async def test_what_other_hosts_have_stored_counts_for_the_bound_of_a_queue(clus
 
 @pytest.mark.parametrize(("running", "started"), [(0, ["a", "b"]), (1, ["a"]), (2, [])])
 async def test_what_is_claimed_as_it_is_stored_counts_what_runs(
-    queue: QueueStore, running: int, started: list[str]
+    deliveries: DeliveryStore, running: int, started: list[str]
 ) -> None:
-    await queue.enqueue([new(f"r{number}") for number in range(running)])
-    await claim(queue, owner="other")
+    await deliveries.enqueue([new(f"r{number}") for number in range(running)])
+    await claim(deliveries, owner="other")
     at_once = Claim(frozenset({0, 1, 2}), "host", 1000 + LEASE_MS, {"step": 2})
-    assert names(await queue.enqueue([new(name) for name in "abc"], at_once)) == started
-    assert len(await claim(queue)) == 3 - len(started)
+    assert names(await deliveries.enqueue([new(name) for name in "abc"], at_once)) == started
+    assert len(await claim(deliveries)) == 3 - len(started)
 
 
-async def test_a_completion_frees_the_slot_for_what_it_emits(queue: QueueStore) -> None:
-    (only,) = await queue.enqueue([new("a")], Claim(frozenset({0}), "host", LEASE_MS, {"step": 1}))
-    claimed = await queue.complete(only, [new("b"), new("c")], Claim(frozenset({0, 1}), "host", LEASE_MS, {"step": 1}))
+async def test_a_completion_frees_the_slot_for_what_it_emits(deliveries: DeliveryStore) -> None:
+    (only,) = await deliveries.enqueue([new("a")], Claim(frozenset({0}), "host", LEASE_MS, {"step": 1}))
+    claimed = await deliveries.complete(
+        only, [new("b"), new("c")], Claim(frozenset({0, 1}), "host", LEASE_MS, {"step": 1})
+    )
     assert claimed is not None
     assert names(claimed) == ["b"]
 
 
-async def test_a_claim_says_which_steps_their_limit_holds_back(queue: QueueStore) -> None:
-    await queue.enqueue([new(name, step=step) for step in ("x", "y") for name in "abc"])
+async def test_a_claim_says_which_steps_their_limit_holds_back(deliveries: DeliveryStore) -> None:
+    await deliveries.enqueue([new(name, step=step) for step in ("x", "y") for name in "abc"])
     limits = {"x": 2, "y": 5}
-    first = await queue.claim({"x": 3, "y": 3}, "host", 1000, LEASE_MS, limits)
+    first = await deliveries.claim({"x": 3, "y": 3}, "host", 1000, LEASE_MS, limits)
     assert names(first.deliveries) == ["a", "b", "a", "b", "c"]
     assert first.held_back == frozenset("x")
-    second = await queue.claim({"x": 1}, "other", 1000, LEASE_MS, limits)
+    second = await deliveries.claim({"x": 1}, "other", 1000, LEASE_MS, limits)
     assert (names(second.deliveries), second.held_back) == ([], frozenset("x"))
-    await queue.complete(first.deliveries[0], [])
-    third = await queue.claim({"x": 1}, "other", 1000, LEASE_MS, limits)
+    await deliveries.complete(first.deliveries[0], [])
+    third = await deliveries.claim({"x": 1}, "other", 1000, LEASE_MS, limits)
     assert (names(third.deliveries), third.held_back) == (["c"], frozenset())
 
 
-async def test_a_limit_holds_nothing_back_when_less_is_due_than_it_allows(queue: QueueStore) -> None:
+async def test_a_limit_holds_nothing_back_when_less_is_due_than_it_allows(deliveries: DeliveryStore) -> None:
     """Else nobody asks when the next one is due: it would wait for a look at the store, ten seconds later."""
-    await queue.enqueue([new("now"), new("later", at_ms=5000)])
-    (running,) = (await queue.claim({"step": 5}, "other", 1000, LEASE_MS, {"step": 5})).deliveries
-    claimed = await queue.claim({"step": 5}, "host", 1000, LEASE_MS, {"step": 5})
+    await deliveries.enqueue([new("now"), new("later", at_ms=5000)])
+    (running,) = (await deliveries.claim({"step": 5}, "other", 1000, LEASE_MS, {"step": 5})).deliveries
+    claimed = await deliveries.claim({"step": 5}, "host", 1000, LEASE_MS, {"step": 5})
     assert (names([running]), claimed.deliveries, claimed.held_back) == (["now"], [], frozenset())
+
+
+class Race:
+    """Hosts that store, claim and end deliveries of a limited step as fast as they can."""
+
+    LIMITS: Final = {"step": 2}
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.most = 0
+        self.ended = 0
+
+    async def run(self, queues: list[DeliveryStore], events: int) -> None:
+        async with asyncio.timeout(HANG_S), asyncio.TaskGroup() as group:
+            for number, queue in enumerate(queues):
+                group.create_task(self._work(queue, f"host {number}", events, len(queues) * events))
+
+    async def _work(self, queue: DeliveryStore, owner: str, events: int, total: int) -> None:
+        at_once = Claim(frozenset({0}), owner, LEASE_MS, self.LIMITS)
+        for number in range(events):
+            await self._end(queue, await queue.enqueue([new(f"{owner} {number}")], at_once))
+        while self.ended < total:
+            await self._end(queue, (await queue.claim({"step": 3}, owner, 1000, LEASE_MS, self.LIMITS)).deliveries)
+
+    async def _end(self, queue: DeliveryStore, claimed: list[Delivery]) -> None:
+        self.running += len(claimed)
+        self.most = max(self.most, self.running)
+        for delivery in claimed:
+            self.running -= 1
+            assert await queue.complete(delivery, []) is not None
+            self.ended += 1
+
+
+async def test_no_race_of_hosts_exceeds_a_limit(sharing: Sharing) -> None:
+    hosts = [await sharing.host(name) for name in ("one", "two", "three")]
+    race = Race()
+    await race.run([host.queue for host in hosts], 60)
+    assert (race.most, await hosts[0].queue.waiting()) == (2, [])

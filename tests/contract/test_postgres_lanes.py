@@ -29,6 +29,7 @@ from polystep.stores.postgres.calls import CLEARED_AT_ONCE
 from polystep.stores.postgres.group import GROUP_MAX, Group
 from polystep.testing import FakeClock
 from tests.contract.groups import state_items
+from tests.postgres.cutter import Cutter
 from tests.postgres.proxy import Link, Proxy, open_proxy
 from tests.postgres.schemas import fresh_schema
 from tests.postgres.server import USER, Server
@@ -222,42 +223,6 @@ async def test_what_was_asked_before_the_stop_is_stored(rig: Rig, postgres: Serv
     assert await rig.direct.fetchval(f"SELECT count(*) FROM {rig.schema}.hosts") == 0
 
 
-class Cutter:
-    """Cuts the first connection that sends a call of a group, at a moment that its seed gives."""
-
-    def __init__(self, rig: Rig, chance: random.Random) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._way = chance.choice(("sent", "answered", "client", "later"))
-        self._delay_s = chance.random() * 0.01
-        self.is_done = False
-        rig.proxy.on_sent = self._sent
-        rig.proxy.on_answer = self._answered
-        self._link: Link | None = None
-
-    def _sent(self, link: Link, data: bytes) -> None:
-        if self.is_done or self._link is not None or MARK not in data:
-            return
-        self._link = link
-        if self._way == "sent":
-            self._cut(link.cut)
-        elif self._way == "client":
-            self._cut(link.cut_client)
-        elif self._way == "later":
-            self._loop.call_later(self._delay_s, self._cut, link.cut)
-
-    def _answered(self, link: Link, _: bytes) -> None:
-        # The commit is done, and its answer is swallowed.
-        if link is self._link and self._way == "answered" and not self.is_done:
-            link.is_muted = True
-            self._cut(link.cut)
-
-    def _cut(self, cut: object) -> None:
-        if not self.is_done:
-            self.is_done = True
-            assert callable(cut)
-            cut()
-
-
 MARK = b"the group that is cut"
 
 
@@ -269,7 +234,7 @@ async def test_a_connection_that_is_cut_at_any_moment_loses_and_doubles_nothing(
     cuts, turn = 0, -1
     while cuts < 100:
         turn += 1
-        cutter = Cutter(rig, chance)
+        cutter = Cutter(rig.proxy, chance, MARK)
         changes: list[int] = []
         rig.streams.changes.listen(noting(changes))
         removed = rig.state.set("g", "removed", b"old")
@@ -296,7 +261,7 @@ async def test_a_move_that_is_cut_is_made_once(rig: Rig) -> None:
     keys = ("a", "b")
     await rig.state.set("g", "a", MARK)
     for _ in range(30):
-        Cutter(rig, chance)
+        Cutter(rig.proxy, chance, MARK)
         moved = await rig.queries.rename_state("g", *keys, None)
         assert isinstance(moved, Versioned)
         keys = keys[::-1]

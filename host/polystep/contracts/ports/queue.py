@@ -30,7 +30,7 @@ from polystep.contracts.values import JSONObject
 
 
 class ParkedStore(Protocol):
-    """Durable parked events; part of `QueueStore`, whose `enqueue` and `complete` park them."""
+    """Durable parked events; part of `DeliveryStore`, whose `enqueue` and `complete` park them."""
 
     async def parked(self, limit: int, after_id: int = 0) -> list[ParkedEvent]:
         """Read parked events by id, which is the order in which they were stored.
@@ -58,7 +58,7 @@ class ParkedStore(Protocol):
 
 
 class QueueUpkeep(Protocol):
-    """Changes to all deliveries at once; part of `QueueStore`."""
+    """Changes to all deliveries at once; part of `DeliveryStore`."""
 
     async def move_due(self, now_ms: int, back_ms: int | None) -> int:
         """Move due times along with a wall clock that was set back; returns how many deliveries were concerned.
@@ -90,17 +90,6 @@ class QueueUpkeep(Protocol):
 
     async def remove(self, step: str, id: int) -> tuple[str, int] | None:
         """Remove one delivery that waits; returns its run, and the bytes of its data. Its FIFO key goes on."""
-        ...
-
-    async def cancel_waiting(self, run_id: str) -> CancelledRuns | None:
-        """Remove a run that is queued or suspended, with its journal and the waiting runs of its calls.
-
-        FIFO keys go on. `None` when there is no such run.
-        """
-        ...
-
-    async def cancel_running(self, delivery: Delivery) -> CancelledRuns | None:
-        """Remove a claimed delivery whose attempt was ended for that, likewise; `None` when it was superseded."""
         ...
 
     async def last_id(self, step: str) -> int:
@@ -140,7 +129,7 @@ class CancellationStore(Protocol):
         ...
 
 
-class QueueStore(ParkedStore, QueueUpkeep, Protocol):
+class DeliveryStore(ParkedStore, QueueUpkeep, Protocol):
     """Durable deliveries. Every method is one transaction, which is on disk when the method returns.
 
     A delivery is `ready` (from its `run_at_ms` on), `blocked` (an earlier one with its step and FIFO key is not
@@ -148,51 +137,6 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
     delivery change nothing and return False, or `None`, when its token is not the current one: the attempt was
     superseded.
     """
-
-    @property
-    def wakeups(self) -> Wakeups:
-        """This host's end of the calls between the hosts on the store."""
-        ...
-
-    @property
-    def histories(self) -> HistoryStore:
-        """Journals of completed runs."""
-        ...
-
-    @property
-    def journal(self) -> JournalStore:
-        """The journals of the runs, written in the transactions of the deliveries."""
-        ...
-
-    @property
-    def asks(self) -> AskStore:
-        """Asks of the runs, opened and closed in the transactions of their journals."""
-        ...
-
-    @property
-    def keys(self) -> EventKeyStore:
-        """The ids of events, taken in the transactions that store them."""
-        ...
-
-    @property
-    def once_keys(self) -> OnceKeyStore:
-        """Keys of `once` that are the project's, held by deliveries."""
-        ...
-
-    @property
-    def cancellations(self) -> CancellationStore:
-        """The events that cancel runs, kept in the transactions that store them."""
-        ...
-
-    @property
-    def requests(self) -> RequestKeyStore:
-        """Idempotency keys of requests, written in the transactions of their journals and events."""
-        ...
-
-    @property
-    def bulks(self) -> BulkStore:
-        """The records of bulks, written in the transactions of the dead letters."""
-        ...
 
     def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[Stored]:
         """Store all or none; those that are refused as dead letters, here and in `complete`.
@@ -321,4 +265,64 @@ class QueueStore(ParkedStore, QueueUpkeep, Protocol):
 
     async def save_subscriptions(self, rows: Sequence[tuple[str, str, str]]) -> None:
         """Replace those of this deployment."""
+        ...
+
+
+class QueueStore(DeliveryStore, Protocol):
+    """Durable deliveries, and what is kept of their runs and events in the same transactions."""
+
+    @property
+    def wakeups(self) -> Wakeups:
+        """This host's end of the calls between the hosts on the store."""
+        ...
+
+    @property
+    def histories(self) -> HistoryStore:
+        """Journals of completed runs."""
+        ...
+
+    @property
+    def journal(self) -> JournalStore:
+        """The journals of the runs, written in the transactions of the deliveries."""
+        ...
+
+    @property
+    def asks(self) -> AskStore:
+        """Asks of the runs, opened and closed in the transactions of their journals."""
+        ...
+
+    @property
+    def keys(self) -> EventKeyStore:
+        """The ids of events, taken in the transactions that store them."""
+        ...
+
+    @property
+    def once_keys(self) -> OnceKeyStore:
+        """Keys of `once` that are the project's, held by deliveries."""
+        ...
+
+    @property
+    def cancellations(self) -> CancellationStore:
+        """The events that cancel runs, kept in the transactions that store them."""
+        ...
+
+    @property
+    def requests(self) -> RequestKeyStore:
+        """Idempotency keys of requests, written in the transactions of their journals and events."""
+        ...
+
+    @property
+    def bulks(self) -> BulkStore:
+        """The records of bulks, written in the transactions of the dead letters."""
+        ...
+
+    async def cancel_waiting(self, run_id: str) -> CancelledRuns | None:
+        """Remove a run that is queued or suspended, with its journal and the waiting runs of its calls.
+
+        FIFO keys go on. `None` when there is no such run.
+        """
+        ...
+
+    async def cancel_running(self, delivery: Delivery) -> CancelledRuns | None:
+        """Remove a claimed delivery whose attempt was ended for that, likewise; `None` when it was superseded."""
         ...

@@ -3,7 +3,15 @@
 from polystep.stores.postgres.data_queries import PostgresDataQueries
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.identity import Times
+from polystep.stores.postgres.queue import PostgresQueueStore
 from polystep.stores.postgres.state import PostgresStateStore
 from polystep.stores.postgres.streams import PostgresStreamStore
 
-__all__ = ["PostgresDataQueries", "PostgresDatabase", "PostgresStateStore", "PostgresStreamStore", "Times"]
+__all__ = [
+    "PostgresDataQueries",
+    "PostgresDatabase",
+    "PostgresQueueStore",
+    "PostgresStateStore",
+    "PostgresStreamStore",
+    "Times",
+]

@@ -29,6 +29,17 @@ class Statement(NamedTuple):
     arguments: Sequence[object] = ()
 
 
+class Mark(NamedTuple):
+    """State of a lane's row when a connection has taken it over."""
+
+    seq: int
+    """Number of the last call that is committed."""
+    swapped: Sequence[int] = ()
+    """Places of what the last call with such writes has changed."""
+    refused: Sequence[int] = ()
+    """Places of deliveries that were not current."""
+
+
 class Call(Protocol):
     """One call."""
 
@@ -50,8 +61,12 @@ class Call(Protocol):
         """Answer those who wait; returns what has to be made again."""
         ...
 
-    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
-        """Likewise, of a call that was committed while its answer was lost."""
+    def recall(self, lane: int, seq: int) -> Sequence[Statement]:
+        """Return statements that only read, and find what a call of this number has answered."""
+        ...
+
+    def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
+        """Answer likewise, of a call that was committed while its answer was lost, with what was found of it."""
         ...
 
     def fail(self, failure: PolystepError) -> None:
@@ -81,7 +96,11 @@ class Beat:
         """Nobody waits."""
         return []
 
-    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
+    def recall(self, lane: int, seq: int) -> Sequence[Statement]:
+        """The mark says all."""
+        return ()
+
+    def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
         """Nobody waits."""
         return []
 
@@ -90,6 +109,73 @@ class Beat:
 
     def drop(self, before_s: float, failure: PolystepError) -> None:
         """Nobody waits."""
+
+    def parts(self) -> Sequence[Call]:
+        """It is one."""
+        return [self]
+
+
+class Plain:
+    """One statement whose answer is made of its rows."""
+
+    announces = False
+
+    def __init__(
+        self,
+        asked: Asked,
+        statement: Statement,
+        answer: Callable[[Sequence[Row]], object],
+        unheard: Callable[[Mark, Sequence[Row]], object] | None = None,
+        recall: Callable[[int, int], Sequence[Statement]] = lambda *_: (),
+    ) -> None:
+        """Make it.
+
+        Args:
+            asked: Who wants it.
+            statement: Its text and arguments.
+            answer: Makes the answer of the rows.
+            unheard: Makes it when they were lost; without it the statement is made again, and must bear that.
+            recall: As of a call.
+        """
+        self._asked = asked
+        self._statement = statement
+        self._answer = answer
+        self._unheard = unheard
+        self._recall = recall
+
+    @property
+    def is_wanted(self) -> bool:
+        """It is not answered."""
+        return not self._asked.waiter.done()
+
+    async def prepare(self, ask: Ask, place: str) -> Statement | None:
+        """Nothing is to be read."""
+        return self._statement
+
+    def heard(self, rows: Sequence[Row]) -> list[Asked]:
+        """Answer."""
+        self._asked.answer(self._answer(rows))
+        return []
+
+    def recall(self, lane: int, seq: int) -> Sequence[Statement]:
+        """As it was told."""
+        return self._recall(lane, seq)
+
+    def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
+        """Answer, or make it again."""
+        if self._unheard is None:
+            return [self._asked]
+        self._asked.answer(self._unheard(mark, rows))
+        return []
+
+    def fail(self, failure: PolystepError) -> None:
+        """Answer with a failure."""
+        self._asked.answer(failure)
+
+    def drop(self, before_s: float, failure: PolystepError) -> None:
+        """Fail it when it is old."""
+        if self._asked.asked_s < before_s:
+            self._asked.answer(failure)
 
     def parts(self) -> Sequence[Call]:
         """It is one."""
@@ -130,9 +216,13 @@ class Rename:
         self._asked.answer("taken" if result == "taken" else self._found)
         return []
 
-    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
+    def recall(self, lane: int, seq: int) -> Sequence[Statement]:
+        """The mark says all."""
+        return ()
+
+    def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
         """Answer when it was moved, else look again."""
-        if not swapped:
+        if not mark.swapped:
             return [self._asked]
         self._asked.answer(self._found)
         return []
@@ -188,7 +278,11 @@ class Clear:
             )
         return []
 
-    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
+    def recall(self, lane: int, seq: int) -> Sequence[Statement]:
+        """The mark says all."""
+        return ()
+
+    def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
         """Go on, without the number."""
         self._is_exact = False
         return []

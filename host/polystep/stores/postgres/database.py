@@ -22,7 +22,7 @@ from polystep.stores.postgres.listener import Listener
 from polystep.stores.postgres.migrations import check_schema_name, migrate
 from polystep.stores.postgres.sessions import Sessions
 from polystep.stores.postgres.upkeep import Upkeep
-from polystep.stores.postgres.writes import Asked, Write
+from polystep.stores.postgres.writes import Apart, Asked, Write
 
 LANES: Final = 2
 """Writing connections: one waits for its commit while the next group of the other is made."""
@@ -32,7 +32,14 @@ class PostgresDatabase:
     """Owns what one host has open on the database."""
 
     def __init__(
-        self, url: str, clock: Clock, *, schema: str = "polystep", durability: str = "full", times: Times = TIMES
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        schema: str = "polystep",
+        durability: str = "full",
+        times: Times = TIMES,
+        deployment: int = 0,
     ) -> None:
         """Prepare; nothing is opened before `start`.
 
@@ -42,22 +49,25 @@ class PostgresDatabase:
             schema: Of the project: several projects may share a database.
             durability: `full` or `process`.
             times: Of the leases.
+            deployment: Number of what the host runs.
 
         Raises:
             PolystepError: The schema's name is none.
         """
         check_schema_name(schema)
         self.schema = schema
+        self.deployment = deployment
         self.clock = clock
         self._connector = Connector(url, durability)
-        self.identity = Identity(schema, LANES)
+        self.identity = Identity(schema, LANES + 1, deployment)
         self.sessions = Sessions(self._connector)
         self.listener = Listener(self._connector, f"polystep.{schema}", lambda: self.feed.wake())
         self.feed = Feed(self.sessions, schema, clock, lambda: self.listener.is_listening)
         self.upkeep = Upkeep(self.sessions, schema, self.identity, times)
         self.lanes = [
-            Lane(number, self._connector, schema, self.identity, times, self._announced) for number in range(LANES)
+            Lane(number, self._connector, schema, self.identity, times, self._announced) for number in range(LANES + 1)
         ]
+        """The last one claims: a claim in a group would lock other groups out."""
         self._waiting = 0
         self._idle: asyncio.Future[None] | None = None
         self._is_open = False
@@ -128,6 +138,17 @@ class PostgresDatabase:
         Raises:
             Overloaded: Too many writes wait already.
         """
+        return self._ask(write, self.lanes[crc32(caller.encode()) % LANES])
+
+    def claim(self, write: Apart) -> asyncio.Future[Any]:
+        """Make a call in the lane of claims.
+
+        Raises:
+            Overloaded: Too many writes wait already.
+        """
+        return self._ask(write, self.lanes[LANES])
+
+    def _ask(self, write: Write, lane: Lane) -> asyncio.Future[Any]:
         if not self._is_open:
             raise PolystepError(f"{self._connector.place} is not open.")
         if self._waiting >= WRITES_WAITING_MAX:
@@ -136,7 +157,7 @@ class PostgresDatabase:
         waiter: asyncio.Future[Any] = loop.create_future()
         self._waiting += 1
         waiter.add_done_callback(self._answered)
-        self.lanes[crc32(caller.encode()) % LANES].ask(Asked(write, waiter, loop.time()))
+        lane.ask(Asked(write, waiter, loop.time()))
         return waiter
 
     async def settled(self) -> None:

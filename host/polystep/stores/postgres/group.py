@@ -7,18 +7,26 @@ from typing import Any, Final
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.storage import ValueLost
-from polystep.stores.postgres.calls import Ask, Statement
+from polystep.stores.postgres.calls import Ask, Mark, Statement
 from polystep.stores.postgres.chains import SWAP, Chain, StateRow
 from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.queue_columns import NEW_COLUMNS
+from polystep.stores.postgres.queue_group import QueueWrites, size, weight
 from polystep.stores.postgres.writes import (
+    Apart,
     Asked,
+    BuryDelivery,
     ClearState,
+    CompleteDelivery,
     DeleteItem,
     ItemKey,
+    ReadyDelivery,
     RenameState,
+    RenewLeases,
     SendEvent,
     SetItem,
     StateKey,
+    StoreDeliveries,
     Write,
 )
 
@@ -27,13 +35,15 @@ GROUP_MAX: Final = 512
 GROUP_BYTES_MAX: Final = 8 * 1024 * 1024
 """Values of one group, unless one alone is larger: a call is one message, held whole at both ends."""
 
-_CALL: Final = "SELECT * FROM {schema}.group_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+_ARGUMENTS: Final = 15 + 4 + 9 + NEW_COLUMNS
+_CALL: Final = f"SELECT * FROM {{schema}}.group_1({', '.join(f'${number}' for number in range(1, _ARGUMENTS + 1))})"
 _NO_STATE: Final = (None,) * 5
 _NO_ITEMS: Final = (None,) * 7
 _READ: Final = """
 SELECT t.value FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS s(grp, key, place)
 LEFT JOIN {schema}.state t ON t.grp = s.grp AND t.key = s.key ORDER BY s.place"""
-TOLD: Final = """
+_OF_QUEUE: Final = (StoreDeliveries, CompleteDelivery, ReadyDelivery, BuryDelivery, RenewLeases)
+_TOLD: Final = """
 SELECT 'i', place, type, CASE WHEN type = 'd' THEN value END, created_at_ms FROM {schema}.stream_changes
 WHERE lane = $1 AND commit_seq = $2"""
 
@@ -43,12 +53,14 @@ class Group:
 
     def __init__(self) -> None:
         self._count = 0
+        self._rows_count = 0
         self._bytes = 0
         self._chains: dict[StateKey, Chain] = {}
         self._rows: list[tuple[Chain, StateRow]] = []
         """Of the last call."""
         self._items: list[Asked] = []
         self._taken: set[ItemKey] = set()
+        self._queue = QueueWrites()
 
     @property
     def is_wanted(self) -> bool:
@@ -63,11 +75,15 @@ class Group:
     def add(self, asked: Asked) -> bool:
         """Take one more; False when it must be in a later group."""
         write = asked.write
-        assert not isinstance(write, (ClearState, RenameState))
-        size = _size(write)
-        if self._count and (self._count >= GROUP_MAX or self._bytes + size > GROUP_BYTES_MAX):
+        assert not isinstance(write, (ClearState, RenameState, Apart))
+        rows = weight(write) if isinstance(write, _OF_QUEUE) else 1
+        size_ = size(write) if isinstance(write, _OF_QUEUE) else _size(write)
+        if self._count and (self._rows_count + rows > GROUP_MAX or self._bytes + size_ > GROUP_BYTES_MAX):
             return False
-        if isinstance(write, (SetItem, DeleteItem)):
+        if isinstance(write, _OF_QUEUE):
+            if not self._queue.add(asked):
+                return False
+        elif isinstance(write, (SetItem, DeleteItem)):
             if write.at in self._taken:
                 return False
             self._taken.add(write.at)
@@ -80,7 +96,8 @@ class Group:
                 chain = self._chains[write.at] = Chain(write.at)
             chain.asked.append(asked)
         self._count += 1
-        self._bytes += size
+        self._rows_count += rows
+        self._bytes += size_
         return True
 
     def _asked(self) -> Iterator[Asked]:
@@ -88,11 +105,13 @@ class Group:
         for chain in self._chains.values():
             yield from chain.asked
         yield from self._items
+        yield from self._queue.asked
 
     def parts(self) -> Sequence[Group]:
         """Divide it, so that a failure is that of one: the writes of one key stay together."""
         parts = []
-        for asked in (*(chain.asked for chain in self._chains.values()), *([item] for item in self._items)):
+        alone = [[each] for each in (*self._items, *self._queue.asked)]
+        for asked in (*(chain.asked for chain in self._chains.values()), *alone):
             part = Group()
             for each in asked:
                 part.add(each)
@@ -106,6 +125,7 @@ class Group:
             if not chain.asked:
                 del self._chains[chain.at]
         self._items = _drop(self._items, before_s, failure)
+        self._queue.asked = _drop(self._queue.asked, before_s, failure)
         self._count = sum(1 for _ in self._asked())
 
     async def prepare(self, ask: Ask, place: str) -> Statement | None:
@@ -121,7 +141,8 @@ class Group:
             else:
                 self._rows.append((chain, row))
         self._chains = {chain.at: chain for chain, _ in self._rows}
-        if not self._rows and not self._items:
+        queue = self._queue.arguments()
+        if not self._rows and not self._items and not self._queue.asked:
             return None
         state: list[list[Any]] = [
             [row.kind for _, row in self._rows],
@@ -131,10 +152,11 @@ class Group:
             [row.seen for _, row in self._rows],
         ]
         items: list[list[Any]] = [list(column) for column in zip(*map(_item_row, self._items), strict=True)]
-        return Statement(_CALL, [*(state if self._rows else _NO_STATE), *(items or _NO_ITEMS)])
+        return Statement(_CALL, [*(state if self._rows else _NO_STATE), *(items or _NO_ITEMS), *queue])
 
     def heard(self, rows: Sequence[Row]) -> list[Asked]:
-        """Answer the writes of the state; those have to be made again to which another host was faster."""
+        """Answer all but the stream items; writes of the state are made again to which another host was faster."""
+        self._queue.answer(rows, {row[1] for row in rows if row[0] == "r"})
         answers = {row[1]: row[3] for row in rows if row[0] == "s"}
         again = []
         for index, (chain, row) in enumerate(self._rows, 1):
@@ -146,15 +168,20 @@ class Group:
                 chain.answer()
         return again
 
-    def unheard(self, swapped: Sequence[int]) -> list[Asked]:
-        """Answer the writes of the state, of which the lane has noted the places of the changes that were made."""
+    def recall(self, lane: int, seq: int) -> Sequence[Statement]:
+        """Find what was announced, and which deliveries were claimed."""
+        return [*([Statement(_TOLD, (lane, seq))] if self._items else ()), *self._queue.recall(lane)]
+
+    def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
+        """Answer likewise; the lane has noted the places of the changes that were made."""
+        self._queue.answer(rows, mark.refused)
         again = []
         for index, (chain, row) in enumerate(self._rows, 1):
             if chain.is_take:
                 chain.asked[0].answer(
                     ValueLost("The value is removed, but the connection broke before it had been returned.")
                 )
-            elif row.kind == SWAP and index not in swapped:
+            elif row.kind == SWAP and index not in mark.swapped:
                 again += chain.asked
             else:
                 chain.answer()

@@ -13,8 +13,9 @@ from polystep.stores.postgres.driver import Connection
 
 _ID_BITS: Final = 63
 
-REGISTER: Final = "SELECT {schema}.register_1($1, $2, $3, $4, $5)"
+REGISTER: Final = "SELECT {schema}.register_1($1, $2, $3, $4, $5, $6)"
 FORGET: Final = "DELETE FROM {schema}.hosts WHERE id = $1"
+RELEASE: Final = "UPDATE {schema}.deliveries SET status = 0 WHERE status = 2 AND host = $1"
 FORGET_LANES: Final = "DELETE FROM {schema}.lanes WHERE host = $1"
 SILENT: Final = """
 SELECT h.id, h.machine, h.pid FROM {schema}.hosts h WHERE h.id <> $1 AND NOT EXISTS (
@@ -49,9 +50,10 @@ class Silent(NamedTuple):
 class Identity:
     """One start of a host, until it is taken for dead; then it is another one."""
 
-    def __init__(self, schema: str, lanes: int) -> None:
+    def __init__(self, schema: str, lanes: int, deployment: int = 0) -> None:
         self._schema = schema
         self._count = lanes
+        self._deployment = deployment
         self._lock = asyncio.Lock()
         self.host = 0
         """Id; 0 before the first registration."""
@@ -72,6 +74,7 @@ class Identity:
                 platform.node(),
                 os.getpid(),
                 version("polystep-host"),
+                self._deployment,
                 lanes,
             )
             self.host, self.lanes = host, tuple(lanes)
@@ -79,5 +82,5 @@ class Identity:
 
     async def leave(self, connection: Connection) -> None:
         """Take the host off the database."""
-        for statement in (FORGET_LANES, FORGET):
+        for statement in (FORGET_LANES, RELEASE, FORGET):
             await connection.execute(statement.format(schema=self._schema), self.host)

@@ -12,17 +12,17 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.storage import NotStored
-from polystep.stores.postgres.calls import Beat, Call, Clear, Rename
+from polystep.stores.postgres.calls import Beat, Call, Clear, Mark, Rename, Statement
 from polystep.stores.postgres.connections import Connector
 from polystep.stores.postgres.driver import Connection, Row
 from polystep.stores.postgres.failures import is_again, is_broken, is_evicted, is_lost, write_failure
-from polystep.stores.postgres.group import TOLD, Group
+from polystep.stores.postgres.group import Group
 from polystep.stores.postgres.identity import Identity, Times
-from polystep.stores.postgres.writes import Asked, ClearState, DeleteState, RenameState, SetState, UpdateState
+from polystep.stores.postgres.writes import Apart, Asked, ClearState, DeleteState, RenameState, SetState, UpdateState
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +40,10 @@ _PATIENT: Final = "SET lock_timeout = 0"
 _IMPATIENT: Final = "SET lock_timeout = 5000"
 _TAKE_OVER: Final = """
 UPDATE {schema}.lanes SET epoch = epoch + 1, seen_at = clock_timestamp() WHERE id = $1 AND alive
-RETURNING epoch, commit_seq, coalesce(swapped, '{{}}')"""
+RETURNING epoch, commit_seq, coalesce(swapped, '{{}}'), coalesce(refused, '{{}}')"""
 
 Announced: TypeAlias = Callable[[int, int, Group, Sequence[Row]], None]
 """Called with lane, number of the call, group, and what of it is announced: it answers those who wait for that."""
-
-
-class _Mark(NamedTuple):
-    """Mark in a lane's row when a connection has taken it over."""
-
-    seq: int
-    swapped: Sequence[int]
 
 
 class _Fate(Enum):
@@ -163,13 +156,16 @@ class Lane:
             asked = self._asked[0]
             if self._clear is not None and self._must_wait(asked, self._clear.group):
                 break
-            if isinstance(asked.write, (ClearState, RenameState)):
+            if isinstance(asked.write, (ClearState, RenameState, Apart)):
                 # Calls of their own, in their place.
                 if group.is_wanted:
                     break
                 self._asked.popleft()
                 if isinstance(asked.write, RenameState):
                     return Rename(asked)
+                if isinstance(asked.write, Apart):
+                    made: Call = asked.write.make(asked)
+                    return made
                 self._clear = Clear(asked)
                 break
             if not group.add(asked):
@@ -221,7 +217,7 @@ class Lane:
                     continue
                 return await self._failed(call, fate, error)
             self._seq = sent
-            return await self._committed(call, rows, ())
+            return self._committed(call, call.heard(rows), rows)
         return None
 
     async def _is_settled(self, call: Call, sent: int | None, losses: int, cause: Exception) -> bool:
@@ -237,7 +233,7 @@ class Lane:
         if mark is None:
             self._give_up(call, sent is not None)
         elif mark.seq == sent:
-            await self._committed(call, None, mark.swapped)
+            await self._committed_unheard(call, mark)
         elif losses > _LOST_MAX:
             # The call itself ends its sessions, it seems.
             await self._failed(call, _Fate.REFUSED, cause)
@@ -270,25 +266,30 @@ class Lane:
             self.trouble = failure
         return call.fail(failure)
 
-    async def _committed(self, call: Call, rows: Sequence[Row] | None, swapped: Sequence[int]) -> None:
-        """Answer a call that is committed; `rows` is `None` when its answer was lost."""
+    def _committed(self, call: Call, again: Sequence[Asked], rows: Sequence[Row]) -> None:
+        """Go on behind a call that is committed and answered."""
         self.commits += not isinstance(call, Beat)
         self.trouble = None
-        again = call.unheard(swapped) if rows is None else call.heard(rows)
         self._asked.extendleft(reversed(again))
         if call.announces:
             assert isinstance(call, Group)
-            seq = self._seq
-            self._announced(self._id, seq, call, await self._told(seq) if rows is None else rows)
+            self._announced(self._id, self._seq, call, rows)
 
-    async def _told(self, seq: int) -> Sequence[Row]:
-        """Read what a call has announced whose answer was lost; nothing when that cannot be read any more."""
-        lane = self._id
+    async def _committed_unheard(self, call: Call, mark: Mark) -> None:
+        """Answer a call that is committed, while its answer was lost."""
+        seq = self._seq
+        rows: list[Row] = []
+        for statement in call.recall(self._id, seq):
+            rows += await self._found(statement)
+        self._committed(call, call.unheard(mark, rows), rows)
+
+    async def _found(self, statement: Statement) -> Sequence[Row]:
+        """Read what a call has answered whose answer was lost; nothing when that cannot be read any more."""
         while True:
             if self._connection is None and await self._connect(None) is None:
                 return []
             try:
-                return await self._ask_rows(TOLD, lane, seq)
+                return await self._ask_rows(statement.sql, *statement.arguments)
             except Exception as error:  # noqa: BLE001 - as above
                 if self._fate(error) is not _Fate.LOST:
                     return []
@@ -303,7 +304,7 @@ class Lane:
         finally:
             timer.cancel()
 
-    async def _connect(self, call: Call | None) -> _Mark | None:
+    async def _connect(self, call: Call | None) -> Mark | None:
         """Connect until it succeeds, and take the lane over.
 
         Args:
@@ -324,7 +325,7 @@ class Lane:
             if self._is_stopping or (call is not None and not call.is_wanted):
                 return None
 
-    async def _open(self) -> _Mark | None:
+    async def _open(self) -> Mark | None:
         """Connect once, as a new host or as the lane that it was; `None` when that was taken for dead.
 
         Raises:
@@ -342,22 +343,22 @@ class Lane:
             self._connection = connection
         return mark
 
-    async def _register(self, connection: Connection) -> _Mark:
+    async def _register(self, connection: Connection) -> Mark:
         await self._identity.register(connection, self._registration)
         self._registration = self._identity.registration
         self._id = self._identity.lanes[self._number]
         self._epoch = self._seq = 0
         self._is_registered = True
-        return _Mark(0, ())
+        return Mark(0)
 
-    async def _take_over(self, connection: Connection) -> _Mark | None:
+    async def _take_over(self, connection: Connection) -> Mark | None:
         if not self._is_stopping:
             await connection.execute(_PATIENT)
         row = await connection.fetchrow(_TAKE_OVER.format(schema=self._schema), self._id)
         await connection.execute(_IMPATIENT)
         if row is None:
             return None
-        self._epoch, seq, swapped = row
+        self._epoch, seq, swapped, refused = row
         if seq < self._seq:
             log.critical(
                 "%s has lost what it had committed: its lane is at %d, and %d was answered. It was replaced by a copy "
@@ -366,7 +367,7 @@ class Lane:
             )  # fmt: skip
             return None
         self._seq = seq
-        return _Mark(seq, swapped)
+        return Mark(seq, swapped, refused)
 
     def _give_up(self, call: Call, was_sent: bool) -> None:
         """Fail a call whose fate will not be known, or that nothing can carry out any more."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from polystep.stores.postgres.queue_schema import QUEUE
+from polystep.stores.postgres.upkeep_schema import UPKEEP
+
 
 class Migration(NamedTuple):
     """One change."""
@@ -21,7 +24,7 @@ _HOSTS: Final = """
 -- One row for each start of a host. Its id is never used again.
 CREATE TABLE {schema}.hosts (
   id bigint PRIMARY KEY, machine text NOT NULL, pid integer NOT NULL, version text NOT NULL,
-  started_at timestamptz NOT NULL DEFAULT clock_timestamp()
+  deployment bigint NOT NULL, started_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 -- One row for each writing connection of a host: fence, heartbeat, and mark of the last commit. Pages are left mostly
 -- empty, so that each update finds room beside the row and touches no index.
@@ -29,21 +32,28 @@ CREATE TABLE {schema}.lanes (
   id bigint PRIMARY KEY, host bigint NOT NULL, epoch integer NOT NULL DEFAULT 0, alive boolean NOT NULL DEFAULT true,
   commit_seq bigint NOT NULL DEFAULT 0, seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   -- Places of the values that the last group with such has changed, in case that its answer is lost.
-  swapped integer[]
+  swapped integer[],
+  -- Places of the deliveries of the last group that were not current; NULL when all were.
+  refused integer[]
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
-CREATE FUNCTION {schema}.register_1(host_ bigint, machine_ text, pid_ integer, version_ text, lanes_ bigint[])
-RETURNS void LANGUAGE sql AS $$
-  INSERT INTO {schema}.hosts (id, machine, pid, version) VALUES (host_, machine_, pid_, version_);
+CREATE FUNCTION {schema}.register_1(
+  host_ bigint, machine_ text, pid_ integer, version_ text, deployment_ bigint, lanes_ bigint[]
+) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO {schema}.hosts (id, machine, pid, version, deployment)
+    VALUES (host_, machine_, pid_, version_, deployment_);
   INSERT INTO {schema}.lanes (id, host) SELECT lane, host_ FROM unnest(lanes_) AS lane;
 $$;
 
--- Refuses a statement of a lane that is not alive, or that a later connection has taken over.
-CREATE FUNCTION {schema}.fence_1(lane bigint, epoch_ integer, seq bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Refuses a statement of a lane that is not alive, or that a later connection has taken over. Returns the lane's host.
+CREATE FUNCTION {schema}.fence_1(lane bigint, epoch_ integer, seq bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  host_ bigint;
 BEGIN
-  UPDATE {schema}.lanes SET commit_seq = seq, seen_at = clock_timestamp()
-    WHERE id = lane AND lanes.epoch = epoch_ AND alive;
+  UPDATE {schema}.lanes SET commit_seq = seq, seen_at = clock_timestamp(), refused = NULL
+    WHERE id = lane AND lanes.epoch = epoch_ AND alive RETURNING host INTO host_;
   IF NOT FOUND THEN RAISE EXCEPTION 'This host was taken for dead.' USING ERRCODE = 'PSEVI'; END IF;
+  RETURN host_;
 END $$;
 
 -- Ends hosts whose lanes were not seen for so long. A lane that is locked works: its host lives.
@@ -57,6 +67,8 @@ BEGIN
   IF (SELECT count(*) FROM {schema}.lanes WHERE host = host_) <> coalesce(cardinality(locked), 0) THEN
     RETURN false;
   END IF;
+  -- Before the rows by which its death is known are gone. The others wait for a host's lanes with nothing in hand.
+  UPDATE {schema}.deliveries SET status = 0 WHERE status = 2 AND deliveries.host = host_;
   DELETE FROM {schema}.lanes WHERE id = ANY (locked);
   DELETE FROM {schema}.hosts WHERE id = host_;
   -- False when another host has ended it meanwhile.
@@ -93,13 +105,38 @@ CREATE FUNCTION {schema}.group_1(
   lane_ bigint, epoch_ integer, seq_ bigint,
   s_kind smallint[], s_grp bytea[], s_key bytea[], s_value bytea[], s_seen bytea[],
   i_kind text[], i_stream bytea[], i_grp bytea[], i_id bytea[], i_value bytea[], i_now_ms bigint[],
-  i_told_ms bigint[]
+  i_told_ms bigint[],
+  q_lines boolean, q_key_step bytea[], q_key bytea[], q_limit bytea[],
+  o_kind smallint[], o_id bigint[], o_token integer[], o_at bigint[], o_failures integer[], o_crashes integer[],
+  o_note text[], o_print text[], o_now bigint[],
+  n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
+  n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
+  n_owner text[], n_lease bigint[], n_limit integer[], n_target smallint[], n_note text[], n_print text[]
 ) RETURNS TABLE (what text, place integer, type text, value bytea, at_ms bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+  host_ bigint := {schema}.fence_1(lane_, epoch_, seq_);
   swapped_ integer[];
+  kept boolean[];
 BEGIN
-  PERFORM {schema}.fence_1(lane_, epoch_, seq_);
+  -- Locks of keys and limits first: whoever waits for them holds nothing yet.
+  IF q_key IS NOT NULL THEN PERFORM {schema}.lock_keys_1(q_key_step, q_key); END IF;
+  IF q_limit IS NOT NULL THEN PERFORM {schema}.lock_limits_1(q_limit); END IF;
+  IF o_kind IS NOT NULL THEN
+    kept := {schema}.settle_1(o_kind, o_id, o_token, o_at, o_failures, o_crashes, o_note, o_print, o_now);
+    IF kept IS NOT NULL THEN
+      UPDATE {schema}.lanes SET refused = ARRAY (
+        SELECT k.place::integer FROM unnest(kept) WITH ORDINALITY AS k(is_kept, place) WHERE NOT k.is_kept)
+      WHERE id = lane_;
+      RETURN QUERY SELECT 'r'::text, k.place::integer, NULL::text, NULL::bytea, NULL::bigint
+        FROM unnest(kept) WITH ORDINALITY AS k(is_kept, place) WHERE NOT k.is_kept;
+    END IF;
+  END IF;
+  IF n_kind IS NOT NULL THEN
+    RETURN QUERY SELECT 'd'::text, NULL::integer, c.run, NULL::bytea, c.born FROM {schema}.store_1(
+      host_, kept, q_lines, n_source, n_kind, n_event, n_topic, n_step, n_data, n_trace, n_run, n_parent, n_key,
+      n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_target, n_note, n_print) AS c;
+  END IF;
   IF 0 = ANY (s_kind) THEN
     -- In one order, so that two groups that write the same keys wait for each other instead of locking each other out.
     INSERT INTO {schema}.state AS t (grp, key, value)
@@ -209,5 +246,5 @@ BEGIN
 END $$;
 """
 
-MIGRATIONS: Final = (Migration(_HOSTS + _DATA + _GROUP, oldest=1),)
+MIGRATIONS: Final = (Migration(_HOSTS + _DATA + QUEUE + UPKEEP + _GROUP, oldest=1),)
 """Oldest first. A database has the first so many of them."""

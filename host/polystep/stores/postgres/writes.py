@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from polystep.contracts.events import Claim, Delivery, NewDelivery
 from polystep.contracts.values import JSONObject
 
 StateKey: TypeAlias = tuple[bytes, bytes]
@@ -82,7 +83,62 @@ class SendEvent(NamedTuple):
     data: JSONObject
 
 
-Write: TypeAlias = SetState | DeleteState | UpdateState | ClearState | RenameState | SetItem | DeleteItem | SendEvent
+class StoreDeliveries(NamedTuple):
+    """Store deliveries, all or none; the answer is `Stored`."""
+
+    deliveries: Sequence[NewDelivery]
+    claim: Claim | None
+    now_ms: int
+    deployment: int
+
+
+class CompleteDelivery(NamedTuple):
+    """Remove a claimed delivery and store its emits; the answer is `Stored`, or `None` when it was superseded."""
+
+    delivery: Delivery
+    emits: StoreDeliveries
+
+
+class ReadyDelivery(NamedTuple):
+    """Make a claimed delivery ready again; the answer is False when it was superseded."""
+
+    delivery: Delivery
+    now_ms: int
+    run_at_ms: int | None = None
+    """`None`: when it was due."""
+    failures: int = 0
+    """To add."""
+    crashes: int = 0
+    """To add."""
+    error: JSONObject | None = None
+    """Of its failure; `None` leaves the last one."""
+
+
+class BuryDelivery(NamedTuple):
+    """Move a claimed delivery to the dead letters; the answer is False when it was superseded."""
+
+    delivery: Delivery
+    error: JSONObject
+    now_ms: int
+
+
+class RenewLeases(NamedTuple):
+    """Extend the leases of claimed deliveries, as far as they were not superseded."""
+
+    deliveries: Sequence[Delivery]
+    until_ms: int
+
+
+class Apart(NamedTuple):
+    """Write that is a call of its own, in its place among the others."""
+
+    make: Callable[[Asked], Any]
+    """Makes the call."""
+
+
+DataWrite: TypeAlias = SetState | DeleteState | UpdateState | SetItem | DeleteItem | SendEvent
+QueueWrite: TypeAlias = StoreDeliveries | CompleteDelivery | ReadyDelivery | BuryDelivery | RenewLeases
+Write: TypeAlias = DataWrite | QueueWrite | ClearState | RenameState | Apart
 
 
 @dataclass(slots=True, eq=False)

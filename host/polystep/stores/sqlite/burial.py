@@ -8,8 +8,8 @@ import apsw
 
 from polystep.contracts.events import Delivery, expired_error
 from polystep.contracts.fingerprints import fingerprint
+from polystep.stores.error_text import json_text
 from polystep.stores.sqlite.fifo import READY, unblock
-from polystep.stores.sqlite.insertion import json_text
 
 DELIVERY_COLUMNS: Final = (
     "id, token, kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, failures, "

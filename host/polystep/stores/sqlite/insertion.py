@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import cast
 
 import apsw
-import orjson
 
 from polystep.contracts.events import (
     PSEUDO_STEPS,
@@ -22,6 +20,7 @@ from polystep.contracts.events import (
 )
 from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.values import JSONObject
+from polystep.stores.error_text import json_text
 from polystep.stores.sqlite.cancellations import cancel_by_event, keep_cancel_keys
 from polystep.stores.sqlite.event_keys import take_key
 from polystep.stores.sqlite.fifo import BLOCKED, READY, RUNNING
@@ -143,13 +142,3 @@ def count_places(connection: apsw.Connection, step: str) -> int:
 def _key_is_taken(connection: apsw.Connection, new: NewDelivery) -> bool:
     sql = "SELECT 1 FROM deliveries WHERE step = ? AND fifo_key = ? LIMIT 1"
     return bool(connection.execute(sql, (new.step, new.fifo_key)).fetchall())
-
-
-def json_text(error: JSONObject) -> str:
-    """Encode an error, whatever it holds."""
-    try:
-        return orjson.dumps(error, default=repr).decode()
-    except TypeError:
-        # An error that JSON cannot carry, with a lone surrogate say, must not keep its delivery from the dead letters.
-        shown = {str(key): repr(value) for key, value in error.items()}
-        return json.dumps(shown)

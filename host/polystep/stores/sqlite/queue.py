@@ -29,6 +29,7 @@ from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.futures import ready
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.values import JSONObject
+from polystep.stores.error_text import json_text
 from polystep.stores.sqlite import dead_letters
 from polystep.stores.sqlite.asks import SqliteAskStore
 from polystep.stores.sqlite.bulks import SqliteBulkStore
@@ -43,7 +44,7 @@ from polystep.stores.sqlite.fifo import READY, RUNNING, unblock
 from polystep.stores.sqlite.forgetting import forget_dead
 from polystep.stores.sqlite.histories import SqliteHistoryStore, end_journal
 from polystep.stores.sqlite.hosts import LocalWakeups, SqliteHosts
-from polystep.stores.sqlite.insertion import insert, json_text
+from polystep.stores.sqlite.insertion import insert
 from polystep.stores.sqlite.journal import SqliteJournalStore, move_waits
 from polystep.stores.sqlite.once_keys import SqliteOnceKeyStore
 from polystep.stores.sqlite.parked import count_parked, move_parked, parked_by_topic, purge_parked, read_parked, take

@@ -9,12 +9,12 @@ import apsw
 
 from polystep.contracts.events import Delivery
 from polystep.contracts.values import JSONObject
+from polystep.stores.error_text import json_text
 from polystep.stores.sqlite.calls import end_call
 from polystep.stores.sqlite.cancellations import forget_cancel_keys
 from polystep.stores.sqlite.event_keys import free
 from polystep.stores.sqlite.fifo import BLOCKED, READY, RUNNING, unblock
 from polystep.stores.sqlite.forgetting import forget
-from polystep.stores.sqlite.insertion import json_text
 
 MINE: Final = f"id = ? AND token = ? AND status = {RUNNING}"
 """Condition for a claimed delivery; takes its id and its token."""

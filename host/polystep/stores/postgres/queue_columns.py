@@ -1,0 +1,150 @@
+"""Deliveries as columns of the arrays of a call, and rows as deliveries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.events import CANCEL_STEP, SIGNAL_STEP, UNKNOWN_STEP, Claim, DeadLetter, Delivery, NewDelivery
+from polystep.contracts.fingerprints import fingerprint
+from polystep.contracts.names import encode_name, name_bytes
+from polystep.stores.error_text import json_text
+from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.writes import StoreDeliveries
+
+DELIVERY: Final = (
+    "id, token, kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, attempt, failures, "
+    "crashes, enqueued_at_ms, resumes"
+)
+"""Of a `Delivery`, in its order."""
+LETTER: Final = (
+    "id, kind, event_id, topic, step, data, trace_id, run_id, attempts, error, enqueued_at_ms, died_at_ms, fifo_key, "
+    "fingerprint"
+)
+"""Of a `DeadLetter`, in its order."""
+NEW_COLUMNS: Final = 19
+"""Of a new delivery, as `store_1` takes them."""
+
+_KEY: Final = 9
+_LIMIT: Final = 15
+_TARGET_DELIVERY, _TARGET_LETTER, _TARGET_PARKED = range(3)
+
+
+class Lines(NamedTuple):
+    """Rows that a call locks before it writes deliveries."""
+
+    keys: dict[tuple[bytes, bytes], None]
+    """Steps and FIFO keys."""
+    limits: dict[bytes, None]
+    """Steps of which as many as their limit allows run at once."""
+
+    def arguments(self) -> list[Any]:
+        """Return the arrays: steps of keys, keys, limited steps."""
+        steps, keys = zip(*self.keys, strict=True) if self.keys else (None, None)
+        return [steps, keys, list(self.limits) or None]
+
+
+def no_lines() -> Lines:
+    """Return none."""
+    return Lines({}, {})
+
+
+def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | None, lines: Lines) -> tuple[Any, ...]:
+    """Make the row of a new delivery, and note what it locks.
+
+    Args:
+        new: The delivery.
+        index: Among those it is stored with.
+        store: The write.
+        source: Place of the delivery that emitted it; `None` when it is stored anyway.
+        lines: Takes what it locks.
+
+    Raises:
+        PolystepError: It cannot be stored.
+    """
+    if new.step in (SIGNAL_STEP, CANCEL_STEP) or new.key is not None or new.cancel_keys:
+        # Dropping it would be worse. No setting leads here yet.
+        raise PolystepError("Ids of events, signals and cancellations are not stored in PostgreSQL yet.")
+    step = name_bytes(_text(new.step))
+    key = None if new.fifo_key is None else encode_name("FIFO key", new.fifo_key)
+    target, note, print_ = _TARGET_DELIVERY, None, None
+    owner, lease, limit = None, None, None
+    if new.refused is not None:
+        target, note, print_ = _TARGET_LETTER, json_text(new.refused), fingerprint(new.refused)
+    elif new.step == UNKNOWN_STEP:
+        target, note = _TARGET_PARKED, json.dumps(new.taken_by)
+    else:
+        if key is not None:
+            lines.keys[step, key] = None
+        if store.claim is not None and index in store.claim.indexes:
+            owner, lease, limit = _claimed(new, store.claim)
+            if limit is not None:
+                lines.limits[step] = None
+    return (
+        source, new.kind, new.event_id, name_bytes(new.topic), step, new.data, new.trace_id, new.run_id,
+        new.parent_run_id, key, new.run_at_ms, store.now_ms, store.deployment, owner, lease, limit, target, note,
+        print_,
+    )  # fmt: skip
+
+
+def _claimed(new: NewDelivery, claim: Claim) -> tuple[str, int, int | None]:
+    return claim.owner, claim.lease_until_ms, None if claim.limits is None else claim.limits.get(new.step)
+
+
+def new_arguments(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Make the arrays of new deliveries, as `store_1` takes them."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [None] * NEW_COLUMNS
+
+
+def has_lines(rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Report whether one of new deliveries may have to wait for another, or counts for a limit."""
+    return any(row[_KEY] is not None or row[_LIMIT] is not None for row in rows)
+
+
+def claimed_of(store: StoreDeliveries, ids: Mapping[str, int]) -> list[Delivery]:
+    """Return those of new deliveries that were claimed; `ids` has them by run."""
+    found = []
+    for index in sorted(store.claim.indexes) if store.claim is not None else ():
+        if index >= len(store.deliveries):
+            break
+        new = store.deliveries[index]
+        id_ = ids.get(new.run_id)
+        if id_ is not None:
+            found.append(
+                Delivery(id_, 1, new.kind, new.event_id, new.topic, new.step, new.data, new.trace_id, new.run_id,
+                         new.parent_run_id, new.fifo_key, 1, 0, 0, store.now_ms)
+            )  # fmt: skip
+    return found
+
+
+def delivery_of(row: Row) -> Delivery:
+    """Make a delivery of a row with the columns `DELIVERY`."""
+    id_, token, kind, event_id, topic, step, data, trace_id, run_id, parent, key, *rest = row
+    return Delivery(
+        id_, token, kind, event_id, topic.decode(), step.decode(), data, trace_id, run_id, parent, text_or_none(key),
+        *rest,
+    )  # fmt: skip
+
+
+def letter_of(row: Row) -> DeadLetter:
+    """Make a dead letter of a row with the columns `LETTER`."""
+    id_, kind, event_id, topic, step, data, trace_id, run_id, attempts, error, born_ms, died_ms, key, print_ = row
+    return DeadLetter(
+        id_, kind, event_id, topic.decode(), step.decode(), data, trace_id, run_id, attempts, orjson.loads(error),
+        born_ms, died_ms, text_or_none(key), print_,
+    )  # fmt: skip
+
+
+def text_or_none(name: bytes | None) -> str | None:
+    """Decode a name that may be missing."""
+    return None if name is None else name.decode()
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise PolystepError(f"A delivery needs the name of a step, and {name!r} is none.")
+    return name

@@ -1,0 +1,156 @@
+"""Writes of deliveries in a group: what is sent of them, and who gets which answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+from polystep.contracts.events import Stored
+from polystep.contracts.fingerprints import fingerprint
+from polystep.contracts.names import encode_name, name_bytes
+from polystep.stores.error_text import json_text
+from polystep.stores.postgres.calls import Statement
+from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.queue_columns import claimed_of, has_lines, new_arguments, new_row, no_lines
+from polystep.stores.postgres.writes import (
+    Asked,
+    BuryDelivery,
+    CompleteDelivery,
+    QueueWrite,
+    ReadyDelivery,
+    RenewLeases,
+    StoreDeliveries,
+)
+
+_COMPLETE, _READY, _BURY, _RENEW = 1, 2, 3, 4
+_SETTLED_COLUMNS: Final = 9
+_NOTHING: Final = (False, *(None,) * 31)
+# By run, since nobody has heard the ids. A delivery is claimed by this lane's host with its first token once.
+_CLAIMED: Final = """
+SELECT 'd', NULL, d.run_id, NULL, d.id FROM {schema}.deliveries d
+WHERE d.run_id = ANY ($2) AND d.status = 2 AND d.token = 1 AND d.host = (SELECT host FROM {schema}.lanes WHERE id = $1)
+ORDER BY d.id"""
+
+
+class QueueWrites:
+    """Writes of deliveries that share a call. Two that settle one delivery do not."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._settled: set[int] = set()
+        self._places: dict[int, int] = {}
+        """Place of the one delivery of a write among the settled ones, by the write's index."""
+
+    def add(self, asked: Asked) -> bool:
+        """Take one more; False when it must be in a later group."""
+        ids = {delivery.id for delivery in _deliveries(asked.write)}
+        if not self._settled.isdisjoint(ids):
+            return False
+        self._settled |= ids
+        self.asked.append(asked)
+        return True
+
+    def arguments(self) -> Sequence[Any]:
+        """Make the arrays.
+
+        Raises:
+            PolystepError: One of the writes cannot be stored.
+        """
+        if not self.asked:
+            return _NOTHING
+        lines = no_lines()
+        settled: list[tuple[Any, ...]] = []
+        news: list[tuple[Any, ...]] = []
+        for index, asked in enumerate(self.asked):
+            rows = _settled_rows(asked.write)
+            settled += rows
+            place = self._places[index] = len(settled) if rows else 0
+            for delivery in _ended(asked.write):
+                if delivery.fifo_key is not None:
+                    lines.keys[name_bytes(delivery.step), encode_name("FIFO key", delivery.fifo_key)] = None
+            store = _stored(asked.write)
+            if store is not None:
+                for number, new in enumerate(store.deliveries):
+                    news.append(new_row(new, number, store, place or None, lines))
+        columns = [list(column) for column in zip(*settled, strict=True)] if settled else [None] * _SETTLED_COLUMNS
+        return [has_lines(news), *lines.arguments(), *columns, *new_arguments(news)]
+
+    def recall(self, lane: int) -> Sequence[Statement]:
+        """Find what was claimed by a call whose answer was lost."""
+        runs = [
+            store.deliveries[index].run_id
+            for store in map(_stored, (asked.write for asked in self.asked))
+            if store is not None and store.claim is not None
+            for index in store.claim.indexes
+            if index < len(store.deliveries)
+        ]
+        return [Statement(_CLAIMED, (lane, runs))] if runs else []
+
+    def answer(self, rows: Sequence[Row], refused: Collection[int]) -> None:
+        """Answer all.
+
+        Args:
+            rows: Answer of the call, among them those that were claimed.
+            refused: Places of settled deliveries that were not current.
+        """
+        ids = {run_id: id_ for what, _, run_id, _, id_ in rows if what == "d"}
+        for index, asked in enumerate(self.asked):
+            asked.answer(_answer(asked.write, self._places[index] not in refused, ids))
+
+
+def weight(write: QueueWrite) -> int:
+    """Return the number of rows of a write."""
+    store = _stored(write)
+    return max(1, len(store.deliveries) if store is not None else len(_deliveries(write)))
+
+
+def size(write: QueueWrite) -> int:
+    """Return the bytes of the data that a write holds."""
+    store = _stored(write)
+    return 0 if store is None else sum(len(new.data) for new in store.deliveries)
+
+
+def _answer(write: object, is_current: bool, ids: dict[str, int]) -> object:
+    if isinstance(write, RenewLeases):
+        return None
+    if isinstance(write, (ReadyDelivery, BuryDelivery)):
+        return is_current
+    store = _stored(write)
+    assert store is not None
+    return Stored(claimed_of(store, ids)) if is_current else None
+
+
+def _stored(write: object) -> StoreDeliveries | None:
+    if isinstance(write, CompleteDelivery):
+        return write.emits
+    return write if isinstance(write, StoreDeliveries) else None
+
+
+def _deliveries(write: object) -> Sequence[Any]:
+    if isinstance(write, RenewLeases):
+        return write.deliveries
+    return [write.delivery] if isinstance(write, (CompleteDelivery, ReadyDelivery, BuryDelivery)) else []
+
+
+def _ended(write: object) -> Sequence[Any]:
+    return [write.delivery] if isinstance(write, (CompleteDelivery, BuryDelivery)) else []
+
+
+def _settled_rows(write: object) -> list[tuple[Any, ...]]:
+    """Return the rows of the deliveries that a write settles, as `settle_1` takes them."""
+    if isinstance(write, CompleteDelivery):
+        return [(_COMPLETE, write.delivery.id, write.delivery.token, None, 0, 0, None, None, None)]
+    if isinstance(write, ReadyDelivery):
+        note = None if write.error is None else json_text(write.error)
+        return [
+            (_READY, write.delivery.id, write.delivery.token, write.run_at_ms, write.failures, write.crashes, note,
+             None, write.now_ms)
+        ]  # fmt: skip
+    if isinstance(write, BuryDelivery):
+        return [
+            (_BURY, write.delivery.id, write.delivery.token, None, 0, 0, json_text(write.error),
+             fingerprint(write.error), write.now_ms)
+        ]  # fmt: skip
+    if isinstance(write, RenewLeases):
+        return [(_RENEW, each.id, each.token, write.until_ms, 0, 0, None, None, None) for each in write.deliveries]
+    return []
