@@ -359,7 +359,10 @@ async def handler(req, context):
 AUDIT = """
 config = {
     "type": "event", "name": "Audit", "subscribes": ["ticket.submitted"], "emits": [],
-    "input": {"type": "object", "properties": {"level": {"type": "string"}, "number": {"type": "integer", "maximum": 100}}},
+    "input": {
+        "type": "object",
+        "properties": {"level": {"type": "string"}, "number": {"type": "integer", "maximum": 100}},
+    },
 }
 
 async def handler(data, context):

@@ -158,7 +158,7 @@ class Plain:
         return []
 
     def recall(self, lane: int, seq: int) -> Sequence[Statement]:
-        """As it was told."""
+        """Return those that the maker of the call has given."""
         return self._recall(lane, seq)
 
     def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
