@@ -166,6 +166,9 @@ class Claims:
         self.slots.add_due(steps)
         self.unseen.update(steps)
         self.wake.set()
+        if self.cancels_ms is not None and self.cancels_ms > self._context.clock.now_ms():
+            # It was put off while the timer had an earlier time.
+            self.timer.set(self.cancels_ms)
         if self._paused_until_s:
             # The timer goes by the wall clock, pauses by the steady one: it may have come too early for them.
             self._wake_after_pauses()

@@ -156,6 +156,24 @@ async def test_a_handler_that_cannot_be_ended_yet_is_ended_soon(harness: BusHarn
     assert statuses(harness) == ["cancelled"]
 
 
+async def test_the_look_that_a_second_event_puts_off_is_not_forgotten(harness: BusHarness) -> None:
+    handlers = Handlers(harness, "S")
+    handlers.is_deaf = True
+    await harness.begin(cancelled_step("S"))
+    await publish(harness, "S", {"order": 1})
+    await harness.runner.started_count(1)
+    await publish(harness, "order.cancelled", {"order": 1})
+    await harness.quiet()
+    await harness.clock.advance(0.02)
+    await publish(harness, "order.cancelled", {"order": 1})
+    await harness.quiet()
+    await harness.clock.advance(0.03)  # the timer of the first event
+    handlers.is_deaf = False
+    await harness.clock.advance(0.05)
+    await harness.observer.ends_count(1)
+    assert statuses(harness) == ["cancelled"]
+
+
 async def test_what_fails_meanwhile_is_not_tried_again(harness: BusHarness) -> None:
     handlers = Handlers(harness, "S")
     handlers.is_deaf = True
