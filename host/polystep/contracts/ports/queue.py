@@ -178,7 +178,8 @@ class DeliveryStore(ParkedStore, QueueUpkeep, Protocol):
         """Take up to `wants[step]` due deliveries of each step, oldest first, and count one more attempt each.
 
         Of a step in `expiries`, what was due so many milliseconds ago and has never started goes to the dead letters
-        before, with the error `expired`; a FIFO key goes on.
+        before, with the error `expired`; a FIFO key goes on. That goes by the time of the commit, all else by `now_ms`:
+        a host may be frozen between its look and the commit.
 
         Deliveries whose lease ran out at another owner are due again; those of `owner` itself are `recover`'s. With
         `limits`, no step in it runs more often than its limit over all hosts: what runs is counted, never remembered.

@@ -34,6 +34,8 @@ class ClaimTerms(NamedTuple):
 
     owner: str
     now_ms: int
+    commit_ms: int
+    """Time of the commit, by which deliveries expire."""
     lease_until_ms: int
     deployment: int
     limits: Mapping[str, int] | None
@@ -51,7 +53,7 @@ def claim_due(connection: apsw.Connection, wants: Mapping[str, int], terms: Clai
     next_ms: int | None = None
     for step, wanted in wants.items():
         if step in expiries:
-            buried = bury_expired(connection, step, expiries[step], now_ms, terms.deployment)
+            buried = bury_expired(connection, step, expiries[step], terms.commit_ms, terms.deployment)
             expired += buried
             if len(buried) >= EXPIRED_AT_ONCE:
                 continue

@@ -146,9 +146,16 @@ class SqliteQueueStore:
         counting: Collection[str] = (),
     ) -> Claimed:
         """Take due deliveries of each step, oldest first."""
-        terms = ClaimTerms(owner, now_ms, now_ms + lease_ms, self._deployment, limits, expiries, counting)
         requested = dict(wants)
-        return await self._database.write(lambda connection: claim_due(connection, requested, terms))
+
+        def job(connection: apsw.Connection) -> Claimed:
+            # A host that is frozen between its look and the commit must not start what has expired meanwhile.
+            commit_ms = max(now_ms, self._clock.now_ms())
+            until_ms = now_ms + lease_ms
+            terms = ClaimTerms(owner, now_ms, commit_ms, until_ms, self._deployment, limits, expiries, counting)
+            return claim_due(connection, requested, terms)
+
+        return await self._database.write(job)
 
     async def complete(
         self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None, value: bytes | None = None
