@@ -13,7 +13,7 @@ from polystep.contracts.events import Delivery, NewDelivery, Outcome
 from polystep.contracts.journal import JournalEntry, SentEmit
 from polystep.contracts.steps import StepSpec
 from polystep.contracts.values import JSONObject
-from tests.simulation.plan import CRON, Plan
+from tests.simulation.plan import CRON, GONE, Plan
 
 if TYPE_CHECKING:
     from tests.simulation.hosts import SimulatedHost
@@ -36,6 +36,10 @@ class SimulatedRunner:
         self._is_calm = is_calm
         self._units = 0
         self._is_ending = False
+        self._open: dict[Delivery, asyncio.Task[object]] = {}
+        """Tasks of the attempts whose handlers can be ended."""
+        self._ended: dict[Delivery, JSONObject | None] = {}
+        """Attempts whose handlers are being ended, each with the reason."""
         self._unit_ended = asyncio.Event()
 
     async def run_delivery(self, delivery: Delivery, step: StepSpec) -> Outcome:
@@ -50,10 +54,25 @@ class SimulatedRunner:
             outcome = Outcome("failed")
             raise
         except asyncio.CancelledError:
-            self._host.cut_off(self._units)
-            raise
+            if delivery not in self._ended or (task := asyncio.current_task()) is None:
+                self._host.cut_off(self._units)
+                raise
+            task.uncancel()
+            outcome = Outcome("cancelled", error=self._ended[delivery])
+            return outcome
         finally:
+            self._open.pop(delivery, None)
+            self._ended.pop(delivery, None)
             ledger.ends(delivery, outcome)
+
+    def end(self, run_id: str, reason: JSONObject | None) -> bool:
+        """End the handler of a run; False when it is not open, as before its first line."""
+        delivery = next((each for each in self._open if each.run_id == run_id), None)
+        if delivery is None or delivery in self._ended or self._chance.random() < 0.2:
+            return False
+        self._ended[delivery] = reason
+        self._open[delivery].cancel()
+        return True
 
     async def let_units_end(self) -> None:
         """Return when nothing is inside a unit; none begins any more."""
@@ -63,7 +82,7 @@ class SimulatedRunner:
             await self._unit_ended.wait()
 
     async def _handle(self, delivery: Delivery) -> Outcome:
-        chance, clock = self._chance, self._host.clock
+        chance = self._chance
         journal: dict[str, JournalEntry] = {}
         if delivery.resumes is not None:
             stored = await self._host.store.journal.read(delivery.run_id)
@@ -74,8 +93,16 @@ class SimulatedRunner:
             suspended = await self._wait(delivery, journal)
             if suspended is not None:
                 return suspended
-        await clock.sleep(chance.choice(self._pauses()))
+        await self._pause(delivery, chance.choice(self._pauses()))
         return self._outcome(delivery)
+
+    async def _pause(self, delivery: Delivery, delay_s: float) -> None:
+        """Be at work; meanwhile the handler can be ended, but not beside a call, which goes on by itself."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[delivery] = task
+        await self._host.clock.sleep(delay_s)
+        del self._open[delivery]
 
     def _pauses(self) -> tuple[float, ...]:
         if "long handlers" in self._plan.faults and not self._is_calm():
@@ -92,7 +119,7 @@ class SimulatedRunner:
             await asyncio.get_running_loop().create_future()
         self._units += 1
         try:
-            await self._host.clock.sleep(self._chance.choice((0, 0.1, 1)))
+            await self._pause(delivery, self._chance.choice((0, 0.1, 1)))
             entry = JournalEntry("o", "once", self._host.clock.now_ms(), b"v")
             await self._host.bus.suspensions.keep(delivery, entry)
         except PolystepError:
@@ -153,8 +180,9 @@ class SimulatedRunner:
         return Outcome("completed", emits)
 
     def _emits(self, delivery: Delivery) -> tuple[NewDelivery, ...]:
-        name = delivery.data.decode()
-        if name.count(">") >= DEPTH_MAX or delivery.step == CRON:
+        depth = delivery.data.count(b">")
+        if depth >= DEPTH_MAX or delivery.step == CRON:
             return ()
         count = self._chance.choice((0, 0, 0, 1, 1, 2))
-        return self._host.plan(f"{name}>", count, delivery.run_id)
+        topic = GONE if self._chance.random() < 0.03 else None
+        return self._host.plan(">" * (depth + 1), count, delivery.run_id, topic)

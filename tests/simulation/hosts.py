@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from polystep.bus import Backoff, Bus, BusOptions, QueueBound
-from polystep.contracts.events import Delivery, NewDelivery, Outcome, ParkedEvent
+from polystep.contracts.events import Delivery, EventKey, NewDelivery, Outcome, ParkedEvent
 from polystep.contracts.ids import Ids
 from polystep.contracts.steps import Flow
+from polystep.contracts.values import JSONObject
+from polystep.wire import pack
 from tests.simulation.database import SimulatedDatabase
 from tests.simulation.handlers import SimulatedRunner
 from tests.simulation.store import SimulatedStore, SimulatedWakeups
@@ -51,6 +53,7 @@ class SimulatedHost:
         bound = SMALL if "small queues" in world.plan.faults else QueueBound()
         options = BusOptions(name, Backoff(max_s=20, random=world.chance), bound)
         self.bus = Bus(self.store, self.clock, runner, self, world.ids, options)
+        self.bus.suspensions.on_cancel(runner.end)
         self.clients: list[asyncio.Task[None]] = []
         """What clients and operators ask of it."""
         self.is_up = False
@@ -96,7 +99,9 @@ class SimulatedHost:
         await self.clock.sleep(0.01)
         self._check_slots()
 
-    def plan(self, prefix: str, count: int, parent: str | None = None) -> tuple[NewDelivery, ...]:
+    def plan(
+        self, prefix: str, count: int, parent: str | None = None, topic: str | None = None
+    ) -> tuple[NewDelivery, ...]:
         """Plan some events.
 
         Raises:
@@ -105,11 +110,16 @@ class SimulatedHost:
         chance, planned = self._world.chance, list[NewDelivery]()
         for _ in range(count):
             key = chance.choice((None, None, None, "k", "l"))
-            topic = chance.choice(self._world.topics)
-            data = f"{prefix}{self._world.next_name()}".encode()
+            chosen = topic or chance.choice(self._world.topics)
+            value: JSONObject = {"k": chance.choice((1, 2, 3)), "name": f"{prefix}{self._world.next_name()}"}
+            named = None
+            # A copy that is parked has no run by which its fate is told.
+            if chance.random() < 0.1 and "reloads" not in self._world.plan.faults:
+                named = EventKey(f"id{chance.randrange(8)}", chance.choice((50, 5000)))
             planned += self.bus.plan(
-                topic, data, trace_id="t", parent_run_id=parent, fifo_key=key, unstored=len(planned)
-            )
+                chosen, pack(value), trace_id="t", parent_run_id=parent, fifo_key=key, unstored=len(planned), key=named,
+                value=value,
+            )  # fmt: skip
         return tuple(planned)
 
     # --- What its runner tells ---

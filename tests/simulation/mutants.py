@@ -10,6 +10,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from polystep.bus.attempts import Attempts
+from polystep.bus.cancelling import Cancelling
 from polystep.bus.claim_loop import ClaimLoop
 from polystep.bus.claims import Claims
 from polystep.bus.leases import Leases
@@ -25,7 +26,7 @@ from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import Outcome
 from polystep.contracts.futures import ready
 from polystep.stores import SqliteQueueStore
-from polystep.stores.sqlite import journal, queue
+from polystep.stores.sqlite import burial, cancellations, cancelling, claiming, insertion, journal, queue
 from tests.simulation.world import Result, run_world
 
 LIVES_MAX: Final = 20_000
@@ -156,6 +157,18 @@ async def _never_later(*_: object, **__: object) -> int:
     return 0
 
 
+def _uncounted_places(stack: ExitStack) -> None:
+    for module in (claiming, insertion):
+        stack.enter_context(patch.object(module, "count_places", lambda *_: 0))
+
+
+def _edited(module: Any, name: str, old: str, new: str) -> Plant:
+    """Change a statement of the store."""
+    statement: str = getattr(module, name)
+    assert old in statement
+    return _swap(module, name, statement.replace(old, new))
+
+
 _REAL_POLICY: Final = Routes.policy
 
 MUTANTS: Final[dict[str, Plant]] = {
@@ -190,6 +203,20 @@ MUTANTS: Final[dict[str, Plant]] = {
     "backlogged steps are forgotten": _swap(Slots, "_add_backlogged", _nothing),
     "nobody is woken at the end of a pause": _swap(Claims, "_wake_after_pauses", _nothing),
     "the slot of a run apart is given back twice": _swap(Slots, "set_apart", _nothing),
+    "an event ends no handler": _swap(Cancelling, "_end", _nothing),
+    "the rest of what an event cancels is forgotten": _swap(Cancelling, "settle", _nothing_later),
+    "an event cancels what comes after it": _edited(
+        cancellations, "_MATCHES", "k.delivery <= ?", "k.delivery <= ? + 9"
+    ),
+    "the next of the FIFO key of a cancelled run is not made ready": _swap(cancelling, "unblock", _nothing),
+    "an event cancels nothing that waits": _swap(cancellations, "cancel_waiting", _nothing),
+    "runs that keep their places are not counted": _uncounted_places,
+    "a run that wakes needs a second place": _edited(claiming, "_WAKE", "holds_place = 1 AND", "holds_place = 2 AND"),
+    "nobody hears when a run wakes that keeps the last place": _edited(claiming, "_NEXT_WAKE", "holds_place = 1", "0"),
+    "a run that waits gives its place away": _edited(journal, "_SUSPEND", "holds_place = ?", "holds_place = ? * 0"),
+    "what has started expires": _edited(burial, "_EXPIRED", "AND attempt = 0", ""),
+    "nothing expires": _swap(claiming, "bury_expired", lambda *_: []),
+    "an id counts twice": _swap(insertion, "take_key", lambda *_: True),
 }
 
 

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from polystep.contracts.steps import CronTrigger, EventTrigger, QueuePolicy, SourceFile, StepSpec
+from polystep.contracts.steps import CancelTopic, CronTrigger, EventTrigger, QueuePolicy, SourceFile, StepSpec
 
 FAULTS: Final = (
     "refusals", "kills", "deaths at commits", "stops", "freezes", "jumps", "reloads", "lost calls", "small queues",
@@ -14,6 +14,8 @@ FAULTS: Final = (
 )  # fmt: skip
 _SOURCE: Final = SourceFile("a.step.ts", "step", "typescript", "node")
 CRON: Final = "Cron"
+GONE: Final = "gone"
+"""Topic whose events cancel runs."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class Plan:
     def __str__(self) -> str:
         steps = ", ".join(
             f"{step.name}({step.queue.concurrency} at once, {step.queue.retries_max} retries"
-            f"{', fifo' * step.queue.fifo}{f', {step.queue.delay_s} s later' * bool(step.queue.delay_s)})"
+            f"{', fifo' * step.queue.fifo}{f', {step.queue.delay_s} s later' * bool(step.queue.delay_s)}"
+            f"{', waits count' * step.queue.count_waiting}{', cancelled' * bool(step.queue.cancel_on)}"
+            f"{f', expires after {step.queue.expires_ms} ms' * bool(step.queue.expires_ms)})"
             for step in self.steps
         )
         faults = ", ".join(sorted(self.faults)) or "none"
@@ -63,6 +67,9 @@ def _step(chance: random.Random, name: str) -> StepSpec:
         concurrency=chance.choice((1, 1, 2, 3, 128)),
         fifo=chance.random() < 0.25,
         delay_s=chance.choice((0.0, 0.0, 0.0, 0.0, 2.5)),
+        expires_ms=chance.choice((None, None, None, None, 3000)),
+        cancel_on=chance.choice(((),) * 4 + ((CancelTopic(GONE, "k"),),) * 4 + ((CancelTopic(GONE),),)),
+        count_waiting=chance.random() < 0.3,
     )
     # A topic that two steps subscribe to, beside one of its own.
     topics = (name, "both") if chance.random() < 0.4 else (name,)

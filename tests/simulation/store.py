@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 from polystep.contracts.asks import Ask, ClosedAsk
 from polystep.contracts.events import (
     NO_EXPIRIES,
+    Cancellations,
+    CancelledRuns,
     Claim,
     Claimed,
     DeadLetter,
@@ -24,6 +26,7 @@ from polystep.contracts.signals import ChildCall, SignalWait
 from polystep.contracts.values import JSONObject
 from polystep.stores import SqliteQueueStore
 from polystep.stores.sqlite.bulks import SqliteBulkStore
+from polystep.stores.sqlite.cancellations import SqliteCancellationStore
 from polystep.stores.sqlite.hosts import SqliteHosts
 from polystep.stores.sqlite.journal import SqliteJournalStore
 from tests.simulation.database import SimulatedDatabase
@@ -45,6 +48,7 @@ class SimulatedStore(SqliteQueueStore):
         self.wakeups = wakeups  # type: ignore[assignment]
         self.journal = _Journal(database, clock, ledger)
         self.bulks = _Bulks(database, ledger)
+        self.cancellations = _Cancellations(database, clock, ledger)
 
     def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[Stored]:
         def note(claimed: list[Delivery]) -> None:
@@ -74,7 +78,10 @@ class SimulatedStore(SqliteQueueStore):
         expiries: Mapping[str, int] = NO_EXPIRIES,
         counting: Collection[str] = (),
     ) -> Claimed:
-        self._disk.note = lambda claimed: self._ledger.claimed(claimed.deliveries, owner, now_ms, lease_ms)
+        def note(claimed: Claimed) -> None:
+            self._ledger.claimed(claimed, owner, now_ms, lease_ms)
+
+        self._disk.note = note
         return await super().claim(wants, owner, now_ms, lease_ms, limits, expiries, counting)
 
     async def complete(
@@ -82,7 +89,7 @@ class SimulatedStore(SqliteQueueStore):
     ) -> Stored | None:
         def note(claimed: list[Delivery] | None) -> None:
             if self._ledger.settled(delivery, "completed", claimed):
-                self._ledger.stored(emits, claimed or [], *_lease(claim))
+                self._ledger.stored(emits, [] if claimed is None else claimed, *_lease(claim))
 
         self._disk.note = note
         return await super().complete(delivery, emits, claim, value)
@@ -102,6 +109,10 @@ class SimulatedStore(SqliteQueueStore):
     async def bury(self, delivery: Delivery, error: JSONObject, now_ms: int) -> bool:
         self._disk.note = lambda is_mine: self._ledger.settled(delivery, "dead", is_mine)
         return await super().bury(delivery, error, now_ms)
+
+    async def cancel_running(self, delivery: Delivery) -> CancelledRuns | None:
+        self._disk.note = lambda found: self._ledger.settled(delivery, "cancelled", found)
+        return await super().cancel_running(delivery)
 
     async def renew(self, deliveries: Sequence[Delivery], owner: str, lease_until_ms: int) -> None:
         self._disk.note = lambda _: self._ledger.renewed(deliveries, lease_until_ms)
@@ -185,8 +196,31 @@ class _Journal(SqliteJournalStore):
     def suspend(
         self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
     ) -> asyncio.Future[int | None]:
-        self._disk.note = lambda due_ms: self._ledger.settled(delivery, "suspended", due_ms, due_ms)
+        def note(due_ms: int | None) -> None:
+            if self._ledger.settled(delivery, "suspended", due_ms, due_ms):
+                self._ledger.keeps(delivery.run_id, keeps_place=keeps_place)
+
+        self._disk.note = note
         return super().suspend(delivery, run_at_ms, waits, keeps_place=keeps_place)
+
+
+class _Cancellations(SqliteCancellationStore):
+    def __init__(self, database: SimulatedDatabase, clock: SimulatedClock, ledger: Ledger) -> None:
+        super().__init__(database, clock)
+        self._ledger = ledger
+        self._disk = database
+
+    def settle(self, owner: str, limit: int) -> asyncio.Future[Cancellations]:
+        now_ms = self._clock.now_ms()
+
+        def note(found: Cancellations) -> None:
+            self._ledger.late(owner, now_ms)
+            self._ledger.cancelled(found)
+
+        self._disk.note = note
+        done = super().settle(owner, limit)
+        self._disk.note = None  # where nothing is due it only looks
+        return done
 
 
 class _Bulks(SqliteBulkStore):

@@ -19,7 +19,7 @@ from tests.simulation.database import memory
 from tests.simulation.hosts import CountedIds, SimulatedHost
 from tests.simulation.ledger import Ledger
 from tests.simulation.loop import SimulatedClock, SimulatedLoop, Spinning
-from tests.simulation.plan import CRON, Plan, draw
+from tests.simulation.plan import CRON, GONE, Plan, draw
 from tests.simulation.store import Exchange
 
 REST_S: Final = 600
@@ -144,6 +144,8 @@ class World:
         self.ledger.is_strict = True
         for _ in range(STRICT_ACTIONS):
             self._publish(1 + (self.chance.random() < 0.2))
+            if self.chance.random() < 0.1:
+                self._cancel()
             await self._pass(self.chance.choice((0.005, 0.2, 1.5)))
             self._answer()
         await self._until_all_is_done()
@@ -168,7 +170,8 @@ class World:
 
     async def _until_all_is_done(self) -> None:
         end_us = self.loop.now_us + REST_S * 1_000_000
-        while self.ledger.unfinished() and self.loop.now_us < end_us:
+        # What a frozen host was asked for may be committed only now.
+        while self.loop.now_us < end_us and (self.ledger.unfinished() or any(host.is_at_work for host in self._up())):
             await self._pass(1)
         if left := self.ledger.unfinished():
             self.broken(f"left behind after {REST_S} s without a fault: {left[:5]}")
@@ -207,8 +210,10 @@ class World:
 
     async def _act(self) -> None:
         draw, chance, faults = self.chance.random(), self.chance, self.plan.faults
-        if draw < 0.5:
+        if draw < 0.47:
             self._publish(chance.choice((1, 1, 2, 5)))
+        elif draw < 0.5:
+            self._cancel()
         elif draw < 0.72:
             await self._pass(chance.choice((0.01, 0.1, 0.7, 3)))
         elif draw < 0.76:
@@ -254,16 +259,25 @@ class World:
             if self.chance.random() < 0.05:
                 self.loop.call_later(self.chance.random() * self.plan.answer_s, client.cancel)
 
-    async def _client(self, host: SimulatedHost, count: int) -> None:
+    def _cancel(self) -> None:
+        """Emit an event that cancels runs."""
+        if up := self._up():
+            host = self.chance.choice(up)
+            self._do(host, self._client(host, 1, GONE))
+
+    async def _client(self, host: SimulatedHost, count: int, topic: str | None = None) -> None:
         try:
-            planned = host.plan("e", count)
-            await host.bus.publish(planned)
+            planned = host.plan("e", count, topic=topic)
+            keyed = await host.bus.publish(planned)
         except PolystepError:
             return
-        self.ledger.acknowledged(planned)
+        duplicates = {} if keyed is None else keyed.duplicates
+        self.ledger.acknowledged([new for new in planned if new.run_id not in duplicates])
 
     def _tick(self) -> None:
-        due_ms = max(self._tick_ms + 1, self.clock.now_ms())
+        due_ms = self.clock.now_ms()
+        if due_ms == self._tick_ms:
+            return
         self._tick_ms = due_ms
         for host in self._up():
             self._do(host, host.bus.publish_tick(CRON, b"tick>>>", due_ms))
@@ -302,6 +316,8 @@ class World:
         self.say(f"the clock is set by {by_ms} ms")
         self.ledger.is_timed = False
         self.clock.set_by_ms += by_ms
+        if by_ms < 0:
+            self.ledger.ticks.clear()  # their times come again
         for host in self._hosts.values():
             host.is_excused = True
 
