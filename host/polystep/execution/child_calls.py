@@ -14,7 +14,7 @@ from polystep.contracts.signals import wanted_of_call
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.execution.held import HeldHandlers
 from polystep.execution.violations import call_broken
-from polystep.execution.wait_calls import WaitCall, WaitTools
+from polystep.execution.wait_calls import SUPERSEDED, WaitCall, WaitTools
 from polystep.wire import pack, unpack
 
 _LATE: Final = b'{"name": "timed_out", "message": "The step did not end in time; it goes on without its caller."}'
@@ -58,7 +58,7 @@ class ChildCalls:
             wakes = self._held.wakes
             found = await self._tools.bus.suspensions.take_call(wait.delivery, entry, _LATE)
             if found is None:
-                raise RunEnded("This run was taken over by a later attempt; nothing of this one is kept.")
+                raise RunEnded(SUPERSEDED)
             ended = found
             if ended.value is None and ended.error is None and wakes == self._held.wakes:
                 await self._held.hold(wait.attempt, wait.journal, wait.key, entry.due_ms or 0, wanted)

@@ -19,7 +19,8 @@ from polystep.discovery import SchemaValidator
 from polystep.execution.attempts import OpenAttempt, OpenAttempts
 from polystep.execution.held import HeldHandlers
 from polystep.execution.journal import AttemptJournal, DurableOptions, OpenUnit, key_of, schema_of, site_of
-from polystep.execution.once_keys import SUPERSEDED, ProjectKeys, ttl_ms_of
+from polystep.execution.once_keys import ProjectKeys, ttl_ms_of
+from polystep.execution.wait_calls import SUPERSEDED
 from polystep.trace import TraceRecorder
 from polystep.wire import pack, unpack
 

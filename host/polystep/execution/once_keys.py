@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from polystep.bus import Bus
 from polystep.contracts.durations import duration_ms
@@ -16,9 +15,8 @@ from polystep.contracts.values import JSONObject
 from polystep.execution.attempts import OpenAttempt
 from polystep.execution.held import HeldHandlers
 from polystep.execution.journal import AttemptJournal, DurableOptions, OpenUnit
+from polystep.execution.wait_calls import SUPERSEDED, begin_wait
 from polystep.trace import TraceRecorder
-
-SUPERSEDED: Final = "This run was taken over by a later attempt; nothing of this one is kept."
 
 
 def ttl_ms_of(params: JSONObject, key: str) -> int | None:
@@ -138,6 +136,8 @@ class ProjectKeys:
             if due_ms <= self._clock.now_ms():
                 raise RunTimedOut(f'once("{key}") has waited for {ONCE_WAIT_MS / 86_400_000:g} days for another run.')
             has_waited = True
+            if attempt.emits:
+                await begin_wait(self._bus, attempt, journal, taken)
             if wakes == self._held.wakes:  # else the key may have become free after the store was asked
                 await self._hold(attempt, journal, key, due_ms, began_s)
 

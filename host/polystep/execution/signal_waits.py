@@ -11,7 +11,7 @@ from polystep.contracts.signals import Wanted, as_text
 from polystep.contracts.steps import StepSpec, WaitTopic
 from polystep.contracts.values import JSONObject, JSONValue
 from polystep.execution.held import HeldHandlers
-from polystep.execution.wait_calls import WaitCall, WaitTools
+from polystep.execution.wait_calls import SUPERSEDED, WaitCall, WaitTools
 from polystep.wire import pack, unpack
 
 TOPICS_MAX: Final = 20
@@ -74,7 +74,7 @@ class SignalWaits:
             wakes = self._held.wakes
             taken = await self._tools.bus.suspensions.take_signal(wait.delivery, entry, _made, _LATE)
             if taken is None:
-                raise RunEnded("This run was taken over by a later attempt; nothing of this one is kept.")
+                raise RunEnded(SUPERSEDED)
             value = taken.value
             if value is not None:
                 journal.add(taken)

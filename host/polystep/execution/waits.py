@@ -7,7 +7,6 @@ from typing import Final, cast
 from polystep.contracts.asks import Ask, AskKind, AskStatus, outcome_of
 from polystep.contracts.durations import DURATION_MS_MAX, duration_ms
 from polystep.contracts.errors import InvalidParams, JournalFull, PolystepError, RunEnded
-from polystep.contracts.events import NewDelivery
 from polystep.contracts.journal import EntryKind, JournalEntry
 from polystep.contracts.signals import ChildCall, SignalWait
 from polystep.contracts.values import JSONObject, JSONValue
@@ -15,9 +14,9 @@ from polystep.execution.asks import Asks, ask_id, new_ask
 from polystep.execution.attempts import OpenAttempt
 from polystep.execution.child_calls import ChildCalls
 from polystep.execution.held import HeldHandlers
-from polystep.execution.journal import DurableOptions, key_of, print_of, site_of
+from polystep.execution.journal import DurableOptions, key_of, site_of
 from polystep.execution.signal_waits import SignalWaits, wanted_of
-from polystep.execution.wait_calls import WaitCall, WaitTools
+from polystep.execution.wait_calls import SUPERSEDED, WaitCall, WaitTools, begin_wait
 from polystep.wire import pack, unpack
 
 USUAL_TIMEOUT: Final = "7d"
@@ -167,21 +166,7 @@ class Waits:
         wanted: Ask | SignalWait | ChildCall | None,
         notified: str | None,
     ) -> None:
-        attempt, journal = wait.attempt, wait.journal
-        emits: list[NewDelivery] = attempt.emits[:]
-        attempt.emits.clear()
-        # The notice of an ask, and a call, leave with it once and are not made again by later legs.
-        made = {new.event_id: new for new in emits if new.event_id != notified}
-        sent = [print_of(each.topic, each.data, each.key) for each in made.values()]
-        try:
-            if not await self._tools.bus.suspensions.begin_wait(wait.delivery, entry, emits, sent, wanted):
-                raise RunEnded("This run was taken over by a later attempt; nothing of this one is kept.")
-        except PolystepError:
-            attempt.emits[:0] = emits
-            raise
-        journal.add(entry)
-        for each in sent:
-            journal.add_sent(each)
+        await begin_wait(self._tools.bus, wait.attempt, wait.journal, entry, wanted, notified)
         if isinstance(wanted, Ask):
             self._asks.changed(wanted.id)
 
@@ -217,7 +202,7 @@ class Waits:
             status: AskStatus = "cancelled" if ask is not None and ask.status == "cancelled" else "timed_out"
             outcome = pack(outcome_of(status, None))
             if not await self._tools.bus.suspensions.keep(wait.delivery, entry._replace(value=outcome)):
-                raise RunEnded("This run was taken over by a later attempt; nothing of this one is kept.")
+                raise RunEnded(SUPERSEDED)
         if ask is not None and ask.status == "timed_out":
             self._asks.changed(ask.id)
         wait.journal.add(entry._replace(value=outcome))

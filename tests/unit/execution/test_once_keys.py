@@ -153,6 +153,26 @@ async def test_a_leg_that_ends_refuses_those_who_wait_in_it(runs: Runs) -> None:
             await asyncio.wait_for(each, WITHIN_S)
 
 
+async def test_what_was_emitted_before_the_wait_leaves_with_it_once(runs: Runs) -> None:
+    holder, other = await runs.begin("a"), await runs.begin("b")
+    await runs.ask(holder)
+    emitted = runs.rooms.bus.plan("t", pack("early"), trace_id=TRACE, parent_run_id=other.run_id)
+    other.emits += emitted
+    waits = runs.asks(other)
+    await runs.waiting()
+
+    async def left() -> list[bytes]:
+        claimed = await runs.rooms.queue.claim({"E": 9}, "test", runs.rooms.clock.now_ms(), 10**9)
+        return [each.data for each in claimed.deliveries]
+
+    assert (await left(), other.emits) == ([pack("early")], [])
+    await runs.end(holder, value=1)
+    assert await asyncio.wait_for(waits, WITHIN_S) == {"value": 1}
+    assert other.journal is not None
+    assert other.journal.has_any_sent
+    assert await left() == []
+
+
 async def test_a_wait_has_an_end(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(once_keys, "ONCE_WAIT_MS", 0)
     holder, other = await runs.begin("a"), await runs.begin("b")
