@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from polystep.contracts.events import SIGNAL_STEP, Delivery
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.signals import ChildCall, SignalWait, Wanted
+from polystep.stores.sqlite import signals
 from tests.contract.deliveries import FAILURE, claim, new
 
 FAR_MS = 10**15
@@ -42,6 +45,15 @@ async def taken(queue: QueueStore, delivery: Delivery, entry: JournalEntry) -> b
     found = await queue.journal.take_signal(delivery, entry, made, b"late")
     assert found is not None
     return found.value
+
+
+async def test_beyond_the_bound_the_oldest_go(queue: QueueStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signals, "SIGNALS_MAX", 2)
+    delivery = await running(queue)
+    for name in ("one", "two", "three", "four"):
+        await signal(queue, name)
+    # The one that was stored last is counted by the next.
+    assert await taken(queue, delivery, await waiting(queue, delivery)) == b"said:two"
 
 
 async def test_a_wait_takes_what_came_before_it_and_only_what_it_wants(queue: QueueStore) -> None:

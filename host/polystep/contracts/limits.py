@@ -231,6 +231,8 @@ KEPT_RESPONSE_BYTES_MAX: Final = 1024 * 1024
 KEPT_RESPONSES_BYTES_MAX: Final = 256 * 1024 * 1024
 """All of them; beyond it those that ended first are forgotten first."""
 
+SIGNALS_MAX: Final = 1_000_000
+"""Events that are kept for runs which may wait for them; beyond it the oldest are removed."""
 ONCE_KEYS_MAX: Final = 1_000_000
 """Keys of `once` that the project remembers; beyond it a new one is refused. To forget one before its time would do its
 work twice."""

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, cast
 import apsw
 
 from polystep.contracts.events import Delivery, NewDelivery
+from polystep.contracts.limits import SIGNALS_MAX
 from polystep.contracts.signals import KEPT_MS, SignalWait
 
 _PRUNED: Final = 100
@@ -42,6 +43,10 @@ UPDATE signals SET at_ms = at_ms - coalesce(?1, kept_at_ms - ?2), until_ms = unt
   kept_at_ms = kept_at_ms - coalesce(?1, kept_at_ms - ?2)
 WHERE kept_at_ms > ?2"""
 _PRUNE: Final = "DELETE FROM signals WHERE id IN (SELECT id FROM signals WHERE until_ms < ? LIMIT ?)"
+# Ids have no gaps but for signals that are old, so this counts at least what is kept.
+_CROWD_OUT: Final = """
+DELETE FROM signals WHERE id IN (
+  SELECT id FROM signals WHERE id <= (SELECT max(id) FROM signals) - ? ORDER BY id LIMIT ?)"""
 _WAKE: Final = f"""
 UPDATE deliveries SET run_at_ms = ?1, timed_at_ms = ?2 WHERE status = {_WAITING} AND run_at_ms > ?1 AND run_id IN (
   SELECT run_id FROM signal_waits WHERE topic = ?3 AND path = ?4 AND value = ?5 AND event_id IS NULL)"""
@@ -68,8 +73,9 @@ class TakenSignal(NamedTuple):
 
 
 def keep_signals(connection: apsw.Connection, new: NewDelivery, now_ms: int) -> None:
-    """Store an event for the runs that wait for it, make these due, and remove a few old ones."""
+    """Store an event for the runs that wait for it, make these due, and remove a few that are old or too many."""
     connection.execute(_PRUNE, (now_ms, _PRUNED))
+    connection.execute(_CROWD_OUT, (SIGNALS_MAX, _PRUNED))
     at_ms = max(now_ms, new.run_at_ms)
     for path, value in new.signals:
         connection.execute(_KEEP, (new.topic, path, value, new.event_id, at_ms, KEPT_MS, now_ms, new.data))
