@@ -148,9 +148,23 @@ async def handler(data, context):
         await asyncio.sleep(60)
     await context.state.set("n", f"{run}/ended", 1)
 """
+ORDER_RB = """
+def config = { type: "event", name: "Order-rb", subscribes: ["order.rb"], emits: ["out"],
+  infrastructure: { queue: { concurrency: 2, cancelOn: [{ topic: "order.cancelled", by: "order.id" }] } } }
+
+def handler(data, context)
+  run, what = data["run"], data["what"]
+  context.state.set("n", "#{run}/begun", 1)
+  context.emit(topic: "out", data: { id: run, what: "dropped" })
+  context.sleep("s", "1h") if what == "sleeps"
+  context.call("c", "Child", { id: run, what: "runs" }) if what == "calls"
+  Kernel.sleep(60) if what == "runs"
+  context.state.set("n", "#{run}/ended", 1)
+end
+"""
 SHOP = """
 export const config = { type: 'api', name: 'Shop', method: 'POST', path: '/shop',
-  emits: ['order.ts', 'order.py', 'order.cancelled'] }
+  emits: ['order.ts', 'order.py', 'order.rb', 'order.cancelled'] }
 export const handler = async ({ body }, { emit, traceId }) => {
   for (const each of body) await emit(each)
   return { status: 200, body: { traceId } }
@@ -160,8 +174,8 @@ export const handler = async ({ body }, { emit, traceId }) => {
 
 async def test_an_event_cancels_the_runs_that_its_field_names(tmp_path: Path) -> None:
     files = {
-        "steps/order-ts.step.ts": ORDER_TS, "steps/order_py_step.py": ORDER_PY, "steps/shop.step.ts": SHOP,
-        "steps/child.step.ts": CHILD, "steps/grand.step.ts": GRANDCHILD,
+        "steps/order-ts.step.ts": ORDER_TS, "steps/order_py_step.py": ORDER_PY, "steps/order_rb_step.rb": ORDER_RB,
+        "steps/shop.step.ts": SHOP, "steps/child.step.ts": CHILD, "steps/grand.step.ts": GRANDCHILD,
     }  # fmt: skip
     async with Running(make_durable(tmp_path, "ts", more=files)) as host:
 
@@ -169,7 +183,7 @@ async def test_an_event_cancels_the_runs_that_its_field_names(tmp_path: Path) ->
             data = {"order": {"id": id_}, "what": what, "run": run}
             return str((await host.post("/shop", [{"topic": f"order.{language}", "data": data, **more}]))["traceId"])
 
-        for language in ("ts", "py"):
+        for language in ("ts", "py", "rb"):
             step, at = f"Order-{language}", f"{language}-"
             kept = await order(language, f"{at}kept", "sleeps", 8)
             sleeps = await order(language, f"{at}sleeps", "sleeps")
