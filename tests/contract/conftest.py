@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import uvloop
@@ -18,12 +17,15 @@ from polystep.stores import Stores, open_stores
 from polystep.stores.postgres import (
     PostgresDatabase,
     PostgresDataQueries,
+    PostgresLetterQueries,
+    PostgresQueueQueries,
     PostgresQueueStore,
     PostgresStateStore,
     PostgresStreamStore,
 )
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster, open_sqlite_cluster
+from tests.contract.durable import Data, Durable
 from tests.contract.sharing import PostgresSharing, Sharing, SqliteSharing
 from tests.postgres import binaries
 from tests.postgres.schemas import fresh_schema
@@ -72,21 +74,6 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
         yield server
 
 
-class Data(NamedTuple):
-    """What handlers store."""
-
-    state: StateStore
-    streams: StreamStore
-    queries: DataQueries
-
-
-class Durable(NamedTuple):
-    """What one host stores of events, state and streams."""
-
-    queue: DeliveryStore
-    data: Data
-
-
 @pytest.fixture(params=["sqlite", "simulated", "postgres"])
 async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Durable]:
     """Events, state and streams of one host on each store."""
@@ -96,13 +83,21 @@ async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClo
             schema = await opened.enter_async_context(fresh_schema(url))
             database = PostgresDatabase(url, clock, schema=schema, durability="process")
             data = Data(PostgresStateStore(database), PostgresStreamStore(database), PostgresDataQueries(database))
-            made = Durable(PostgresQueueStore(database, clock), data)
+            queue = PostgresQueueStore(database, clock)
+            made = Durable(queue, queue.bulks, PostgresQueueQueries(database), PostgresLetterQueries(database), data)
             await database.start()
             opened.push_async_callback(database.stop)
         else:
             is_file = request.param == "sqlite"
             stores = open_stores(tmp_path, "process", clock) if is_file else simulated_stores(tmp_path, clock)
-            made = Durable(stores.queue, Data(stores.state, stores.streams, stores.inspection.data))
+            queries = stores.inspection
+            made = Durable(
+                stores.queue,
+                stores.queue.bulks,
+                queries.queue,
+                queries.letters,
+                Data(stores.state, stores.streams, queries.data),
+            )
             await stores.start()
             opened.push_async_callback(stores.stop)
         async with asyncio.timeout(240):

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from zlib import crc32
 
@@ -16,6 +16,7 @@ import pytest
 from polystep.contracts.errors import InvalidParams
 from polystep.contracts.events import UNKNOWN_STEP, Claim, Delivery, NewDelivery
 from polystep.contracts.limits import NAME_BYTES_MAX
+from polystep.contracts.ports.letters import BulkRecord, LetterFilter, NewBulk
 from polystep.contracts.storage import NotStored
 from polystep.contracts.values import JSONObject
 from polystep.stores.postgres import PostgresDatabase, PostgresQueueStore, Times
@@ -167,9 +168,11 @@ class Turn:
         assert (third.run_id, third.attempt, third.failures) == (second.run_id, 2, 1)
         assert await self._cut(self._queue.bury(third, error, 0))
         (letter,) = await self._queue.dead_letters(1)
-        assert await self._queue.replay(letter.id, 0) == letter
+        assert await self._cut(self._queue.replay(letter.id, 0), b"replay_1") == letter
+        assert await self._cut(self._queue.bury(await self._claim(), error, 0))
+        await self._bulk(name)
         again = await self._claim()
-        assert (again.run_id, again.attempt) == (second.run_id, 3)
+        assert (again.run_id, again.attempt) == (second.run_id, 4)
         assert await self._cut(self._queue.complete(again, [])) == []
         await self._park(f"{marked} p")
         tick = await self._cut(self._queue.enqueue_tick(new(f"{marked} t"), None, ALL))
@@ -182,14 +185,27 @@ class Turn:
         assert await self._cut(self._queue.unpark([(parked[0], [new(name)])], keep=False)) == parked
         assert await self._cut(self._queue.complete(await self._claim(), [])) == []
 
+    async def _bulk(self, name: str) -> None:
+        letters = await self._queue.dead_letters(1)
+        new = NewBulk("replay", LetterFilter(), {"name": OWNER}, 1, None)
+        begun = await self._cut(self._queue.bulks.begin(new, 5))
+        assert isinstance(begun, BulkRecord)
+        assert (begun.id, begun.total) == (int(name) + 1, 1)
+        batch = await self._cut(self._queue.bulks.advance(begun.id, 9, 6), b"advance_bulk_1")
+        assert (batch.letters, batch.is_last) == (letters, True)
+        assert await self._queue.bulks.record(begun.id) == replace(begun, status="done", done=1, ended_ms=6)
+
     async def _claim(self) -> Delivery:
         claimed = await self._cut(self._queue.claim({"step": 9}, OWNER, 1000, LEASE_MS))
         (delivery,) = claimed.deliveries
         return delivery
 
-    async def _cut(self, answer: Awaitable[T]) -> T:
-        """Wait for an answer; what was asked is sent when the loop comes round."""
-        cutter = Cutter(self._proxy, self._chance, OWNER.encode())
+    async def _cut(self, answer: Awaitable[T], mark: bytes = OWNER.encode()) -> T:
+        """Wait for an answer; what was asked is sent when the loop comes round.
+
+        A mark that is in the text of a statement is sent with its first use on a connection alone.
+        """
+        cutter = Cutter(self._proxy, self._chance, mark)
         found = await answer
         self.cuts += cutter.is_done
         return found

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import DeadLetter
 from polystep.contracts.names import name_bytes
-from polystep.stores.postgres.calls import Ask, Mark, Plain, Statement
-from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.calls import Ask, Plain, Statement
 from polystep.stores.postgres.queue_columns import LETTER, letter_of
 from polystep.stores.postgres.writes import Asked
 
@@ -23,7 +21,9 @@ class Replay(Plain):
     """Moves a dead letter back into its queue. It is read before: its FIFO key is locked first."""
 
     def __init__(self, asked: Asked, id: int, now_ms: int, deployment: int) -> None:
-        super().__init__(asked, Statement(""), self._heard, self._unheard_one)
+        super().__init__(
+            asked, Statement(""), lambda rows: self._moved(rows[0][0]), lambda mark, _: self._moved(mark.swapped)
+        )
         self._id = id
         self._now_ms = now_ms
         self._deployment = deployment
@@ -39,8 +39,5 @@ class Replay(Plain):
         key = None if letter.fifo_key is None else name_bytes(letter.fifo_key)
         return Statement(_REPLAY, (self._id, name_bytes(letter.step), key, self._now_ms, self._deployment))
 
-    def _heard(self, rows: Sequence[Row]) -> DeadLetter | None:
-        return self._letter if rows[0][0] else None
-
-    def _unheard_one(self, mark: Mark, _: object) -> DeadLetter | PolystepError | None:
-        return self._letter if mark.swapped else None
+    def _moved(self, done: Sequence[int]) -> DeadLetter | None:
+        return self._letter if done else None

@@ -25,6 +25,7 @@ from polystep.contracts.names import name_bytes
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.values import JSONObject
 from polystep.stores.error_text import json_text
+from polystep.stores.postgres.bulks import PostgresBulkStore
 from polystep.stores.postgres.calls import Mark, Plain, Statement
 from polystep.stores.postgres.claiming import Claiming
 from polystep.stores.postgres.database import PostgresDatabase
@@ -94,6 +95,8 @@ class PostgresQueueStore:
         self._clock = clock
         self._claiming = Claiming(database)
         self._parked = ParkedEvents(database)
+        self.bulks = PostgresBulkStore(database)
+        """As `QueueStore` has it."""
 
     def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[Stored]:
         """Store all or none."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from polystep.stores.postgres.letters_schema import ALL_LETTERS
 from polystep.stores.postgres.queue_schema import QUEUE
 from polystep.stores.postgres.upkeep_schema import UPKEEP
 
@@ -246,5 +247,5 @@ BEGIN
 END $$;
 """
 
-MIGRATIONS: Final = (Migration(_HOSTS + _DATA + QUEUE + UPKEEP + _GROUP, oldest=1),)
+MIGRATIONS: Final = (Migration(_HOSTS + _DATA + QUEUE + UPKEEP + ALL_LETTERS + _GROUP, oldest=1),)
 """Oldest first. A database has the first so many of them."""

@@ -1,4 +1,4 @@
-"""Tables and functions of rare writes to the queue: ticks, parked events, dead letters, and changes to many deliveries.
+"""Tables and functions of rare writes to the queue: ticks, parked events, pauses, and changes to many deliveries.
 
 `{schema}` stands for the project's schema; see `schema`. Each locks all keys that it means with one statement before it
 changes anything, as a group does.
@@ -81,38 +81,6 @@ BEGIN
       n_parent, n_key, n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_target, n_note, n_print);
   END IF;
   RETURN QUERY SELECT d.place FROM unnest(done) AS d(place);
-END $$;
-"""
-
-LETTERS: Final = """
--- Moves a dead letter back into its queue, behind what waits there. Notes with the lane that it has.
-CREATE FUNCTION {schema}.replay_1(
-  lane bigint, epoch_ integer, seq bigint, letter bigint, step_ bytea, key_ bytea, now_ bigint, deployment_ bigint
-) RETURNS boolean LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM {schema}.fence_1(lane, epoch_, seq);
-  PERFORM {schema}.lock_keys_1(ARRAY[step_], ARRAY[key_]);
-  WITH gone AS (DELETE FROM {schema}.dead_letters d WHERE d.id = letter RETURNING d.*)
-  INSERT INTO {schema}.deliveries (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key, status,
-    run_at_ms, enqueued_at_ms, timed_at_ms, attempt, deployment)
-  -- It was born when it was: its waits take what has come since then.
-  SELECT g.kind, g.event_id, g.topic, g.step, g.data, g.trace_id, g.run_id, g.parent_run_id, g.fifo_key,
-    CASE WHEN g.fifo_key IS NOT NULL AND EXISTS (SELECT FROM {schema}.deliveries d
-      WHERE d.step = g.step AND d.fifo_key = g.fifo_key) THEN 1 ELSE 0 END,
-    now_, g.enqueued_at_ms, now_, g.attempts, deployment_ FROM gone g;
-  UPDATE {schema}.lanes SET swapped = CASE WHEN FOUND THEN ARRAY[1] ELSE '{{}}' END WHERE id = lane;
-  RETURN (SELECT cardinality(swapped) > 0 FROM {schema}.lanes WHERE id = lane);
-END $$;
-
-CREATE FUNCTION {schema}.purge_letters_1(lane bigint, epoch_ integer, seq bigint, step_ bytea)
-RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-  removed bigint;
-BEGIN
-  PERFORM {schema}.fence_1(lane, epoch_, seq);
-  DELETE FROM {schema}.dead_letters d WHERE step_ IS NULL OR d.step = step_;
-  GET DIAGNOSTICS removed = ROW_COUNT;
-  RETURN removed;
 END $$;
 """
 
@@ -262,5 +230,34 @@ BEGIN
 END $$;
 """
 
-UPKEEP: Final = TICKS + PARKED + LETTERS + SWEEPS
+PAUSES: Final = """
+-- Steps of which nothing is claimed, and cron steps that do not fire, until somebody resumes them.
+CREATE TABLE {schema}.paused_steps (step bytea PRIMARY KEY, since_ms bigint NOT NULL);
+CREATE TABLE {schema}.paused_cron (step bytea PRIMARY KEY, since_ms bigint NOT NULL, note text NOT NULL);
+
+-- Who paused first stays.
+CREATE FUNCTION {schema}.pause_1(lane bigint, epoch_ integer, seq bigint, step_ bytea, since bigint)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {schema}.fence_1(lane, epoch_, seq);
+  IF since IS NULL THEN
+    DELETE FROM {schema}.paused_steps WHERE step = step_;
+  ELSE
+    INSERT INTO {schema}.paused_steps VALUES (step_, since) ON CONFLICT DO NOTHING;
+  END IF;
+END $$;
+CREATE FUNCTION {schema}.pause_cron_1(
+  lane bigint, epoch_ integer, seq bigint, step_ bytea, since bigint, note_ text
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {schema}.fence_1(lane, epoch_, seq);
+  IF since IS NULL THEN
+    DELETE FROM {schema}.paused_cron WHERE step = step_;
+  ELSE
+    INSERT INTO {schema}.paused_cron VALUES (step_, since, note_) ON CONFLICT DO NOTHING;
+  END IF;
+END $$;
+"""
+
+UPKEEP: Final = TICKS + PARKED + SWEEPS + PAUSES
 """In the order in which they are made."""
