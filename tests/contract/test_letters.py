@@ -9,7 +9,15 @@ import pytest
 from polystep.contracts.events import UNKNOWN_STEP, NewDelivery
 from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.limits import BULKS_KEPT_MAX, PAGE_BYTES_MAX
-from polystep.contracts.ports.letters import BulkRecord, BulkStore, LetterFilter, LetterQueries, NewBulk, SearchedWord
+from polystep.contracts.ports.letters import (
+    BulkRecord,
+    BulkStore,
+    LetterChange,
+    LetterFilter,
+    LetterQueries,
+    NewBulk,
+    SearchedWord,
+)
 from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.values import JSONObject
 from polystep.stores import Stores
@@ -188,6 +196,41 @@ async def test_a_bulk_knows_what_has_become_of_its_events(queue: DeliveryStore, 
     await claim(queue, 1)
     waiting, running, dead = await bulks.outcomes(begun.id)
     assert (waiting - 1, running, dead) == (1, 1, 1)
+
+
+async def test_a_patched_bulk_replays_what_fits_and_leaves_the_rest_dead_with_the_reason(
+    queue: DeliveryStore, bulks: BulkStore
+) -> None:
+    for name in "abcdef":
+        await bury(queue, name, key="k1" if name in "ace" else None)
+    begun = await bulks.begin(replace(bulk(count=6), patch=b"patch"), 5)
+    assert isinstance(begun, BulkRecord)
+    assert await queue.replay(2, 0) is not None, "b is gone when its turn comes"
+    assert [letter.id for letter in await bulks.next(begun.id, 2, 1000)] == [1, 3]
+    # As many as fit, but one at least.
+    assert [letter.id for letter in await bulks.next(begun.id, 9, 1)] == [1]
+    changes = {1: LetterChange(b"A"), 3: LetterChange(None, "data.n is required")}
+    batch = await bulks.advance(begun.id, 9, 6, changes)
+    assert ([letter.data for letter in batch.letters], batch.is_last) == ([b"A"], False)
+    record = await bulks.record(begun.id)
+    assert record == replace(begun, done=1, missing=1, refused=1)
+    assert await bulks.refusals(begun.id, 9) == [(3, "data.n is required")]
+    assert (await bulks.outcomes(begun.id)).dead == 0
+    rest = [letter.id for letter in await bulks.next(begun.id, 9, 1000)]
+    await bulks.advance(begun.id, 9, 7, {id_: LetterChange(b"X%d" % id_) for id_ in rest})
+    assert await bulks.next(begun.id, 9, 1000) == []
+    assert await bulks.advance(begun.id, 9, 8, {}) == ([], True)
+    record = await bulks.record(begun.id)
+    assert record is not None
+    assert (record.status, record.done, record.missing, record.refused) == ("done", 4, 1, 1)
+    # What stays dead is as it was; the others of its key keep their order.
+    assert [letter.data for letter in await queue.dead_letters(10)] == [b"c"]
+    order: list[str] = []
+    while claimed := await claim(queue):
+        order += names(claimed)
+        for delivery in claimed:
+            await queue.complete(delivery, [])
+    assert [name for name in order if name in ("A", "X5")] == ["A", "X5"]
 
 
 async def test_a_bulk_that_was_stopped_does_no_more(queue: DeliveryStore, bulks: BulkStore) -> None:

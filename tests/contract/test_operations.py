@@ -144,6 +144,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "purge_dead_letters": {"step": "Work"},
     "bulks": {},
     "bulk": {"id": 1},
+    "bulk_preview": {"step": "Work", "patch": {"n": 2}},
     "bulk_start": {"act": "discard", "step": "Work", "count": 1},
     "bulk_stop": {"id": 1},
     "cron": {},

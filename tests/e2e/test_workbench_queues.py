@@ -33,6 +33,7 @@ async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shown
             "steps/pack_step.py": PACK,
             "steps/mail_step.py": MAIL,
             "steps/slow_step.py": SLOW,
+            "steps/label_step.py": LABEL,
             "steps/nightly_step.py": NIGHTLY,
             "steps/nightly.step.ts": NIGHTLY_TS,
         },
@@ -222,6 +223,40 @@ async def test_hostile_names_and_values_stay_text(shown: Shown) -> None:
         await assert_only_text(shown.page)
 
 
+async def test_letters_are_replayed_with_a_change_that_is_shown_before(shown: Shown) -> None:
+    for n in (1, 2, 3):
+        await _emit(shown, "label", {"n": n, "fail": n == 3, "far": 9007199254740991})
+    await _until_letters(shown, "step=Label", 3)
+    await shown.go("dead-letters?step=Label")
+    await shown.page.click("Replay all that match…")
+    await shown.page.text("Replay 3 dead letters?")
+    await shown.page.click("Change their data first")
+    await shown.page.text("It changes nothing yet.", "Change and replay 3 dead letters")
+    await fill(shown.page, "Merge patch", '{"country": 7}')
+    await shown.page.text("3 of the first 3 do not fit", "Stays dead:", "country")
+    assert await violations(shown.page) == []
+    await fill(shown.page, "Merge patch", '{"country": "DE", "far": null}')
+    await shown.page.text("The first 3 fit.", "added", '"DE"', "removed")
+    await _act(shown)
+    await shown.page.text("Replay of 3 dead letters", "3 of 3", "Their data got this merge patch", 'country: "DE"')
+    # One fails again, with the data that it was given.
+    await _until_letters(shown, "step=Label", 1)
+    await shown.page.until(_count_is("Dead letters again", 1))
+    letter = (await shown.host.api("dead-letters?step=Label"))["deadLetters"][0]
+    assert letter["data"] == {"n": 3, "fail": True, "country": "DE"}
+    # What its step does not take is left dead, and the record says why.
+    await shown.go("dead-letters?step=Label")
+    await shown.page.click("Replay all that match…")
+    await shown.page.click("Change their data first")
+    await fill(shown.page, "Merge patch", '{"country": null}')
+    await shown.page.text("1 of the first 1 does not fit")
+    await _act(shown)
+    await shown.page.text("Left dead, as their step does not take the changed data", "country is required")
+    await shown.page.until(_count_is("Left dead: does not fit", 1))
+    after = (await shown.host.api("dead-letters?step=Label"))["deadLetters"][0]
+    assert (after["id"], after["data"]) == (letter["id"], letter["data"])
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_page_breaks_a_rule_of_accessibility(shown: Shown, scheme: str, tmp_path: Path) -> None:
     await shown.host.post("/__polystep/api/queues/Pack/pause", {})
@@ -298,7 +333,7 @@ async def _found(shown: Shown, query: str) -> Any:
 
 
 SEND = """
-config = {"type": "api", "name": "Send", "method": "POST", "path": "/send", "emits": ["pack", "mail", "slow"]}
+config = {"type": "api", "name": "Send", "method": "POST", "path": "/send", "emits": ["pack", "mail", "slow", "label"]}
 
 async def handler(req, context):
     body = req["body"]
@@ -327,6 +362,17 @@ config = {
 
 async def handler(data, context):
     raise TimeoutError(data["text"])
+"""
+LABEL = """
+config = {
+    "type": "event", "name": "Label", "subscribes": ["label"], "emits": [],
+    "input": {"type": "object", "required": ["country"], "properties": {"country": {"type": "string"}}},
+    "infrastructure": {"queue": {"maxRetries": 0}},
+}
+
+async def handler(data, context):
+    if data["fail"]:
+        raise ValueError("no printer")
 """
 SLOW = """
 config = {

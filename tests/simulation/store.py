@@ -229,13 +229,13 @@ class _Bulks(SqliteBulkStore):
         self._ledger = ledger
         self._disk = database
 
-    async def advance(self, id: int, limit: int, now_ms: int) -> Any:
+    async def advance(self, id: int, limit: int, now_ms: int, changes: Any = None) -> Any:
         def note(batch: Any) -> None:
             for letter in batch.letters:
                 self._ledger.replayed(letter.run_id)
 
         self._disk.note = note
-        return await super().advance(id, limit, now_ms)
+        return await super().advance(id, limit, now_ms, changes)
 
 
 def _lease(claim: Claim | None) -> tuple[str, int]:

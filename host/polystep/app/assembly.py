@@ -27,6 +27,7 @@ from polystep.execution import (
     Handlers,
     HttpRuns,
     Journals,
+    LetterPatches,
     LogLines,
     Notifications,
     OpenAttempts,
@@ -169,7 +170,9 @@ def make_bus(ground: Ground, execution: Execution) -> Bus:
     """Make the bus, which runs deliveries through the execution room."""
     queues = ground.start.settings.queues
     options = BusOptions(ground.stores.owner, bound=QueueBound(queues.events_max, queues.bytes_max))
-    return Bus(ground.stores.queue, ground.clock, execution.deliveries, execution.delivery_trace, ground.ids, options)
+    bus = Bus(ground.stores.queue, ground.clock, execution.deliveries, execution.delivery_trace, ground.ids, options)
+    bus.bulks.change = LetterPatches(ground.loaded).change
+    return bus
 
 
 def make_streams(ground: Ground) -> Streams:

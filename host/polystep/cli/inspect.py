@@ -107,6 +107,7 @@ FACES: Final[Mapping[str, Face]] = {
     "asks": Face(show_asks),
     "answer": Face(saying("{step} goes on with the answer to {title}; trace {traceId}"), arguments=("value",)),
     "cancel_ask": Face(saying("{step} goes on without an answer to {title}; trace {traceId}")),
+    "bulk_preview": Face(as_json),
     "bulk_start": Face(saying("Bulk {id} is about {total} dead letters; follow it with: polystep bulk {id}")),
     "bulk_stop": Face(saying("Bulk {id} is {status}: {done} of {total} are done.")),
     "replay_many": Face(show_replayed, timeout_s=PURGE_TIMEOUT_S),

@@ -209,6 +209,9 @@ QUEUED_BYTES_MAX: Final = 1024 * 1024 * 1024
 BULK_LETTERS_MAX: Final = 100_000
 """Dead letters that one bulk replays or discards."""
 
+PATCH_BYTES_MAX: Final = 64 * 1024
+"""Merge patch of a bulk, packed; it is kept with the record."""
+
 BULKS_KEPT_MAX: Final = 50
 """Records of bulks that have ended; older ones are removed."""
 

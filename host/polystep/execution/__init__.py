@@ -12,6 +12,7 @@ from polystep.execution.handlers import Handlers
 from polystep.execution.http_runs import HttpRuns
 from polystep.execution.journal import DurableOptions
 from polystep.execution.journals import Journals
+from polystep.execution.letter_patches import LetterPatches
 from polystep.execution.log_lines import LogLines
 from polystep.execution.lost_runs import interrupt_lost_runs
 from polystep.execution.notifications import Notifications
@@ -33,6 +34,7 @@ __all__ = [
     "Handlers",
     "HttpRuns",
     "Journals",
+    "LetterPatches",
     "LogLines",
     "Notifications",
     "OpenAttempts",

@@ -11,6 +11,8 @@ from polystep.contracts.events import DeadLetter
 from polystep.contracts.limits import PAGE_BYTES_MAX
 from polystep.contracts.operations import bad_parameter
 from polystep.contracts.ports.letters import LetterFilter, SearchedWord
+from polystep.contracts.values import JSONObject
+from polystep.execution import LetterPatches
 from polystep.execution.violations import input_broken
 from polystep.operations.operation import (
     IN_QUERY,
@@ -138,6 +140,7 @@ class ReplayParams(DeadLetterParams):
         default_factory=list, max_length=ROWS_MAX, description="Keys of `once`, waits and asks that are done again."
     )
     fresh: Truth = Field(False, description="All that the run has kept is done again.")
+    patch: dict[str, Any] | None = Field(None, description="Merge patch (RFC 7386) that its data gets before.")
 
 
 class Replayed(Result):
@@ -226,13 +229,16 @@ async def dead_letter(rooms: Rooms, params: DeadLetterParams) -> DeadLetterDetai
 async def replay(rooms: Rooms, params: ReplayParams) -> Replayed | None:
     """Try a dead letter again. What its run has kept stays: results of `once` and answers.
 
-    With `forget` or `fresh`, some or all of it is done again.
+    With `forget` or `fresh`, some or all of it is done again. With a `patch` its data is changed before; it must fit
+    the input of its step.
     """
+    if params.patch is not None and not await _patch(rooms, params.id, params.patch):
+        return None
     forget = None if params.fresh else [unicodedata.normalize("NFC", key) for key in params.forget]
     letter = await rooms.work.bus.replay(params.id, forget)
     if letter is None:
         return None
-    _record(rooms, letter, edited=False)
+    _record(rooms, letter, edited=params.patch is not None)
     rooms.changed(SUBJECT, {"step": letter.step})
     return Replayed(replayed=params.id, step=letter.step, trace_id=letter.trace_id)
 
@@ -280,6 +286,24 @@ def _record(rooms: Rooms, letter: DeadLetter, *, edited: bool) -> None:
     """Tell the trace of a dead letter that its run goes on."""
     trace_id = letter.trace_id
     rooms.traces.recorder.run_replayed(trace_id, trace_id, letter.run_id, letter.step, edited=edited)
+
+
+async def _patch(rooms: Rooms, id: int, patch: JSONObject) -> bool:
+    """Apply a patch to the data of a dead letter; False when there is none.
+
+    Raises:
+        OperationRefused: The letter has no data that could be changed, or its step is not loaded.
+        ContractBroken: The step does not take the result.
+    """
+    letter = await rooms.work.letters.one(id)
+    if letter is None:
+        return False
+    found = LetterPatches(rooms.work.loaded).patched(letter, patch)
+    if found.issues:
+        raise input_broken(letter.step, letter.topic, found.issues)
+    if found.refusal is not None:
+        raise bad_parameter(found.refusal)
+    return await rooms.work.letters.edit(id, pack(found.data))
 
 
 async def _edit(rooms: Rooms, params: ReplayManyParams) -> None:

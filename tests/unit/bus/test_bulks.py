@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from polystep.bus import bulks as bulks_module
 from polystep.bus.backlog import QueueBound
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
-from polystep.contracts.ports.letters import BulkRecord, LetterFilter, NewBulk
+from polystep.contracts.ports.letters import BulkRecord, LetterChange, LetterFilter, NewBulk
 from tests.unit.bus.harness import DONE, BusHarness, event_step
 
 REFUSED = {"name": "E", "message": "no"}
@@ -23,8 +25,10 @@ async def bury(harness: BusHarness, step: str, *names: str, key: str | None = No
     )
 
 
-async def begin(harness: BusHarness, chosen: LetterFilter, per_second: int | None = None) -> int:
-    new = NewBulk("replay", chosen, {}, None, per_second)
+async def begin(
+    harness: BusHarness, chosen: LetterFilter, per_second: int | None = None, patch: bytes | None = None
+) -> int:
+    new = NewBulk("replay", chosen, {}, None, per_second, patch)
     record = await harness.store.bulks.begin(new, harness.clock.now_ms())
     assert isinstance(record, BulkRecord)
     harness.bus.bulks.begin()
@@ -65,6 +69,44 @@ async def test_a_bulk_goes_on_after_a_stop(harness: BusHarness) -> None:
     await harness.observer.ends_count(250)
     await harness.quiet()
     assert await harness.store.bulks.running() == []
+
+
+async def test_a_patch_changes_each_letter_that_fits_and_keeps_the_order_of_keys(
+    harness: BusHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulks_module, "CHANGED_BYTES_MAX", 100)
+    for number in range(300):
+        await bury(harness, "a", str(number), key=f"k{number % 3}")
+    harness.bus.bulks.change = lambda letter, patch: (
+        LetterChange(None, "it is 7") if letter.data == b"7" else LetterChange(letter.data + patch)
+    )
+    await harness.begin(event_step("a"))
+    id_ = await begin(harness, LetterFilter(), patch=b"!")
+    await harness.observer.ends_count(299)
+    await harness.quiet()
+    for key in range(3):
+        ran = [each.data for each in harness.runner.started if each.fifo_key == f"k{key}"]
+        assert ran == [b"%d!" % number for number in range(key, 300, 3) if number != 7]
+    record = await harness.store.bulks.record(id_)
+    assert record is not None
+    assert (record.status, record.done, record.refused, record.missing) == ("done", 299, 1, 0)
+    assert [reason for _, reason in await harness.store.bulks.refusals(id_, 9)] == ["it is 7"]
+
+
+async def test_a_patched_bulk_waits_for_the_steps_of_a_host_that_starts(harness: BusHarness) -> None:
+    await bury(harness, "a", "1", "2")
+    id_ = await begin(harness, LetterFilter(), patch=b"!")
+    await harness.bus.start()
+    await harness.advance(2.0)
+    record = await harness.store.bulks.record(id_)
+    assert record is not None
+    assert (record.refused, record.done) == (0, 0)
+    # Without them for too long, letters are asked about all the same: nothing here can change them.
+    await harness.advance(float(bulks_module.LOADING_S))
+    await harness.quiet()
+    record = await harness.store.bulks.record(id_)
+    assert record is not None
+    assert (record.status, record.refused) == ("done", 2)
 
 
 async def test_a_rate_is_kept(harness: BusHarness) -> None:

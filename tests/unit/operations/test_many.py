@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from polystep.contracts.errors import Issue
 from polystep.contracts.operations import OperationRefused
+from polystep.contracts.steps import Flow
+from polystep.discovery import Loaded, SchemaValidator, Validators
+from polystep.execution import LetterPatches
+from polystep.operations import ProjectAdmin
 from polystep.wire import pack
 from tests.unit.execution.rooms import TRACE, Rooms
 from tests.unit.execution.rooms import rooms as make_rooms
-from tests.unit.operations.test_admin import CRON, EVENT, Admin, admin_of
+from tests.unit.operations.test_admin import CRON, EVENT, Admin, admin_of, rooms_of
 from tests.unit.operations.test_operating import ask, bury
 
 
@@ -25,6 +31,22 @@ async def rooms(tmp_path: Path) -> AsyncIterator[Rooms]:
 @pytest.fixture
 def admin(rooms: Rooms) -> Admin:
     return admin_of(rooms)
+
+
+class NumberNeeded:
+    """Validator of data with a number `n`."""
+
+    def issues(self, value: object) -> list[Issue]:
+        fits = isinstance(value, dict) and isinstance(value.get("n"), int)
+        return [] if fits else [Issue(("n",), "must be a number", "type")]
+
+
+def needing_numbers(rooms: Rooms) -> tuple[Admin, Loaded]:
+    """Operations on a project whose event step takes data with a number `n`."""
+    project = rooms_of(rooms)
+    loaded = project.work.loaded
+    loaded.validators = Validators({}, {"E": cast("SchemaValidator", NumberNeeded())}, {})
+    return Admin(ProjectAdmin(project)), loaded
 
 
 async def plan(rooms: Rooms, *data: object, key: str | None = None) -> None:
@@ -67,6 +89,59 @@ async def test_a_bulk_begins_with_the_number_that_was_seen(admin: Admin, rooms: 
     assert (await ask(admin, "bulk_stop", id=begun["id"]))["status"] == "done"
     with pytest.raises(OperationRefused, match="or give all"):
         await ask(admin, "bulk_start", act="discard")
+
+
+async def test_a_patch_is_shown_on_the_first_letters_and_kept_with_the_bulk(rooms: Rooms) -> None:
+    admin, loaded = needing_numbers(rooms)
+    await bury(rooms, {"n": "1", "far": 2**53 - 1}, {"n": 2, "more": {"a": 1, "b": 2}}, [3])
+    given: dict[str, Any] = {"step": "E", "patch": {"more": {"a": None}, "n": 5}}
+    shown = await ask(admin, "bulk_preview", **given, limit=2)
+    assert [(each["before"], each["after"], each["refusal"]) for each in shown["letters"]] == [
+        ({"n": "1", "far": 2**53 - 1}, {"n": 5, "far": 2**53 - 1, "more": {}}, None),
+        ({"n": 2, "more": {"a": 1, "b": 2}}, {"n": 5, "more": {"b": 2}}, None),
+    ]
+    refused = await ask(admin, "bulk_preview", step="E", patch={"n": "no"})
+    assert refused["refused"] == 3
+    assert refused["letters"][0]["refusal"] == 'The event "t" does not fit the input of E: data.n must be a number.'
+    begun = await ask(admin, "bulk_start", act="replay", count=3, **given)
+    assert (begun["patch"], begun["refused"]) == (given["patch"], 0)
+    patches = LetterPatches(loaded)
+    letters = await rooms.queue.bulks.next(begun["id"], 9, 10_000)
+    changes = {each.id: patches.change(each, pack({"n": None})) for each in letters}
+    await rooms.queue.bulks.advance(begun["id"], 9, 0, changes)
+    found = await ask(admin, "bulk", id=begun["id"])
+    assert (found["refused"], [each["id"] for each in found["refusals"]]) == (3, [each.id for each in letters])
+    assert len((await ask(admin, "dead_letters"))["deadLetters"]) == 3
+    wrong = [
+        ({"act": "discard", "all": True, "patch": {}}, "patch is for a replay"),
+        ({"act": "replay", "all": True, "patch": {"t": "x" * 70_000}}, "at most 65536"),
+        ({"act": "replay", "all": True, "patch": [1]}, "patch is"),
+    ]
+    for params, words in wrong:
+        with pytest.raises(OperationRefused, match=words):
+            await ask(admin, "bulk_start", **params)
+
+
+async def test_one_letter_is_replayed_with_a_patch_that_fits(rooms: Rooms) -> None:
+    admin, loaded = needing_numbers(rooms)
+    flow, loaded.flow = loaded.flow, Flow()
+    (id_,) = await bury(rooms, {"n": 1, "keep": True})
+    with pytest.raises(OperationRefused, match="E is not loaded"):
+        await ask(admin, "replay", id=id_, patch={"n": 2})
+    loaded.flow = flow
+    with pytest.raises(OperationRefused, match=r"data\.n must be a number"):
+        await ask(admin, "replay", id=id_, patch={"n": None})
+    assert await ask(admin, "replay", id=99, patch={"n": 2}) is None
+    assert (await ask(admin, "replay", id=id_, patch={"n": 2}))["replayed"] == id_
+    (claimed,) = (await rooms.queue.claim({"E": 9}, "test", rooms.clock.now_ms(), 1000)).deliveries
+    assert claimed.data == pack({"n": 2, "keep": True})
+
+
+async def test_a_tick_has_no_data_that_could_be_changed(rooms: Rooms) -> None:
+    await bury(rooms, 1000)
+    (letter,) = await rooms.queue.dead_letters(1)
+    tick = dataclasses.replace(letter, kind="cron")
+    assert LetterPatches(Loaded()).change(tick, pack({"n": 1})).refusal.startswith("A tick has no data")
 
 
 async def test_what_waits_is_listed_by_state_and_key_and_tried_or_dropped(admin: Admin, rooms: Rooms) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -115,6 +115,15 @@ class NewBulk:
     count: int | None
     """Dead letters that whoever begins it has seen; with another number nothing begins."""
     per_second: int | None
+    patch: bytes | None = None
+    """Of a replay: packed merge patch that the data of each letter gets before."""
+
+
+class LetterChange(NamedTuple):
+    """Other data of a letter that is replayed, or the reason why it stays dead."""
+
+    data: bytes | None
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,9 @@ class BulkRecord:
     per_second: int | None
     begun_ms: int
     ended_ms: int | None
+    refused: int = 0
+    """Of the total: those that stay dead, since their step does not take the patched data."""
+    patch: bytes | None = None
 
 
 class BulkOutcomes(NamedTuple):
@@ -159,11 +171,22 @@ class BulkStore(Protocol):
         """Fix the letters of a bulk; returns how many match instead when that is not the expected number."""
         ...
 
-    async def advance(self, id: int, limit: int, now_ms: int) -> BulkBatch:
+    async def next(self, id: int, limit: int, bytes_max: int) -> list[DeadLetter]:
+        """Read the letters that are next, as many as fit and at least one; none when no more of them are there."""
+        ...
+
+    async def advance(
+        self, id: int, limit: int, now_ms: int, changes: Mapping[int, LetterChange] | None = None
+    ) -> BulkBatch:
         """Replay or discard the next ones of a running bulk, in the order in which they died, in one transaction.
 
-        After the last one the bulk is done. One that is not running has nothing more.
+        After the last one the bulk is done. One that is not running has nothing more. Of a bulk with a patch, `changes`
+        holds what becomes of each letter that `next` has read, by its id: those up to the last of them have their turn.
         """
+        ...
+
+    async def refusals(self, id: int, limit: int) -> list[tuple[int, str]]:
+        """Read the first letters that a bulk has left dead, each with the reason."""
         ...
 
     async def stop(self, id: int, now_ms: int) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -11,7 +12,7 @@ import orjson
 from polystep.contracts.events import DeadLetter
 from polystep.contracts.limits import BULK_LETTERS_MAX, BULKS_KEPT_MAX
 from polystep.contracts.names import name_bytes
-from polystep.contracts.ports.letters import BulkBatch, BulkOutcomes, BulkRecord, NewBulk
+from polystep.contracts.ports.letters import BulkBatch, BulkOutcomes, BulkRecord, LetterChange, NewBulk
 from polystep.stores.postgres.calls import Ask, Mark, Plain, Statement
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
@@ -19,16 +20,29 @@ from polystep.stores.postgres.letter_queries import conditions
 from polystep.stores.postgres.queue_columns import LETTER, letter_of
 from polystep.stores.postgres.writes import Apart, Asked
 
-_COLUMNS: Final = "id, act, about, status, total, done, missing, per_second, begun_ms, ended_ms"
+_COLUMNS: Final = "id, act, about, status, total, done, missing, per_second, begun_ms, ended_ms, refused, patch"
 _CHOSEN: Final = "SELECT id FROM {{schema}}.dead_letters WHERE {where} ORDER BY id LIMIT $1"
 _COUNT: Final = "SELECT count(*) FROM {{schema}}.dead_letters WHERE {where}"
-_BEGIN: Final = "SELECT * FROM {schema}.begin_bulk_1($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_BEGIN: Final = "SELECT * FROM {schema}.begin_bulk_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 _BEGUN: Final = "SELECT id, total FROM {schema}.bulks WHERE lane = $1 AND commit_seq = $2"
 _POSITION: Final = "SELECT act, position FROM {schema}.bulks WHERE id = $1 AND status = 'running'"
 _NEXT: Final = """
-SELECT letter FROM {schema}.bulk_letters WHERE bulk = $1 AND letter > $2 ORDER BY letter LIMIT $3"""
+SELECT letter FROM {schema}.bulk_letters WHERE bulk = $1 AND letter > $2 AND letter <= $3 ORDER BY letter LIMIT $4"""
+_READ_NEXT: Final = f"""
+WITH next AS (
+  SELECT {LETTER}, sum(length(data)) OVER (ORDER BY id) AS bytes, row_number() OVER (ORDER BY id) AS place
+  FROM {{schema}}.dead_letters WHERE id IN (
+    SELECT letter FROM {{schema}}.bulk_letters l JOIN {{schema}}.bulks b ON b.id = l.bulk
+    WHERE l.bulk = $1 AND l.letter > b.position ORDER BY letter)
+  ORDER BY id LIMIT $2
+) SELECT {LETTER} FROM next WHERE place = 1 OR bytes <= $3 ORDER BY id"""
+_REFUSALS: Final = """
+SELECT letter, refusal FROM {schema}.bulk_letters WHERE bulk = $1 AND refusal IS NOT NULL ORDER BY letter LIMIT $2"""
+_LAST: Final = 2**62
 _LETTERS: Final = f"SELECT {LETTER} FROM {{schema}}.dead_letters WHERE id = ANY ($1)"
-_ADVANCE: Final = "SELECT {schema}.advance_bulk_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+_ADVANCE: Final = (
+    "SELECT {schema}.advance_bulk_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+)
 _STOP: Final = "SELECT {schema}.stop_bulk_1($1, $2, $3, $4, $5)"
 _RUNNING: Final = "SELECT id FROM {schema}.bulks WHERE status = 'running' ORDER BY id"
 _RECORD: Final = f"SELECT {_COLUMNS} FROM {{schema}}.bulks WHERE id = $1"
@@ -38,9 +52,11 @@ SELECT {_COLUMNS} FROM {{schema}}.bulks WHERE $1::bigint IS NULL OR id < $1 ORDE
 _OUTCOMES: Final = """
 SELECT
   (SELECT count(*) FROM {schema}.bulk_letters l JOIN {schema}.bulks b ON b.id = l.bulk
-    JOIN {schema}.deliveries d USING (run_id) WHERE l.bulk = $1 AND l.letter <= b.position AND d.status <> 2),
+    JOIN {schema}.deliveries d USING (run_id) WHERE l.bulk = $1 AND l.letter <= b.position AND l.refusal IS NULL
+    AND d.status <> 2),
   (SELECT count(*) FROM {schema}.bulk_letters l JOIN {schema}.bulks b ON b.id = l.bulk
-    JOIN {schema}.deliveries d USING (run_id) WHERE l.bulk = $1 AND l.letter <= b.position AND d.status = 2),
+    JOIN {schema}.deliveries d USING (run_id) WHERE l.bulk = $1 AND l.letter <= b.position AND l.refusal IS NULL
+    AND d.status = 2),
   (SELECT count(*) FROM {schema}.bulk_letters l JOIN {schema}.dead_letters d USING (run_id)
     WHERE l.bulk = $1 AND d.id > l.letter)"""
 
@@ -61,11 +77,13 @@ class PostgresBulkStore:
         where, arguments = conditions(new.chosen, BULK_LETTERS_MAX)
         ids = [id_ for (id_,) in await self._database.read(_CHOSEN.format(where=where), *arguments)]
         about = orjson.dumps(new.about).decode()
-        statement = Statement(_BEGIN, (new.act, about, new.per_second, now_ms, ids, BULKS_KEPT_MAX - 1))
+        statement = Statement(_BEGIN, (new.act, about, new.per_second, now_ms, ids, BULKS_KEPT_MAX - 1, new.patch))
 
         def begun(rows: Sequence[Row]) -> BulkRecord:
             id_, total = rows[0]
-            return BulkRecord(id_, new.act, new.about, "running", total, 0, 0, new.per_second, now_ms, None)
+            return BulkRecord(
+                id_, new.act, new.about, "running", total, 0, 0, new.per_second, now_ms, None, patch=new.patch
+            )
 
         record: BulkRecord = await self._call(
             lambda asked: Plain(
@@ -74,10 +92,21 @@ class PostgresBulkStore:
         )
         return record
 
-    async def advance(self, id: int, limit: int, now_ms: int) -> BulkBatch:
+    async def next(self, id: int, limit: int, bytes_max: int) -> list[DeadLetter]:
+        """Read them, and leave out those that do not fit."""
+        return [letter_of(row) for row in await self._database.read(_READ_NEXT, id, limit, bytes_max)]
+
+    async def advance(
+        self, id: int, limit: int, now_ms: int, changes: Mapping[int, LetterChange] | None = None
+    ) -> BulkBatch:
         """Take the next ones by their ids."""
-        batch: BulkBatch = await self._call(lambda asked: _Advance(asked, id, limit, now_ms, self._database.deployment))
+        turn = _Turn(id, limit, now_ms, changes)
+        batch: BulkBatch = await self._call(lambda asked: _Advance(asked, turn, self._database.deployment))
         return batch
+
+    async def refusals(self, id: int, limit: int) -> list[tuple[int, str]]:
+        """Read the first."""
+        return [(letter, refusal) for letter, refusal in await self._database.read(_REFUSALS, id, limit)]
 
     async def stop(self, id: int, now_ms: int) -> bool:
         """Write its status."""
@@ -110,14 +139,38 @@ class PostgresBulkStore:
         return self._database.write(Apart(make))
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """Letters of a bulk that have their turn, at most so many; of one with a patch, what becomes of each."""
+
+    id: int
+    limit: int
+    now_ms: int
+    changes: Mapping[int, LetterChange] | None
+
+    def moving(self, ids: Sequence[int]) -> list[int]:
+        """Return those that leave the dead letters; one without a change was gone when they were read."""
+        if self.changes is None:
+            return list(ids)
+        return [id_ for id_ in ids if id_ in self.changes and self.changes[id_].data is not None]
+
+    def unfit(self, ids: Sequence[int]) -> list[tuple[int, str]]:
+        """Return those that stay, each with the reason."""
+        changes = self.changes or {}
+        return [(id_, changes[id_].refusal) for id_ in ids if id_ in changes and changes[id_].data is None]
+
+    def changed(self, letter: DeadLetter) -> DeadLetter:
+        """Return a letter with the data that it gets."""
+        change = None if self.changes is None else self.changes.get(letter.id)
+        return letter if change is None or change.data is None else replace(letter, data=change.data)
+
+
 class _Advance(Plain):
     """Gives the next letters of a bulk their turn. They are read before: their FIFO keys are locked first."""
 
-    def __init__(self, asked: Asked, id: int, limit: int, now_ms: int, deployment: int) -> None:
+    def __init__(self, asked: Asked, turn: _Turn, deployment: int) -> None:
         super().__init__(asked, Statement(""), lambda _: None)
-        self._id = id
-        self._limit = limit
-        self._now_ms = now_ms
+        self._turn = turn
         self._deployment = deployment
         self._is_replay = False
         self._is_last = False
@@ -125,22 +178,29 @@ class _Advance(Plain):
 
     async def prepare(self, ask: Ask, place: str) -> Statement | None:
         """Read where the bulk stands, and its next letters."""
-        found = await ask(_POSITION, self._id)
+        turn = self._turn
+        found = await ask(_POSITION, turn.id)
         if not found:
             self._asked.answer(BulkBatch((), is_last=True))
             return None
         act, position = found[0]
-        ids = [id_ for (id_,) in await ask(_NEXT, self._id, position, self._limit)]
-        there = {row[0]: letter_of(row) for row in await ask(_LETTERS, ids)}
+        upto = max(turn.changes) if turn.changes else _LAST
+        turns = [id_ for (id_,) in await ask(_NEXT, turn.id, position, upto, turn.limit)]
+        ids, unfit = turn.moving(turns), turn.unfit(turns)
+        there = {row[0]: turn.changed(letter_of(row)) for row in await ask(_LETTERS, ids)}
         self._is_replay = act == "replay"
-        self._is_last = len(ids) < self._limit
+        # Those that were read may be fewer than the limit, for their size.
+        self._is_last = len(turns) < turn.limit and not turn.changes
         self._letters = [there.get(id_) for id_ in ids]
+        edits = [None if turn.changes is None else turn.changes[id_].data for id_ in ids]
         keyed = [each for each in self._letters if each is not None and each.fifo_key is not None]
         return Statement(
             _ADVANCE,
             (
-                self._id, position, ids, [name_bytes(each.step) for each in keyed],
-                [name_bytes(each.fifo_key or "") for each in keyed], self._is_last, self._now_ms, self._deployment,
+                turn.id, position, ids, [name_bytes(each.step) for each in keyed],
+                [name_bytes(each.fifo_key or "") for each in keyed], self._is_last, turn.now_ms, self._deployment,
+                edits, [id_ for id_, _ in unfit], [reason for _, reason in unfit], turns[-1] if turns else position,
+                len(turns),
             ),
         )  # fmt: skip
 

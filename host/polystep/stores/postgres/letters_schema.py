@@ -83,17 +83,22 @@ CREATE TABLE {schema}.bulks (
   begun_ms bigint NOT NULL, ended_ms bigint,
   -- The last letter that had its turn.
   position bigint NOT NULL DEFAULT 0,
+  -- Packed merge patch for the data of each letter, and how many letters stay dead since it makes them unfit.
+  patch bytea, refused integer NOT NULL DEFAULT 0,
   -- Which call began it: its answer is found here when it was lost.
   lane bigint NOT NULL, commit_seq bigint NOT NULL
 );
 -- The letters that a bulk is about, with the runs that they are in any attempt.
 CREATE TABLE {schema}.bulk_letters (
-  bulk bigint NOT NULL, letter bigint NOT NULL, run_id text COLLATE "C" NOT NULL, PRIMARY KEY (bulk, letter)
+  bulk bigint NOT NULL, letter bigint NOT NULL, run_id text COLLATE "C" NOT NULL,
+  -- Why it stays dead.
+  refusal text,
+  PRIMARY KEY (bulk, letter)
 );
 
 CREATE FUNCTION {schema}.begin_bulk_1(
   lane_ bigint, epoch_ integer, seq bigint, act_ text, about_ text, speed integer, now_ bigint, ids bigint[],
-  kept integer
+  kept integer, patch_ bytea
 ) RETURNS TABLE (id bigint, total integer) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -105,8 +110,8 @@ BEGIN
   old := ARRAY (SELECT b.id FROM {schema}.bulks b WHERE b.status <> 'running' ORDER BY b.id DESC OFFSET kept);
   DELETE FROM {schema}.bulk_letters b WHERE b.bulk = ANY (old);
   DELETE FROM {schema}.bulks b WHERE b.id = ANY (old);
-  INSERT INTO {schema}.bulks AS b (act, about, status, total, per_second, begun_ms, lane, commit_seq)
-    VALUES (act_, about_, 'running', 0, speed, now_, lane_, seq) RETURNING b.id INTO id_;
+  INSERT INTO {schema}.bulks AS b (act, about, status, total, per_second, begun_ms, patch, lane, commit_seq)
+    VALUES (act_, about_, 'running', 0, speed, now_, patch_, lane_, seq) RETURNING b.id INTO id_;
   INSERT INTO {schema}.bulk_letters (bulk, letter, run_id)
     SELECT id_, d.id, d.run_id FROM {schema}.dead_letters d WHERE d.id = ANY (ids);
   GET DIAGNOSTICS total_ = ROW_COUNT;
@@ -114,11 +119,13 @@ BEGIN
   RETURN QUERY SELECT id_, total_;
 END $$;
 
--- Gives the next letters of a bulk their turn, if it stands where it was seen. Notes with the lane 0, and the places of
--- those that were there; nothing when it stands elsewhere.
+-- Gives the next letters of a bulk their turn, if it stands where it was seen: `ids` leave the dead letters, with other
+-- data where `edits` has some; `unfit` stay there, for the reasons of `refusals`. Up to `upto` there were `turns`.
+-- Notes with the lane 0, and the places of those `ids` that were there; nothing when it stands elsewhere.
 CREATE FUNCTION {schema}.advance_bulk_1(
   lane bigint, epoch_ integer, seq bigint, bulk bigint, seen bigint, ids bigint[], k_step bytea[], k_key bytea[],
-  is_last boolean, now_ bigint, deployment_ bigint
+  is_last boolean, now_ bigint, deployment_ bigint, edits bytea[], unfit bigint[], refusals text[], upto bigint,
+  turns integer
 ) RETURNS integer[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -132,7 +139,11 @@ BEGIN
   SELECT b.act INTO act_ FROM {schema}.bulks b WHERE b.id = bulk AND b.status = 'running' AND b.position = seen
     FOR UPDATE;
   IF NOT FOUND THEN RETURN '{{}}'; END IF;
+  UPDATE {schema}.bulk_letters l SET refusal = r.reason FROM unnest(unfit, refusals) AS r(id, reason)
+    WHERE l.bulk = advance_bulk_1.bulk AND l.letter = r.id;
   IF act_ = 'replay' THEN
+    UPDATE {schema}.dead_letters d SET data = e.data FROM unnest(ids, edits) AS e(id, data)
+      WHERE d.id = e.id AND e.data IS NOT NULL;
     done_ := {schema}.bring_back_1(ids, k_step, k_key, now_, deployment_);
   ELSE
     WITH gone AS (
@@ -140,8 +151,9 @@ BEGIN
         RETURNING g.place)
     SELECT coalesce(array_agg(gone.place::integer), '{{}}') INTO done_ FROM gone;
   END IF;
-  UPDATE {schema}.bulks b SET position = coalesce(ids[cardinality(ids)], b.position),
-    done = b.done + cardinality(done_), missing = b.missing + cardinality(ids) - cardinality(done_),
+  UPDATE {schema}.bulks b SET position = upto, done = b.done + cardinality(done_),
+    refused = b.refused + cardinality(unfit),
+    missing = b.missing + turns - cardinality(done_) - cardinality(unfit),
     status = CASE WHEN is_last THEN 'done' ELSE b.status END, ended_ms = CASE WHEN is_last THEN now_ END
     WHERE b.id = bulk;
   UPDATE {schema}.lanes SET swapped = 0 || done_ WHERE id = lane;

@@ -9,7 +9,7 @@ import apsw
 import orjson
 
 from polystep.contracts.events import DeadLetter, DeliveryKind, NewDelivery
-from polystep.stores.sqlite.cancellations import revive_cancel_keys
+from polystep.stores.sqlite.cancellations import forget_cancel_keys, revive_cancel_keys
 from polystep.stores.sqlite.insertion import insert
 from polystep.stores.sqlite.journal import revive
 
@@ -29,6 +29,15 @@ def dead_letter_of(row: tuple[Any, ...]) -> DeadLetter:
         id_, cast("DeliveryKind", kind), event_id, topic, step, data, trace_id, run_id, attempts, orjson.loads(error),
         enqueued_ms, died_ms, key, print_ or "",
     )  # fmt: skip
+
+
+def edit_data(connection: apsw.Connection, id: int, data: bytes) -> bool:
+    """Replace the data of a dead letter; False when there is none."""
+    rows = connection.execute("UPDATE dead_letters SET data = ? WHERE id = ? RETURNING run_id", (data, id)).fetchall()
+    for (run_id,) in rows:
+        # What it was found by is not in its data any more.
+        forget_cancel_keys(connection, cast("str", run_id))
+    return bool(rows)
 
 
 def bring_back(

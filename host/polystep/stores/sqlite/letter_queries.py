@@ -13,9 +13,8 @@ from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.pages import PageBounds
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.ports.letters import LetterCount, LetterFilter, LetterGroup
-from polystep.stores.sqlite.cancellations import forget_cancel_keys
 from polystep.stores.sqlite.database import Database
-from polystep.stores.sqlite.dead_letters import COLUMNS, dead_letter_of
+from polystep.stores.sqlite.dead_letters import COLUMNS, dead_letter_of, edit_data
 from polystep.stores.sqlite.event_keys import free
 from polystep.stores.sqlite.forgetting import forget
 
@@ -94,16 +93,7 @@ class SqliteLetterQueries:
 
     async def edit(self, id: int, data: bytes) -> bool:
         """Write the data."""
-
-        def job(connection: apsw.Connection) -> bool:
-            sql = "UPDATE dead_letters SET data = ? WHERE id = ? RETURNING run_id"
-            rows = connection.execute(sql, (data, id)).fetchall()
-            for (run_id,) in rows:
-                # What it was found by is not in its data any more.
-                forget_cancel_keys(connection, cast("str", run_id))
-            return bool(rows)
-
-        return await self._database.write(job)
+        return await self._database.write(lambda connection: edit_data(connection, id, data))
 
     async def discard(self, id: int) -> bool:
         """Remove the row, and what its run has kept."""

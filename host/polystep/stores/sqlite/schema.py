@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from polystep.stores.sqlite.asks import ASKS
-from polystep.stores.sqlite.bulks import BULKS
+from polystep.stores.sqlite.bulks import BULKS, PATCHED
 from polystep.stores.sqlite.calls import CALLS
 from polystep.stores.sqlite.cancellations import CANCELLATIONS
 from polystep.stores.sqlite.database import Database
@@ -191,7 +191,7 @@ _CANCELLABLE: Final = "ALTER TABLE deliveries ADD COLUMN cancellable INTEGER NOT
 
 _PLACES: Final = "ALTER TABLE deliveries ADD COLUMN holds_place INTEGER NOT NULL DEFAULT 0;"
 
-DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_UNTIL, _CANCELLABLE, _PLACES)
+DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_UNTIL, _CANCELLABLE, _PLACES, PATCHED)
 """Changes of `DURABLE`, oldest first; `user_version` counts those that a file has."""
 
 

@@ -512,7 +512,7 @@ export interface Operations {
   /** Try a dead letter again. What its run has kept stays: results of `once` and answers. */
   replay: {
     effect: 'changes'
-    params: { id: number; forget?: string[]; fresh?: boolean }
+    params: { id: number; forget?: string[]; fresh?: boolean; patch?: Record<string, unknown> | null }
     result: results.Replayed
   }
   /** Try several dead letters again, oldest first: some by their ids, all of a step, or all. */
@@ -545,6 +545,35 @@ export interface Operations {
     params: { id: number }
     result: results.Bulk
   }
+  /** Apply a patch to the first dead letters that a bulk would replay, and change nothing. */
+  bulk_preview: {
+    effect: 'changes'
+    params: {
+      /** Only this step's. */
+      step?: string | null
+      /** Only events of this topic. */
+      topic?: string | null
+      /** Only those that hold each of these words in their step, topic, error, trace or data. In data, words are found in texts, and whole numbers from 256. */
+      text?: string | null
+      /** Only those with this error, see `dead_letter_groups`. */
+      fingerprint?: string | null
+      /** Died at this time or later, Unix milliseconds. */
+      since?: number | null
+      /** Died before this time, Unix milliseconds. */
+      until?: number | null
+      /** Only these. */
+      ids?: number[] | null
+      /** All of them; needed when nothing else is chosen. */
+      all?: boolean
+      /** None that is newer: the `uptoId` of `dead_letter_count`. */
+      uptoId?: number | null
+      /** Merge patch (RFC 7386). */
+      patch: Record<string, unknown>
+      /** So many of them, 1 to 100. */
+      limit?: number
+    }
+    result: results.BulkPreview
+  }
   /** Replay or discard many dead letters, in the order in which they died; returns at once. */
   bulk_start: {
     effect: 'changes'
@@ -561,13 +590,15 @@ export interface Operations {
       since?: number | null
       /** Died before this time, Unix milliseconds. */
       until?: number | null
-      act: 'replay' | 'discard'
       /** Only these. */
       ids?: number[] | null
       /** All of them; needed when nothing else is chosen. */
       all?: boolean
       /** None that is newer: the `uptoId` of `dead_letter_count`. */
       uptoId?: number | null
+      act: 'replay' | 'discard'
+      /** Merge patch (RFC 7386) that the data of each gets before its replay; letters whose step does not take the result stay dead. */
+      patch?: Record<string, unknown> | null
       /** How many they are, by `dead_letter_count`; with another number nothing begins. */
       count?: number | null
       /** At most so many in a second. */
@@ -716,6 +747,7 @@ export const ROUTES = {
   purge_dead_letters: 'POST dead-letters/purge',
   bulks: 'GET bulks',
   bulk: 'GET bulks/{id}',
+  bulk_preview: 'POST bulk-preview',
   bulk_start: 'POST bulks',
   bulk_stop: 'POST bulks/{id}/stop',
   cron: 'GET cron',

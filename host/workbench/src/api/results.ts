@@ -82,6 +82,10 @@ export type Bulk = {
   done: number
   /** Those that were gone when their turn came. */
   missing: number
+  /** Those that stay dead, since their step does not take the patched data. */
+  refused: number
+  /** Merge patch that the data of each gets. */
+  patch: Record<string, unknown> | null
   perSecond: number | null
   begunAt: number
   endedAt: number | null
@@ -91,7 +95,12 @@ export type Bulk = {
   running: number
   /** Dead letters again. */
   dead: number
+  /** The first 100 of those that were refused. */
+  refusals: Refusal[]
 }
+
+/** The first letters of a bulk, in its order. */
+export type BulkPreview = { letters: PatchedRow[]; refused: number }
 
 /** Replay or discard of many dead letters. */
 export type BulkRow = {
@@ -106,6 +115,10 @@ export type BulkRow = {
   done: number
   /** Those that were gone when their turn came. */
   missing: number
+  /** Those that stay dead, since their step does not take the patched data. */
+  refused: number
+  /** Merge patch that the data of each gets. */
+  patch: Record<string, unknown> | null
   perSecond: number | null
   begunAt: number
   endedAt: number | null
@@ -420,6 +433,9 @@ export type Opened = { file: string; line: number; editor: string }
 /** Events of a topic without a known subscriber: they wait for files that do not load. */
 export type ParkedRow = { topic: string; waiting: number; oldestMs: number }
 
+/** Dead letter as a patch would change it. */
+export type PatchedRow = { id: number; step: string; topic: string; before: unknown; after: unknown; refusal: string | null }
+
 /** Step that is paused, or not any more. */
 export type Paused = { step: string; pausedAt: number | null }
 
@@ -535,6 +551,9 @@ export type Rates = {
   /** Since this start of the host, oldest first. */
   marks: RateMark[]
 }
+
+/** Dead letter that a bulk has left dead. */
+export type Refusal = { id: number; reason: string }
 
 /** Replay of a run. That of a dead letter has the trace of its run, in which it went on. */
 export type ReplayRow = {

@@ -60,11 +60,14 @@ function joined(before: object, part: object): object {
   return Object.fromEntries(lists) as object
 }
 
+/** Parameters that may be given as JSON text, so that numbers stay as they are written. */
+type SourceMember = 'value' | 'data' | 'patch'
+
 /** Call an operation for the source text of its result; one member of the body may be given as JSON text, too. */
 export async function callText<N extends Name>(
   name: N,
-  params: Omit<Params<N>, 'value' | 'data'>,
-  options: Options & { member?: 'value' | 'data'; source?: string } = {},
+  params: Omit<Params<N>, SourceMember>,
+  options: Options & { member?: SourceMember; source?: string } = {},
 ): Promise<string> {
   const request = requestOf(name, params as Params<N>)
   const { member, source } = options

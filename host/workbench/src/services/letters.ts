@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import type { Operations } from '../api/operations.ts'
+import type { BulkRow } from '../api/results.ts'
 import { call, callText } from './http.ts'
 
 // Dead letters by filter, in groups, and the bulks that replay or discard many of them.
@@ -65,7 +66,27 @@ export const bulksQuery = () =>
 export const bulkQuery = (id: number) =>
   queryOptions({ queryKey: ['bulk', { id }] as const, queryFn: ({ signal }) => call('bulk', { id }, { signal }) })
 
-export type BulkStart = Operations['bulk_start']['params']
+export type BulkChoice = Omit<Operations['bulk_preview']['params'], 'patch' | 'limit'>
+
+export interface BulkStart extends Omit<Operations['bulk_start']['params'], 'patch'> {
+  /** Merge patch as JSON text. */
+  patchSource?: string
+}
+
+/** Begin a bulk; the patch goes out as it is written. */
+export const startBulk = async ({ patchSource, ...params }: BulkStart): Promise<BulkRow> =>
+  JSON.parse(await callText('bulk_start', params, patchSource === undefined ? {} : { member: 'patch', source: patchSource })) as BulkRow
+
+/** The first letters of a bulk, as a patch would change them. */
+export const previewQuery = (choice: BulkChoice, patchSource: string) =>
+  queryOptions({
+    queryKey: ['bulk_preview', { ...choice, patchSource }] as const,
+    queryFn: ({ signal }) => callText('bulk_preview', choice, { member: 'patch', source: patchSource, signal }),
+    staleTime: 0,
+    gcTime: 0,
+    retry: false,
+    meta: { fixed: true },
+  })
 
 /** Try one dead letter again, with other data given as JSON text, or as it is. */
 export const replayLetter = ({ id, source }: { id: number; source: string | null }): Promise<string> =>

@@ -11,6 +11,8 @@ interface Props {
   /** Words of the button that leaves all as it is. */
   keep?: string
   danger?: boolean
+  /** What it shows needs more room. */
+  wide?: boolean
   /** What the reader has given is not complete. */
   disabled?: boolean
   onAct: () => void
@@ -18,13 +20,13 @@ interface Props {
 }
 
 /** Question before something that cannot be undone or that touches many things. */
-export function Confirm({ title, children, act, keep = 'Cancel', danger = false, disabled = false, onAct, onClose }: Props) {
+export function Confirm({ title, children, act, keep = 'Cancel', danger = false, wide = false, disabled = false, onAct, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     dialog.current?.showModal()
   }, [])
   return (
-    <dialog ref={dialog} className={styles.confirm} aria-labelledby="confirm-title" onClose={onClose}>
+    <dialog ref={dialog} className={styles.confirm} data-wide={wide} aria-labelledby="confirm-title" onClose={onClose}>
       <h2 id="confirm-title">{title}</h2>
       <div className={styles.words}>{children}</div>
       <div className={styles.buttons}>

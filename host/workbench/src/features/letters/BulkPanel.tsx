@@ -1,8 +1,10 @@
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import type { Bulk } from '../../api/results.ts'
 import { bulkQuery } from '../../services/letters.ts'
 import { useAct } from '../../services/useAct.ts'
 import { Button } from '../../ui/Controls.tsx'
+import { Json } from '../../ui/Json.tsx'
 import { Failed, Loading } from '../../ui/Notices.tsx'
 import { Panel } from '../../ui/Panel.tsx'
 import { Section } from '../../ui/Section.tsx'
@@ -23,7 +25,7 @@ export function BulkPanel({ id, onClose }: { id: number; onClose: () => void }) 
       </Panel>
     )
   }
-  const handled = bulk.done + bulk.missing
+  const handled = bulk.done + bulk.missing + bulk.refused
   return (
     <Panel
       title={`${bulk.act === 'replay' ? 'Replay' : 'Discard'} of ${counted(bulk.total, 'dead letter')}`}
@@ -56,8 +58,26 @@ export function BulkPanel({ id, onClose }: { id: number; onClose: () => void }) 
       </Section>
       <Section title="Chosen by">
         <p>{chosenWords(bulk.chosen)}</p>
+        {bulk.patch !== null && (
+          <div className={styles.patched}>
+            <p>Their data got this merge patch</p>
+            <Json value={bulk.patch} label="Merge patch" />
+          </div>
+        )}
         {bulk.perSecond !== null && <p>At most {bulk.perSecond.toLocaleString('en')} a second</p>}
       </Section>
+      {bulk.refusals.length > 0 && (
+        <Section title="Left dead, as their step does not take the changed data">
+          <ul className={styles.refusals}>
+            {bulk.refusals.map((each) => (
+              <li key={each.id}>
+                <Link to="/dead-letters" search={{ letter: String(each.id) }}>Dead letter {each.id}</Link> <span>{each.reason}</span>
+              </li>
+            ))}
+            {bulk.refused > bulk.refusals.length && <li>and {(bulk.refused - bulk.refusals.length).toLocaleString('en')} more</li>}
+          </ul>
+        </Section>
+      )}
     </Panel>
   )
 }
@@ -73,13 +93,14 @@ function Counts({ bulk }: { bulk: Bulk }) {
           ['Running', bulk.running],
           ['Dead letters again', bulk.dead],
           ['Gone before their turn', bulk.missing],
+          ...(bulk.patch === null ? [] : [['Left dead: does not fit', bulk.refused] as const]),
         ]
   return (
     <dl className={styles.counts}>
       {rows.map(([word, count]) => (
         <div key={word}>
           <dt>{word}</dt>
-          <dd data-failed={word === 'Dead letters again' && count > 0}>{count.toLocaleString('en')}</dd>
+          <dd data-failed={(word === 'Dead letters again' || word.startsWith('Left dead')) && count > 0}>{count.toLocaleString('en')}</dd>
         </div>
       ))}
     </dl>

@@ -1,6 +1,7 @@
 import { useRef, useState } from 'react'
 import { useActions } from '../../services/context.tsx'
-import { useAct } from '../../services/useAct.ts'
+import { startBulk } from '../../services/letters.ts'
+import { useChange } from '../../services/useChange.ts'
 import { Failed } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { BulkAsk, type Asking } from './BulkAsk.tsx'
@@ -25,7 +26,7 @@ export function LettersView({ search, onSearch }: Props) {
   const [selected, setSelected] = useState(NONE)
   const [asking, setAsking] = useState<Asking | null>(null)
   const field = useRef<HTMLInputElement>(null)
-  const start = useAct('bulk_start')
+  const start = useChange(startBulk)
   const close = (): void => { onSearch({ letter: undefined, bulk: undefined }) }
   const acts = useLetterActs(close)
   const isOpen = search.letter !== undefined || search.bulk !== undefined

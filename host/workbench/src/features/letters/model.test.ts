@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { aboutWords, between, chosenWords, letterOf, toggled } from './model.ts'
+import { ExactNumber, writeExact } from '../../ui/exact.ts'
+import { aboutWords, between, chosenWords, fitWords, letterOf, patchProblem, patchedOf, toggled } from './model.ts'
 
 it('keeps the data of a letter as it is written', () => {
   const letter = letterOf('{"id":7,"step":"Pack","data":{"far":9007199254740993,"whole":1.0},"traceId":"a"}')
@@ -24,4 +25,26 @@ it('selects from one row to another', () => {
 it('says what was chosen', () => {
   expect(chosenWords({})).toBe('all')
   expect(chosenWords({ step: 'Pack', fingerprint: 'ab', ids: 3 })).toBe('step Pack, error ab, selected 3')
+})
+
+it('reads what a patch makes of letters, with numbers as they are written', () => {
+  const [letter] = patchedOf('{"letters":[{"id":7,"step":"Pack","topic":"t","before":{"far":9007199254740993},"after":{"far":9007199254740993,"n":1.0},"refusal":null}],"refused":0}')
+  expect(writeExact(letter?.after)).toBe('{"far":9007199254740993,"n":1.0}')
+  expect((letter?.before as { far: unknown }).far).toBeInstanceOf(ExactNumber)
+})
+
+it('takes a patch that is an object and changes something', () => {
+  expect(['{"a": null}', '{}', '[1]', 'null', '7'].map((each) => patchProblem(each) === null)).toEqual([true, false, false, false, false])
+  expect(patchProblem('{"a"')).toMatch(/JSON/)
+})
+
+it('says how many of the first would fit', () => {
+  const letter = (refusal: string | null) => ({ id: 1, step: 's', before: 1, after: 2, refusal })
+  expect([[], [letter(null)], [letter(null), letter(null)], [letter('no'), letter(null)], [letter('a'), letter('b')]].map(fitWords)).toEqual([
+    'None of them is a dead letter any more.',
+    'It fits.',
+    'The first 2 fit.',
+    '1 of the first 2 does not fit and would stay dead.',
+    '2 of the first 2 do not fit and would stay dead.',
+  ])
 })

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useActions } from '../../services/context.tsx'
+import { useSettled } from '../../services/useSettled.ts'
 import { Button } from '../../ui/Controls.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { Rows, type RowsHandle } from '../../ui/Rows.tsx'
@@ -12,7 +13,6 @@ import { filterOf, NO_FILTER, type LogsSearch } from './search.ts'
 import { Extent } from './Extent.tsx'
 import type { LogTail } from './tail.ts'
 import { useLogs } from './useLogs.ts'
-import { useSettled } from './useSettled.ts'
 import { useStay } from './useStay.ts'
 
 interface Props {
