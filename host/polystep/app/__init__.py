@@ -10,12 +10,15 @@ from polystep.discovery import SOURCE_FOLDERS
 from polystep.project import (
     Checked,
     Settings,
+    SettingSources,
+    SourcedSetting,
     check_project,
     describe_asyncapi,
     describe_openapi,
     generate_types,
     load_flow,
     read_settings,
+    settings_schema,
 )
 
 __all__ = [
@@ -27,7 +30,9 @@ __all__ = [
     "HostOptions",
     "ProjectFolder",
     "RunningHost",
+    "SettingSources",
     "Settings",
+    "SourcedSetting",
     "check_project",
     "describe_asyncapi",
     "describe_openapi",
@@ -38,6 +43,7 @@ __all__ = [
     "prepare_runners",
     "project_sources",
     "read_settings",
+    "settings_schema",
     "shipped_command",
     "terminal_json",
     "terminal_text",

@@ -14,7 +14,16 @@ from polystep.contracts.errors import PolystepError
 from polystep.contracts.limits import STOP_GRACE_S
 from polystep.contracts.ports.reporter import Reporter
 from polystep.execution import interrupt_lost_runs
-from polystep.project import Edits, Environment, LiveProject, Settings, Watcher, refuse_broken, unguarded_streams
+from polystep.project import (
+    Edits,
+    Environment,
+    LiveProject,
+    Settings,
+    SettingSources,
+    Watcher,
+    refuse_broken,
+    unguarded_streams,
+)
 from polystep.runners import RunnerPool
 from polystep.trace import Preview, SecretNames
 
@@ -145,7 +154,8 @@ class Host:
 
     async def _watch(self, project: LiveProject) -> None:
         start, kinds = self._start, [pool.kind for pool in self._pools.values()]
-        edits = Edits(start.options.project, start.settings, start.environment, start.reporter)
+        sources = SettingSources(start.options.project, start.environment.shell, start.options.set_flags)
+        edits = Edits(sources, start.settings, start.environment, start.reporter)
         watcher = Watcher(start.options.project, project.begin_reload, kinds, edits.show)
         await watcher.start()
         self._on_stop("watcher", watcher.stop)

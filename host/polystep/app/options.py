@@ -27,6 +27,9 @@ class HostOptions:
     token: str | None = None
     """The admin token; a fresh one per start by default. Must be given when the address is not loopback."""
 
+    set_flags: tuple[str, ...] = ()
+    """Settings of the command line, `SECTION.SETTING=VALUE` each; they are in the settings already."""
+
     @property
     def is_public(self) -> bool:
         """Report whether other machines can reach the address."""

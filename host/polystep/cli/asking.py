@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from polystep.app import ProjectFolder, RunningHost
-from polystep.cli.options import fail
+from polystep.cli.options import NOT_RUNNING, fail
 from polystep.cli.printing import plain
 from polystep.cli.tables import trace_line
 from polystep.operations import Operation
@@ -61,7 +61,7 @@ def ask(project: Path, operation: Operation[Any, Any], given: Given, timeout_s: 
     except urllib.error.HTTPError as error:
         fail(_refusal(error))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        fail(f"{running.url} does not answer: {error}. Start it: polystep dev --project {project}")
+        fail(f"{running.url} does not answer: {error}. Start it: polystep dev --project {project}", NOT_RUNNING)
 
 
 def running_host(project: Path) -> RunningHost:
@@ -72,7 +72,7 @@ def running_host(project: Path) -> RunningHost:
     """
     running = ProjectFolder(project.resolve()).running()
     if running is None:
-        fail(f"No polystep runs {project.resolve()}. Start it: polystep dev --project {project}")
+        fail(f"No polystep runs {project.resolve()}. Start it: polystep dev --project {project}", NOT_RUNNING)
     return running
 
 

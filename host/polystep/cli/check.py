@@ -35,7 +35,7 @@ def check(
     counted = in_ci(os.environ) if strict is None else strict
     root = folder_of(project)
     try:
-        checked = uvloop.run(check_project(root, read_settings(root), dict(os.environ), _progress))
+        checked = uvloop.run(check_project(root, read_settings(root, os.environ), dict(os.environ), _progress))
     except PolystepError as error:
         fail(error.message)
     if runs:

@@ -41,7 +41,7 @@ def asyncapi(project: ProjectOption = Path(), out: OutOption = None) -> None:
 
 def _describe(project: Path, out: Path | None, describe: Callable[[Path, Flow], JSONObject]) -> None:
     try:
-        flow = asyncio.run(load_flow(project, read_settings(project), dict(os.environ), _say))
+        flow = asyncio.run(load_flow(project, read_settings(project, os.environ), dict(os.environ), _say))
         # Bytes are no JSON, and a schema of a Python step may hold some, as a default.
         _write(orjson.dumps(describe(project, flow), default=str, option=_AS_TEXT), out)
     except PolystepError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,11 +12,12 @@ import typer
 from polystep import __version__
 from polystep.app import HostOptions, read_settings
 from polystep.cli.check import check
+from polystep.cli.config import config
 from polystep.cli.create import create
 from polystep.cli.describe import register as register_describe
 from polystep.cli.init import init
 from polystep.cli.motia import register as register_motia
-from polystep.cli.options import ProjectOption, fail
+from polystep.cli.options import ProjectOption, SetOption, fail
 from polystep.cli.protocol import protocol
 from polystep.cli.serve import serve
 from polystep.cli.stop import stop
@@ -82,9 +84,15 @@ def dev(
         typer.Option("--forget", help="Run handlers again from the top after every `once` and at every wait."),
     ] = False,
     token: TokenOption = None,
+    set_flags: SetOption = None,
 ) -> None:
     """Run a project for development: reload on save, Workbench, stand-in model without a key."""
-    _serve(HostOptions(project.resolve(), host, port, dev=True, stand_in=stand_in, forgets=forget, token=token))
+    flags = tuple(set_flags or ())
+    _serve(
+        HostOptions(
+            project.resolve(), host, port, dev=True, stand_in=stand_in, forgets=forget, token=token, set_flags=flags
+        )
+    )
 
 
 @app.command()
@@ -96,15 +104,22 @@ def start(
         bool, typer.Option("--strict", help="Refuse to start when a file does not load or has an error.")
     ] = False,
     token: TokenOption = None,
+    set_flags: SetOption = None,
 ) -> None:
     """Run a project for production: no watcher, no stand-in model."""
-    _serve(HostOptions(project.resolve(), host, port, dev=False, stand_in=False, strict=strict, token=token))
+    flags = tuple(set_flags or ())
+    _serve(
+        HostOptions(
+            project.resolve(), host, port, dev=False, stand_in=False, strict=strict, token=token, set_flags=flags
+        )
+    )
 
 
 app.command()(stop)
 app.command()(create)
 app.command()(init)
 app.command()(check)
+app.command()(config)
 app.command("generate-types")(generate_types_command)
 register_describe(app)
 if sys.argv[1:2] not in (["dev"], ["start"]):  # which start a host: the models of the operations would delay it
@@ -119,6 +134,6 @@ def _serve(options: HostOptions) -> None:
     if not options.project.is_dir():
         fail(f"{options.project} is not a folder. Name the project with --project, or make one: polystep create NAME")
     try:
-        serve(options, read_settings(options.project))
+        serve(options, read_settings(options.project, os.environ, options.set_flags))
     except PolystepError as error:
         fail(error.message)

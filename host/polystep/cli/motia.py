@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -61,7 +62,7 @@ def install(project: ProjectOption = Path()) -> None:
     """Install what the runners need, such as the packages of Python steps; `dev` and `start` do the same."""
     root = folder_of(project)
     try:
-        problems = uvloop.run(prepare_runners(root, read_settings(root), show))
+        problems = uvloop.run(prepare_runners(root, read_settings(root, os.environ), show))
     except PolystepError as error:
         fail(error.message)
     for runner, problem in problems.items():

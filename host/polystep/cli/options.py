@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -13,17 +13,27 @@ ProjectOption = Annotated[Path, typer.Option("--project", help="The project's fo
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="SETTING=VALUE", help="Set a setting, such as http.docs=false; for several, give it again."
+    ),
+]
+
+NOT_RUNNING: Final = 3
+"""Exit status when no host runs the project, or it does not answer."""
+
 
 def complain(message: str) -> None:
     """Print what went wrong, beside the output."""
     show(f"✖ {message}", colour="red", err=True)
 
 
-def fail(message: str) -> NoReturn:
-    """Print what went wrong and end with status 1."""
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Print what went wrong and end with a status that is not 0."""
     # Of several lines, as of an error with a list: no line is set off, and no control character reaches the terminal.
     typer.secho(plain(f"✖ {message}", mark="", err=True), fg="red", err=True)
-    raise typer.Exit(1)
+    raise typer.Exit(status)
 
 
 def folder_of(project: Path) -> Path:

@@ -28,7 +28,9 @@ def generate_types_command(
     """
     root = folder_of(project)
     try:
-        done = asyncio.run(generate_types(root, read_settings(root), dict(os.environ), _progress, check=check))
+        done = asyncio.run(
+            generate_types(root, read_settings(root, os.environ), dict(os.environ), _progress, check=check)
+        )
     except PolystepError as error:
         fail(error.message)
     for failure in done.flow.failures:

@@ -9,7 +9,9 @@ from polystep.project.flow_rooms import FlowRooms
 from polystep.project.live import LiveProject
 from polystep.project.load import Loader, load_flow
 from polystep.project.runner_kinds import kinds_of
-from polystep.project.settings import Settings, read_settings
+from polystep.project.setting_sources import SettingSources, SourcedSetting, read_settings
+from polystep.project.settings import Settings
+from polystep.project.settings_schema import settings_schema
 from polystep.project.subscriptions import Subscriptions
 from polystep.project.types import TypeWriter, generate_types
 from polystep.project.watch import Watcher
@@ -23,7 +25,9 @@ __all__ = [
     "LiveProject",
     "Loader",
     "ProjectDocuments",
+    "SettingSources",
     "Settings",
+    "SourcedSetting",
     "Subscriptions",
     "TypeWriter",
     "Watcher",
@@ -35,5 +39,6 @@ __all__ = [
     "load_flow",
     "read_settings",
     "refuse_broken",
+    "settings_schema",
     "unguarded_streams",
 ]

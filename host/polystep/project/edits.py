@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel
 
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.ports.reporter import Reporter
 from polystep.project.environment import FILE as VARIABLES
 from polystep.project.environment import Environment
-from polystep.project.settings import FILE as SETTINGS
-from polystep.project.settings import Settings, read_settings
+from polystep.project.setting_sources import FILE as SETTINGS
+from polystep.project.setting_sources import SettingSources
+from polystep.project.settings import Settings
 
 
 class Edits:
     """Comparison of both files with the values in use."""
 
-    def __init__(self, project: Path, settings: Settings, environment: Environment, reporter: Reporter) -> None:
+    def __init__(
+        self, sources: SettingSources, settings: Settings, environment: Environment, reporter: Reporter
+    ) -> None:
         """Remember the variables in use; `settings` are those that the host was started with."""
-        self._project = project
+        self._sources = sources
         self._settings = settings
         self._environment = environment
         self._reporter = reporter
@@ -51,7 +52,7 @@ class Edits:
 
     def _show_settings(self) -> None:
         try:
-            now = read_settings(self._project)
+            now = self._sources.read()
         except PolystepError as error:
             first, _, rest = error.message.partition("\n")
             self._reporter.error(f"{first} polystep goes on with the settings it was started with.", rest)

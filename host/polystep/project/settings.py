@@ -1,14 +1,9 @@
-"""Settings of a project, in `polystep.toml`: all have defaults; a wrong entry stops the start, by name."""
+"""Settings of a project: sections with their settings, their defaults and what is allowed."""
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-import tomllib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Final, Literal, Self, cast
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,12 +11,10 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
-from polystep.contracts.errors import LoadFailed
 from polystep.contracts.limits import (
     BODY_BYTES_MAX,
     BYTES_IN_FLIGHT_MAX,
@@ -33,20 +26,12 @@ from polystep.contracts.limits import (
 from polystep.contracts.responses import ResponsePolicy
 from polystep.runners import node_kind, python_kind, ruby_kind
 
-FILE: Final = "polystep.toml"
-
 _RESERVED: Final = frozenset({"typescript", "javascript", "host", "logger", "output"})
 """Names that people would take for something else: languages of shipped runners, and where a log line comes from."""
 
 
-_OWN_PROBLEMS: Final = frozenset({"origin", "host_name", "pattern", "command", "runner_name", "pattern_taken"})
-"""Problems that this module finds; it words the others itself too."""
-_TYPES: Final = {
-    "int": "a whole number", "float": "a number", "bool": "true or false", "string": "a text", "tuple": "a list",
-    "list": "a list", "model": "a section", "dict": "a section",
-}  # fmt: skip
-"""Beginnings of pydantic's types of errors, with the wanted value."""
-_SHOWN_CHARS_MAX: Final = 80
+OWN_PROBLEMS: Final = frozenset({"origin", "host_name", "pattern", "command", "runner_name", "pattern_taken"})
+"""Types of the problems that this module finds, and words; the others are worded by `setting_sources`."""
 
 
 class _Section(BaseModel):
@@ -156,7 +141,7 @@ def _command(value: object) -> tuple[str, ...]:
     raise PydanticCustomError("command", 'A command is a list: the program, then its arguments: ["perl", "runner.pl"]')
 
 
-_NameEndings = Annotated[tuple[str, ...], PlainValidator(_name_endings)]
+_NameEndings = Annotated[tuple[str, ...], PlainValidator(_name_endings, json_schema_input_type=str | list[str])]
 
 
 class ForeignSection(RunnerSection):
@@ -166,7 +151,7 @@ class ForeignSection(RunnerSection):
     """Endings of the names of its step files."""
     stream_pattern: _NameEndings = ()
     """Endings of the names of its stream files."""
-    command: Annotated[tuple[str, ...], PlainValidator(_command)]
+    command: Annotated[tuple[str, ...], PlainValidator(_command, json_schema_input_type=list[str])]
     """Program and arguments, started in the project's root."""
     channel: Literal["stdio", "private"] = "stdio"
     """Descriptors that it speaks over (PS-2.1)."""
@@ -319,76 +304,3 @@ class Settings(_Section):
     durable: DurableSection = DurableSection()
     workbench: WorkbenchSection = WorkbenchSection()
     asks: AsksSection = AsksSection()
-
-
-def read_settings(project: Path) -> Settings:
-    """Read a project's settings.
-
-    Raises:
-        LoadFailed: The file is not valid; the message lists every problem.
-    """
-    path = project / FILE
-    if not path.is_file():
-        return Settings()
-    try:
-        return Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except UnicodeDecodeError as error:
-        raise LoadFailed(f"{path} is no text in UTF-8: save it in this encoding.") from error
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise LoadFailed(f"{path}: {error}") from error
-    except ValidationError as error:
-        problems = [f"  {_problem(each)}" for each in error.errors(include_url=False)]
-        raise LoadFailed(f"{path} is not usable:\n" + "\n".join(problems)) from error
-
-
-def _problem(error: ErrorDetails) -> str:
-    """Describe one wrong entry: its path, and the values that are allowed there."""
-    path = ".".join(str(part) for part in error["loc"])
-    match error["type"]:
-        case "extra_forbidden":
-            known = _members(error["loc"][:-1])
-            near = difflib.get_close_matches(str(error["loc"][-1]), known, 1)
-            hint = f"Did you mean {near[0]}? " if near else ""
-            return f"{path}: there is no such setting. {hint}Here may be: {', '.join(known)}"
-        case "missing":
-            return f"{path} is missing"
-        case str(kind) if kind in _OWN_PROBLEMS:
-            return f"{path}: {error['msg']}"
-    return f"{path} must be {_wanted(error)}; it is {_toml(error['input'])}"
-
-
-def _wanted(error: ErrorDetails) -> str:
-    """Describe the type or size that an entry must have."""
-    limits = error.get("ctx", {})
-    match error["type"]:
-        case "greater_than":
-            return f"greater than {limits['gt']}"
-        case "greater_than_equal":
-            return f"at least {limits['ge']}"
-        case "less_than_equal":
-            return f"at most {limits['le']}"
-        case "literal_error":
-            return str(limits["expected"]).replace("'", '"')
-        case kind:
-            return next((wanted for start, wanted in _TYPES.items() if kind.startswith(start)), "something else")
-
-
-def _toml(value: object) -> str:
-    """Write a value as the file has it, cut."""
-    if isinstance(value, dict):
-        return "a section"
-    try:
-        shown = json.dumps(value, ensure_ascii=False, default=str)
-    except ValueError:
-        shown = str(value)
-    return shown if len(shown) <= _SHOWN_CHARS_MAX else shown[:_SHOWN_CHARS_MAX] + "…"
-
-
-def _members(section: Sequence[int | str]) -> list[str]:
-    """List the members that a section may have."""
-    model: type[BaseModel] = Settings
-    for name in section:
-        field = model.model_fields.get(str(name))
-        # What `[runners]` does not name is a runner of others.
-        model = ForeignSection if field is None else cast("type[BaseModel]", field.annotation)
-    return list(model.model_fields)

@@ -22,6 +22,7 @@ VERBS = {
     "start": "Run a project for production",
     "check": "Load a project without serving it, and report what is wrong",
     "create": "",
+    "config": "Print every setting with its value",
     "init": "Add polystep to an existing folder",
     "install": "Install what the runners need",
     "version": "Print the version",
@@ -143,7 +144,7 @@ def test_a_wrong_setting_stops_the_start_by_name(tmp_path: Path) -> None:
 def test_without_a_running_host_every_verb_says_how_to_start_one(tmp_path: Path, arguments: list[str]) -> None:
     result = polystep(*arguments, "--project", str(tmp_path))
     assert (result.exit_code, result.stderr) == (
-        1,
+        3,
         f"✖ No polystep runs {tmp_path}. Start it: polystep dev --project {tmp_path}\n",
     )
 
@@ -155,7 +156,7 @@ def test_a_host_that_was_killed_is_said_not_to_answer(tmp_path: Path) -> None:
     folder.announce("http://127.0.0.1:1")
     result = polystep("steps", "--project", str(tmp_path))
     folder.release()
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.stderr.startswith("✖ http://127.0.0.1:1 does not answer: ")
     assert result.stderr.endswith(f"Start it: polystep dev --project {tmp_path}\n")
 
@@ -188,7 +189,7 @@ def test_a_refusal_is_told_in_the_hosts_words_or_by_its_status(
 def test_an_answer_that_is_no_json_is_no_traceback(tmp_path: Path, server: type[Answers]) -> None:
     server.body = b"hello"
     result = polystep("steps", "--project", str(tmp_path))
-    assert (result.exit_code, "does not answer" in result.stderr, type(result.exception)) == (1, True, SystemExit)
+    assert (result.exit_code, "does not answer" in result.stderr, type(result.exception)) == (3, True, SystemExit)
 
 
 def test_generate_types_says_what_it_cannot_do(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from polystep.console import Console
-from polystep.project import read_settings
+from polystep.project import SettingSources, read_settings
 from polystep.project.edits import Edits
 from polystep.project.environment import Environment
 
@@ -21,7 +21,7 @@ class Told:
         self._output = io.StringIO()
         self._console = Console(self._output, colour=False)
         environment = Environment(root, {"SHELL_SETS": "shell"}, self._console, lambda _: None)
-        self._edits = Edits(root, read_settings(root), environment, self._console)
+        self._edits = Edits(SettingSources(root), read_settings(root), environment, self._console)
 
     def save(self, name: str, text: str) -> None:
         (self.root / name).write_text(text)
