@@ -84,7 +84,7 @@ async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClo
             database = PostgresDatabase(url, clock, schema=schema, durability="process")
             data = Data(PostgresStateStore(database), PostgresStreamStore(database), PostgresDataQueries(database))
             queue = PostgresQueueStore(database, clock)
-            made = Durable(queue, queue.bulks, PostgresQueueQueries(database), PostgresLetterQueries(database), data)
+            made = Durable(queue, PostgresQueueQueries(database), PostgresLetterQueries(database), data)
             await database.start()
             opened.push_async_callback(database.stop)
         else:
@@ -93,7 +93,6 @@ async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClo
             queries = stores.inspection
             made = Durable(
                 stores.queue,
-                stores.queue.bulks,
                 queries.queue,
                 queries.letters,
                 Data(stores.state, stores.streams, queries.data),

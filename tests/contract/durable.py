@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from polystep.contracts.ports.inspection import DataQueries, QueueQueries
+from polystep.contracts.ports.journal import EntryStore
 from polystep.contracts.ports.letters import BulkStore, LetterQueries
 from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.ports.stores import StateStore, StreamStore
@@ -18,11 +19,20 @@ class Data(NamedTuple):
     queries: DataQueries
 
 
+class Queue(DeliveryStore, Protocol):
+    """Deliveries, with what of `QueueStore` is on every kind of database."""
+
+    @property
+    def journal(self) -> EntryStore: ...
+
+    @property
+    def bulks(self) -> BulkStore: ...
+
+
 class Durable(NamedTuple):
     """What one host stores of events, state and streams."""
 
-    queue: DeliveryStore
-    bulks: BulkStore
+    queue: Queue
     queues: QueueQueries
     letters: LetterQueries
     data: Data

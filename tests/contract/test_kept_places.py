@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from polystep.contracts.events import Claim, Claimed, Delivery
-from polystep.contracts.ports.queue import QueueStore
+from polystep.stores import Stores
 from tests.contract.deliveries import FAILURE, LEASE_MS, names, new
+from tests.contract.durable import Durable, Queue
 
 FAR_MS = 10**15
 COUNTING = frozenset({"step"})
 
 
-async def claim(queue: QueueStore, now_ms: int = 1000, *, limit: int = 2, wanted: int = 9) -> Claimed:
+@pytest.fixture
+def queue(durable: Durable) -> Queue:
+    return durable.queue
+
+
+async def claim(queue: Queue, now_ms: int = 1000, *, limit: int = 2, wanted: int = 9) -> Claimed:
     limits: Mapping[str, int] = {"step": limit}
     return await queue.claim({"step": wanted}, "host", now_ms, LEASE_MS, limits, counting=COUNTING)
 
@@ -21,7 +29,7 @@ def ran(claimed: Claimed) -> list[str]:
     return names(claimed.deliveries)
 
 
-async def suspended(queue: QueueStore, *names: str, until_ms: int = 5000) -> list[Delivery]:
+async def suspended(queue: Queue, *names: str, until_ms: int = 5000) -> list[Delivery]:
     await queue.enqueue([new(name) for name in names])
     claimed = (await claim(queue)).deliveries
     assert len(claimed) == len(names)
@@ -30,7 +38,7 @@ async def suspended(queue: QueueStore, *names: str, until_ms: int = 5000) -> lis
     return claimed
 
 
-async def test_what_waits_counts_and_others_are_held_back(queue: QueueStore) -> None:
+async def test_what_waits_counts_and_others_are_held_back(queue: Queue) -> None:
     await suspended(queue, "a", "b")
     await queue.enqueue([new("c")])
     claimed = await claim(queue)
@@ -40,7 +48,7 @@ async def test_what_waits_counts_and_others_are_held_back(queue: QueueStore) -> 
     assert ran(plain) == ["c"]
 
 
-async def test_a_run_that_wakes_needs_no_second_place_and_goes_first(queue: QueueStore) -> None:
+async def test_a_run_that_wakes_needs_no_second_place_and_goes_first(queue: Queue) -> None:
     await suspended(queue, "a", "b")
     await queue.enqueue([new("c", at_ms=1), new("d", at_ms=1)])
     claimed = await claim(queue, 6000)
@@ -55,7 +63,7 @@ async def test_a_run_that_wakes_needs_no_second_place_and_goes_first(queue: Queu
     assert ran(await claim(queue, 6000)) == ["d"]
 
 
-async def test_one_that_wakes_alone_leaves_the_place_of_the_other(queue: QueueStore) -> None:
+async def test_one_that_wakes_alone_leaves_the_place_of_the_other(queue: Queue) -> None:
     first, _ = await suspended(queue, "a", "b")
     await queue.enqueue([new("c")])
     await queue.hasten("step", first.id, 1000)
@@ -65,7 +73,8 @@ async def test_one_that_wakes_alone_leaves_the_place_of_the_other(queue: QueueSt
     assert ran(await claim(queue)) == ["c"]
 
 
-async def test_places_are_kept_over_a_restart_and_given_back_by_what_is_removed(queue: QueueStore) -> None:
+async def test_places_are_kept_over_a_restart_and_given_back_by_what_is_removed(stores: Stores) -> None:
+    queue = stores.queue
     first, second = await suspended(queue, "a", "b")
     await queue.enqueue([new("c"), new("d")])
     await queue.recover("host")
@@ -76,7 +85,7 @@ async def test_places_are_kept_over_a_restart_and_given_back_by_what_is_removed(
     assert ran(await claim(queue)) == ["d"]
 
 
-async def test_a_new_delivery_is_not_claimed_as_it_is_stored_while_places_are_kept(queue: QueueStore) -> None:
+async def test_a_new_delivery_is_not_claimed_as_it_is_stored_while_places_are_kept(queue: Queue) -> None:
     await suspended(queue, "a")
     counted = Claim(frozenset({0}), "host", 9000, {"step": 1}, COUNTING)
     assert await queue.enqueue([new("b")], counted) == []
@@ -86,7 +95,7 @@ async def test_a_new_delivery_is_not_claimed_as_it_is_stored_while_places_are_ke
     assert names(await queue.enqueue([new("e")], counted._replace(limits={"step": 3}, counting=frozenset()))) == ["e"]
 
 
-async def test_a_limit_that_was_lowered_holds_for_what_wakes(queue: QueueStore) -> None:
+async def test_a_limit_that_was_lowered_holds_for_what_wakes(queue: Queue) -> None:
     await suspended(queue, "a", "b")
     claimed = await claim(queue, 6000, limit=1)
     assert (ran(claimed), claimed.next_ms) == (["a"], None)

@@ -40,7 +40,7 @@ def queue(durable: Durable) -> DeliveryStore:
 
 @pytest.fixture
 def bulks(durable: Durable) -> BulkStore:
-    return durable.bulks
+    return durable.queue.bulks
 
 
 async def bury(queue: DeliveryStore, *wanted: str, step: str = "step", key: str | None = None, at_ms: int = 0) -> None:

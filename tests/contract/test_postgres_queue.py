@@ -15,6 +15,7 @@ import pytest
 
 from polystep.contracts.errors import InvalidParams
 from polystep.contracts.events import UNKNOWN_STEP, Claim, Delivery, NewDelivery
+from polystep.contracts.journal import JournalEntry, SentEmit
 from polystep.contracts.limits import NAME_BYTES_MAX
 from polystep.contracts.ports.letters import BulkRecord, LetterFilter, NewBulk
 from polystep.contracts.storage import NotStored
@@ -120,6 +121,22 @@ async def test_two_ends_of_one_delivery_are_one_after_the_other(rig: Rig) -> Non
     assert names(await claim(host.queue)) == ["b"]
 
 
+async def test_what_one_run_keeps_at_once_is_one_commit(rig: Rig) -> None:
+    host = await rig.host()
+    (mine,) = await host.queue.enqueue([new("a")], ALL)
+    before = host.database.commits
+    kept = [host.queue.journal.keep(mine, JournalEntry(str(number), "once", 5, b"value")) for number in range(50)]
+    assert all(await asyncio.gather(*kept))
+    assert host.database.commits - before == 1
+    # One key twice, and the end of the run, each see what the one before leaves.
+    keeping = [host.queue.journal.keep(mine, JournalEntry("key", "once", 5, value)) for value in (b"1", b"2")]
+    ended = host.queue.journal.suspend(mine, 7000)
+    late = host.queue.journal.keep(mine, JournalEntry("late", "once", 5, b""))
+    assert [*await asyncio.gather(*keeping), await ended, await late] == [True, True, 7000, False]
+    entries = (await host.queue.journal.read(mine.run_id)).entries
+    assert [(each.key, each.value) for each in entries[-2:]] == [("49", b"value"), ("key", b"2")]
+
+
 async def test_a_write_that_cannot_be_stored_fails_alone(rig: Rig) -> None:
     host = await rig.host()
     good, bad = of_one_run(["good", "bad"])
@@ -171,8 +188,8 @@ class Turn:
         assert await self._cut(self._queue.replay(letter.id, 0), b"replay_1") == letter
         assert await self._cut(self._queue.bury(await self._claim(), error, 0))
         await self._bulk(name)
-        again = await self._claim()
-        assert (again.run_id, again.attempt) == (second.run_id, 4)
+        again = await self._journal(await self._claim(), marked)
+        assert (again.run_id, again.attempt, again.resumes) == (second.run_id, 4, 1)
         assert await self._cut(self._queue.complete(again, [])) == []
         await self._park(f"{marked} p")
         tick = await self._cut(self._queue.enqueue_tick(new(f"{marked} t"), None, ALL))
@@ -184,6 +201,20 @@ class Turn:
         parked = await self._queue.parked(10)
         assert await self._cut(self._queue.unpark([(parked[0], [new(name)])], keep=False)) == parked
         assert await self._cut(self._queue.complete(await self._claim(), [])) == []
+
+    async def _journal(self, delivery: Delivery, name: str) -> Delivery:
+        journal = self._queue.journal
+        entry = JournalEntry(name, "once", 5, b"value")
+        sent = SentEmit(b"print", "topic")
+        assert await self._cut(journal.keep(delivery, entry))
+        stored = await self._cut(journal.begin_wait(delivery, entry, [new(f"{name} w")], [sent, sent], ALL))
+        assert stored is not None
+        assert names(stored) == [f"{name} w"]
+        await self._queue.complete(stored[0], [])
+        # Counted once, whatever was sent twice.
+        assert await journal.read(delivery.run_id) == ([entry], {sent: 2})
+        assert await journal.suspend(delivery, 900) == 900
+        return await self._claim()
 
     async def _bulk(self, name: str) -> None:
         letters = await self._queue.dead_letters(1)

@@ -12,7 +12,7 @@ from polystep.contracts.journal import JournalEntry, RecordedKey, RunHistory, Se
 from polystep.contracts.signals import ChildCall, SignalWait
 
 
-class JournalStore(Protocol):
+class EntryStore(Protocol):
     """Durable journals of runs, beside their deliveries. Every method is one transaction.
 
     Methods that take a claimed delivery change nothing, and return False or `None`, when its token is not the current
@@ -43,6 +43,20 @@ class JournalStore(Protocol):
         """
         ...
 
+    def suspend(
+        self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
+    ) -> asyncio.Future[int | None]:
+        """Make it due at `run_at_ms`, without an attempt more and with one leg more; returns the time.
+
+        It is due at once when one of the waits under the keys `waits` has got what it waits for. With `keeps_place` it
+        counts as running for the limit of a step that counts what waits, and goes on in that place.
+        """
+        ...
+
+
+class JournalStore(EntryStore, Protocol):
+    """Journals of runs, and what their waits wait for."""
+
     def closed_ask(self, delivery: Delivery, key: str) -> asyncio.Future[Ask | None]:
         """Return the ask of a wait once it is closed; one whose time is over is closed as timed out."""
         ...
@@ -59,16 +73,6 @@ class JournalStore(Protocol):
 
     def take_call(self, delivery: Delivery, entry: JournalEntry, late: bytes) -> asyncio.Future[JournalEntry | None]:
         """Return a call with its value or its error, once it has one; one whose time is over keeps the error `late`."""
-        ...
-
-    def suspend(
-        self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
-    ) -> asyncio.Future[int | None]:
-        """Make it due at `run_at_ms`, without an attempt more and with one leg more; returns the time.
-
-        It is due at once when one of the waits under the keys `waits` has got what it waits for. With `keeps_place` it
-        counts as running for the limit of a step that counts what waits, and goes on in that place.
-        """
         ...
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from polystep.contracts.events import Claimed, Delivery, expired_error
 from polystep.contracts.fingerprints import fingerprint
@@ -22,11 +23,22 @@ _LOOK_BACK_MS: Final = 60_000
 """All leases are looked at so often; between, only those that have run out since the last claim."""
 _EVER: Final = -(2**62)
 
-_CLAIM: Final = "SELECT * FROM {schema}.claim_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+_CLAIM: Final = "SELECT * FROM {schema}.claim_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 _CLAIMED: Final = f"""
 SELECT {DELIVERY} FROM {{schema}}.deliveries
 WHERE status = 2 AND claim_seq = $2 AND host = (SELECT host FROM {{schema}}.lanes WHERE id = $1)"""
 _EXPIRE: Final = "SELECT * FROM {schema}.expire_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+
+
+class _Places(NamedTuple):
+    """Places of a limited step."""
+
+    step: str
+    free: int
+    woken: int
+    """Suspended runs that went on in the places that they kept."""
+    next_ms: int | None
+    """Time of the next of these."""
 
 
 class Claiming:
@@ -45,6 +57,7 @@ class Claiming:
         lease_ms: int,
         limits: Mapping[str, int] | None,
         expiries: Mapping[str, int],
+        counting: Collection[str],
     ) -> Claimed:
         """Claim due deliveries of each step, oldest first."""
         late = {step: after_ms for step, after_ms in expiries.items() if step in wants}
@@ -56,14 +69,17 @@ class Claiming:
         limited = [step for step, bound in zip(steps, bounds, strict=True) if bound is not None]
         arguments = (
             [name_bytes(step) for step in steps], [wants[step] for step in steps], bounds if limited else None,
+            [step in counting for step in steps],
             [self._looked_until(step, now_ms) for step in steps], owner, now_ms, now_ms + lease_ms,
             self._database.deployment,
         )  # fmt: skip
 
         def answer(rows: Sequence[Row]) -> Claimed:
             found = [delivery_of(row) for row in rows if row[0] is not None]
-            free = {row[5].decode(): row[1] for row in rows if row[0] is None}
-            return Claimed(sorted(found), _held_back(wants, found, free), expired)
+            places = [_Places(row[5].decode(), row[1], row[11], row[14]) for row in rows if row[0] is None]
+            held = _held_back(wants, found, places)
+            next_ms = min((each.next_ms for each in held if each.next_ms is not None), default=None)
+            return Claimed(sorted(found), frozenset(each.step for each in held), expired, next_ms)
 
         def unheard(_: Mark, rows: Sequence[Row]) -> Claimed:
             # Whether places were free was not heard: it is looked at again when one becomes free.
@@ -116,10 +132,11 @@ def _deliveries(rows: Sequence[Row]) -> list[Delivery]:
     return sorted(delivery_of(row) for row in rows)
 
 
-def _held_back(wants: Mapping[str, int], found: Sequence[Delivery], free: Mapping[str, int]) -> frozenset[str]:
-    """Return the limited steps that took all places that were free, and wanted more."""
-    counts = dict.fromkeys(free, 0)
-    for delivery in found:
-        if delivery.step in counts:
-            counts[delivery.step] += 1
-    return frozenset(step for step, count in free.items() if count < wants[step] and counts[step] >= count)
+def _held_back(wants: Mapping[str, int], found: Sequence[Delivery], places: Sequence[_Places]) -> list[_Places]:
+    """Return those of limited steps that took all places that were free, and wanted more."""
+    counts = Counter(delivery.step for delivery in found)
+    return [
+        each
+        for each in places
+        if each.free < wants[each.step] - each.woken and counts[each.step] - each.woken >= each.free
+    ]

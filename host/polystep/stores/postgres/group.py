@@ -10,8 +10,7 @@ from polystep.contracts.storage import ValueLost
 from polystep.stores.postgres.calls import Ask, Mark, Statement
 from polystep.stores.postgres.chains import SWAP, Chain, StateRow
 from polystep.stores.postgres.driver import Row
-from polystep.stores.postgres.queue_columns import NEW_COLUMNS
-from polystep.stores.postgres.queue_group import QueueWrites, size, weight
+from polystep.stores.postgres.queue_group import QUEUE_ARGUMENTS, QueueWrites, size, weight
 from polystep.stores.postgres.writes import (
     Apart,
     Asked,
@@ -20,6 +19,7 @@ from polystep.stores.postgres.writes import (
     CompleteDelivery,
     DeleteItem,
     ItemKey,
+    KeepEntry,
     ReadyDelivery,
     RenameState,
     RenewLeases,
@@ -27,6 +27,7 @@ from polystep.stores.postgres.writes import (
     SetItem,
     StateKey,
     StoreDeliveries,
+    SuspendDelivery,
     Write,
 )
 
@@ -35,14 +36,16 @@ GROUP_MAX: Final = 512
 GROUP_BYTES_MAX: Final = 8 * 1024 * 1024
 """Values of one group, unless one alone is larger: a call is one message, held whole at both ends."""
 
-_ARGUMENTS: Final = 15 + 4 + 9 + NEW_COLUMNS
+_ARGUMENTS: Final = 3 + 5 + 7 + QUEUE_ARGUMENTS
 _CALL: Final = f"SELECT * FROM {{schema}}.group_1({', '.join(f'${number}' for number in range(1, _ARGUMENTS + 1))})"
 _NO_STATE: Final = (None,) * 5
 _NO_ITEMS: Final = (None,) * 7
 _READ: Final = """
 SELECT t.value FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS s(grp, key, place)
 LEFT JOIN {schema}.state t ON t.grp = s.grp AND t.key = s.key ORDER BY s.place"""
-_OF_QUEUE: Final = (StoreDeliveries, CompleteDelivery, ReadyDelivery, BuryDelivery, RenewLeases)
+_OF_QUEUE: Final = (
+    StoreDeliveries, CompleteDelivery, ReadyDelivery, BuryDelivery, RenewLeases, KeepEntry, SuspendDelivery,
+)  # fmt: skip
 _TOLD: Final = """
 SELECT 'i', place, type, CASE WHEN type = 'd' THEN value END, created_at_ms FROM {schema}.stream_changes
 WHERE lane = $1 AND commit_seq = $2"""

@@ -10,11 +10,13 @@ from typing import Final
 
 LETTERS: Final = """
 -- Moves dead letters back into their queues, behind what waits there; returns the places of those that were there.
-CREATE FUNCTION {schema}.bring_back_1(ids bigint[], k_step bytea[], k_key bytea[], now_ bigint, deployment_ bigint)
+CREATE FUNCTION {schema}.bring_back_1(ids bigint[], k_step bytea[], k_key bytea[], now_ bigint, deployment_ bigint,
+  forgets_all boolean, forgotten bytea[])
 RETURNS integer[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   done integer[];
+  runs text[];
 BEGIN
   PERFORM {schema}.lock_keys_1(k_step, k_key);
   WITH gone AS (
@@ -31,18 +33,22 @@ BEGIN
         WHERE d.step = l.step AND d.fifo_key = l.fifo_key)) THEN 1 ELSE 0 END,
       now_, l.enqueued_at_ms, now_, l.attempts, deployment_ FROM lined l ORDER BY l.place
   )
-  SELECT coalesce(array_agg(gone.place::integer ORDER BY gone.place), '{{}}') INTO done FROM gone;
+  SELECT coalesce(array_agg(gone.place::integer ORDER BY gone.place), '{{}}'), array_agg(gone.run_id)
+    INTO done, runs FROM gone;
+  IF runs IS NOT NULL THEN PERFORM {schema}.revive_1(runs, forgets_all, forgotten); END IF;
   RETURN done;
 END $$;
 
 CREATE FUNCTION {schema}.replay_1(
-  lane bigint, epoch_ integer, seq bigint, letter bigint, step_ bytea, key_ bytea, now_ bigint, deployment_ bigint
+  lane bigint, epoch_ integer, seq bigint, letter bigint, step_ bytea, key_ bytea, now_ bigint, deployment_ bigint,
+  forgets_all boolean, forgotten bytea[]
 ) RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
   done integer[];
 BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
-  done := {schema}.bring_back_1(ARRAY[letter], ARRAY[step_], ARRAY[key_], now_, deployment_);
+  done := {schema}.bring_back_1(ARRAY[letter], ARRAY[step_], ARRAY[key_], now_, deployment_, forgets_all,
+    forgotten);
   UPDATE {schema}.lanes SET swapped = done WHERE id = lane;
   RETURN done;
 END $$;
@@ -52,14 +58,16 @@ CREATE FUNCTION {schema}.change_letter_1(lane bigint, epoch_ integer, seq bigint
 RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
   done integer[];
+  run text;
 BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
   IF data_ IS NULL THEN
-    DELETE FROM {schema}.dead_letters WHERE id = letter;
+    DELETE FROM {schema}.dead_letters WHERE id = letter RETURNING run_id INTO run;
+    IF FOUND THEN PERFORM {schema}.forget_1(ARRAY[run]); END IF;
   ELSE
-    UPDATE {schema}.dead_letters SET data = data_ WHERE id = letter;
+    UPDATE {schema}.dead_letters SET data = data_ WHERE id = letter RETURNING run_id INTO run;
   END IF;
-  done := CASE WHEN FOUND THEN ARRAY[1] ELSE '{{}}' END;
+  done := CASE WHEN run IS NOT NULL THEN ARRAY[1] ELSE '{{}}' END;
   UPDATE {schema}.lanes SET swapped = done WHERE id = lane;
   RETURN done;
 END $$;
@@ -67,12 +75,14 @@ END $$;
 CREATE FUNCTION {schema}.purge_letters_1(lane bigint, epoch_ integer, seq bigint, step_ bytea)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-  removed bigint;
+  runs text[];
 BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
-  DELETE FROM {schema}.dead_letters d WHERE step_ IS NULL OR d.step = step_;
-  GET DIAGNOSTICS removed = ROW_COUNT;
-  RETURN removed;
+  WITH gone AS (
+    DELETE FROM {schema}.dead_letters d WHERE step_ IS NULL OR d.step = step_ RETURNING d.run_id)
+  SELECT coalesce(array_agg(gone.run_id), '{{}}') INTO runs FROM gone;
+  PERFORM {schema}.forget_1(runs);
+  RETURN cardinality(runs);
 END $$;
 """
 
@@ -131,6 +141,7 @@ CREATE FUNCTION {schema}.advance_bulk_1(
 DECLARE
   act_ text;
   done_ integer[];
+  runs text[];
 BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
   UPDATE {schema}.lanes SET swapped = '{{}}' WHERE id = lane;
@@ -144,12 +155,14 @@ BEGIN
   IF act_ = 'replay' THEN
     UPDATE {schema}.dead_letters d SET data = e.data FROM unnest(ids, edits) AS e(id, data)
       WHERE d.id = e.id AND e.data IS NOT NULL;
-    done_ := {schema}.bring_back_1(ids, k_step, k_key, now_, deployment_);
+    done_ := {schema}.bring_back_1(ids, k_step, k_key, now_, deployment_, false, '{{}}');
   ELSE
     WITH gone AS (
       DELETE FROM {schema}.dead_letters d USING unnest(ids) WITH ORDINALITY AS g(id, place) WHERE d.id = g.id
-        RETURNING g.place)
-    SELECT coalesce(array_agg(gone.place::integer), '{{}}') INTO done_ FROM gone;
+        RETURNING g.place, d.run_id)
+    SELECT coalesce(array_agg(gone.place::integer), '{{}}'), coalesce(array_agg(gone.run_id), '{{}}')
+      INTO done_, runs FROM gone;
+    PERFORM {schema}.forget_1(runs);
   END IF;
   UPDATE {schema}.bulks b SET position = upto, done = b.done + cardinality(done_),
     refused = b.refused + cardinality(unfit),

@@ -30,6 +30,7 @@ from polystep.stores.postgres.calls import Mark, Plain, Statement
 from polystep.stores.postgres.claiming import Claiming
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.journal import PostgresJournalStore
 from polystep.stores.postgres.letters import LETTERS, PURGE, Replay
 from polystep.stores.postgres.parked import ParkedEvents
 from polystep.stores.postgres.queue_columns import claimed_of, letter_of, new_row, no_lines
@@ -45,7 +46,7 @@ from polystep.stores.postgres.writes import (
 _FATES: Final[Mapping[int, TickStatus]] = {1: "stored", 2: "elsewhere", 3: "busy"}
 _NEWEST: Final = 2**62
 
-_TICK: Final = "SELECT * FROM {schema}.tick_1(" + ", ".join(f"${number}" for number in range(1, 23)) + ")"
+_TICK: Final = "SELECT * FROM {schema}.tick_1(" + ", ".join(f"${number}" for number in range(1, 24)) + ")"
 _TICK_CLAIMED: Final = """
 SELECT 0, d.run_id, d.id FROM {schema}.deliveries d WHERE d.run_id = $1 AND d.status = 2 AND d.token = 1"""
 _RECOVER: Final = "SELECT {schema}.recover_1($1, $2, $3, $4)"
@@ -95,6 +96,8 @@ class PostgresQueueStore:
         self._clock = clock
         self._claiming = Claiming(database)
         self._parked = ParkedEvents(database)
+        self.journal = PostgresJournalStore(database, clock)
+        """As `QueueStore` has it, for entries alone."""
         self.bulks = PostgresBulkStore(database)
         """As `QueueStore` has it."""
 
@@ -142,7 +145,7 @@ class PostgresQueueStore:
         counting: Collection[str] = (),
     ) -> Claimed:
         """Take due deliveries of each step, oldest first."""
-        return await self._claiming.claim(wants, owner, now_ms, lease_ms, limits, expiries)
+        return await self._claiming.claim(wants, owner, now_ms, lease_ms, limits, expiries, counting)
 
     async def complete(
         self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None, value: bytes | None = None
@@ -271,7 +274,7 @@ class PostgresQueueStore:
     async def replay(self, id: int, now_ms: int, forget: Sequence[str] | None = ()) -> DeadLetter | None:
         """Move a dead letter back into its queue, behind what waits there."""
         letter: DeadLetter | None = await self._database.write(
-            Apart(lambda asked: Replay(asked, id, now_ms, self._database.deployment))
+            Apart(lambda asked: Replay(asked, id, now_ms, self._database.deployment, forget))
         )
         return letter
 

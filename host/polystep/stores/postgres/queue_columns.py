@@ -26,7 +26,7 @@ LETTER: Final = (
     "fingerprint"
 )
 """Of a `DeadLetter`, in its order."""
-NEW_COLUMNS: Final = 19
+NEW_COLUMNS: Final = 20
 """Of a new delivery, as `store_1` takes them."""
 
 _KEY: Final = 9
@@ -72,7 +72,7 @@ def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | 
     step = name_bytes(_text(new.step))
     key = None if new.fifo_key is None else encode_name("FIFO key", new.fifo_key)
     target, note, print_ = _TARGET_DELIVERY, None, None
-    owner, lease, limit = None, None, None
+    owner, lease, limit, is_counting = None, None, None, False
     if new.refused is not None:
         target, note, print_ = _TARGET_LETTER, json_text(new.refused), fingerprint(new.refused)
     elif new.step == UNKNOWN_STEP:
@@ -82,12 +82,13 @@ def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | 
             lines.keys[step, key] = None
         if store.claim is not None and index in store.claim.indexes:
             owner, lease, limit = _claimed(new, store.claim)
+            is_counting = new.step in store.claim.counting
             if limit is not None:
                 lines.limits[step] = None
     return (
         source, new.kind, new.event_id, name_bytes(new.topic), step, new.data, new.trace_id, new.run_id,
-        new.parent_run_id, key, new.run_at_ms, store.now_ms, store.deployment, owner, lease, limit, target, note,
-        print_,
+        new.parent_run_id, key, new.run_at_ms, store.now_ms, store.deployment, owner, lease, limit, is_counting,
+        target, note, print_,
     )  # fmt: skip
 
 

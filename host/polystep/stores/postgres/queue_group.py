@@ -11,20 +11,24 @@ from polystep.contracts.names import encode_name, name_bytes
 from polystep.stores.error_text import json_text
 from polystep.stores.postgres.calls import Statement
 from polystep.stores.postgres.driver import Row
-from polystep.stores.postgres.queue_columns import claimed_of, has_lines, new_arguments, new_row, no_lines
+from polystep.stores.postgres.journal_columns import JOURNAL_COLUMNS, journal_arguments
+from polystep.stores.postgres.queue_columns import NEW_COLUMNS, claimed_of, has_lines, new_arguments, new_row, no_lines
 from polystep.stores.postgres.writes import (
     Asked,
     BuryDelivery,
     CompleteDelivery,
+    KeepEntry,
     QueueWrite,
     ReadyDelivery,
     RenewLeases,
     StoreDeliveries,
+    SuspendDelivery,
 )
 
-_COMPLETE, _READY, _BURY, _RENEW = 1, 2, 3, 4
-_SETTLED_COLUMNS: Final = 9
-_NOTHING: Final = (False, *(None,) * 31)
+_COMPLETE, _READY, _BURY, _RENEW, _KEEP, _SUSPEND = range(1, 7)
+_SETTLED_COLUMNS: Final = 10
+QUEUE_ARGUMENTS: Final = 4 + _SETTLED_COLUMNS + JOURNAL_COLUMNS + NEW_COLUMNS
+_NOTHING: Final = (False, *(None,) * (QUEUE_ARGUMENTS - 1))
 # By run, since nobody has heard the ids. A delivery is claimed by this lane's host with its first token once.
 _CLAIMED: Final = """
 SELECT 'd', NULL, d.run_id, NULL, d.id FROM {schema}.deliveries d
@@ -33,20 +37,32 @@ ORDER BY d.id"""
 
 
 class QueueWrites:
-    """Writes of deliveries that share a call. Two that settle one delivery do not."""
+    """Writes of deliveries that share a call. Two that settle one delivery do not; two that keep something of it do."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self._settled: set[int] = set()
+        self._keeping: set[int] = set()
+        self._entries: set[tuple[int, str]] = set()
         self._places: dict[int, int] = {}
         """Place of the one delivery of a write among the settled ones, by the write's index."""
 
     def add(self, asked: Asked) -> bool:
         """Take one more; False when it must be in a later group."""
-        ids = {delivery.id for delivery in _deliveries(asked.write)}
+        write = asked.write
+        ids = {delivery.id for delivery in _deliveries(write)}
         if not self._settled.isdisjoint(ids):
             return False
-        self._settled |= ids
+        if isinstance(write, KeepEntry):
+            entry = (write.delivery.id, write.entry.key)
+            if entry in self._entries:
+                return False
+            self._entries.add(entry)
+            self._keeping |= ids
+        elif self._keeping.isdisjoint(ids):
+            self._settled |= ids
+        else:
+            return False
         self.asked.append(asked)
         return True
 
@@ -60,11 +76,14 @@ class QueueWrites:
             return _NOTHING
         lines = no_lines()
         settled: list[tuple[Any, ...]] = []
+        kept: list[tuple[int, KeepEntry]] = []
         news: list[tuple[Any, ...]] = []
         for index, asked in enumerate(self.asked):
             rows = _settled_rows(asked.write)
             settled += rows
             place = self._places[index] = len(settled) if rows else 0
+            if isinstance(asked.write, KeepEntry):
+                kept.append((place, asked.write))
             for delivery in _ended(asked.write):
                 if delivery.fifo_key is not None:
                     lines.keys[name_bytes(delivery.step), encode_name("FIFO key", delivery.fifo_key)] = None
@@ -73,7 +92,7 @@ class QueueWrites:
                 for number, new in enumerate(store.deliveries):
                     news.append(new_row(new, number, store, place or None, lines))
         columns = [list(column) for column in zip(*settled, strict=True)] if settled else [None] * _SETTLED_COLUMNS
-        return [has_lines(news), *lines.arguments(), *columns, *new_arguments(news)]
+        return [has_lines(news), *lines.arguments(), *columns, *journal_arguments(kept), *new_arguments(news)]
 
     def recall(self, lane: int) -> Sequence[Statement]:
         """Find what was claimed by a call whose answer was lost."""
@@ -107,29 +126,32 @@ def weight(write: QueueWrite) -> int:
 def size(write: QueueWrite) -> int:
     """Return the bytes of the data that a write holds."""
     store = _stored(write)
-    return 0 if store is None else sum(len(new.data) for new in store.deliveries)
+    kept = write.entry.size if isinstance(write, KeepEntry) else 0
+    return kept + (0 if store is None else sum(len(new.data) for new in store.deliveries))
 
 
 def _answer(write: object, is_current: bool, ids: dict[str, int]) -> object:
     if isinstance(write, RenewLeases):
         return None
-    if isinstance(write, (ReadyDelivery, BuryDelivery)):
+    if isinstance(write, (ReadyDelivery, BuryDelivery)) or (isinstance(write, KeepEntry) and write.emits is None):
         return is_current
+    if isinstance(write, SuspendDelivery):
+        return write.run_at_ms if is_current else None
     store = _stored(write)
     assert store is not None
     return Stored(claimed_of(store, ids)) if is_current else None
 
 
 def _stored(write: object) -> StoreDeliveries | None:
-    if isinstance(write, CompleteDelivery):
+    if isinstance(write, (CompleteDelivery, KeepEntry)):
         return write.emits
     return write if isinstance(write, StoreDeliveries) else None
 
 
-def _deliveries(write: object) -> Sequence[Any]:
+def _deliveries(write: Any) -> Sequence[Any]:
     if isinstance(write, RenewLeases):
         return write.deliveries
-    return [write.delivery] if isinstance(write, (CompleteDelivery, ReadyDelivery, BuryDelivery)) else []
+    return [] if isinstance(write, StoreDeliveries) else [write.delivery]
 
 
 def _ended(write: object) -> Sequence[Any]:
@@ -139,18 +161,27 @@ def _ended(write: object) -> Sequence[Any]:
 def _settled_rows(write: object) -> list[tuple[Any, ...]]:
     """Return the rows of the deliveries that a write settles, as `settle_1` takes them."""
     if isinstance(write, CompleteDelivery):
-        return [(_COMPLETE, write.delivery.id, write.delivery.token, None, 0, 0, None, None, None)]
+        return [(_COMPLETE, write.delivery.id, write.delivery.token, None, 0, 0, None, None, None, False)]
     if isinstance(write, ReadyDelivery):
         note = None if write.error is None else json_text(write.error)
         return [
             (_READY, write.delivery.id, write.delivery.token, write.run_at_ms, write.failures, write.crashes, note,
-             None, write.now_ms)
+             None, write.now_ms, False)
         ]  # fmt: skip
     if isinstance(write, BuryDelivery):
         return [
             (_BURY, write.delivery.id, write.delivery.token, None, 0, 0, json_text(write.error),
-             fingerprint(write.error), write.now_ms)
+             fingerprint(write.error), write.now_ms, False)
         ]  # fmt: skip
     if isinstance(write, RenewLeases):
-        return [(_RENEW, each.id, each.token, write.until_ms, 0, 0, None, None, None) for each in write.deliveries]
+        return [
+            (_RENEW, each.id, each.token, write.until_ms, 0, 0, None, None, None, False) for each in write.deliveries
+        ]
+    if isinstance(write, KeepEntry):
+        return [(_KEEP, write.delivery.id, write.delivery.token, None, 0, 0, None, None, None, False)]
+    if isinstance(write, SuspendDelivery):
+        return [
+            (_SUSPEND, write.delivery.id, write.delivery.token, write.run_at_ms, 0, 0, None, None, write.now_ms,
+             write.keeps_place)
+        ]  # fmt: skip
     return []

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from polystep.stores.postgres.journal_schema import JOURNAL
+
 DELIVERIES: Final = """
 -- Names are bytes of UTF-8, as in the state.
 CREATE TABLE {schema}.deliveries (
@@ -28,12 +30,15 @@ CREATE TABLE {schema}.deliveries (
   -- Of the host that emitted it: hosts of earlier ones do not run it.
   deployment bigint NOT NULL,
   -- How often its run was suspended; NULL without a journal.
-  resumes integer
+  resumes integer,
+  -- Its run is suspended, and counts for the limit of its step all the same.
+  holds_place boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
   autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
 CREATE INDEX deliveries_due ON {schema}.deliveries (step, run_at_ms, id) WHERE status = 0;
 CREATE INDEX deliveries_running ON {schema}.deliveries (step, lease_until_ms) WHERE status = 2;
 CREATE INDEX deliveries_fifo ON {schema}.deliveries (step, fifo_key, id) WHERE fifo_key IS NOT NULL;
+CREATE INDEX deliveries_places ON {schema}.deliveries (step, run_at_ms, id) WHERE status = 0 AND holds_place;
 CREATE INDEX deliveries_run ON {schema}.deliveries (run_id);
 -- Rows to lock, and nothing else: of FIFO keys, and of steps with a limit over all hosts.
 CREATE TABLE {schema}.fifo_keys (
@@ -100,7 +105,8 @@ CREATE FUNCTION {schema}.store_1(
   host_ bigint, kept boolean[], has_lines boolean,
   n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
   n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
-  n_owner text[], n_lease bigint[], n_limit integer[], n_target smallint[], n_note text[], n_print text[]
+  n_owner text[], n_lease bigint[], n_limit integer[], n_counting boolean[], n_target smallint[], n_note text[],
+  n_print text[]
 ) RETURNS TABLE (run text, born bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -132,17 +138,20 @@ BEGIN
       SELECT y.*, row_number() OVER (PARTITION BY y.step, y.is_free ORDER BY y.place) AS turn,
         CASE WHEN y.bound IS NOT NULL AND y.is_free THEN (
           SELECT count(*) FROM (
-            SELECT FROM {schema}.deliveries d WHERE d.step = y.step AND d.status = 2 LIMIT y.bound
+            SELECT FROM {schema}.deliveries d WHERE d.step = y.step AND d.status = 2
+            UNION ALL
+            SELECT FROM {schema}.deliveries d WHERE y.counting AND d.step = y.step AND d.status = 0 AND d.holds_place
+            LIMIT y.bound
           ) AS those) END AS running
       FROM (
         SELECT z.*, z.is_real AND NOT z.is_blocked AND z.owner IS NOT NULL AS is_free FROM (
-          SELECT n.place, n.step, n.owner, n.bound, r.is_real, n.key IS NOT NULL AND (
+          SELECT n.place, n.step, n.owner, n.bound, n.counting, r.is_real, n.key IS NOT NULL AND (
             row_number() OVER (PARTITION BY n.step, n.key, r.is_real ORDER BY n.place) > 1
             -- From the end, where the last one is: those before it may all be gone.
             OR (SELECT d.id FROM {schema}.deliveries d WHERE d.step = n.step AND d.fifo_key = n.key
               ORDER BY d.id DESC LIMIT 1) IS NOT NULL) AS is_blocked
-          FROM unnest(n_source, n_step, n_key, n_owner, n_limit, n_target) WITH ORDINALITY
-            AS n(source, step, key, owner, bound, target, place)
+          FROM unnest(n_source, n_step, n_key, n_owner, n_limit, n_counting, n_target) WITH ORDINALITY
+            AS n(source, step, key, owner, bound, counting, target, place)
           CROSS JOIN LATERAL (SELECT n.target = 0
             AND (kept IS NULL OR n.source IS NULL OR coalesce(kept[n.source], false)) AS is_real) AS r
         ) AS z
@@ -175,12 +184,13 @@ END $$;
 """
 
 SETTLE: Final = """
--- Ends claimed deliveries (kind 1: completed, 3: buried), makes them ready again (2), or extends their leases (4).
+-- Ends claimed deliveries (kind 1: completed, 3: buried), makes them ready again (2), extends their leases (4), looks
+-- whether they may keep something (5), or suspends them (6).
 -- Returns which of them were current; NULL when all were. What they name is found by the primary key: the conditions on
 -- token and status are none for an index, since that of running ones is full of entries that are gone.
 CREATE FUNCTION {schema}.settle_1(
   o_kind smallint[], o_id bigint[], o_token integer[], o_at bigint[], o_failures integer[], o_crashes integer[],
-  o_note text[], o_print text[], o_now bigint[]
+  o_note text[], o_print text[], o_now bigint[], o_place boolean[]
 ) RETURNS boolean[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -191,16 +201,20 @@ DECLARE
   k_id bigint[];
   kept boolean[];
   place_ integer;
+  over text[];
+  unmarked bigint[];
 BEGIN
   IF 1 = ANY (o_kind) THEN
     WITH gone AS (
       DELETE FROM {schema}.deliveries d USING unnest(o_kind, o_id, o_token) WITH ORDINALITY AS o(kind, id, token, place)
         WHERE o.kind = 1 AND d.id = o.id AND d.token IS NOT DISTINCT FROM o.token AND d.status IS NOT DISTINCT FROM 2
-        RETURNING o.place, d.step, d.fifo_key, d.id
+        RETURNING o.place, d.step, d.fifo_key, d.id, d.run_id, d.resumes
     )
     SELECT array_agg(place::integer), array_agg(step) FILTER (WHERE fifo_key IS NOT NULL),
-      array_agg(fifo_key) FILTER (WHERE fifo_key IS NOT NULL), array_agg(id) FILTER (WHERE fifo_key IS NOT NULL)
-      INTO done_, k_step, k_key, k_id FROM gone;
+      array_agg(fifo_key) FILTER (WHERE fifo_key IS NOT NULL), array_agg(id) FILTER (WHERE fifo_key IS NOT NULL),
+      array_agg(run_id) FILTER (WHERE resumes IS NOT NULL)
+      INTO done_, k_step, k_key, k_id, over FROM gone;
+    IF over IS NOT NULL THEN PERFORM {schema}.forget_1(over); END IF;
     all_done := all_done || done_;
     IF k_id IS NOT NULL THEN PERFORM {schema}.unblock_1(k_step, k_key, k_id); END IF;
   END IF;
@@ -244,6 +258,29 @@ BEGIN
     SELECT array_agg(place::integer) INTO done_ FROM changed;
     all_done := all_done || done_;
   END IF;
+  IF 5 = ANY (o_kind) THEN
+    SELECT array_agg(c.place::integer), array_agg(c.id) FILTER (WHERE c.resumes IS NULL) INTO done_, unmarked FROM (
+      SELECT o.place, d.id, d.resumes FROM unnest(o_kind, o_id, o_token) WITH ORDINALITY AS o(kind, id, token, place)
+      JOIN {schema}.deliveries d ON d.id = o.id
+      WHERE o.kind = 5 AND d.token IS NOT DISTINCT FROM o.token AND d.status IS NOT DISTINCT FROM 2
+      FOR NO KEY UPDATE OF d
+    ) AS c;
+    all_done := all_done || done_;
+    -- So that the next leg reads the journal.
+    IF unmarked IS NOT NULL THEN UPDATE {schema}.deliveries d SET resumes = 0 WHERE d.id = ANY (unmarked); END IF;
+  END IF;
+  IF 6 = ANY (o_kind) THEN
+    WITH changed AS (
+      UPDATE {schema}.deliveries d SET status = 0, run_at_ms = o.at, timed_at_ms = o.now, attempt = d.attempt - 1,
+        resumes = coalesce(d.resumes, 0) + 1, holds_place = o.holds
+      FROM unnest(o_kind, o_id, o_token, o_at, o_now, o_place) WITH ORDINALITY
+        AS o(kind, id, token, at, now, holds, place)
+      WHERE o.kind = 6 AND d.id = o.id AND d.token IS NOT DISTINCT FROM o.token AND d.status IS NOT DISTINCT FROM 2
+      RETURNING o.place
+    )
+    SELECT array_agg(place::integer) INTO done_ FROM changed;
+    all_done := all_done || done_;
+  END IF;
   IF cardinality(all_done) = cardinality(o_id) THEN RETURN NULL; END IF;
   kept := array_fill(false, ARRAY[cardinality(o_id)]);
   FOREACH place_ IN ARRAY all_done LOOP kept[place_] := true; END LOOP;
@@ -254,10 +291,11 @@ END $$;
 CLAIM: Final = """
 -- Claims what is due of some steps. It is no part of a group: SKIP LOCKED waits for a row of which it sees an older
 -- version, and a group that waits while it holds rows locks others out.
--- Beside the deliveries it returns, without an id and with their number as the token, what of limited steps was free.
+-- Beside the deliveries it returns of each limited step, without an id, how many places were free (as the token), how
+-- many suspended runs went on in places that they kept (as the attempt), and when the next of these is due.
 CREATE FUNCTION {schema}.claim_1(
-  lane bigint, epoch_ integer, seq bigint, w_step bytea[], w_count integer[], w_limit integer[], w_late bigint[],
-  owner_ text, now_ bigint, lease_ bigint, deployment_ bigint
+  lane bigint, epoch_ integer, seq bigint, w_step bytea[], w_count integer[], w_limit integer[], w_counting boolean[],
+  w_late bigint[], owner_ text, now_ bigint, lease_ bigint, deployment_ bigint
 ) RETURNS TABLE (id bigint, token integer, kind text, event_id text, topic bytea, step bytea, data bytea, trace_id text,
   run_id text, parent_run_id text, fifo_key bytea, attempt integer, failures integer, crashes integer,
   enqueued_at_ms bigint, resumes integer) LANGUAGE plpgsql AS $$
@@ -265,6 +303,9 @@ CREATE FUNCTION {schema}.claim_1(
 DECLARE
   host_ bigint := {schema}.fence_1(lane, epoch_, seq);
   free integer[] := w_count;
+  awake integer;
+  running integer;
+  waiting integer;
 BEGIN
   -- Leases that ran out since the last look. What is locked is being settled.
   WITH late AS MATERIALIZED (
@@ -281,10 +322,33 @@ BEGIN
         SELECT count(*)::integer FROM {schema}.deliveries x WHERE x.step = w.step AND x.status = 2))) END
       ORDER BY w.place
     ) INTO free FROM unnest(w_step, w_count, w_limit) WITH ORDINALITY AS w(step, wanted, bound, place);
-    RETURN QUERY
-    SELECT NULL::bigint, w.free, NULL::text, NULL::text, NULL::bytea, w.step, NULL::bytea, NULL::text, NULL::text,
-      NULL::text, NULL::bytea, NULL::integer, NULL::integer, NULL::integer, NULL::bigint, NULL::integer
-    FROM unnest(w_step, w_limit, free) AS w(step, bound, free) WHERE w.bound IS NOT NULL;
+    FOR i IN 1 .. cardinality(w_step) LOOP
+      CONTINUE WHEN w_limit[i] IS NULL;
+      awake := 0;
+      IF w_counting[i] THEN
+        SELECT count(*) INTO running FROM {schema}.deliveries x WHERE x.step = w_step[i] AND x.status = 2;
+        SELECT count(*) INTO waiting FROM {schema}.deliveries x
+          WHERE x.step = w_step[i] AND x.status = 0 AND x.holds_place;
+        RETURN QUERY
+        WITH due AS MATERIALIZED (
+          SELECT x.id FROM {schema}.deliveries x WHERE x.step = w_step[i] AND x.status = 0 AND x.holds_place
+            AND x.run_at_ms <= now_ AND x.deployment <= deployment_
+          ORDER BY x.run_at_ms, x.id LIMIT greatest(0, least(w_count[i], w_limit[i] - running)) FOR UPDATE SKIP LOCKED
+        )
+        UPDATE {schema}.deliveries d SET status = 2, owner = owner_, lease_until_ms = lease_, host = host_,
+          claim_seq = seq, token = d.token + 1, attempt = d.attempt + 1, holds_place = false
+        WHERE d.id = ANY (ARRAY (SELECT due.id FROM due))
+        RETURNING d.id, d.token, d.kind, d.event_id, d.topic, d.step, d.data, d.trace_id, d.run_id, d.parent_run_id,
+          d.fifo_key, d.attempt, d.failures, d.crashes, d.enqueued_at_ms, d.resumes;
+        GET DIAGNOSTICS awake = ROW_COUNT;
+        free[i] := greatest(0, least(w_count[i] - awake, w_limit[i] - running - waiting));
+      END IF;
+      RETURN QUERY
+      SELECT NULL::bigint, free[i], NULL::text, NULL::text, NULL::bytea, w_step[i], NULL::bytea, NULL::text, NULL::text,
+        NULL::text, NULL::bytea, awake, NULL::integer, NULL::integer, (
+          SELECT min(x.run_at_ms) FROM {schema}.deliveries x WHERE w_counting[i] AND x.step = w_step[i]
+            AND x.status = 0 AND x.holds_place AND x.run_at_ms > now_), NULL::integer;
+    END LOOP;
   END IF;
   RETURN QUERY
   WITH due AS MATERIALIZED (
@@ -294,7 +358,7 @@ BEGIN
       ORDER BY x.run_at_ms, x.id LIMIT w.n FOR UPDATE SKIP LOCKED) AS d
   )
   UPDATE {schema}.deliveries d SET status = 2, owner = owner_, lease_until_ms = lease_, host = host_, claim_seq = seq,
-    token = d.token + 1, attempt = d.attempt + 1
+    token = d.token + 1, attempt = d.attempt + 1, holds_place = false
   -- As an array: with a LIMIT that is a variable the planner expects a tenth of the table and would hash all of it.
   WHERE d.id = ANY (ARRAY (SELECT due.id FROM due))
   RETURNING d.id, d.token, d.kind, d.event_id, d.topic, d.step, d.data, d.trace_id, d.run_id, d.parent_run_id,
@@ -342,5 +406,5 @@ BEGIN
 END $$;
 """
 
-QUEUE: Final = DELIVERIES + LINES + STORE + SETTLE + CLAIM
+QUEUE: Final = DELIVERIES + JOURNAL + LINES + STORE + SETTLE + CLAIM
 """In the order in which they are made."""

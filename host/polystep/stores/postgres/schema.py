@@ -109,10 +109,14 @@ CREATE FUNCTION {schema}.group_1(
   i_told_ms bigint[],
   q_lines boolean, q_key_step bytea[], q_key bytea[], q_limit bytea[],
   o_kind smallint[], o_id bigint[], o_token integer[], o_at bigint[], o_failures integer[], o_crashes integer[],
-  o_note text[], o_print text[], o_now bigint[],
+  o_note text[], o_print text[], o_now bigint[], o_place boolean[],
+  j_source integer[], j_run text[], j_key bytea[], j_kind text[], j_at bigint[], j_value bytea[], j_error bytea[],
+  j_final boolean[], j_failures integer[], j_due bigint[], j_sensitive boolean[],
+  m_source integer[], m_run text[], m_print bytea[], m_topic bytea[], m_times integer[],
   n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
   n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
-  n_owner text[], n_lease bigint[], n_limit integer[], n_target smallint[], n_note text[], n_print text[]
+  n_owner text[], n_lease bigint[], n_limit integer[], n_counting boolean[], n_target smallint[], n_note text[],
+  n_print text[]
 ) RETURNS TABLE (what text, place integer, type text, value bytea, at_ms bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -124,7 +128,7 @@ BEGIN
   IF q_key IS NOT NULL THEN PERFORM {schema}.lock_keys_1(q_key_step, q_key); END IF;
   IF q_limit IS NOT NULL THEN PERFORM {schema}.lock_limits_1(q_limit); END IF;
   IF o_kind IS NOT NULL THEN
-    kept := {schema}.settle_1(o_kind, o_id, o_token, o_at, o_failures, o_crashes, o_note, o_print, o_now);
+    kept := {schema}.settle_1(o_kind, o_id, o_token, o_at, o_failures, o_crashes, o_note, o_print, o_now, o_place);
     IF kept IS NOT NULL THEN
       UPDATE {schema}.lanes SET refused = ARRAY (
         SELECT k.place::integer FROM unnest(kept) WITH ORDINALITY AS k(is_kept, place) WHERE NOT k.is_kept)
@@ -133,10 +137,14 @@ BEGIN
         FROM unnest(kept) WITH ORDINALITY AS k(is_kept, place) WHERE NOT k.is_kept;
     END IF;
   END IF;
+  IF j_run IS NOT NULL THEN
+    PERFORM {schema}.keep_1(kept, j_source, j_run, j_key, j_kind, j_at, j_value, j_error, j_final, j_failures, j_due,
+      j_sensitive, m_source, m_run, m_print, m_topic, m_times);
+  END IF;
   IF n_kind IS NOT NULL THEN
     RETURN QUERY SELECT 'd'::text, NULL::integer, c.run, NULL::bytea, c.born FROM {schema}.store_1(
       host_, kept, q_lines, n_source, n_kind, n_event, n_topic, n_step, n_data, n_trace, n_run, n_parent, n_key,
-      n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_target, n_note, n_print) AS c;
+      n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_counting, n_target, n_note, n_print) AS c;
   END IF;
   IF 0 = ANY (s_kind) THEN
     -- In one order, so that two groups that write the same keys wait for each other instead of locking each other out.

@@ -17,7 +17,7 @@ CREATE FUNCTION {schema}.tick_1(
   lane bigint, epoch_ integer, seq bigint, due bigint, now_ bigint,
   n_kind text, n_event text, n_topic bytea, n_step bytea, n_data bytea, n_trace text, n_run text, n_parent text,
   n_key bytea, n_run_at bigint, n_deployment bigint, n_owner text, n_lease bigint, n_limit integer,
-  n_target smallint, n_note text, n_print text
+  n_counting boolean, n_target smallint, n_note text, n_print text
 ) RETURNS TABLE (fate integer, run text, born bigint) LANGUAGE plpgsql AS $$
 DECLARE
   host_ bigint := {schema}.fence_1(lane, epoch_, seq);
@@ -41,7 +41,7 @@ BEGIN
     RETURN QUERY SELECT 0, s.run, s.born FROM {schema}.store_1(host_, NULL, true, ARRAY[NULL::integer], ARRAY[n_kind],
       ARRAY[n_event], ARRAY[n_topic], ARRAY[n_step], ARRAY[n_data], ARRAY[n_trace], ARRAY[n_run], ARRAY[n_parent],
       ARRAY[n_key], ARRAY[n_run_at], ARRAY[now_], ARRAY[n_deployment], ARRAY[n_owner], ARRAY[n_lease],
-      ARRAY[n_limit], ARRAY[n_target], ARRAY[n_note], ARRAY[n_print]) AS s;
+      ARRAY[n_limit], ARRAY[n_counting], ARRAY[n_target], ARRAY[n_note], ARRAY[n_print]) AS s;
   END IF;
   RETURN QUERY SELECT fate_, NULL::text, NULL::bigint;
 END $$;
@@ -54,7 +54,8 @@ CREATE FUNCTION {schema}.unpark_1(
   q_key bytea[],
   n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
   n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
-  n_owner text[], n_lease bigint[], n_limit integer[], n_target smallint[], n_note text[], n_print text[]
+  n_owner text[], n_lease bigint[], n_limit integer[], n_counting boolean[], n_target smallint[], n_note text[],
+  n_print text[]
 ) RETURNS TABLE (place integer) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -78,7 +79,7 @@ BEGIN
   FOREACH each IN ARRAY done LOOP kept[each] := true; END LOOP;
   IF n_kind IS NOT NULL THEN
     PERFORM {schema}.store_1(host_, kept, true, n_source, n_kind, n_event, n_topic, n_step, n_data, n_trace, n_run,
-      n_parent, n_key, n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_target, n_note, n_print);
+      n_parent, n_key, n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_counting, n_target, n_note, n_print);
   END IF;
   RETURN QUERY SELECT d.place FROM unnest(done) AS d(place);
 END $$;
@@ -127,6 +128,9 @@ BEGIN
   UPDATE {schema}.parked p SET run_at_ms = p.run_at_ms - coalesce(back, p.enqueued_at_ms - now_),
     enqueued_at_ms = p.enqueued_at_ms - coalesce(back, p.enqueued_at_ms - now_)
     WHERE p.enqueued_at_ms > now_;
+  UPDATE {schema}.journal j SET due_ms = j.due_ms - coalesce(back, j.kept_at_ms - now_),
+    kept_at_ms = j.kept_at_ms - coalesce(back, j.kept_at_ms - now_)
+    WHERE j.due_ms IS NOT NULL AND j.kept_at_ms > now_;
   RETURN changed;
 END $$;
 
@@ -158,8 +162,15 @@ BEGIN
     PERFORM {schema}.lock_keys_1(steps, keys);
   END IF;
   RETURN QUERY
-  DELETE FROM {schema}.deliveries d WHERE d.id = ANY (ids) AND d.step = step_ AND d.status <> 2
-    RETURNING d.run_id, length(d.data);
+  WITH gone AS (
+    DELETE FROM {schema}.deliveries d WHERE d.id = ANY (ids) AND d.step = step_ AND d.status <> 2
+      RETURNING d.run_id, length(d.data) AS size, d.resumes
+  ), entries AS (
+    DELETE FROM {schema}.journal j USING gone WHERE gone.resumes IS NOT NULL AND j.run_id = gone.run_id
+  ), sent AS (
+    DELETE FROM {schema}.sent_emits s USING gone WHERE gone.resumes IS NOT NULL AND s.run_id = gone.run_id
+  )
+  SELECT gone.run_id, gone.size FROM gone;
   IF keys IS NOT NULL THEN PERFORM {schema}.wake_keys_1(steps, keys); END IF;
 END $$;
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from polystep.contracts.events import Claim, Delivery, NewDelivery
+from polystep.contracts.journal import JournalEntry, SentEmit
 from polystep.contracts.values import JSONObject
 
 StateKey: TypeAlias = tuple[bytes, bytes]
@@ -129,6 +130,27 @@ class RenewLeases(NamedTuple):
     until_ms: int
 
 
+class KeepEntry(NamedTuple):
+    """Keep an entry of the run of a claimed delivery, with events that leave with it.
+
+    With events the answer is `Stored`, or `None` when it was superseded; without any, whether it was current.
+    """
+
+    delivery: Delivery
+    entry: JournalEntry
+    emits: StoreDeliveries | None = None
+    sent: Sequence[SentEmit] = ()
+
+
+class SuspendDelivery(NamedTuple):
+    """Give a claimed delivery back to its queue, with one leg more; the answer is its time, or `None`."""
+
+    delivery: Delivery
+    run_at_ms: int
+    now_ms: int
+    keeps_place: bool
+
+
 class Apart(NamedTuple):
     """Write that is a call of its own, in its place among the others."""
 
@@ -137,7 +159,9 @@ class Apart(NamedTuple):
 
 
 DataWrite: TypeAlias = SetState | DeleteState | UpdateState | SetItem | DeleteItem | SendEvent
-QueueWrite: TypeAlias = StoreDeliveries | CompleteDelivery | ReadyDelivery | BuryDelivery | RenewLeases
+QueueWrite: TypeAlias = (
+    StoreDeliveries | CompleteDelivery | ReadyDelivery | BuryDelivery | RenewLeases | KeepEntry | SuspendDelivery
+)
 Write: TypeAlias = DataWrite | QueueWrite | ClearState | RenameState | Apart
 
 

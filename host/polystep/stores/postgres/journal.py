@@ -1,0 +1,69 @@
+"""Journals in PostgreSQL, written in the groups of the deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from polystep.contracts.asks import Ask
+from polystep.contracts.errors import PolystepError
+from polystep.contracts.events import Claim, Delivery, NewDelivery, Stored
+from polystep.contracts.journal import JournalEntry, SentEmit, StoredJournal
+from polystep.contracts.ports.clock import Clock
+from polystep.contracts.signals import ChildCall, SignalWait
+from polystep.stores.postgres.database import PostgresDatabase
+from polystep.stores.postgres.journal_columns import ENTRY, entry_of
+from polystep.stores.postgres.writes import KeepEntry, StoreDeliveries, SuspendDelivery
+
+# One statement, so that both are of one moment.
+_READ: Final = f"""
+SELECT {ENTRY}, NULL::bytea, NULL::bytea, NULL::integer, seq FROM {{schema}}.journal WHERE run_id = $1
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, print, topic, times, NULL FROM {{schema}}.sent_emits
+WHERE run_id = $1
+ORDER BY seq"""
+
+
+class PostgresJournalStore:
+    """Implements `EntryStore`."""
+
+    def __init__(self, database: PostgresDatabase, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def read(self, run_id: str) -> StoredJournal:
+        """Read both tables by their primary keys."""
+        rows = await self._database.read(_READ, run_id)
+        return StoredJournal(
+            [entry_of(row[:9]) for row in map(tuple, rows) if row[0] is not None],
+            {SentEmit(row[9], row[10].decode()): row[11] for row in rows if row[0] is None},
+        )
+
+    def keep(self, delivery: Delivery, entry: JournalEntry) -> asyncio.Future[bool]:
+        """Write one row in a group."""
+        return self._database.write(KeepEntry(delivery, entry), delivery.run_id)
+
+    def begin_wait(
+        self,
+        delivery: Delivery,
+        entry: JournalEntry,
+        emits: Sequence[NewDelivery],
+        sent: Sequence[SentEmit],
+        claim: Claim | None = None,
+        wanted: Ask | SignalWait | ChildCall | None = None,
+    ) -> asyncio.Future[Stored | None]:
+        """Write the entry, the deliveries and the marks of what has left in one group."""
+        if wanted is not None:
+            raise PolystepError("Asks, waits for events and calls are not stored in PostgreSQL yet.")
+        return self._database.write(KeepEntry(delivery, entry, self._storing(emits, claim), sent), delivery.run_id)
+
+    def suspend(
+        self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
+    ) -> asyncio.Future[int | None]:
+        """Give the delivery back to its queue. Nothing is there yet that may have come for its waits."""
+        write = SuspendDelivery(delivery, run_at_ms, self._clock.now_ms(), keeps_place)
+        return self._database.write(write, delivery.run_id)
+
+    def _storing(self, deliveries: Sequence[NewDelivery], claim: Claim | None) -> StoreDeliveries:
+        return StoreDeliveries(deliveries, claim, self._clock.now_ms(), self._database.deployment)
