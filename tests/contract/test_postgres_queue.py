@@ -157,6 +157,23 @@ async def test_any_text_is_a_key(rig: Rig) -> None:
     assert [each.fifo_key for each in await claim(host.queue)] == keys
 
 
+async def test_rows_of_idle_keys_are_removed_and_others_stay(rig: Rig) -> None:
+    host = await rig.host()
+    count = 1500
+    await host.queue.enqueue([new(str(number), key=f"{number:05}") for number in range(count)], ALL)
+    await rig.ask("DELETE FROM {schema}.deliveries WHERE run_id <> ALL ($1)", ["run of 7", "run of 1499"])
+    assert await host.database.upkeep.remove_idle_keys() == count - 2
+    left = await rig.direct.fetch(f"SELECT key FROM {rig.schema}.fifo_keys ORDER BY key")
+    assert [row[0] for row in left] == [b"00007", b"01499"]
+    # One that is locked is in use; a key that was removed works as before.
+    await rig.ask("DELETE FROM {schema}.deliveries")
+    async with rig.direct.transaction():
+        await rig.ask("SELECT key FROM {schema}.fifo_keys WHERE key = $1 FOR UPDATE", b"00007")
+        assert await host.database.upkeep.remove_idle_keys() == 1
+    await host.queue.enqueue([new("a", key="01499"), new("b", key="01499")])
+    assert names(await claim(host.queue)) == ["a"]
+
+
 class Turn:
     """One turn of everything that is written of deliveries, each write of which may be cut."""
 

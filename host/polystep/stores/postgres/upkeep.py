@@ -1,4 +1,4 @@
-"""Upkeep of the database, which every host does: it ends hosts that are dead, and removes old changes of streams."""
+"""Upkeep of the database, which every host does: it ends dead hosts, and removes what nobody needs any more."""
 
 from __future__ import annotations
 
@@ -25,6 +25,21 @@ WITH old AS MATERIALIZED (
     AND c.at < clock_timestamp() - make_interval(secs => $1) RETURNING 1
 ) SELECT count(*) FROM gone"""
 
+_KEYS_AT_ONCE: Final = 1000
+# A row is there to be locked, and says nothing else: whoever wants it again, or waits for it, writes it anew.
+_REMOVE_KEYS: Final = """
+WITH page AS MATERIALIZED (
+  SELECT step, key FROM {schema}.fifo_keys WHERE (step, key) > ($1, $2) ORDER BY step, key LIMIT $3
+  FOR UPDATE SKIP LOCKED
+), gone AS (
+  DELETE FROM {schema}.fifo_keys k USING page p WHERE k.step = p.step AND k.key = p.key AND NOT EXISTS (
+    SELECT FROM {schema}.deliveries d WHERE d.step = k.step AND d.fifo_key = k.key) RETURNING 1
+), last AS (
+  SELECT step, key FROM page ORDER BY step DESC, key DESC LIMIT 1
+)
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM page), (SELECT step FROM last), (SELECT key FROM last)"""
+_FIRST: Final = (b"", b"")
+
 
 class Upkeep:
     """Looks around every few seconds."""
@@ -34,6 +49,8 @@ class Upkeep:
         self._schema = schema
         self._identity = identity
         self._times = times
+        self._looked_at: tuple[bytes, bytes] = _FIRST
+        """The last step and FIFO key whose row was looked at."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -72,6 +89,23 @@ class Upkeep:
             if removed < _REMOVED_AT_ONCE:
                 return total
 
+    async def remove_idle_keys(self) -> int:
+        """Remove rows of FIFO keys that have nothing, from where the last look ended; returns how many.
+
+        It goes on as long as half of what it looks at is idle.
+        """
+        total: int = 0
+        while True:
+            (row,) = await self._sessions.fetch(
+                _REMOVE_KEYS.format(schema=self._schema), *self._looked_at, _KEYS_AT_ONCE
+            )
+            removed: int = row[0]
+            count, step, key = row[1:]
+            total += removed
+            self._looked_at = (step, key) if count == _KEYS_AT_ONCE else _FIRST
+            if count < _KEYS_AT_ONCE or removed < _KEYS_AT_ONCE // 2:
+                return total
+
     async def _run(self) -> None:
         while True:
             # Not all hosts at one moment.
@@ -79,5 +113,6 @@ class Upkeep:
             try:
                 await self.evict_silent()
                 await self.remove_old_changes()
+                await self.remove_idle_keys()
             except PolystepError as error:
                 log.warning("The upkeep of the database has to wait: %s", error)
