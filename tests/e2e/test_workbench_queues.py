@@ -148,6 +148,27 @@ async def test_a_queue_shows_what_waits_and_one_is_tried_or_removed(shown: Shown
     await shown.page.text("Nothing matches.")
 
 
+async def test_a_queue_says_what_died_and_how_it_moves(shown: Shown) -> None:
+    page, before = shown.page, (await shown.host.api("dead-letter-count"))["count"]
+    await shown.host.post("/__polystep/api/queues/Mail/pause", {})
+    await shown.go("queues")
+    await page.text("In / out a min", "Drained")
+    await _emit(shown, "mail", {"n": 1, "text": "x", "fail": False})
+    row = "[...document.querySelectorAll('tbody tr')].find((each) => each.innerText.includes('Mail'))"
+    await page.until(f"{row}?.querySelector('[data-label=Drained]').innerText === 'paused'")
+    await page.until(f"/^[1-9]/.test({row}?.querySelector('[data-label=\"In / out\"]').innerText)")
+    # What dies is counted beside the name of its page, wherever somebody is.
+    await _die(shown, 1, topic="pack", text="for the count")
+    await page.until(f"document.querySelector('nav [data-page=\"/dead-letters\"]')?.innerText === '{before + 1}'")
+    died = (await shown.host.api("dead-letter-count?step=Pack"))["count"]
+    link = "document.querySelector('tbody a[aria-label$=\"of Pack\"]')"
+    await page.until(f"{link}?.innerText === '{died}'")
+    await page.evaluate(f"{link}.click()")
+    await page.text("Dead letters", "for the count")
+    assert await page.evaluate("location.search") == "?step=Pack"
+    await shown.host.post("/__polystep/api/queues/Mail/resume", {})
+
+
 async def test_what_is_due_later_is_tried_now(shown: Shown) -> None:
     await _emit(shown, "slow", {"n": 5})
     await shown.go("queues?step=Slow")

@@ -1,6 +1,6 @@
 import { Link, Outlet, useNavigate, useRouter, useRouterState } from '@tanstack/react-router'
 import { CircleHelp, Command, LogOut, Monitor, Moon, Sun } from 'lucide-react'
-import { Suspense, lazy, useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { Suspense, lazy, useEffect, useState, useSyncExternalStore } from 'react'
 import { keyWords } from '../services/actions.ts'
 import { useActions, useConnection, useHealth, useServices, useSession } from '../services/context.tsx'
 import { signOut } from '../services/http.ts'
@@ -9,6 +9,7 @@ import { Button } from '../ui/Controls.tsx'
 import { Boundary } from '../ui/Notices.tsx'
 import { ConnectionWords } from './ConnectionWords.tsx'
 import { Help } from './Help.tsx'
+import { Navigation } from './Navigation.tsx'
 import { PAGES } from './pages.ts'
 import { useSettings } from './useSettings.ts'
 import styles from './shell.module.css'
@@ -112,23 +113,6 @@ export function Shell() {
         }}
       />
     </div>
-  )
-}
-
-function Navigation({ path }: { path: string }) {
-  const nav = useRef<HTMLElement>(null)
-  useEffect(() => {
-    // On a phone the names do not fit side by side: the one of this page is brought into sight.
-    nav.current?.querySelector('[aria-current=page]')?.scrollIntoView({ inline: 'center', block: 'nearest' })
-  }, [path])
-  return (
-    <nav ref={nav} aria-label="Pages" className={styles.nav}>
-      {PAGES.map(({ to, words }) => (
-        <Link key={to} to={to} search={{}} activeProps={{ 'aria-current': 'page' }} activeOptions={{ includeSearch: false }}>
-          {words}
-        </Link>
-      ))}
-    </nav>
   )
 }
 

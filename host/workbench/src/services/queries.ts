@@ -58,6 +58,10 @@ export type TraceStatus = NonNullable<Operations['traces']['params']['status']>
 export const queuesQuery = () => whole('queues')
 export const ASKS_PAGE = 500
 export const asksQuery = () => reading('asks', { limit: ASKS_PAGE })
+/** So many are counted beside the name of their page. */
+const ASKS_COUNTED = 20
+export const openAsksQuery = () => reading('asks', { limit: ASKS_COUNTED })
+export const openLettersQuery = () => reading('dead_letter_count', {})
 export const askQuery = (id: string) => reading('ask', { id })
 export const cronQuery = () => whole('cron')
 export const cronHistoryQuery = (step: string) => reading('cron_history', { step, limit: 30, times: 8 })

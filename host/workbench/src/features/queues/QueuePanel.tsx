@@ -17,6 +17,8 @@ import type { QueuesSearch } from './search.ts'
 interface Props {
   search: QueuesSearch
   acts: QueueActs
+  /** How the queue moves. */
+  moves: string
   onSearch: (change: Partial<QueuesSearch>) => void
   onClose: () => void
 }
@@ -24,7 +26,7 @@ interface Props {
 const ANY = ['', 'any state'] as const
 
 /** What waits or runs of a step, in the order in which it is due, and its FIFO keys. */
-export function QueuePanel({ search, acts, onSearch, onClose }: Props) {
+export function QueuePanel({ search, acts, moves, onSearch, onClose }: Props) {
   const { step, state, fifoKey, after } = search
   const { data, error } = useQuery({
     ...queueQuery({ step, state: state || null, fifoKey: fifoKey ?? null, after }),
@@ -35,7 +37,7 @@ export function QueuePanel({ search, acts, onSearch, onClose }: Props) {
   return (
     <Panel
       title={step}
-      about="What waits or runs, as it is due"
+      about={`What waits or runs, as it is due${moves && ` · ${moves}`}`}
       doors={
         <>
           <Link to="/steps" search={{ step }}>Step</Link>

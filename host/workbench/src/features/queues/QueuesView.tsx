@@ -5,17 +5,18 @@ import { useActions } from '../../services/context.tsx'
 import { queuesQuery, stepsQuery } from '../../services/queries.ts'
 import { useAct } from '../../services/useAct.ts'
 import { Confirm } from '../../ui/Confirm.tsx'
-import { Button } from '../../ui/Controls.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
-import { Status } from '../../ui/Status.tsx'
-import { counted, duration, moment } from '../../ui/time.ts'
+import { counted, duration } from '../../ui/time.ts'
 import { useNow } from '../../ui/useNow.ts'
 import type { QueueActs } from './acts.ts'
-import { STATES, STATE_WORDS, ageWords, rowsOf } from './model.ts'
+import { STATES, STATE_WORDS, rowsOf } from './model.ts'
+import { OUT_MINUTES, STILL, movingWords, type Moving } from './moving.ts'
 import { QueuePanel } from './QueuePanel.tsx'
+import { QueueRowView } from './QueueRow.tsx'
 import styles from './queues.module.css'
 import type { QueuesSearch } from './search.ts'
+import { useMoving } from './useMoving.ts'
 
 interface Props {
   search: QueuesSearch
@@ -34,6 +35,7 @@ export function QueuesView({ search, onSearch }: Props) {
   const rows = queues.data ? rowsOf(queues.data, steps.data) : []
 
   const now = useNow()
+  const moving = useMoving()
   const close = (): void => { onSearch({ step: '', state: '', fifoKey: undefined, after: '', id: undefined }) }
   const acts = useQueueActs(search.step, () => { onSearch({ id: undefined }) })
   useActions(search.step ? [{ id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Queues', perform: close }] : [])
@@ -42,7 +44,7 @@ export function QueuesView({ search, onSearch }: Props) {
     <Page
       title="Queues"
       asideLabel="Selected queue"
-      aside={search.step && <QueuePanel key={search.step} search={search} acts={acts} onSearch={onSearch} onClose={close} />}
+      aside={search.step && <QueuePanel key={search.step} search={search} acts={acts} moves={movesOf(rows, moving, search.step)} onSearch={onSearch} onClose={close} />}
     >
       {failure && <Failed error={failure} />}
       {queues.error && !queues.data && <Failed error={queues.error} retry={() => void queues.refetch()} />}
@@ -63,8 +65,17 @@ export function QueuesView({ search, onSearch }: Props) {
                     {STATE_WORDS[state][0]}
                   </th>
                 ))}
+                <th scope="col" title="not attempted any more">
+                  Dead
+                </th>
                 <th scope="col" title="since the first of those that are ready or blocked became due">
                   Oldest
+                </th>
+                <th scope="col" className={styles.moves} title={`a minute: events that came in the last one, while this page looks, and runs that ended in the last ${OUT_MINUTES}`}>
+                  In / out a min
+                </th>
+                <th scope="col" className={styles.moves} title="when what is due will have run, if both rates stay">
+                  Drained
                 </th>
                 <th scope="col">
                   <span className={styles.hidden}>Actions</span>
@@ -73,9 +84,10 @@ export function QueuesView({ search, onSearch }: Props) {
             </thead>
             <tbody>
               {rows.map((row) => (
-                <Row
+                <QueueRowView
                   key={row.step}
                   row={row}
+                  moving={moving.get(row.step) ?? STILL}
                   now={now}
                   selected={row.step === search.step}
                   onOpen={() => { onSearch({ step: row.step, state: '', fifoKey: undefined, after: '', id: undefined }) }}
@@ -112,47 +124,9 @@ export function QueuesView({ search, onSearch }: Props) {
   )
 }
 
-interface RowProps {
-  row: QueueRow
-  now: number
-  selected: boolean
-  onOpen: () => void
-  onPause: () => void
-  onEmpty: () => void
-}
-
-function Row({ row, now, selected, onOpen, onPause, onEmpty }: RowProps) {
-  const paused = row.pausedAt !== null
-  return (
-    <tr data-selected={selected}>
-      <th scope="row">
-        <button type="button" className={styles.open} aria-pressed={selected} onClick={onOpen}>
-          {row.step}
-        </button>
-        {row.pausedAt !== null && (
-          <span title={`Since ${moment(row.pausedAt)}`}>
-            <Status tone="warning" word="Paused" />
-          </span>
-        )}
-      </th>
-      {STATES.map((state) => (
-        <td key={state} data-some={row[state] > 0} data-label={STATE_WORDS[state][0]}>
-          {row[state].toLocaleString('en')}
-        </td>
-      ))}
-      <td data-label="Oldest" data-some={row.oldestAt !== null}>
-        {ageWords(row.oldestAt, now) || '–'}
-      </td>
-      <td className={styles.actions}>
-        <Button onClick={onPause} aria-label={`${paused ? 'Resume' : 'Pause'} ${row.step}`}>
-          {paused ? 'Resume' : 'Pause'}
-        </Button>
-        <Button onClick={onEmpty} disabled={row.waiting - row.running <= 0} aria-label={`Empty the queue of ${row.step}`}>
-          Empty…
-        </Button>
-      </td>
-    </tr>
-  )
+function movesOf(rows: readonly QueueRow[], moving: ReadonlyMap<string, Moving>, step: string): string {
+  const row = rows.find((each) => each.step === step)
+  return row === undefined ? '' : movingWords(row, moving.get(step) ?? STILL)
 }
 
 /** Events that wait for a subscriber whose file does not load. */
