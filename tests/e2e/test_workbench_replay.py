@@ -131,6 +131,68 @@ async def test_a_request_is_run_again_edited_and_both_traces_know(shown: Shown) 
     shown.page.forget("/replay", 400)
 
 
+async def test_with_keys_a_run_is_run_again_and_its_logs_are_one_key_away_and_back(shown: Shown) -> None:
+    page = shown.page
+    await shown.host.post("/fail", {"text": "for the keys"}, status=500)
+    trace = await shown.trace_of("Fail", "failed")
+    run = (await shown.host.api(f"traces/{trace}"))["runs"][0]["runId"]
+    await shown.go(f"traces/{trace}")
+    await page.text("Fail", "Next failure", "Live")
+    # At least 24 rows are in sight, of a trace and of the list.
+    assert await page.evaluate(_ROWS_IN_SIGHT.format(list="[role=treegrid]")) >= 24
+    await page.press("r")
+    editor = "document.activeElement?.ariaLabel === 'Input of the new run'"
+    await page.until(editor)
+    assert await page.evaluate("location.search") == f"?span={run}&again=on"
+    address = await page.evaluate("location.href")
+    await page.open("about:blank")
+    await page.open(address)
+    await page.until(editor)
+    await page.click("Cancel")
+    await page.until("!location.search.includes('again')")
+    await page.press("l")
+    await page.text("Show the trace", "for the keys")
+    assert await page.evaluate("location.search") == f"?trace={trace}&run={run}"
+    await page.press("l")
+    await page.until(f"location.pathname.endsWith('{trace}') && location.search === '?span={run}'")
+    # Escape goes up one level: out of the panel, then to the list.
+    await page.until("document.querySelector('aside') !== null")
+    await page.press("Escape")
+    await page.until("document.querySelector('aside') === null")
+    await page.press("Escape")
+    await page.text("Began with")
+    assert await page.evaluate(_ROWS_IN_SIGHT.format(list="[data-row]")) >= 24
+
+
+async def test_the_source_of_a_run_and_its_emits_are_at_hand(shown: Shown) -> None:
+    page, trace = shown.page, await _ticket(shown)
+    await shown.go(f"traces/{trace['traceId']}?span={trace['runs'][0]['runId']}")
+    await page.click("Source of SubmitTicket")
+    await page.text("as it is now", "ticket.submitted", "export const config")
+    traces = len((await shown.host.api("traces"))["traces"])
+    row = "[...document.querySelectorAll('[data-span]')].find((each) => /^emit/.test(each.innerText.trim()))"
+    await page.until(f"{row} !== undefined")
+    await page.evaluate(f"{row}.click()")
+    await page.click("Emit again, with this or other data")
+    await page.until("location.pathname.endsWith('/emit') && location.search === '?topic=ticket.submitted'")
+    await page.text("TriageTicket")
+    await page.click("JSON")
+    await page.until("document.querySelector('main textarea') !== null")
+    given = json.loads(await page.evaluate("document.querySelector('main textarea').value"))
+    emit = next(each for each in trace["runs"][0]["operations"] if each["type"] == "emit")
+    assert given == emit["data"]
+    assert len((await shown.host.api("traces"))["traces"]) == traces
+
+
+_ROWS_IN_SIGHT = """(() => {{
+  const row = document.querySelector('[role=treegrid] [data-span], [data-row]')
+  let box = document.querySelector('{list}')
+  while (getComputedStyle(box).overflowY !== 'auto') box = box.parentElement
+  const head = row.closest('[role=row], [role=listitem]').offsetTop
+  return Math.floor((box.clientHeight - head) / row.closest('[role=row], [role=listitem]').offsetHeight)
+}})()"""
+
+
 async def test_two_traces_are_compared_from_the_list_and_from_the_address(shown: Shown) -> None:
     traces = [each for each in (await shown.host.api("traces"))["traces"] if each["name"] == "SubmitTicket"]
     after, before = traces[0]["traceId"], traces[1]["traceId"]

@@ -27,6 +27,7 @@ const traceSearch = (search: Search): TraceSearch => ({
   idle: search.idle === 'on',
   path: search.path === 'on',
   steps: search.steps === 'on',
+  again: search.again === 'on',
 })
 
 export function Traces() {

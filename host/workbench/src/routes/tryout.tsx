@@ -23,6 +23,7 @@ const emitSearch = (search: Search): EmitSearch => ({
   topic: textOf(search.topic),
   step: textOf(search.step),
   form: textOf(search.form),
+  data: textOf(search.data),
   as: oneOf(FACES, search.as),
   q: textOf(search.q),
 })

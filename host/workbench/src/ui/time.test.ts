@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ago, counted, duration } from './time.ts'
+import { ago, counted, day, duration } from './time.ts'
 
 it.each([
   [null, '…'],
@@ -8,6 +8,7 @@ it.each([
   [1234, '1.23 s'],
   [12_340, '12.3 s'],
   [61_000, '1 min 1 s'],
+  [119_700, '1 min 59 s'],
   [3_660_000, '1 h 1 min'],
 ])('a duration of %s ms is %s', (ms, words) => {
   expect(duration(ms)).toBe(words)
@@ -18,6 +19,13 @@ it('says how long ago, and never before now', () => {
   expect(ago(0, 59_000)).toBe('59 s ago')
   expect(ago(0, 3_600_000)).toBe('1 h ago')
   expect(ago(0, 200_000_000)).toBe('2 d ago')
+})
+
+it('names the day of what was not today', () => {
+  const now = new Date(2026, 11, 1, 0, 30).getTime()
+  expect(day(now - 20 * 60_000, now)).toBe('')
+  expect(day(now - 40 * 60_000, now)).toBe('11-30')
+  expect(day(new Date(2025, 0, 2, 12).getTime(), now)).toBe('2025-01-02')
 })
 
 it('counts in words', () => {

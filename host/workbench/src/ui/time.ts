@@ -7,7 +7,7 @@ export function duration(ms: number | null): string {
   if (ms < 10_000) return `${(ms / 1000).toFixed(2)} s`
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
   const minutes = Math.floor(ms / 60_000)
-  if (minutes < 60) return `${minutes} min ${Math.round((ms % 60_000) / 1000)} s`
+  if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
@@ -30,6 +30,15 @@ const CLOCK = new Intl.DateTimeFormat(undefined, {
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium', hourCycle: 'h23' })
 
 export const clock = (ms: number): string => CLOCK.format(ms)
+/** Day of a time as `11-30`, or with the year where it is another one; the empty text for today. */
+export function day(ms: number, nowMs: number): string {
+  const [at, now] = [new Date(ms), new Date(nowMs)]
+  if (at.toDateString() === now.toDateString()) return ''
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const words = `${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  return at.getFullYear() === now.getFullYear() ? words : `${at.getFullYear()}-${words}`
+}
+
 export const moment = (ms: number): string => MOMENT.format(ms)
 export const iso = (ms: number): string => new Date(ms).toISOString()
 

@@ -1,9 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
-import { useRef, useState, type SyntheticEvent } from 'react'
+import { useEffect, useRef, useState, type SyntheticEvent } from 'react'
 import { useActions } from '../../services/context.tsx'
 import { stepsQuery } from '../../services/queries.ts'
 import { Button, SearchField } from '../../ui/Controls.tsx'
+import { pretty } from '../../ui/exact.ts'
 import { Field } from '../../ui/Field.tsx'
+import { jsonProblem } from '../../ui/JsonEditor.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { EmitPanel } from './EmitPanel.tsx'
@@ -11,6 +13,7 @@ import shared from '../../ui/tryout.module.css'
 import styles from './emit.module.css'
 import { matches, subscriberWords, topicOf, topicsOf } from './model.ts'
 import type { EmitSearch } from './search.ts'
+import { drafts } from './sends.ts'
 
 interface Props {
   search: EmitSearch
@@ -26,6 +29,7 @@ export function EmitView({ search, onSearch }: Props) {
   const steps = data?.steps ?? []
   const topics = topicsOf(steps)
   const shown = topics.filter((each) => matches(each, search.q))
+  useBrought(search, onSearch)
   const open = (topic: string): void => { onSearch({ topic, step: '', form: '' }) }
   useActions([
     { id: 'search', label: 'Search', keys: ['/'], group: 'Emit', perform: () => field.current?.focus() },
@@ -68,6 +72,17 @@ export function EmitView({ search, onSearch }: Props) {
     </Page>
   )
 }
+
+/** Take what a link brings along as the draft of its topic, once; it is sent by nobody but the reader. */
+function useBrought({ topic, data }: EmitSearch, onSearch: Props['onSearch']): void {
+  useEffect(() => {
+    if (topic === '' || data === '') return
+    drafts.set(topic, { data: readable(data), fifoKey: '' })
+    onSearch({ data: '' })
+  }, [topic, data, onSearch])
+}
+
+const readable = (text: string): string => (jsonProblem(text) === null ? pretty(text) : text)
 
 /** A topic that no step names yet. */
 function Other({ onOpen }: { onOpen: (topic: string) => void }) {

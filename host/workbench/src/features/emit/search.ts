@@ -6,4 +6,6 @@ export interface EmitSearch {
   form: string
   as: 'form' | 'json'
   q: string
+  /** Data of a new event as JSON text, which a link brings along. */
+  data: string
 }

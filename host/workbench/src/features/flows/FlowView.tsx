@@ -117,6 +117,7 @@ function useFlowKeys(
   search: FlowSearch,
   onSearch: (change: Partial<FlowSearch>) => void,
 ): void {
+  const navigate = useNavigate()
   const action = (id: string, words: string, key: string, perform: () => void) => ({ id, label: words, keys: [key], group: 'Flow', perform })
   const leave = search.step !== '' ? { step: '' } : search.trace !== '' ? { trace: '' } : null
   useActions([
@@ -125,7 +126,9 @@ function useFlowKeys(
     action('fit', 'Show the whole flow', '0', () => canvas.current?.fit()),
     action('zoom-in', 'Zoom in', '+', () => canvas.current?.zoom(ZOOM)),
     action('zoom-out', 'Zoom out', '-', () => canvas.current?.zoom(1 / ZOOM)),
-    ...(leave === null ? [] : [action('leave', 'Close the panel, then leave the trace', 'Escape', () => { onSearch(leave) })]),
+    leave === null
+      ? action('leave', 'Back to the flows', 'Escape', () => void navigate({ to: '/flows', search: { all: 'on' } }))
+      : action('leave', 'Close the panel, then leave the trace', 'Escape', () => { onSearch(leave) }),
   ])
 }
 

@@ -1,6 +1,8 @@
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { sourceQuery, stepsQuery, tracesOfStepQuery } from '../../services/queries.ts'
+import { useAct } from '../../services/useAct.ts'
+import { Button } from '../../ui/Controls.tsx'
 import { Copy } from '../../ui/Copy.tsx'
 import { FailureView } from '../../ui/FailureView.tsx'
 import { Json } from '../../ui/Json.tsx'
@@ -58,6 +60,7 @@ function Doors({ node, taken }: { node: Node; taken: readonly string[] }) {
   const step = node.step?.step ?? ''
   return (
     <>
+      {node.step !== null && <OpenInEditor step={step} />}
       {node.step?.type === 'api' && <Link to="/endpoints" search={{ step }}>Try it</Link>}
       {(node.step?.type === 'event' || node.kind === 'topic') &&
         taken.map((topic) => (
@@ -85,6 +88,21 @@ function Doors({ node, taken }: { node: Node; taken: readonly string[] }) {
           In the list of steps
         </Link>
       )}
+    </>
+  )
+}
+
+function OpenInEditor({ step }: { step: string }) {
+  const editor = useAct('open_in_editor')
+  return (
+    <>
+      <Button disabled={editor.isPending} onClick={() => { editor.mutate({ step }) }}>
+        Open in editor
+      </Button>
+      <span role="status">
+        {editor.data && `Opened in ${editor.data.editor}`}
+        {editor.error && [editor.error.message, editor.error.hint].filter(Boolean).join('. ')}
+      </span>
     </>
   )
 }

@@ -1,6 +1,7 @@
 import { Download } from 'lucide-react'
 import { memo, type ReactNode, type RefObject } from 'react'
 import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
 import { stepsQuery } from '../../services/queries.ts'
 import { AtEnd, Button, Chip, SearchField, Select, Toolbar } from '../../ui/Controls.tsx'
 import { ButtonLink } from '../../ui/ButtonLink.tsx'
@@ -21,6 +22,7 @@ const TIMES = [
   ['15', 'Last 15 min'],
   ['60', 'Last hour'],
   ['1440', 'Last day'],
+  ['0', 'From now on'],
 ] as const
 const MINUTE_MS = 60_000
 
@@ -89,6 +91,7 @@ const Filters = memo(function Filters({ search, onSearch, field }: Omit<Props, '
             {search.until !== undefined && <Chip name="before" value={moment(search.until)} onRemove={() => { onSearch({ until: undefined }) }} />}
           </>
         )}
+        {search.trace && <Link to="/traces/$id" params={{ id: search.trace }} search={search.run ? { span: search.run } : {}} title="Back to the trace (l)">Show the trace</Link>}
         {search.trace && <Chip name="trace" value={search.trace.slice(-8)} onRemove={() => { onSearch({ trace: '', run: '' }) }} />}
         {search.run && <Chip name="run" value={search.run.slice(-8)} onRemove={() => { onSearch({ run: '' }) }} />}
         <Button aria-pressed={search.fold} title="Show repeated lines once (f)" onClick={() => { onSearch({ fold: !search.fold }) }}>

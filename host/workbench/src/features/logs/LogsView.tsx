@@ -1,3 +1,4 @@
+import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useActions } from '../../services/context.tsx'
 import { useSettled } from '../../services/useSettled.ts'
@@ -72,6 +73,10 @@ export function LogsView({ search, onSearch }: Props) {
     } else if (search.line === undefined && !tail.isFollowing && !tail.isBehind) tail.follow()
     if (row < OLDER_FROM_ROW && !tail.isFollowing) void tail.readOlder().catch(() => undefined)
   }
+  const navigate = useNavigate()
+  const toTrace = (): void => {
+    void navigate({ to: '/traces/$id', params: { id: search.trace }, search: search.run ? { span: search.run } : {} })
+  }
   useActions([
     { id: 'search', label: 'Search', keys: ['/'], group: 'Logs', perform: () => field.current?.focus() },
     { id: 'follow', label: 'Follow the newest line', keys: ['End'], group: 'Logs', perform: follow },
@@ -79,6 +84,7 @@ export function LogsView({ search, onSearch }: Props) {
     { id: 'fold', label: 'Fold repeated lines', keys: ['f'], group: 'Logs', perform: () => { onSearch({ fold: !search.fold }) } },
     { id: 'next', label: 'Next line', keys: ['j'], group: 'Logs', perform: () => { move(1) } },
     { id: 'previous', label: 'Previous line', keys: ['k'], group: 'Logs', perform: () => { move(-1) } },
+    ...(search.trace === '' ? [] : [{ id: 'trace', label: 'Back to the trace', keys: ['l'], group: 'Logs', perform: toTrace }]),
     { id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Logs', perform: () => { open(undefined) } },
   ])
 

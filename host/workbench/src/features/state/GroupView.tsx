@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import { Plus } from 'lucide-react'
 import { useRef, useState } from 'react'
 import type { StateKeyRow } from '../../api/results.ts'
@@ -66,11 +66,14 @@ export function GroupView({ group, search, onSearch }: Props) {
     else next.delete(name)
     setSelected(next)
   }
+  const navigate = useNavigate()
   useActions([
     { id: 'search', label: 'Search', keys: ['/'], group: 'State', perform: () => field.current?.focus() },
     { id: 'new', label: 'New value', keys: ['n'], group: 'State', perform: begin },
     ...focus.actions('State'),
-    ...(create || key !== undefined ? [{ id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'State', perform: leave }] : []),
+    create || key !== undefined
+      ? { id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'State', perform: leave }
+      : { id: 'leave', label: 'Back to the groups', keys: ['Escape'], group: 'State', perform: () => void navigate({ to: '/state', search: {} }) },
   ])
 
   return (

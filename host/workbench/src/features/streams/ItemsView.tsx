@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import { useMemo, useRef, useState } from 'react'
 import { streamDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
@@ -57,10 +57,13 @@ export function ItemsView({ stream, group, search, onSearch }: Props) {
     onSearch({ create: false, id: undefined, events: false })
   }
   const removal = useRemoval(stream, group, id, (item) => { setRemoved(item); leave() })
+  const navigate = useNavigate()
   useActions([
     { id: 'new', label: 'New item', keys: ['n'], group: 'Streams', perform: () => { onSearch({ create: true, id: undefined, events: false }) } },
     ...focus.actions('Streams'),
-    ...(beside !== null ? [{ id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Streams', perform: leave }] : []),
+    beside !== null
+      ? { id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Streams', perform: leave }
+      : { id: 'leave', label: 'Back to the groups', keys: ['Escape'], group: 'Streams', perform: () => void navigate(streamDoor(stream)) },
   ])
   const grid = { gridTemplateColumns: `minmax(90px, 0.7fr) repeat(${columns.length}, minmax(0, 1fr))` }
   return (

@@ -1,5 +1,5 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Link } from '@tanstack/react-router'
+import { Link, useNavigate } from '@tanstack/react-router'
 import { useRef } from 'react'
 import { streamDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
@@ -42,10 +42,13 @@ export function StreamView({ stream, search, onSearch }: Props) {
   const leave = (): void => {
     onSearch({ create: false })
   }
+  const navigate = useNavigate()
   useActions([
     { id: 'search', label: 'Search', keys: ['/'], group: 'Streams', perform: () => field.current?.focus() },
     ...focus.actions('Streams'),
-    ...(create ? [{ id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Streams', perform: leave }] : []),
+    create
+      ? { id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Streams', perform: leave }
+      : { id: 'leave', label: 'Back to the streams', keys: ['Escape'], group: 'Streams', perform: () => void navigate({ to: '/streams', search: {} }) },
   ])
   return (
     <Page

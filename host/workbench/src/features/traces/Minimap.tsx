@@ -7,7 +7,7 @@ import styles from './minimap.module.css'
 import type { TracePage } from './useTracePage.ts'
 
 const PLACES = 400
-const HEIGHT_PX = 28
+const HEIGHT_PX = 24
 /** A shorter drag is a click. */
 const DRAG_MIN = 0.004
 

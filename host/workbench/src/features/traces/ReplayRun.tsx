@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { use, useState } from 'react'
 import { replayRun, runTextQuery } from '../../services/replays.ts'
 import type { Run } from '../../services/shapes.ts'
 import { useChange } from '../../services/useChange.ts'
@@ -10,6 +10,7 @@ import { compact, membersOf, parseExact, pretty } from '../../ui/exact.ts'
 import { JsonEditor, jsonProblem } from '../../ui/JsonEditor.tsx'
 import { Failed, Loading } from '../../ui/Notices.tsx'
 import { Section } from '../../ui/Section.tsx'
+import { AgainContext } from './again.ts'
 import styles from './panel.module.css'
 import { Refused } from './Refused.tsx'
 
@@ -17,16 +18,22 @@ type Again = Pick<Run, 'runId' | 'step' | 'trigger'>
 
 /** Run the event or the request of a run again, as it was or edited; the new trace is opened. */
 export function ReplayRun({ run }: { run: Again }) {
-  const [open, setOpen] = useState(false)
+  const [open, setOpen] = use(AgainContext)
   return (
     <Section title="Run again">
       {open ? (
         <Editor run={run} onClose={() => { setOpen(false) }} />
       ) : (
-        <Button onClick={() => { setOpen(true) }}>Run again, with this or another input</Button>
+        <Button title="Run again (r)" onClick={() => { setOpen(true) }}>Run again, with this or another input</Button>
       )}
     </Section>
   )
+}
+
+/** The editor is below what the panel says of the run: whoever opens it is brought to it. */
+function arriveAt(form: HTMLDivElement | null): void {
+  form?.scrollIntoView({ block: 'nearest' })
+  form?.querySelector('textarea')?.focus({ preventScroll: true })
 }
 
 function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
@@ -50,7 +57,7 @@ function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
     )
   }
   return (
-    <>
+    <div ref={arriveAt}>
       {kept === undefined && (
         <p className={styles.quiet}>The input was not kept whole: it is too large to replay, or holds a secret. Give one to run the step with it.</p>
       )}
@@ -79,6 +86,6 @@ function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
         <Button onClick={onClose}>Cancel</Button>
       </div>
       <p className={styles.quiet}>A new trace is opened. What the run emits and writes happens too.</p>
-    </>
+    </div>
   )
 }

@@ -12,7 +12,7 @@ export function SelectedRow(props: { traceId: string; skeleton: Skeleton; row: n
   const { ref, error } = useRowDetail(traceId, skeleton, row)
   if (isUnderWay(skeleton, row)) {
     return (
-      <SpanPanel skeleton={skeleton} row={row} onClose={props.onClose} reference={undefined}>
+      <SpanPanel traceId={traceId} skeleton={skeleton} row={row} onClose={props.onClose} reference={undefined}>
         <Section title="Under way">
           <p>{`It goes on for ${duration((skeleton.end[row] ?? 0) - (skeleton.start[row] ?? 0))}. What it sent and got is shown when it has ended.`}</p>
         </Section>
@@ -20,7 +20,7 @@ export function SelectedRow(props: { traceId: string; skeleton: Skeleton; row: n
     )
   }
   return (
-    <SpanPanel skeleton={skeleton} row={row} onClose={props.onClose} reference={ref}>
+    <SpanPanel traceId={traceId} skeleton={skeleton} row={row} onClose={props.onClose} reference={ref}>
       {ref === undefined && (error ? <Failed error={error} /> : <Loading what="the row" />)}
     </SpanPanel>
   )

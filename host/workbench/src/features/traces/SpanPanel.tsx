@@ -10,18 +10,21 @@ import { Section } from '../../ui/Section.tsx'
 import { Status } from '../../ui/Status.tsx'
 import { clock, duration } from '../../ui/time.ts'
 import { CancelRun } from './CancelRun.tsx'
+import { EmitAgain } from './EmitAgain.tsx'
 import { KindIcon } from './KindIcon.tsx'
 import styles from './panel.module.css'
 import { ModelCall } from './ModelCall.tsx'
 import { ReplayRun } from './ReplayRun.tsx'
 import { RerunRun } from './RerunRun.tsx'
 import { RunError } from './RunError.tsx'
+import { RunSource } from './RunSource.tsx'
 import { detailOf, kindOf, nameOf, statusOf, type Skeleton } from './skeleton.ts'
 import type { Ref } from './useRowDetail.ts'
 import { kindWords, statusWords } from './words.ts'
 
 /** Everything about one row of a trace: input, output, error, logs. */
 export function SpanPanel(props: {
+  traceId: string
   skeleton: Skeleton
   row: number
   onClose: () => void
@@ -51,12 +54,12 @@ export function SpanPanel(props: {
         {length > 0 && <span>{duration(length)}</span>}
       </p>
       {props.children}
-      {reference && <Body reference={reference} />}
+      {reference && <Body traceId={props.traceId} row={skeleton.key[row] ?? 0} reference={reference} />}
     </div>
   )
 }
 
-function Body({ reference }: { reference: Ref }) {
+function Body({ traceId, row, reference }: { traceId: string; row: number; reference: Ref }) {
   const { run, attempt, operation, log } = reference
   if (log) return <LogBody log={log} />
   if (operation) {
@@ -65,6 +68,7 @@ function Body({ reference }: { reference: Ref }) {
       <>
         {error !== undefined && error !== null && <FailureView failure={failureOf(error)} />}
         <ModelCall operation={operation} />
+        <EmitAgain traceId={traceId} row={row} operation={operation} />
         <Value title="What it did" value={rest} />
       </>
     )
@@ -110,6 +114,7 @@ function RunBody({ run, attempt }: { run: Run; attempt: Attempt | undefined }) {
           </Link>
         </Section>
       )}
+      <RunSource step={run.step} />
       <Again run={run} />
       <Section title="Run">
         <dl className={styles.pairs}>

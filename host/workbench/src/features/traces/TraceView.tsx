@@ -6,6 +6,7 @@ import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { Status } from '../../ui/Status.tsx'
 import { counted, duration, iso, moment } from '../../ui/time.ts'
+import { AgainContext } from './again.ts'
 import type { Known } from './buffer.ts'
 import { Lineage } from './Lineage.tsx'
 import { Minimap } from './Minimap.tsx'
@@ -14,14 +15,14 @@ import { ModelFacts } from './ModelUse.tsx'
 import { Notes } from './Notes.tsx'
 import type { TraceSearch } from './search.ts'
 import { SelectedRow } from './SelectedRow.tsx'
-import type { Skeleton } from './skeleton.ts'
+import { runRowOf, type Skeleton } from './skeleton.ts'
 import { StepTable } from './StepTable.tsx'
 import styles from './trace.module.css'
 import { TraceTools } from './TraceTools.tsx'
 import { TraceTree } from './TraceTree.tsx'
 import { useTraceBuffer } from './useTraceBuffer.ts'
 import { useTraceKeys } from './useTraceKeys.ts'
-import { useTracePage } from './useTracePage.ts'
+import { useTracePage, type TracePage } from './useTracePage.ts'
 import { statusWords } from './words.ts'
 
 interface Props {
@@ -61,13 +62,16 @@ function Found({ trace, known, search, onSearch }: Omit<Props, 'id'> & { trace: 
   const skeleton = known.rows
   const page = useTracePage(skeleton, search, onSearch)
   const onStep = useStep(trace)
-  useTraceKeys({ page, search, onSearch, onStep })
+  const ways = useWays(trace, skeleton, page, onSearch)
+  useTraceKeys({ page, search, onSearch, onStep, ...ways })
   const close = (): void => {
-    onSearch({ span: '', steps: false })
+    onSearch({ span: '', steps: false, again: false })
   }
   const aside =
     page.selected >= 0 ? (
-      <SelectedRow key={search.span} traceId={trace.traceId} skeleton={skeleton} row={page.selected} onClose={close} />
+      <AgainContext value={[search.again, (again) => { onSearch({ again }) }]}>
+        <SelectedRow key={search.span} traceId={trace.traceId} skeleton={skeleton} row={page.selected} onClose={close} />
+      </AgainContext>
     ) : (
       search.steps && <StepTable traceId={trace.traceId} skeleton={skeleton} onSelect={page.select} onClose={close} />
     )
@@ -93,6 +97,24 @@ function Found({ trace, known, search, onSearch }: Omit<Props, 'id'> & { trace: 
       )}
     </Page>
   )
+}
+
+/** Ways from the selected row, or from the first run where none is selected. */
+function useWays(trace: TraceRow, skeleton: Skeleton, page: TracePage, onSearch: Props['onSearch']) {
+  const navigate = useNavigate()
+  const runId = (row: number): string => skeleton.runIds.get(skeleton.key[runRowOf(skeleton, row)] ?? -1) ?? ''
+  return {
+    onAgain: () => {
+      const row = Math.max(0, page.selected)
+      if (skeleton.count > 0) onSearch({ span: runId(row), again: true, steps: false })
+    },
+    onLogs: () => {
+      void navigate({ to: '/logs', search: { trace: trace.traceId, ...(page.selected < 0 ? {} : { run: runId(page.selected) }) } })
+    },
+    onLeave: () => {
+      void navigate({ to: '/traces', search: {} })
+    },
+  }
 }
 
 const STEP_ROWS = 50

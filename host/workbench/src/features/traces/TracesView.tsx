@@ -4,13 +4,14 @@ import { useActions } from '../../services/context.tsx'
 import type { Search } from '../../services/search.ts'
 import type { TraceRow } from '../../services/shapes.ts'
 import { AtEnd, Button, Toolbar } from '../../ui/Controls.tsx'
+import { Clock } from '../../ui/Clock.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { Rows, type RowsHandle } from '../../ui/Rows.tsx'
 import { useRowFocus } from '../../ui/rowFocus.ts'
 import { Status } from '../../ui/Status.tsx'
 import { useRowPx } from '../../ui/useRowPx.ts'
-import { clock, counted, duration, iso } from '../../ui/time.ts'
+import { counted, duration } from '../../ui/time.ts'
 import { ListTools } from './ListTools.tsx'
 import type { TracesSearch } from './search.ts'
 import { sinceOf } from './since.ts'
@@ -23,7 +24,7 @@ interface Props {
   onSearch: (change: Partial<TracesSearch>) => void
 }
 
-const ROW_PX = 28
+const ROW_PX = 26
 /** No trace is chosen yet. */
 const CHOOSE = 'choose'
 
@@ -169,9 +170,7 @@ function Row({ row, at, of, top, rowPx, comparing }: { row: TraceRow; at: number
         <span className={styles.type}>{TYPES[row.type] ?? row.type}</span>
         <span className={`${styles.number} ${styles.runs}`}>{counted(row.runCount, 'run')}</span>
         <span className={styles.number}>{duration(row.durationMs)}</span>
-        <time className={styles.time} dateTime={iso(row.startedAt)} title={iso(row.startedAt)}>
-          {clock(row.startedAt)}
-        </time>
+        <Clock at={row.startedAt} className={styles.time} />
         <span className={styles.id}>{row.traceId.slice(-8)}</span>
       </Link>
     </div>

@@ -27,4 +27,6 @@ export interface TraceSearch {
   path: boolean
   /** Table of the steps beside the rows. */
   steps: boolean
+  /** The form that runs the selected run again. */
+  again: boolean
 }

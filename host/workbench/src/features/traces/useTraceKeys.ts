@@ -8,12 +8,18 @@ interface Given {
   onSearch: (change: Partial<TraceSearch>) => void
   /** Go to the trace that began before or after this one. */
   onStep: (by: -1 | 1) => void
+  /** Open the form that runs the run of the selected row again. */
+  onAgain: () => void
+  /** Show the lines of the selected row, or of the whole trace. */
+  onLogs: () => void
+  /** Go to the list. */
+  onLeave: () => void
 }
 
 const DEPTHS = Array.from({ length: 10 }, (_, depth) => String(depth))
 
 /** Keys of the page of one trace. */
-export function useTraceKeys({ page, search, onSearch, onStep }: Given): void {
+export function useTraceKeys({ page, search, onSearch, onStep, onAgain, onLogs, onLeave }: Given): void {
   const action = (id: string, label: string, key: string, perform: () => void) => ({ id, label, keys: [key], group: 'Trace', perform })
   useActions([
     action('search', 'Search', '/', () => page.field.current?.focus()),
@@ -43,6 +49,12 @@ export function useTraceKeys({ page, search, onSearch, onStep }: Given): void {
     action('whole', 'Whole trace', 'a', () => { page.setRange(null) }),
     action('previous', 'Previous trace', '[', () => { onStep(-1) }),
     action('next', 'Next trace', ']', () => { onStep(1) }),
-    ...(search.span || search.steps ? [action('leave', 'Close the panel', 'Escape', () => { onSearch({ span: '', steps: false }) })] : []),
+    action('again', 'Run the selected run again', 'r', onAgain),
+    action('logs', 'Logs of the selected row', 'l', onLogs),
+    search.again
+      ? action('leave', 'Do not run again', 'Escape', () => { onSearch({ again: false }) })
+      : search.span || search.steps
+        ? action('leave', 'Close the panel', 'Escape', () => { onSearch({ span: '', steps: false }) })
+        : action('leave', 'Back to the list', 'Escape', onLeave),
   ])
 }

@@ -78,7 +78,7 @@ export function useTracePage(skeleton: Skeleton, search: TraceSearch, onSearch: 
   const select = (row: number): void => {
     if (row < 0) return
     const id = idOf(skeleton, row)
-    onSearch({ span: id })
+    onSearch({ span: id, again: false })
     const at = placeOf(rows, row)
     if (at < 0) {
       wanted.current = id
