@@ -49,12 +49,20 @@ export class Boundary extends Component<{ place: string; children: ReactNode }, 
     const { error } = this.state
     if (error === null) return this.props.children
     return (
-      <Failed
-        error={new Error(`This view broke: ${error.message}`)}
-        retry={() => {
-          this.setState({ error: null })
-        }}
-      />
+      <>
+        <Failed
+          error={new Error(`This view broke: ${error.message}`)}
+          retry={() => {
+            this.setState({ error: null })
+          }}
+        />
+        <details className={styles.stack}>
+          <summary>Stack, for a report</summary>
+          <pre tabIndex={0} role="group" aria-label="Stack">
+            {error.stack ?? error.message}
+          </pre>
+        </details>
+      </>
     )
   }
 }

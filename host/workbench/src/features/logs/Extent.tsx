@@ -1,5 +1,5 @@
 import { Button } from '../../ui/Controls.tsx'
-import { clock, counted } from '../../ui/time.ts'
+import { clock, counted, day } from '../../ui/time.ts'
 import styles from './logs.module.css'
 import type { LogTail } from './tail.ts'
 
@@ -10,7 +10,7 @@ export function Extent({ tail, onBefore }: { tail: LogTail; onBefore: (until: nu
   return (
     <p className={styles.extent}>
       <span>
-        {counted(ring.length, 'line')} from {clock(first)}
+        {counted(ring.length, 'line')} from {[day(first, Date.now()), clock(first)].filter(Boolean).join(' ')}
         {!hasOlder && ', the first that match'}
         {hasOlder && !ring.isFull && '; scroll up for older ones'}
         {hasOlder && ring.isFull && ', as many as the page holds'}

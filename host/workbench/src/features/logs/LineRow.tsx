@@ -1,5 +1,5 @@
 import type { LogLine } from '../../services/shapes.ts'
-import { clock, iso } from '../../ui/time.ts'
+import { Clock } from '../../ui/Clock.tsx'
 import { Ansi } from './Ansi.tsx'
 import styles from './logs.module.css'
 
@@ -32,9 +32,7 @@ export function LineRow({ line, count, top, at, of, selected, onOpen }: Props) {
           onOpen(line.id)
         }}
       >
-        <time className={styles.time} dateTime={iso(line.time)}>
-          {clock(line.time)}
-        </time>
+        <Clock at={line.time} className={styles.time} dayClassName={styles.day} />
         <span className={styles.level}>{line.level}</span>
         <span className={styles.step}>{line.step ?? line.source}</span>
         <span className={styles.message}>

@@ -19,10 +19,9 @@ export function StepTable(props: { traceId: string; skeleton: Skeleton; onSelect
   const usual = useUsual()
   return (
     <Panel title="Times by step" about="Work and waits of all runs of a step; its longest run is a click away." onClose={props.onClose}>
-      <table className={styles.table}>
+      <table className={`${styles.table} ${styles.steps}`}>
         <thead>
           <tr>
-            <th scope="col">Step</th>
             <th scope="col">Runs</th>
             <th scope="col">Failed</th>
             <th scope="col">Waited</th>
@@ -33,14 +32,16 @@ export function StepTable(props: { traceId: string; skeleton: Skeleton; onSelect
             </th>
           </tr>
         </thead>
-        <tbody>
-          {times.slice(0, STEPS_MAX).map((each) => (
-            <tr key={each.step}>
-              <th scope="row">
+        {times.slice(0, STEPS_MAX).map((each) => (
+          <tbody key={each.step}>
+            <tr className={styles.name}>
+              <th scope="rowgroup" colSpan={6}>
                 <button type="button" onClick={() => { props.onSelect(each.row) }}>
                   {each.step}
                 </button>
               </th>
+            </tr>
+            <tr>
               <td>{each.attempts > each.runs ? `${each.runs} (${each.attempts} attempts)` : each.runs.toLocaleString('en')}</td>
               <td data-some={each.failed > 0}>{each.failed.toLocaleString('en')}</td>
               <td>{duration(each.waitMs)}</td>
@@ -48,8 +49,8 @@ export function StepTable(props: { traceId: string; skeleton: Skeleton; onSelect
               <td>{duration(each.longestMs)}</td>
               <td>{usualWords(usual.get(each.step), each.workMs / Math.max(1, each.attempts))}</td>
             </tr>
-          ))}
-        </tbody>
+          </tbody>
+        ))}
       </table>
       <ModelTable traceId={props.traceId} skeleton={skeleton} />
       {times.length > STEPS_MAX && <p className={styles.cut}>The {STEPS_MAX} steps that worked longest, of {times.length}.</p>}
