@@ -1,5 +1,6 @@
 """Composition of one running project: builds the rooms of one project, joins them, starts and stops them in order."""
 
+from polystep.app.backups import Backup, back_up, read_backup, restore
 from polystep.app.commands import SHIPPED, prepare_runners, project_sources, shipped_command
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host
@@ -24,6 +25,7 @@ from polystep.project import (
 __all__ = [
     "SHIPPED",
     "SOURCE_FOLDERS",
+    "Backup",
     "Checked",
     "Console",
     "Host",
@@ -33,6 +35,7 @@ __all__ = [
     "SettingSources",
     "Settings",
     "SourcedSetting",
+    "back_up",
     "check_project",
     "describe_asyncapi",
     "describe_openapi",
@@ -42,7 +45,9 @@ __all__ = [
     "load_flow",
     "prepare_runners",
     "project_sources",
+    "read_backup",
     "read_settings",
+    "restore",
     "settings_schema",
     "shipped_command",
     "terminal_json",

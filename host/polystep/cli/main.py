@@ -11,6 +11,7 @@ import typer
 
 from polystep import __version__
 from polystep.app import HostOptions, read_settings
+from polystep.cli.backup import backup, restore
 from polystep.cli.check import check
 from polystep.cli.config import config
 from polystep.cli.create import create
@@ -120,6 +121,8 @@ app.command()(create)
 app.command()(init)
 app.command()(check)
 app.command()(config)
+app.command()(backup)
+app.command()(restore)
 app.command("generate-types")(generate_types_command)
 register_describe(app)
 if sys.argv[1:2] not in (["dev"], ["start"]):  # which start a host: the models of the operations would delay it

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from polystep.cli.asking import TIMEOUT_S, ask
-from polystep.cli.options import JsonOption, ProjectOption, YesOption, fail
+from polystep.cli.options import JsonOption, ProjectOption, YesOption, confirm, fail
 from polystep.cli.printing import show_json
 from polystep.cli.tables import Show, show_table, tell_more
 from polystep.operations import Operation
@@ -109,20 +109,6 @@ def _run(
     else:
         face.show(result, params)
     tell_more(result)
-
-
-def confirm(question: str, yes: bool) -> None:
-    """Ask before something is lost.
-
-    Raises:
-        typer.Exit: The answer is no, or nobody can be asked.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        fail(f"{question} Nobody can be asked here: add --yes.")
-    if not typer.confirm(question):
-        raise typer.Exit(1)
 
 
 def _place(places: list[str], name: str) -> int:

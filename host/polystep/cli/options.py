@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -46,3 +47,17 @@ def folder_of(project: Path) -> Path:
     if not root.is_dir():
         fail(f"{root} is not a folder. Name the project with --project.")
     return root
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something is lost.
+
+    Raises:
+        typer.Exit: The answer is no, or nobody can be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        fail(f"{question} Nobody can be asked here: add --yes.")
+    if not typer.confirm(question):
+        raise typer.Exit(1)

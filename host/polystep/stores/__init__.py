@@ -8,6 +8,10 @@ from pathlib import Path
 from polystep.contracts.ports.clock import Clock
 from polystep.stores.bundle import Stores
 from polystep.stores.sqlite import (
+    DURABLE_FILE,
+    TRACES_FILE,
+    CopiedFile,
+    CopyFailed,
     Database,
     SqliteChanges,
     SqliteFiles,
@@ -16,11 +20,19 @@ from polystep.stores.sqlite import (
     SqliteStateStore,
     SqliteStreamStore,
     SqliteTraceStore,
+    copy_database,
+    described,
+    merge_log,
     open_durable,
     open_traces,
+    sync,
 )
 
 __all__ = [
+    "DURABLE_FILE",
+    "TRACES_FILE",
+    "CopiedFile",
+    "CopyFailed",
     "Database",
     "SqliteChanges",
     "SqliteFiles",
@@ -30,9 +42,13 @@ __all__ = [
     "SqliteStreamStore",
     "SqliteTraceStore",
     "Stores",
+    "copy_database",
+    "described",
+    "merge_log",
     "open_durable",
     "open_stores",
     "open_traces",
+    "sync",
 ]
 
 

@@ -22,6 +22,8 @@ VERBS = {
     "start": "Run a project for production",
     "check": "Load a project without serving it, and report what is wrong",
     "create": "",
+    "backup": "Copy what a project has stored",
+    "restore": "Put a backup in the place of what",
     "config": "Print every setting with its value",
     "init": "Add polystep to an existing folder",
     "install": "Install what the runners need",

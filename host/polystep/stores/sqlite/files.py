@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.ports.inspection import Inspection
@@ -20,6 +21,11 @@ from polystep.stores.sqlite.streams import SqliteStreamStore
 from polystep.stores.sqlite.trace import SqliteTraceStore
 from polystep.stores.sqlite.trace_queries import SqliteTraceQueries
 
+DURABLE_FILE: Final = "polystep.db"
+"""Events, state and streams."""
+TRACES_FILE: Final = "traces.db"
+"""Traces and logs."""
+
 
 class SqliteFiles:
     """Opens the files once, however many hosts are on them.
@@ -36,8 +42,8 @@ class SqliteFiles:
             durability: As `Database` takes it, for events, state and streams.
             clock: The source of time for all hosts.
         """
-        self.durable = open_durable(folder / "polystep.db", durability)
-        self.traces = open_traces(folder / "traces.db")
+        self.durable = open_durable(folder / DURABLE_FILE, durability)
+        self.traces = open_traces(folder / TRACES_FILE)
         self.hosts = SqliteHosts()
         self._changes = SqliteChanges(clock)
         self._clock = clock
