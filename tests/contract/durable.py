@@ -9,6 +9,7 @@ from polystep.contracts.ports.journal import EntryStore
 from polystep.contracts.ports.letters import BulkStore, LetterQueries
 from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.ports.stores import StateStore, StreamStore
+from polystep.contracts.ports.wakeups import Wakeups
 
 
 class Data(NamedTuple):
@@ -21,6 +22,9 @@ class Data(NamedTuple):
 
 class Queue(DeliveryStore, Protocol):
     """Deliveries, with what of `QueueStore` is on every kind of database."""
+
+    @property
+    def wakeups(self) -> Wakeups: ...
 
     @property
     def journal(self) -> EntryStore: ...

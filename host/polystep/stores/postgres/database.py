@@ -22,10 +22,12 @@ from polystep.stores.postgres.listener import Listener
 from polystep.stores.postgres.migrations import check_schema_name, migrate
 from polystep.stores.postgres.sessions import Sessions
 from polystep.stores.postgres.upkeep import Upkeep
+from polystep.stores.postgres.wakeups import PostgresWakeups
 from polystep.stores.postgres.writes import Apart, Asked, Write
 
 LANES: Final = 2
 """Writing connections: one waits for its commit while the next group of the other is made."""
+_HAS_PEERS: Final = "SELECT count(*) > 1 FROM {schema}.hosts"
 
 
 class PostgresDatabase:
@@ -61,7 +63,8 @@ class PostgresDatabase:
         self._connector = Connector(url, durability)
         self.identity = Identity(schema, LANES + 1, deployment)
         self.sessions = Sessions(self._connector)
-        self.listener = Listener(self._connector, f"polystep.{schema}", lambda: self.feed.wake())
+        self.wakeups = PostgresWakeups(lambda: self.identity.host, lambda: self.listener.tell())
+        self.listener = Listener(self._connector, f"polystep.{schema}", self._heard, self.wakeups.take, self._meet)
         self.feed = Feed(self.sessions, schema, clock, lambda: self.listener.is_listening)
         self.upkeep = Upkeep(self.sessions, schema, self.identity, times)
         self.lanes = [
@@ -175,6 +178,15 @@ class PostgresDatabase:
         if self._waiting == 0 and self._idle is not None:
             self._idle.set_result(None)
             self._idle = None
+
+    def _heard(self, payload: str) -> None:
+        self.feed.wake()
+        self.wakeups.hear(payload)
+
+    async def _meet(self) -> None:
+        """Look for others. Whoever comes later is heard: it is on the database before it greets."""
+        self.wakeups.has_peers = await self.sessions.value(_HAS_PEERS.format(schema=self.schema))
+        self.wakeups.greet()
 
     def _announced(self, lane: int, seq: int, group: Group, rows: Sequence[Row]) -> None:
         """Answer writes of stream items when their changes were handed on here, and call the other hosts."""

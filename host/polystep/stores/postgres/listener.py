@@ -1,10 +1,10 @@
-"""Notifications between the hosts on one database. They carry nothing and may be lost: who hears one looks."""
+"""Notifications between the hosts on one database. They may be lost, and say at most where to look."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from polystep.contracts.errors import PolystepError
@@ -24,17 +24,29 @@ _PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 class Listener:
     """Hears one channel, and speaks on it."""
 
-    def __init__(self, connector: Connector, channel: str, heard: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        connector: Connector,
+        channel: str,
+        heard: Callable[[str], None],
+        payloads: Callable[[], Sequence[str]],
+        connected: Callable[[], Awaitable[None]],
+    ) -> None:
         """Prepare.
 
         Args:
             connector: Opens the connection, which must not go through a pooler of transactions.
             channel: Of the project.
-            heard: Called for each notification, and after each connection, since nobody heard those before.
+            heard: Called with the payload of each notification, and with an empty one after each connection, since
+                nobody heard those before.
+            payloads: Returns those that this host sends.
+            connected: Called when notifications begin to arrive.
         """
         self._connector = connector
         self._channel = channel
         self._heard = heard
+        self._payloads = payloads
+        self._connected = connected
         self._wake = asyncio.Event()
         self._must_tell = False
         self._task: asyncio.Task[None] | None = None
@@ -63,10 +75,11 @@ class Listener:
             try:
                 connection = await self._connector.open("listener")
                 try:
-                    await connection.add_listener(self._channel, lambda *_: self._heard())
+                    await connection.add_listener(self._channel, lambda *heard: self._heard(heard[3]))
                     connection.add_termination_listener(lambda _: self._wake.set())
                     turn, self.is_listening = 0, True
-                    self._heard()
+                    self._heard("")
+                    await self._connected()
                     await self._serve(connection)
                 finally:
                     self.is_listening = False
@@ -82,7 +95,11 @@ class Listener:
             if self._must_tell:
                 self._must_tell = False
                 async with asyncio.timeout(_ANSWER_S):
-                    await connection.execute("SELECT pg_notify($1, '')", self._channel)
+                    await connection.execute(
+                        "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
+                        self._channel,
+                        self._payloads(),
+                    )
                 await asyncio.sleep(_APART_S)
                 continue
             try:

@@ -96,6 +96,8 @@ class PostgresQueueStore:
         self._clock = clock
         self._claiming = Claiming(database)
         self._parked = ParkedEvents(database)
+        self.wakeups = database.wakeups
+        """As `QueueStore` has it."""
         self.journal = PostgresJournalStore(database, clock)
         """As `QueueStore` has it, for entries alone."""
         self.bulks = PostgresBulkStore(database)
