@@ -6,7 +6,7 @@ from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host
 from polystep.app.options import HostOptions
 from polystep.codegen import first_type_files
-from polystep.console import Console, has_colours, terminal_json, terminal_text
+from polystep.console import Console, JsonLines, has_colours, terminal_json, terminal_text
 from polystep.discovery import SOURCE_FOLDERS
 from polystep.project import (
     Checked,
@@ -30,6 +30,7 @@ __all__ = [
     "Console",
     "Host",
     "HostOptions",
+    "JsonLines",
     "ProjectFolder",
     "RunningHost",
     "SettingSources",

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import uvloop
 
 from polystep import __version__
-from polystep.app import Console, Host, HostOptions, Settings
+from polystep.app import Console, Host, HostOptions, JsonLines, Settings
+from polystep.cli.systemd import tell_systemd
 from polystep.contracts.addresses import AddressUnavailable
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.limits import STOP_GRACE_S
@@ -29,11 +30,13 @@ _M_MMAP_THRESHOLD = -3
 _LARGE_BYTES = 256 * 1024
 """From this size on a piece of memory is the system's own, not one of the heap."""
 
+Output = Console | JsonLines
+
 
 class _ConsoleLog(logging.Handler):
     """Handler that shows the host's own log lines in the same place as everything else."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Output) -> None:
         super().__init__()
         self._console = console
 
@@ -54,7 +57,7 @@ def serve(options: HostOptions, settings: Settings) -> None:
     Raises:
         PolystepError: The host could not start.
     """
-    console = Console(sys.stdout)
+    console = JsonLines(sys.stdout) if settings.log.format == "json" else Console(sys.stdout)
     try:
         with logging_to(console):
             uvloop.run(_run(options, settings, console))
@@ -65,7 +68,7 @@ def serve(options: HostOptions, settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def logging_to(console: Console) -> Iterator[None]:
+def logging_to(console: Output) -> Iterator[None]:
     """Show the host's log lines, and warnings and errors of libraries, which would else go around the console."""
     root, handler = logging.getLogger(), _ConsoleLog(console)
     root.addHandler(handler)
@@ -76,7 +79,7 @@ def logging_to(console: Console) -> Iterator[None]:
         root.removeHandler(handler)
 
 
-async def _run(options: HostOptions, settings: Settings, console: Console) -> None:
+async def _run(options: HostOptions, settings: Settings, console: Output) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -97,10 +100,16 @@ async def _run(options: HostOptions, settings: Settings, console: Console) -> No
         await asyncio.wait([starting, waiting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            _greet(console, host, options, settings, time.monotonic() - began_s)
+            took_s = time.monotonic() - began_s
+            if isinstance(console, JsonLines):
+                console.info(f"polystep {__version__} is ready at {host.url} after {took_s:.1f} s")
+            else:
+                _greet(console, host, options, settings, took_s)
+            tell_systemd("READY=1")
             _spare_collections()
             _give_memory_back()
             await waiting
+            tell_systemd("STOPPING=1")
             console.info(f"Stopping: running handlers get {STOP_GRACE_S:g} s. Ctrl-C again ends at once.")
         else:
             starting.cancel()

@@ -1,21 +1,14 @@
-"""Terminal of the user: one thread writes, so a slow terminal never holds the host.
-
-When it does not keep up, lines are dropped and counted; the stored logs have them all.
-"""
+"""Terminal of the user: what happens, in lines for people."""
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from typing import Final, TextIO
 
+from polystep.console.line_writer import LineWriter
 from polystep.console.terminal_text import MARK, has_colours, terminal_text
 from polystep.contracts.steps import Finding, SourceFile, StepSpec, StreamSpec
 
-LINES_MAX: Final = 10_000
-STOP_S: Final = 2.0
-"""Time at the end for a slow terminal to show the waiting lines."""
 _FIELDS_CHARS_MAX: Final = 400
 _COLOURS: Final = {"debug": "bright_black", "info": "cyan", "warn": "yellow", "error": "red"}
 _CODES: Final = {
@@ -25,34 +18,14 @@ _CODES: Final = {
 _TYPES: Final = {"api": "API", "event": "Event", "cron": "Cron", "noop": "Noop"}
 
 
-class Console:
-    """Writer of lines to a terminal or a file: the port `Reporter`."""
+class Console(LineWriter):
+    """Writer of lines for people to a terminal or a file: the port `Reporter`."""
 
     def __init__(self, output: TextIO, *, colour: bool | None = None) -> None:
-        self._output = output
+        super().__init__(output)
         self._colour = has_colours(output) if colour is None else colour
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        """At most `LINES_MAX`; a queue that checks that itself takes a lock of Python's own for every line."""
-        self._dropped = 0
-        self._dropped_shown = 0
         self._second = (0, "")
         """The last one that was shown, and how."""
-        self._thread = threading.Thread(target=self._write, name="console", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Write the lines that wait, then end."""
-        if self._thread.is_alive():
-            self._lines.put(None)
-            # A terminal that stands still must not keep the host from ending.
-            self._thread.join(timeout=STOP_S)
-
-    def line(self, text: str = "") -> None:
-        """Print a line as it is."""
-        if self._lines.qsize() < LINES_MAX:
-            self._lines.put(text)
-        else:
-            self._dropped += 1
 
     def info(self, text: str) -> None:
         """Print something that the user wants to know."""
@@ -139,31 +112,3 @@ class Console:
 
     def _style(self, text: str, colour: str) -> str:
         return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self._colour else text
-
-    def _write(self) -> None:
-        running = True
-        while running:
-            lines = [self._lines.get()]
-            while len(lines) < LINES_MAX:
-                try:
-                    lines.append(self._lines.get_nowait())
-                except queue.Empty:
-                    break
-            running = None not in lines
-            text = "".join(f"{line}\n" for line in lines if line is not None)
-            # Two counters, each written by one side only: no drop goes uncounted.
-            dropped = self._dropped - self._dropped_shown
-            if dropped:
-                text += f"… {dropped} lines were not shown: the terminal is slower than the logs\n"
-                self._dropped_shown += dropped
-            try:
-                self._output.write(_encodable(text, self._output.encoding))
-                self._output.flush()
-            except (OSError, ValueError):
-                # The terminal is gone; the host goes on, and the logs are stored.
-                return
-
-
-def _encodable(text: str, encoding: str | None) -> str:
-    """Replace characters that the terminal cannot show with question marks."""
-    return text.encode(encoding or "utf-8", "replace").decode(encoding or "utf-8")

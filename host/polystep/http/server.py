@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
 
@@ -57,6 +58,10 @@ class ServedProject:
     documents: Documents
     asks: AskDesk | None = None
     keys: RequestKeys | None = None
+
+
+PROBES: Final = {"/livez": "alive", "/readyz": "health"}
+"""Usual addresses of probes, where no step claims them, with those of polystep after the prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +193,8 @@ class HttpServer:
         if path == "/" and self._settings.workbench and request.method in ("GET", "HEAD"):
             if not self._steps.claims("GET", "/"):
                 return self._answer_root(request)
+        if path in PROBES and request.method in ("GET", "HEAD") and not self._steps.claims("GET", path):
+            return await self._answer_admin(request, PROBES[path], query)
         if self._documents.knows(request.method, path) and not self._steps.claims(request.method, path):
             return await self._documents.answer(request, path)
         return await self._steps.answer(request, path, query)

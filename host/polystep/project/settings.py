@@ -237,6 +237,13 @@ class CronSection(_Section):
     """IANA zone for cron steps that name none; the machine's zone by default."""
 
 
+class LogSection(_Section):
+    """`[log]`: what the host prints."""
+
+    format: Literal["text", "json"] = "text"
+    """`text`: lines for people. `json`: one JSON object a line, for programs that collect logs."""
+
+
 class StreamsSection(_Section):
     """`[streams]`."""
 
@@ -300,6 +307,7 @@ class Settings(_Section):
     cron: CronSection = CronSection()
     queues: QueuesSection = QueuesSection()
     trace: TraceSection = TraceSection()
+    log: LogSection = LogSection()
     streams: StreamsSection = StreamsSection()
     durable: DurableSection = DurableSection()
     workbench: WorkbenchSection = WorkbenchSection()

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from polystep.console import Console
-from polystep.console import console as console_module
+from polystep.console import Console, line_writer
 from polystep.contracts.steps import HttpTrigger, SourceFile, StepSpec, StreamSpec
 
 SOURCE = SourceFile("steps/a.step.ts", "step", "typescript", "node")
@@ -164,7 +163,7 @@ def test_long_fields_are_cut() -> None:
 
 
 def test_lines_that_a_slow_terminal_misses_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console_module, "LINES_MAX", 3)
+    monkeypatch.setattr(line_writer, "LINES_MAX", 3)
     output = SlowTerminal()
     console = Console(output)
     console.line("first")
@@ -182,8 +181,8 @@ def test_lines_that_a_slow_terminal_misses_are_counted(monkeypatch: pytest.Monke
 
 
 def test_a_terminal_that_stands_still_does_not_keep_the_host_from_ending(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console_module, "LINES_MAX", 1)
-    monkeypatch.setattr(console_module, "STOP_S", 0.05)
+    monkeypatch.setattr(line_writer, "LINES_MAX", 1)
+    monkeypatch.setattr(line_writer, "STOP_S", 0.05)
     output = SlowTerminal()
     console = Console(output)
     console.line("first")

@@ -41,6 +41,16 @@ async def test_readiness_may_be_strict_and_liveness_is_not(status: str, plain: i
         assert (answer.status, await answer.json()) == (200, {"status": "alive"})
 
 
+async def test_probes_have_their_usual_addresses_where_no_step_claims_them() -> None:
+    async with running() as harness:
+        harness.admin.told = {"status": "degraded", "failing": [], "runnersMissing": []}
+        for path, expected in (("/livez", 200), ("/readyz", 200), ("/readyz?strict", 503)):
+            answer = await harness.client.get(path)
+            assert answer.status == expected
+            assert answer.headers["Cache-Control"] == "no-store"
+        assert (await harness.client.post("/livez")).status == 404
+
+
 async def test_health_lists_files_and_messages_only_for_those_who_may_read_the_admin_api() -> None:
     told: JSONObject = {"status": "degraded", "failing": [{"file": "a", "message": "m"}], "runnersMissing": []}
     async with running(settings=HttpSettings(port=0, token=TOKEN, require_token_for_reads=True)) as harness:

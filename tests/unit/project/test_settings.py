@@ -77,6 +77,8 @@ bytes_max = 9
 bytes_max = 2000000
 redact = ["customerNumber"]
 reveal = ["signature"]
+[log]
+format = "json"
 [streams]
 public = true
 [durable]
@@ -99,7 +101,13 @@ public_url = "https://example.org"
 def test_every_setting_is_read(tmp_path: Path) -> None:
     (tmp_path / "polystep.toml").write_text(EVERYTHING)
     assert read_settings(tmp_path).model_dump() == {
-        **{"streams": {"public": True}, "durable": DURABLE, "workbench": WORKBENCH, "asks": ASKS},
+        **{
+            "streams": {"public": True},
+            "durable": DURABLE,
+            "workbench": WORKBENCH,
+            "asks": ASKS,
+            "log": {"format": "json"},
+        },
         "http": HTTP,
         "contracts": {"responses": "error"},
         "storage": {"durability": "process"},
