@@ -148,6 +148,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "bulk_start": {"act": "discard", "step": "Work", "count": 1},
     "bulk_stop": {"id": 1},
     "cron": {},
+    "cron_week": {"begin": 1_700_000_000_000},
     "cron_history": {"step": "Daily", "times": 2},
     "fire": {"step": "Daily", "at": 1000},
     "pause_cron": {"step": "Daily", "note": "careful"},

@@ -195,6 +195,20 @@ async def test_a_cron_step_is_paused_with_a_note_and_resumed(shown: Shown) -> No
     await shown.page.text("Pause…", "Fires next")
 
 
+async def test_a_week_shows_when_steps_fire_and_which_fire_together(shown: Shown) -> None:
+    await shown.go("cron")
+    await shown.page.click("Week")
+    await shown.page.until("location.search.includes('show=week')")
+    await shown.page.text("The next seven days", "No two steps fire in the same minute", "By step and day", "04:00")
+    # Each day has 24 hours, and every tick is said in words.
+    cells = "document.querySelectorAll('table[aria-label=\"Ticks by day and hour\"] tbody td')"
+    assert await shown.page.evaluate(f"{cells}.length") == 7 * 24
+    words = await shown.page.evaluate(f"[...{cells}].map((each) => each.textContent).join()")
+    assert "NightlyTs" in words
+    await shown.page.click("NightlyTs")
+    await shown.page.text("Fires next")
+
+
 @pytest.mark.parametrize("step", ["Nightly", "NightlyTs"])
 async def test_a_step_runs_as_at_another_time(shown: Shown, step: str) -> None:
     await shown.go(f"cron?step={step}")
@@ -288,6 +302,7 @@ async def test_no_page_breaks_a_rule_of_accessibility(shown: Shown, scheme: str,
     pages = {
         f"queues?step=Pack&id={delivery}": "Show in its trace",
         f"dead-letters?letter={letter}": "Edit first",
+        "cron?show=week": "By step and day",
         f"dead-letters?show=bulks&bulk={bulk}": "Progress",
         "dead-letters?show=errors": "By error",
         "cron?step=Nightly": "Missed ticks",

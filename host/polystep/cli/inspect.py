@@ -115,6 +115,7 @@ FACES: Final[Mapping[str, Face]] = {
     "replay": Face(saying("{step} gets its event again; trace {traceId}")),
     "purge_dead_letters": Face(_show_purged, question=_purge_dead_letters_question, timeout_s=PURGE_TIMEOUT_S),
     "cron": Face(show_cron),
+    "cron_week": Face(as_json),
     "fire": Face(_show_fired),
     "pause_cron": Face(saying("{step} does not fire; let it fire again with: polystep resume-cron")),
     "resume_cron": Face(saying("{step} fires again.")),

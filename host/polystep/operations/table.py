@@ -11,6 +11,7 @@ from polystep.operations import (
     bulks,
     checks,
     cron,
+    cron_week,
     dead_letters,
     double_effects,
     editor,
@@ -63,6 +64,7 @@ TABLE: Final[tuple[Operation[Any, Any], ...]] = (
     *dead_letters.OPERATIONS,
     *bulks.OPERATIONS,
     *cron.OPERATIONS,
+    *cron_week.OPERATIONS,
     *asks.OPERATIONS,
     *once_keys.OPERATIONS,
 )

@@ -11,10 +11,11 @@ import pytest
 
 from polystep.contracts.errors import Issue
 from polystep.contracts.operations import OperationRefused
-from polystep.contracts.steps import Flow
+from polystep.contracts.steps import CronTrigger, Flow
 from polystep.discovery import Loaded, SchemaValidator, Validators
 from polystep.execution import LetterPatches
 from polystep.operations import ProjectAdmin
+from polystep.schedule import Timetable
 from polystep.wire import pack
 from tests.unit.execution.rooms import TRACE, Rooms
 from tests.unit.execution.rooms import rooms as make_rooms
@@ -282,6 +283,36 @@ async def test_a_cron_step_is_paused_with_a_note_and_runs_by_hand_for_another_ti
     assert (await ask(admin, "cron"))["cron"][0]["pausedAt"] is None
     assert await ask(admin, "pause_cron", step="E") is None
     assert await ask(admin, "resume_cron", step="none") is None
+
+
+async def test_a_week_shows_the_hours_of_each_step_and_which_fire_in_the_same_minute(rooms: Rooms) -> None:
+    project = rooms_of(rooms)
+    schedule = cast("Timetable", project.work.schedule)
+    expressions = {"A": "0 3 * * *", "B": "0 3,9 * * *", "C": "*/5 8-9 * * *", "D": "0 3 * * 1", "Bad": "nonsense"}
+    schedule.replace({name: CronTrigger(text, "UTC") for name, text in expressions.items()})
+    admin = Admin(ProjectAdmin(project))
+    monday_ms = 1_700_438_400_000
+    found = await ask(admin, "cron_week", begin=monday_ms)
+    hours = {each["step"]: {hour for hour, count in enumerate(each["counts"]) if count} for each in found["steps"]}
+    assert hours["A"] == {3 + 24 * day for day in range(7)}
+    assert hours["B"] == {hour + 24 * day for day in range(7) for hour in (3, 9)}
+    # 24 an hour for seven days are no more than are found one by one.
+    assert [each["counts"][8] for each in found["steps"] if each["step"] == "C"] == [12]
+    assert sorted(hours) == ["A", "B", "C", "D"]
+    assert [(each["steps"], each["count"]) for each in found["collisions"]] == [
+        (["B", "C"], 7), (["A", "B"], 6), (["A", "B", "D"], 1),
+    ]  # fmt: skip
+    assert found["collisions"][2]["times"] == [monday_ms + 3 * 3_600_000]
+    assert found["cut"] is False
+
+
+async def test_a_step_that_fires_often_shows_its_hours_and_collides_with_nobody(rooms: Rooms) -> None:
+    project = rooms_of(rooms)
+    schedule = cast("Timetable", project.work.schedule)
+    schedule.replace({"A": CronTrigger("0 3 * * *", "UTC"), "Often": CronTrigger("*/5 0-5 * * *", "UTC")})
+    found = await ask(Admin(ProjectAdmin(project)), "cron_week", begin=1_700_438_400_000)
+    (often,) = (each for each in found["steps"] if each["often"])
+    assert (often["step"], often["counts"][:8], found["collisions"]) == ("Often", [1] * 6 + [0, 0], [])
 
 
 async def test_ticks_that_did_not_fire_are_named_with_the_reason(admin: Admin, rooms: Rooms) -> None:

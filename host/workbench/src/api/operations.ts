@@ -642,6 +642,12 @@ export interface Operations {
     params: { step: string }
     result: results.PausedCron
   }
+  /** Show in which hours of a week cron steps fire, and which fire in the same minute. */
+  cron_week: {
+    effect: 'reads'
+    params: { begin?: number | null }
+    result: results.CronWeek
+  }
   /** List what runs wait for somebody to answer. */
   asks: {
     effect: 'reads'
@@ -755,6 +761,7 @@ export const ROUTES = {
   fire: 'POST cron/{step}/run',
   pause_cron: 'POST cron/{step}/pause',
   resume_cron: 'POST cron/{step}/resume',
+  cron_week: 'GET cron-week',
   asks: 'GET asks',
   ask: 'GET asks/{id}',
   answer: 'POST asks/{id}',

@@ -153,6 +153,9 @@ export type CheckRow = { step: string; hasSchema: boolean; fits: boolean; native
 /** Verdicts of the steps that would take the data; none where nobody would. */
 export type Checks = { checks: CheckRow[] }
 
+/** Steps that fire in the same minute. */
+export type Collision = { steps: string[]; count: number; times: number[] }
+
 /** Files that were written, relative to the project. */
 export type Created = { files: string[] }
 
@@ -187,6 +190,12 @@ export type CronRow = {
   /** What was noted when it was paused. */
   note: string
 }
+
+/** A week of cron. */
+export type CronWeek = { beginAt: number; steps: CronWeekRow[]; collisions: Collision[]; cut: boolean }
+
+/** Cron step, and how often it fires in each hour. */
+export type CronWeekRow = { step: string; paused: boolean; counts: number[]; often: boolean }
 
 /** Number of dead letters, as a bulk would find them now. */
 export type DeadLetterCount = { count: number; steps: StepCount[]; fifoKeys: number; uptoId: number }

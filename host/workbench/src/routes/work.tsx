@@ -43,7 +43,7 @@ export function Letters() {
   return <LettersView search={search} onSearch={change} />
 }
 
-const cronSearch = (search: Search): CronSearch => ({ step: textOf(search.step) })
+const cronSearch = (search: Search): CronSearch => ({ show: oneOf(['steps', 'week'], search.show), step: textOf(search.step) })
 
 export function Cron() {
   const [search, change] = useSearchChange(cronSearch)

@@ -65,6 +65,8 @@ export const openLettersQuery = () => reading('dead_letter_count', {})
 export const askQuery = (id: string) => reading('ask', { id })
 export const cronQuery = () => whole('cron')
 export const cronHistoryQuery = (step: string) => reading('cron_history', { step, limit: 30, times: 8 })
+/** A week from a moment on, Unix milliseconds. */
+export const cronWeekQuery = (from: number) => reading('cron_week', { begin: from })
 export const runQuery = (runId: string) => reading('run', { runId })
 export const groupsQuery = (prefix: string) => reading('state_groups', { limit: 500, prefix })
 export const keysQuery = (group: string, prefix: string) => reading('state_keys', { group, limit: 500, prefix })

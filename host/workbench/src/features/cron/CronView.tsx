@@ -5,6 +5,7 @@ import type { CronRow } from '../../api/results.ts'
 import { useActions } from '../../services/context.tsx'
 import { cronQuery } from '../../services/queries.ts'
 import { useAct } from '../../services/useAct.ts'
+import { Button, Toolbar } from '../../ui/Controls.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { useRowFocus } from '../../ui/rowFocus.ts'
@@ -16,12 +17,15 @@ import row from '../../ui/row.module.css'
 import { CronPanel, type CronActs } from './CronPanel.tsx'
 import styles from './cron.module.css'
 import { cronWords } from './words.ts'
-import type { CronSearch } from './search.ts'
+import type { CronSearch, CronShown } from './search.ts'
+import { WeekView } from './WeekView.tsx'
 
 interface Props {
   search: CronSearch
   onSearch: (change: Partial<CronSearch>) => void
 }
+
+const SHOWN: readonly (readonly [CronShown, string])[] = [['steps', 'Steps'], ['week', 'Week']]
 
 /** Cron steps: when each fires next, what its last ticks did, and a button that fires it now. */
 export function CronView({ search, onSearch }: Props) {
@@ -42,6 +46,17 @@ export function CronView({ search, onSearch }: Props) {
   return (
     <Page
       title="Cron"
+      tools={
+        steps.length > 0 && (
+          <Toolbar label="What is shown">
+            {SHOWN.map(([name, word]) => (
+              <Button key={name} aria-pressed={search.show === name} onClick={() => { onSearch({ show: name }) }}>
+                {word}
+              </Button>
+            ))}
+          </Toolbar>
+        )
+      }
       asideLabel="Selected cron step"
       aside={search.step && <CronPanel key={search.step} step={search.step} acts={acts} onClose={close} />}
     >
@@ -56,7 +71,8 @@ export function CronView({ search, onSearch }: Props) {
           </p>
         </Empty>
       )}
-      {steps.length > 0 && (
+      {steps.length > 0 && search.show === 'week' && <WeekView onOpen={(step) => { onSearch({ step }) }} />}
+      {steps.length > 0 && search.show === 'steps' && (
         <Rows role="list" label="Cron steps" count={steps.length} rowPx={rowPx} handle={list} head={<Head />}>
           {(at, top) => {
             const step = steps[at]

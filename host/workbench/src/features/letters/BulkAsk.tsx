@@ -80,9 +80,11 @@ function Question({ asking, count, found, start, onClose, onStart }: QuestionPro
       ) : (
         <>
           {patch !== null && <Patch choice={choice} text={patch} onText={setPatch} />}
-          <Button aria-expanded={patch !== null} onClick={() => { setPatch(patch === null ? '{}' : null) }}>
-            {patch === null ? 'Change their data first' : 'Leave their data as it is'}
-          </Button>
+          <p className={styles.change}>
+            <Button aria-expanded={patch !== null} onClick={() => { setPatch(patch === null ? '{}' : null) }}>
+              {patch === null ? 'Change their data first' : 'Leave their data as it is'}
+            </Button>
+          </p>
           <Field label="At most so many a second (empty: as fast as it goes)" value={rate} onType={setRate} />
         </>
       )}
