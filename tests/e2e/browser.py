@@ -146,8 +146,12 @@ class Page:
         """Give the page a size, and the system a colour scheme."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         await self._send("Emulation.setDeviceMetricsOverride", size)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        await self._send("Emulation.setEmulatedMedia", {"features": features})
+        await self.media({"prefers-color-scheme": scheme})
+
+    async def media(self, features: dict[str, str]) -> None:
+        """Let the system have features that style sheets ask for, such as `forced-colors`; others are as usual."""
+        given = [{"name": name, "value": value} for name, value in features.items()]
+        await self._send("Emulation.setEmulatedMedia", {"features": given})
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, as `KeyboardEvent.key` names them."""

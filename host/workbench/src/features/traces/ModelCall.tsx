@@ -19,7 +19,7 @@ export function ModelCall({ operation }: { operation: Operation }) {
           <Fact name="Finish reason" value={call.finishReason || 'not told'} />
           <Fact name="First part after" value={call.firstChunkMs === null ? 'not known' : duration(call.firstChunkMs)} />
           <Fact name="Streamed" value={call.streamed ? 'yes' : 'no'} />
-          <Fact name="Cost" value="unknown" />
+          <Fact name="Cost" value="unknown: the host knows no prices" />
         </dl>
         <Tokens call={call} />
       </Section>
