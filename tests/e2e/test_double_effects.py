@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.browser import browse, chromium
 from tests.e2e.running import Running, make_project
+from tests.e2e.workbench import WIDE, Shown, violations
 from tests.patience import HANG_S
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +31,8 @@ export const handler = async ({ body }, { emit }) => {
 NODE = """
 export const config = { type: 'event', name: 'InNode', subscribes: ['go'], emits: [] }
 export const handler = async ({ url }, { once, sleep, attempt, state }) => {
-  const pay = (what, method = 'POST') => fetch(`${url}/pay/${what}`, { method })
+  // A call is told when its body has come, and one that comes after the leg has ended is not: the body is awaited.
+  const pay = async (what) => { await (await fetch(`${url}/pay/${what}`, { method: 'POST' })).text() }
   await once('guarded', async () => { await pay('guarded') })
   await pay('retried')
   if (attempt === 1) throw Object.assign(new Error('again'), { retryAfter: '100ms' })
@@ -78,6 +81,33 @@ async def done(host: Running) -> None:
     while len(found := await host.group("done")) < 2:
         assert asyncio.get_running_loop().time() < end_s, (found, host.lines[-40:])
         await asyncio.sleep(0.05)
+
+
+async def test_the_page_of_the_trace_says_what_was_done_twice(tmp_path: Path) -> None:
+    chromium()
+    async with Running(project_of(tmp_path / "project")) as host, browse(tmp_path / "profile") as page:
+        await host.post("/start", {"url": host.url})
+        await done(host)
+        effects = (await host.api("double-effects"))["effects"]
+        shown = Shown(host, page, host.project)
+        await page.open("about:blank")
+        await page.shape(*WIDE)
+        await shown.go(f"traces/{effects[0]['traceId']}")
+        text = await page.text(
+            *(
+                f"Done twice: {step} made POST {host.url}/pay/{what} of one run, outside once."
+                for step in ("InNode", "InPython")
+                for what in ("retried 3 times in 3 legs", "slept 2 times in 2 legs")
+            )
+        )
+        # What `once` guards is done once, and so is what comes after the last wait.
+        assert text.count("Done twice") == 4
+        assert await violations(page) == []
+        # A trace of which nothing was done twice says nothing.
+        other = next(each for each in (await host.api("traces"))["traces"] if each["traceId"] != effects[0]["traceId"])
+        await shown.go(f"traces/{other['traceId']}")
+        assert "Done twice" not in await page.text("Pay", "Live")
+        assert page.complaints == []
 
 
 async def test_an_unguarded_call_in_two_legs_is_found(tmp_path: Path) -> None:
