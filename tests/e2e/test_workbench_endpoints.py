@@ -15,7 +15,7 @@ from tests.e2e.browser import browse, chromium
 from tests.e2e.hostile import HOSTILE
 from tests.e2e.model import serve_model
 from tests.e2e.running import Running, make_project, make_tutorial
-from tests.e2e.workbench import NARROWEST, PHONE, WIDE, Shown, assert_only_text, fill, violations
+from tests.e2e.workbench import NARROWEST, PHONE, WIDE, Shown, assert_only_text, choose, fill, violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -180,7 +180,7 @@ async def test_an_event_is_checked_for_each_subscriber_and_emitted_to_all_or_one
     await shown.page.text("ticket.submitted", "nobody consumes it", "Choose a topic")
     await shown.page.click("ticket.submitted")
     await shown.page.text("TriageTicket", "Audit", "Form of")
-    await _choose(shown, "Form of", "Audit")
+    await choose(shown, "Form of", "Audit")
     await shown.page.until("location.search.includes('form=Audit')")
     await _press(shown, "JSON")
     await fill(
@@ -191,7 +191,7 @@ async def test_an_event_is_checked_for_each_subscriber_and_emitted_to_all_or_one
     await shown.page.text("Audit cannot take this", "level", "Does not fit")
     await _press(shown, "Emit")
     await shown.page.text("Validation failed", "Refused")
-    await _choose(shown, "For", "TriageTicket")
+    await choose(shown, "For", "TriageTicket")
     await shown.page.text("does not get it")
     await _press(shown, "Emit")
     await shown.page.text("Stored for TriageTicket.", "Open the trace", "Stored")
@@ -313,19 +313,6 @@ async def _field(shown: Shown, label: str) -> Any:
     return await shown.page.evaluate(
         f"[...document.querySelectorAll('input[type=text]')].find((f) => f.ariaLabel === {json.dumps(label)}).value"
     )
-
-
-async def _choose(shown: Shown, label: str, value: str) -> None:
-    await shown.page.until(
-        f"(window.__select = [...document.querySelectorAll('select')].find((each) => "
-        f"each.labels[0]?.innerText.startsWith({json.dumps(label)})))"
-    )
-    await shown.page.evaluate(f"""(() => {{
-      const select = window.__select
-      Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(select, {json.dumps(value)})
-      select.dispatchEvent(new Event('change', {{ bubbles: true }}))
-      delete window.__select
-    }})()""")
 
 
 KINDS = f"""

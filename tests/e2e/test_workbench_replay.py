@@ -15,7 +15,7 @@ from tests.e2e.browser import browse, chromium
 from tests.e2e.hostile import HOSTILE
 from tests.e2e.model import serve_model
 from tests.e2e.running import Running, make_tutorial
-from tests.e2e.workbench import NARROWEST, PHONE, WIDE, Shown, assert_only_text, fill, violations
+from tests.e2e.workbench import NARROWEST, PHONE, WIDE, Shown, assert_only_text, choose, fill, violations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
 
@@ -129,6 +129,22 @@ async def test_a_request_is_run_again_edited_and_both_traces_know(shown: Shown) 
     await shown.go("traces")
     await shown.page.text(f"replay of {trace['traceId'][-8:]}", "replayed 1")
     shown.page.forget("/replay", 400)
+
+
+async def test_only_the_step_is_run_again_and_what_it_emits_is_not_sent(shown: Shown) -> None:
+    trace = await _ticket(shown)
+    root = trace["runs"][0]
+    await shown.go(f"traces/{trace['traceId']}?span={root['runId']}")
+    await shown.page.click("Run again, with this or another input")
+    await shown.page.text("Only SubmitTicket: its events are not sent")
+    await choose(shown, "What runs", "only")
+    await shown.page.text("It shows what the run emits; no event is sent.")
+    await shown.page.click("Run again")
+    await shown.page.until(f"!location.pathname.endsWith({json.dumps(trace['traceId'])})")
+    await shown.page.text("Replay of", "SubmitTicket", "emit")
+    again = (await shown.page.evaluate("location.pathname")).rpartition("/")[2]
+    found = await shown.host.api(f"traces/{again}")
+    assert ([run["step"] for run in found["runs"]], found["replayOf"]) == (["SubmitTicket"], trace["traceId"])
 
 
 async def test_with_keys_a_run_is_run_again_and_its_logs_are_one_key_away_and_back(shown: Shown) -> None:

@@ -66,3 +66,17 @@ async def fill(page: Page, label: str, text: str) -> None:
       field.dispatchEvent(new Event('input', {{ bubbles: true }}))
       delete window.__field
     }})()""")
+
+
+async def choose(shown: Shown, label: str, value: str) -> None:
+    """Choose a value of the list whose label begins so."""
+    await shown.page.until(
+        f"(window.__select = [...document.querySelectorAll('select')].find((each) => "
+        f"each.labels[0]?.innerText.startsWith({json.dumps(label)})))"
+    )
+    await shown.page.evaluate(f"""(() => {{
+      const select = window.__select
+      Object.getOwnPropertyDescriptor(HTMLSelectElement.prototype, 'value').set.call(select, {json.dumps(value)})
+      select.dispatchEvent(new Event('change', {{ bubbles: true }}))
+      delete window.__select
+    }})()""")

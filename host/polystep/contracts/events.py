@@ -8,8 +8,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from polystep.contracts.values import JSONObject, JSONValue
 
-DeliveryKind: TypeAlias = Literal["event", "cron", "call"]
-"""call: a run called the step, and waits for its result."""
+DeliveryKind: TypeAlias = Literal["event", "cron", "call", "trial"]
+"""call: a run called the step, and waits for its result. trial: an event for one step, whose run sends no events."""
 ChangeType: TypeAlias = Literal["create", "update", "delete", "event"]
 
 TickStatus: TypeAlias = Literal["stored", "busy", "elsewhere"]

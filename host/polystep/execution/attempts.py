@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,6 +56,8 @@ class OpenAttempt:
     """Of a cron step: the time for which its tick was due."""
     journal: AttemptJournal | None = None
     """Results and waits of the run; `None` as long as it has kept nothing."""
+    is_trial: bool = False
+    """Its run sends no events: only this step was to run."""
     is_cancelled: bool = False
     """Its run is to end."""
     cancel_reason: JSONObject | None = None
@@ -72,6 +75,8 @@ class OpenAttempts:
 
     def __init__(self) -> None:
         self._attempts: dict[str, OpenAttempt] = {}
+        self._trials: set[str] = set()
+        """Traces whose requests are trials."""
         self.on_call: Callable[[OpenAttempt], None] = lambda _: None
         """Called when an outgoing call of an attempt lasts, or has received more."""
 
@@ -89,7 +94,18 @@ class OpenAttempts:
 
     def open(self, attempt: OpenAttempt) -> None:
         """Accept calls of this attempt."""
+        if self._trials and attempt.trace_id in self._trials:
+            attempt.is_trial = True
         self._attempts[attempt.name] = attempt
+
+    @contextmanager
+    def trial(self, trace_id: str) -> Iterator[None]:
+        """Let a request that begins meanwhile, in this trace, send no events."""
+        self._trials.add(trace_id)
+        try:
+            yield
+        finally:
+            self._trials.discard(trace_id)
 
     def close(self, attempt: OpenAttempt) -> None:
         """Refuse its calls from now on."""

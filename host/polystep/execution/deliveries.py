@@ -54,6 +54,7 @@ class Deliveries:
         name = f"{delivery.run_id}.{delivery.token}"
         attempt = OpenAttempt(name, delivery.run_id, delivery.trace_id, delivery.attempt, step, buffers_emits=True)
         attempt.delivery, attempt.task = delivery, asyncio.current_task()
+        attempt.is_trial = delivery.kind == "trial"
         data = unpack(delivery.data)
         if step.type == "cron":
             # The time for which the tick was due: it is told beside the input, of which a cron step has none.

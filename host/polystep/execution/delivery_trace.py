@@ -61,9 +61,10 @@ class DeliveryTrace:
                 if new.kind == "call"
                 else {"kind": "event", "topic": new.topic, "data": unpack(new.data)}
             )
-            self._recorder.run_queued(
-                new.run_id, new.trace_id, new.parent_run_id, new.step, new.kind, trigger, new.data
-            )
+            kind = new.kind
+            if kind == "trial":
+                kind, trigger["trial"] = "event", True
+            self._recorder.run_queued(new.run_id, new.trace_id, new.parent_run_id, new.step, kind, trigger, new.data)
             if new.refused is not None:
                 self._ended_without_attempt(new.run_id, new.trace_id, "rejected", "failed", new.refused)
 

@@ -12,7 +12,7 @@ from typing import Final
 from polystep.bus import Bus
 from polystep.contracts.errors import Overloaded, TopicNotDeclared
 from polystep.contracts.events import KeyedEvents, NewDelivery
-from polystep.contracts.futures import then
+from polystep.contracts.futures import ready, then
 from polystep.contracts.limits import EMITS_PER_ATTEMPT_MAX
 from polystep.contracts.request_keys import SentBy
 from polystep.contracts.steps import StepSpec
@@ -28,6 +28,7 @@ from polystep.trace import TraceRecorder
 from polystep.wire import pack
 
 _LEFT: Final = "It left before a wait, in an earlier leg of this run; it is not sent again."
+_TRIAL: Final = "It is not sent: only this step was to run."
 _SENT: Final = "An earlier request with this Idempotency-Key sent it; it is not sent again."
 
 
@@ -82,6 +83,9 @@ class Emits:
         refused: list[JSONValue] = [delivery.step for delivery in deliveries if delivery.refused is not None]
         if refused:
             traced["refused"] = refused
+        if attempt.is_trial:
+            traced["note"] = _TRIAL
+            return None
         return self._send(attempt, deliveries, sent)
 
     def options(self, params: JSONObject) -> EmitOptions:
@@ -101,6 +105,9 @@ class Emits:
         traced |= {"operation": "cancel", "topic": topic, "id": id}
         if not attempt.step.may_emit(topic):
             raise TopicNotDeclared(_undeclared(attempt.step, topic))
+        if attempt.is_trial:
+            traced["note"] = "No event is cancelled: only this step was to run."
+            return ready(False)
         kept = [new for new in attempt.emits if new.topic != topic or new.key is None or new.key.id != id]
         had = len(kept) < len(attempt.emits)
         attempt.emits[:] = kept
@@ -161,7 +168,8 @@ class Emits:
         broken = input_broken(delivery.step, delivery.topic, issues)
         when = " when this run completes" if attempt.buffers_emits else ""
         fields: JSONObject = {"topic": delivery.topic, "subscriber": delivery.step, "path": list(issues[0].path)}
-        message = f"{broken.message} It goes to the dead letters of {delivery.step}{when}."
+        fate = "It is not sent" if attempt.is_trial else f"It goes to the dead letters of {delivery.step}{when}"
+        message = f"{broken.message} {fate}."
         self._lines.keep("error", message, fields, attempt, "host")
         return delivery._replace(refused=self._recorder.redacted(describe(broken)))
 

@@ -65,7 +65,7 @@ class DeadLetterRow(Result):
     id: int
     step: str
     topic: str
-    kind: Literal["event", "cron", "call"]
+    kind: Literal["event", "cron", "call", "trial"]
     data: Value
     trace_id: str
     attempts: int

@@ -94,6 +94,11 @@ async def emit(rooms: Rooms, params: EmitParams) -> Emitted:
 
     Data that a subscriber cannot take is refused: nothing is stored.
     """
+    return await emitted(rooms, params)
+
+
+async def emitted(rooms: Rooms, params: EmitParams, *, trial: bool = False) -> Emitted:
+    """Emit an event; the run of a trial, which has one subscriber, sends no events."""
     topic, trace_id = _topic(rooms, params), Ids().trace()
     options = _options(rooms, params)
     planned = rooms.work.bus.plan(
@@ -111,6 +116,8 @@ async def emit(rooms: Rooms, params: EmitParams) -> Emitted:
     if not planned:
         who = "No step subscribes" if params.step is None else f"{params.step} does not subscribe"
         raise OperationRefused(409, "No subscriber", f"{who} to {topic}.")
+    if trial:
+        planned = tuple(new._replace(kind="trial") for new in planned)
     _check(rooms, planned, params.data)
     keyed = await rooms.work.bus.publish(planned)
     duplicates = {} if keyed is None else keyed.duplicates

@@ -70,7 +70,7 @@ class QueuedRow(Result):
 
     id: int
     state: QueueState
-    kind: Literal["event", "cron", "call"]
+    kind: Literal["event", "cron", "call", "trial"]
     topic: str
     data: Value
     trace_id: str

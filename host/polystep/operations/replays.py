@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
@@ -12,7 +13,7 @@ from polystep.contracts.limits import RUN_INPUT_BYTES_MAX
 from polystep.contracts.operations import OperationRefused, bad_parameter
 from polystep.contracts.steps import HttpTrigger
 from polystep.contracts.values import JSONObject, JSONValue
-from polystep.operations.events import EmitParams, NewDeliveryRow, RequestParams, emit, sent
+from polystep.operations.events import EmitParams, NewDeliveryRow, RequestParams, emitted, sent
 from polystep.operations.operation import Listed, Operation, Params, Part, Result, Value, position
 from polystep.operations.rooms import Rooms
 from polystep.operations.traces import whole_id
@@ -31,6 +32,11 @@ class ReplayRunParams(Params):
     to: Literal["step", "subscribers"] = Field(
         "step", description="Who gets the event: the step of the run alone, or every subscriber of its topic."
     )
+    only: bool = Field(
+        False,
+        description="Only this step runs: what it emits is recorded and not sent. State and streams are written, and "
+        "`call` runs the steps that it calls.",
+    )
 
 
 class CancelParams(Params):
@@ -48,7 +54,7 @@ class CancelledRun(Result):
 
 
 class ReplayedRun(Result):
-    """Replay of a run, which is the root of a new trace. What it emits runs too."""
+    """Replay of a run, which is the root of a new trace. What it emits runs too, unless only this step was to run."""
 
     trace_id: str
     of_trace_id: str
@@ -106,7 +112,9 @@ async def replay_run(rooms: Rooms, params: ReplayRunParams) -> ReplayedRun | Non
             hint = f"Inputs over {RUN_INPUT_BYTES_MAX} bytes, uploads and requests with secrets are not: give the data."
             raise OperationRefused(409, "Input not kept whole", hint)
         data = unpack(kept)
-    again = _Again(rooms, run, edited=edited)
+    if params.only and params.to == "subscribers":
+        raise bad_parameter("only one step can be run by itself: leave `to` away, or `only`.")
+    again = _Again(rooms, run, edited=edited, only=params.only)
     if trigger["kind"] == "http":
         return await again.request(data)
     return await again.emit(str(trigger.get("topic")), data, None if params.to == "subscribers" else str(run["step"]))
@@ -142,17 +150,18 @@ async def replays(rooms: Rooms, params: ReplaysParams) -> Replays:
 class _Again:
     """Replay of one run."""
 
-    def __init__(self, rooms: Rooms, run: JSONObject, *, edited: bool) -> None:
+    def __init__(self, rooms: Rooms, run: JSONObject, *, edited: bool, only: bool) -> None:
         self._rooms = rooms
         self._step = str(run["step"])
         self._of = {"of_trace_id": str(run["traceId"]), "of_run_id": str(run["runId"])}
         self._edited = edited
+        self._only = only
 
     async def emit(self, topic: str, data: JSONValue, step: str | None) -> ReplayedRun:
         """Emit the event again."""
-        emitted = await emit(self._rooms, EmitParams(topic=topic, data=data, step=step))
-        self._record(emitted.trace_id)
-        return ReplayedRun(**self._members(emitted.trace_id), topic=topic, deliveries=emitted.deliveries)
+        event = await emitted(self._rooms, EmitParams(topic=topic, data=data, step=step), trial=self._only)
+        self._record(event.trace_id)
+        return ReplayedRun(**self._members(event.trace_id), topic=topic, deliveries=event.deliveries)
 
     async def request(self, data: JSONValue) -> ReplayedRun:
         """Send the request again."""
@@ -167,11 +176,13 @@ class _Again:
         # Before it is sent: a handler may take long, and its trace is seen meanwhile.
         self._record(trace_id)
         status: int | None = None
-        try:
-            status = (await sent(self._rooms, asked, {"traceparent": f"00-{trace_id}-{ids.run()}-01"})).status
-        except OperationRefused as refused:
-            if refused.status != _TOO_LATE:
-                raise
+        headers = {"traceparent": f"00-{trace_id}-{ids.run()}-01"}
+        with self._rooms.work.attempts.trial(trace_id) if self._only else nullcontext():
+            try:
+                status = (await sent(self._rooms, asked, headers)).status
+            except OperationRefused as refused:
+                if refused.status != _TOO_LATE:
+                    raise
         return ReplayedRun(**self._members(trace_id), status=status)
 
     def _check(self, asked: RequestParams) -> None:

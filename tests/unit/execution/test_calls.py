@@ -286,6 +286,18 @@ async def test_an_event_step_keeps_its_emits_until_it_completes(rooms: Rooms) ->
     assert await rooms.queue.waiting() == []
 
 
+@pytest.mark.parametrize("buffers_emits", [True, False])
+async def test_a_trial_sends_no_events_and_its_trace_says_who_would_get_them(rooms: Rooms, buffers_emits: bool) -> None:
+    run = rooms.open(event_step("E", "t"), buffers_emits=buffers_emits)
+    run.is_trial = True
+    assert await call(rooms, "emit", topic="told", data={"n": 1}) is None
+    assert await call(rooms, "emit.cancel", topic="told", id="x") is False
+    assert (run.emits, await rooms.queue.waiting()) == ([], [])
+    emitted, cancelled = await rooms.operations()
+    assert (emitted["subscribers"], "not sent" in str(emitted["note"])) == (["Hears", "HearsToo"], True)
+    assert "No event is cancelled" in str(cancelled["note"])
+
+
 async def test_an_undeclared_topic_is_refused_with_the_declared_ones(rooms: Rooms) -> None:
     run = rooms.open(event_step("E", "t", emits=(Emit("one"), Emit("two"))))
     with pytest.raises(TopicNotDeclared) as refused:

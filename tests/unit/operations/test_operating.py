@@ -290,6 +290,16 @@ async def test_a_run_is_replayed_with_its_whole_input_or_with_other_data(admin: 
     assert await ask(admin, "replay_run", runId="none") is None
 
 
+async def test_only_the_step_of_a_run_is_tried_without_what_it_emits(admin: Admin, rooms: Rooms) -> None:
+    trigger: Any = {"kind": "event", "topic": "t", "data": {"n": 1}}
+    rooms.recorder.run_queued("a" * 16, TRACE, None, "E", "event", trigger, pack({"n": 1}))
+    replayed = await ask(admin, "replay_run", runId="a" * 16, only=True)
+    (delivery,) = (await rooms.queue.claim({"E": 9}, "test", rooms.clock.now_ms(), 1000)).deliveries
+    assert (delivery.kind, delivery.trace_id) == ("trial", replayed["traceId"])
+    with pytest.raises(OperationRefused, match="only one step can be run by itself"):
+        await ask(admin, "replay_run", runId="a" * 16, only=True, to="subscribers")
+
+
 async def test_a_replay_and_its_run_know_each_other(admin: Admin, rooms: Rooms) -> None:
     trigger: Any = {"kind": "event", "topic": "t", "data": {"n": 1}}
     rooms.recorder.run_queued("a" * 16, TRACE, None, "E", "event", trigger, pack({"n": 1}))

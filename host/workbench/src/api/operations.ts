@@ -93,7 +93,7 @@ export interface Operations {
   /** Run the event or the request of a run again, as the root of a new trace; also with another input. */
   replay_run: {
     effect: 'changes'
-    params: { runId: string; data?: unknown; to?: 'step' | 'subscribers' }
+    params: { runId: string; data?: unknown; to?: 'step' | 'subscribers'; only?: boolean }
     result: results.ReplayedRun
   }
   /** Cancel the run of an event or a cron step that is queued, suspended or runs. */

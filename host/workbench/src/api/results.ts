@@ -205,7 +205,7 @@ export type DeadLetterDetail = {
   id: number
   step: string
   topic: string
-  kind: 'event' | 'cron' | 'call'
+  kind: 'event' | 'cron' | 'call' | 'trial'
   /** Any JSON value; bytes are `{"$bytes": base64}`. */
   data: unknown
   traceId: string
@@ -243,7 +243,7 @@ export type DeadLetterRow = {
   id: number
   step: string
   topic: string
-  kind: 'event' | 'cron' | 'call'
+  kind: 'event' | 'cron' | 'call' | 'trial'
   /** Any JSON value; bytes are `{"$bytes": base64}`. */
   data: unknown
   traceId: string
@@ -487,7 +487,7 @@ export type QueueRow = {
 export type QueuedRow = {
   id: number
   state: 'ready' | 'running' | 'blocked' | 'delayed' | 'retrying'
-  kind: 'event' | 'cron' | 'call'
+  kind: 'event' | 'cron' | 'call' | 'trial'
   topic: string
   /** Any JSON value; bytes are `{"$bytes": base64}`. */
   data: unknown
@@ -582,7 +582,7 @@ export type Replayed = { replayed: number; step: string; traceId: string }
 /** Number of dead letters that are events again, and ids that were none. */
 export type ReplayedMany = { replayed: number; missing: number[]; left: boolean }
 
-/** Replay of a run, which is the root of a new trace. What it emits runs too. */
+/** Replay of a run, which is the root of a new trace. What it emits runs too, unless only this step was to run. */
 export type ReplayedRun = {
   traceId: string
   ofTraceId: string

@@ -36,9 +36,12 @@ export async function rerun({ runId, key, source }: From): Promise<Rerun> {
   return JSON.parse(await callText('rerun', { runId, key }, given)) as Rerun
 }
 
+/** The step of the run or every subscriber of its topic, with what follows; or the step without what it emits. */
+export type Reach = 'step' | 'subscribers' | 'only'
+
 interface Again {
   runId: string
-  to: 'step' | 'subscribers'
+  to: Reach
   /** Other input as JSON text; `null` for that of the run. */
   source: string | null
 }
@@ -46,7 +49,8 @@ interface Again {
 /** Run the event or the request of a run again. */
 export async function replayRun({ runId, to, source }: Again): Promise<ReplayedRun> {
   const given = source === null ? {} : { member: 'data' as const, source }
-  return JSON.parse(await callText('replay_run', { runId, to }, given)) as ReplayedRun
+  const reach = to === 'only' ? { only: true } : { to }
+  return JSON.parse(await callText('replay_run', { runId, ...reach }, given)) as ReplayedRun
 }
 
 export const runErrorQuery = (runId: string) =>

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { use, useState } from 'react'
-import { replayRun, runTextQuery } from '../../services/replays.ts'
+import { type Reach, replayRun, runTextQuery } from '../../services/replays.ts'
 import type { Run } from '../../services/shapes.ts'
 import { useChange } from '../../services/useChange.ts'
 import { Changes } from '../../ui/Changes.tsx'
@@ -30,6 +30,13 @@ export function ReplayRun({ run }: { run: Again }) {
   )
 }
 
+/** How far a replay goes. */
+const reaches = ({ step, trigger }: Again): [Reach, string][] => [
+  ['step', trigger.kind === 'http' ? `${step}, and what follows` : `${step} alone of the subscribers, and what follows`],
+  ...(trigger.kind === 'http' ? [] : [['subscribers', `Every subscriber of ${String(trigger.topic)}, and what follows`] as [Reach, string]]),
+  ['only', `Only ${step}: its events are not sent`],
+]
+
 /** The editor is below what the panel says of the run: whoever opens it is brought to it. */
 function arriveAt(form: HTMLDivElement | null): void {
   form?.scrollIntoView({ block: 'nearest' })
@@ -39,7 +46,7 @@ function arriveAt(form: HTMLDivElement | null): void {
 function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
   const { data: whole, error } = useQuery(runTextQuery(run.runId))
   const [text, setText] = useState<string | null>(null)
-  const [to, setTo] = useState<'step' | 'subscribers'>('step')
+  const [to, setTo] = useState<Reach>('step')
   const navigate = useNavigate()
   const replay = useChange(replayRun)
   if (error) return <Failed error={error} />
@@ -63,14 +70,7 @@ function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
       )}
       {isRequest && <p className={styles.quiet}>Headers that are secret were not kept: add those that the step needs.</p>}
       <JsonEditor label="Input of the new run" value={shown} onChange={setText} onSubmit={send} />
-      {!isRequest && (
-        <Select
-          label="Who gets it"
-          value={to}
-          choices={[['step', `${run.step} alone`], ['subscribers', `Every subscriber of ${String(run.trigger.topic)}`]]}
-          onChoose={(value) => { setTo(value === 'step' ? 'step' : 'subscribers') }}
-        />
-      )}
+      <Select label="What runs" value={to} choices={reaches(run)} onChoose={(value) => { setTo(value as Reach) }} />
       {edited && problem === null && kept !== undefined && (
         <>
           <h4 className={styles.quiet}>Against the input of this run</h4>
@@ -85,7 +85,11 @@ function Editor({ run, onClose }: { run: Again; onClose: () => void }) {
         {text !== null && kept !== undefined && <Button onClick={() => { setText(null) }}>As it was</Button>}
         <Button onClick={onClose}>Cancel</Button>
       </div>
-      <p className={styles.quiet}>A new trace is opened. What the run emits and writes happens too.</p>
+      <p className={styles.quiet}>
+        {to === 'only'
+          ? 'A new trace is opened. It shows what the run emits; no event is sent. What the run writes is written.'
+          : 'A new trace is opened. What the run emits and writes happens too.'}
+      </p>
     </div>
   )
 }

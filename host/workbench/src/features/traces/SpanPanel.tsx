@@ -129,6 +129,7 @@ function RunBody({ run, attempt }: { run: Run; attempt: Attempt | undefined }) {
           </Pair>
           <Pair name="Waited">{duration(queued)}</Pair>
           <Pair name="Attempts">{run.attempts.length}</Pair>
+          {run.trigger.trial === true && <Pair name="Trial">Only this step: its events were not sent</Pair>}
         </dl>
       </Section>
     </>
