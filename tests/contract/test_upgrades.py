@@ -10,6 +10,7 @@ import pytest
 
 from polystep.contracts.errors import PolystepError
 from polystep.stores import Database, SqliteQueueStore, SqliteTraceStore, open_durable, open_traces
+from polystep.stores.sqlite.schema import DURABLE_TABLES
 from polystep.stores.sqlite.trace_queries import SqliteTraceQueries
 from polystep.testing import FakeClock
 
@@ -198,5 +199,32 @@ async def test_rows_of_before_deployments_are_of_the_first_one(tmp_path: Path, m
         subscribed = [] if "subscriptions" in missing else [("a.ts", "A", "t")]
         assert (await queue.subscriptions(), await queue.waiting()) == (subscribed, [("A", 1)])
         assert await queue.parked_size() == (0, 0)
-        assert database.read("PRAGMA user_version") == [(7,)]
+        assert database.read("PRAGMA user_version") == [(8,)]
+        await database.stop()
+
+
+async def test_a_bulk_of_before_bulks_had_patches_goes_on_without_one(tmp_path: Path) -> None:
+    patch = (
+        ",\n  -- Packed merge patch for the data of each letter, and how many letters stay dead since it makes them "
+        "unfit.\n  patch BLOB, refused INTEGER NOT NULL DEFAULT 0"
+    )
+    added = (patch, "\n  -- Why it stays dead.\n  refusal TEXT,")
+    before = DURABLE_TABLES
+    for column in added:
+        assert column in before
+        before = before.replace(column, "")
+    old = apsw.Connection(str(tmp_path / "polystep.db"))
+    old.execute(before)
+    old.execute("PRAGMA user_version = 7")
+    old.execute("INSERT INTO bulks (act, about, status, total, begun_ms) VALUES ('replay', '{}', 'running', 1, 5)")
+    old.execute("INSERT INTO bulk_letters VALUES (1, 1, 'r')")
+    old.close()
+    for _ in range(2):
+        database = open_durable(tmp_path / "polystep.db")
+        await database.start()
+        queue = SqliteQueueStore(database, FakeClock())
+        record = await queue.bulks.record(1)
+        assert record is not None
+        assert (record.patch, record.refused, await queue.bulks.running()) == (None, 0, [1])
+        assert await queue.bulks.refusals(1, 9) == []
         await database.stop()
