@@ -300,6 +300,20 @@ async def test_a_trace_of_some_thousand_rows_is_shown_whole(shown: Shown) -> Non
     assert await shown.page.evaluate("document.querySelectorAll('[role=row]').length") <= 80
 
 
+async def test_traces_and_lines_are_deleted_when_that_was_confirmed(shown: Shown) -> None:
+    await _order(shown, "to be deleted")
+    await shown.go("traces")
+    await shown.page.text("PlaceOrder")
+    await shown.page.click("Delete…")
+    await shown.page.text("They are removed from the project, for everybody.")
+    await shown.page.click("Cancel")
+    assert (await shown.host.api("traces?limit=1"))["traces"]
+    await shown.page.click("Delete…")
+    await shown.page.click("Delete for good")
+    await shown.page.text("No traces yet")
+    assert ((await shown.host.api("traces"))["traces"], (await shown.host.api("logs"))["logs"]) == ([], [])
+
+
 async def test_the_page_says_so_when_the_host_is_gone_and_comes_back_by_itself(shown: Shown, tmp_path: Path) -> None:
     project = make_project(tmp_path, {"steps/order.step.ts": ORDER, "steps/pack_step.py": PACK})
     host = Running(project)

@@ -56,6 +56,11 @@ def _purge_dead_letters_question(_: Path, given: Mapping[str, Any]) -> str:
     return f"Remove the dead letters of {given['step'] or 'all steps'} for good?"
 
 
+def _clear_traces_question(_: Path, given: Mapping[str, Any]) -> str:
+    which = "all traces and log lines" if given["before"] is None else "the traces and log lines from before that time"
+    return f"Remove {which} for good?"
+
+
 def _show_purged(result: Any, _: Mapping[str, Any]) -> None:
     show(f"{result['removed']} dead letters of {result['step'] or 'all steps'} were removed.")
 
@@ -113,6 +118,11 @@ FACES: Final[Mapping[str, Face]] = {
     "replay_many": Face(show_replayed, timeout_s=PURGE_TIMEOUT_S),
     "discard": Face(saying("Dead letter {discarded} was removed.")),
     "replay": Face(saying("{step} gets its event again; trace {traceId}")),
+    "clear_traces": Face(
+        saying("Traces and log lines are removed; traces that run stay."),
+        question=_clear_traces_question,
+        timeout_s=PURGE_TIMEOUT_S,
+    ),
     "purge_dead_letters": Face(_show_purged, question=_purge_dead_letters_question, timeout_s=PURGE_TIMEOUT_S),
     "cron": Face(show_cron),
     "cron_week": Face(as_json),

@@ -205,6 +205,20 @@ async def test_runs_and_operations_of_a_trace_are_paged(admin: Admin, rooms: Roo
     assert await ask(admin, "run", runId="none") is None
 
 
+async def test_what_is_over_is_cleared_and_what_runs_stays(admin: Admin, rooms: Rooms) -> None:
+    for run_id, trace_id, is_over in (("a" * 16, "1" * 32, True), ("b" * 16, "2" * 32, False)):
+        rooms.recorder.run_queued(run_id, trace_id, None, "E", "event", {"kind": "event"})
+        if is_over:
+            rooms.recorder.attempt_ended(run_id, trace_id, 1, duration_ms=1, status="completed", run_status="completed")
+    rooms.recorder.log("info", "old")
+    now_ms = rooms.clock.now_ms()
+    assert await ask(admin, "clear_traces", before=now_ms) == {"before": now_ms}
+    assert len((await ask(admin, "traces"))["traces"]) == 2
+    await ask(admin, "clear_traces")
+    assert [each["traceId"] for each in (await ask(admin, "traces"))["traces"]] == ["2" * 32]
+    assert (await ask(admin, "logs"))["logs"] == []
+
+
 async def test_log_lines_are_found_and_followed(admin: Admin, rooms: Rooms) -> None:
     for level, message in (("debug", "one"), ("warn", "Two"), ("error", "three")):
         rooms.recorder.log(level, message, step="E", run_id="r", fields={"field": message})

@@ -317,6 +317,12 @@ export interface Operations {
     params: { traceId?: string | null; limit?: number }
     result: results.DoubleEffects
   }
+  /** Remove traces and log lines for good. Traces that run stay; events, state and dead letters are not touched. */
+  clear_traces: {
+    effect: 'changes'
+    params: { before?: number | null }
+    result: results.ClearedTraces
+  }
   /** Print the error of a run with the source around it, as the files are now. */
   run_error: {
     effect: 'reads'
@@ -731,6 +737,7 @@ export const ROUTES = {
   trace_models: 'GET traces/{id}/models',
   trace_usual: 'GET traces/{id}/usual',
   double_effects: 'GET double-effects',
+  clear_traces: 'POST traces/clear',
   run_error: 'GET runs/{runId}/error',
   open_in_editor: 'POST editor',
   logs: 'GET logs',

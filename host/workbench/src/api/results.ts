@@ -153,6 +153,9 @@ export type CheckRow = { step: string; hasSchema: boolean; fits: boolean; native
 /** Verdicts of the steps that would take the data; none where nobody would. */
 export type Checks = { checks: CheckRow[] }
 
+/** Traces and log lines from before this time are gone, but for traces that run. */
+export type ClearedTraces = { before: number }
+
 /** Steps that fire in the same minute. */
 export type Collision = { steps: string[]; count: number; times: number[] }
 

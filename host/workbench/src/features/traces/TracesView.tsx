@@ -12,6 +12,7 @@ import { useRowFocus } from '../../ui/rowFocus.ts'
 import { Status } from '../../ui/Status.tsx'
 import { useRowPx } from '../../ui/useRowPx.ts'
 import { counted, duration } from '../../ui/time.ts'
+import { ClearTraces } from './ClearTraces.tsx'
 import { ListTools } from './ListTools.tsx'
 import type { TracesSearch } from './search.ts'
 import { sinceOf } from './since.ts'
@@ -39,7 +40,7 @@ function doorOf(traceId: string, comparing: string) {
 export function TracesView({ search, onSearch }: Props) {
   const since = useMemo(() => sinceOf(search.since, Date.now()), [search.since])
   const { status, step, flow, until } = search
-  const { list, newest, readOlder, show } = useTraceList({ status, text: search.q, step, flow, since, until }, search.follow)
+  const { list, newest, readOlder, show, forget } = useTraceList({ status, text: search.q, step, flow, since, until }, search.follow)
   const field = useRef<HTMLInputElement>(null)
   const rows = useRef<RowsHandle>(null)
   const rowPx = useRowPx(ROW_PX)
@@ -72,6 +73,7 @@ export function TracesView({ search, onSearch }: Props) {
             >
               {search.with === '' ? 'Compare two' : 'Do not compare'}
             </Button>
+            <ClearTraces onCleared={forget} />
           </ListTools>
           <AtEnd>
             <NewRows held={list.held.length} gap={list.gap} onShow={showNew} />

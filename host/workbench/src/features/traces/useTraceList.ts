@@ -8,6 +8,7 @@ type Change =
   | { kind: 'page'; rows: readonly TraceRow[]; of: string; follows: boolean }
   | { kind: 'older'; rows: readonly TraceRow[]; of: string }
   | { kind: 'admit' }
+  | { kind: 'forget' }
 
 function reduce(list: TraceList, change: Change): TraceList {
   switch (change.kind) {
@@ -17,6 +18,8 @@ function reduce(list: TraceList, change: Change): TraceList {
       return change.of === list.of ? extend(list, change.rows, TRACES_PAGE) : list
     case 'admit':
       return admit(list)
+    case 'forget':
+      return EMPTY
   }
 }
 
@@ -61,5 +64,8 @@ export function useTraceList(filter: TracesFilter, follows: boolean) {
   const show = useCallback(() => {
     change({ kind: 'admit' })
   }, [])
-  return { list, newest, readOlder, show }
+  const forget = useCallback(() => {
+    change({ kind: 'forget' })
+  }, [])
+  return { list, newest, readOlder, show, forget }
 }
