@@ -14,11 +14,12 @@ from polystep.project import SettingSources, settings_schema
 from tests.unit.project.test_settings import EVERYTHING
 
 ROOT = Path(__file__).resolve().parents[3]
-VALIDATOR = Draft202012Validator(settings_schema())
+SCHEMA: dict[str, Any] = dict(settings_schema())
+VALIDATOR = Draft202012Validator(SCHEMA)
 
 
 def test_it_is_a_schema() -> None:
-    Draft202012Validator.check_schema(settings_schema())
+    Draft202012Validator.check_schema(SCHEMA)
 
 
 def test_a_file_with_every_setting_is_taken() -> None:
@@ -43,10 +44,9 @@ def test_what_the_host_refuses_is_refused(text: str) -> None:
 
 def words(names: list[str], section: dict[str, Any] | None = None) -> str:
     """The description of a setting."""
-    schema: dict[str, Any] = dict(settings_schema())
     name, *rest = names
-    found = (section or schema)["properties"][name]
-    return words(rest, schema["$defs"][found["$ref"].rpartition("/")[2]]) if rest else str(found["description"])
+    found = (section or SCHEMA)["properties"][name]
+    return words(rest, SCHEMA["$defs"][found["$ref"].rpartition("/")[2]]) if rest else str(found["description"])
 
 
 def test_the_documentation_has_every_setting_with_its_default_its_variable_and_the_words(tmp_path: Path) -> None:
