@@ -131,22 +131,6 @@ async def test_a_request_is_run_again_edited_and_both_traces_know(shown: Shown) 
     shown.page.forget("/replay", 400)
 
 
-async def test_only_the_step_is_run_again_and_what_it_emits_is_not_sent(shown: Shown) -> None:
-    trace = await _ticket(shown)
-    root = trace["runs"][0]
-    await shown.go(f"traces/{trace['traceId']}?span={root['runId']}")
-    await shown.page.click("Run again, with this or another input")
-    await shown.page.text("Only SubmitTicket: its events are not sent")
-    await choose(shown, "What runs", "only")
-    await shown.page.text("It shows what the run emits; no event is sent.")
-    await shown.page.click("Run again")
-    await shown.page.until(f"!location.pathname.endsWith({json.dumps(trace['traceId'])})")
-    await shown.page.text("Replay of", "SubmitTicket", "emit")
-    again = (await shown.page.evaluate("location.pathname")).rpartition("/")[2]
-    found = await shown.host.api(f"traces/{again}")
-    assert ([run["step"] for run in found["runs"]], found["replayOf"]) == (["SubmitTicket"], trace["traceId"])
-
-
 async def test_with_keys_a_run_is_run_again_and_its_logs_are_one_key_away_and_back(shown: Shown) -> None:
     page = shown.page
     await shown.host.post("/fail", {"text": "for the keys"}, status=500)
@@ -307,3 +291,19 @@ async def test_no_page_breaks_a_rule_of_accessibility(shown: Shown, scheme: str)
             wide = await shown.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{path} is {wide} px wider than a window of {size[0]} px"
     await shown.page.shape(*WIDE)
+
+
+async def test_only_the_step_is_run_again_and_what_it_emits_is_not_sent(shown: Shown) -> None:
+    trace = await _ticket(shown)
+    root = trace["runs"][0]
+    await shown.go(f"traces/{trace['traceId']}?span={root['runId']}")
+    await shown.page.click("Run again, with this or another input")
+    await shown.page.text("Only SubmitTicket: its events are not sent")
+    await choose(shown, "What runs", "only")
+    await shown.page.text("It shows what the run emits; no event is sent.")
+    await shown.page.click("Run again")
+    await shown.page.until(f"!location.pathname.endsWith({json.dumps(trace['traceId'])})")
+    await shown.page.text("Replay of", "SubmitTicket", "emit")
+    again = (await shown.page.evaluate("location.pathname")).rpartition("/")[2]
+    found = await shown.host.api(f"traces/{again}")
+    assert ([run["step"] for run in found["runs"]], found["replayOf"]) == (["SubmitTicket"], trace["traceId"])
