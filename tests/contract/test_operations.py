@@ -149,6 +149,7 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     "bulk_stop": {"id": 1},
     "cron": {},
     "cron_week": {"begin": 1_700_000_000_000},
+    "clear_traces": {"before": 1_700_000_000_000},
     "cron_history": {"step": "Daily", "times": 2},
     "fire": {"step": "Daily", "at": 1000},
     "pause_cron": {"step": "Daily", "note": "careful"},
@@ -272,7 +273,7 @@ class Host:
                 words += ["--ids", str(value[0])]
             else:
                 words += [FLAGS.get((operation.name, name), f"--{name}"), text]
-        if operation.name.startswith("purge"):
+        if operation.name.startswith(("purge", "clear")):
             words.append("--yes")
         done = await asyncio.to_thread(polystep, *words, "--json", "--project", str(self.folder))
         assert done.exit_code == 0, done.output
