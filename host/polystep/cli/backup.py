@@ -10,7 +10,7 @@ import typer
 from polystep.app import back_up, read_backup
 from polystep.app import restore as put_back
 from polystep.cli.options import ProjectOption, YesOption, confirm, fail, folder_of
-from polystep.cli.printing import show
+from polystep.cli.printing import show, show_progress
 from polystep.contracts.errors import PolystepError
 
 
@@ -22,7 +22,7 @@ def backup(
     """Copy what a project has stored (events, state, streams, traces) into a folder, also while it runs."""
     root = folder_of(project)
     try:
-        taken = back_up(root, folder.absolute(), _progress, traces=traces)
+        taken = back_up(root, folder.absolute(), show_progress, traces=traces)
     except PolystepError as error:
         fail(error.message)
     size = sum(each.size_bytes for each in taken.files) / 1024**2
@@ -38,15 +38,11 @@ def restore(
     """Put a backup in the place of what a stopped project has stored; that is kept in its .polystep/ folder."""
     root = folder_of(project)
     try:
-        found = read_backup(folder.absolute(), _progress)
+        found = read_backup(folder.absolute(), show_progress)
         confirm(f"Replace what {root} has stored by the backup of {found.taken_at}?", yes)
-        kept = put_back(root, found, _progress)
+        kept = put_back(root, found, show_progress)
     except PolystepError as error:
         fail(error.message)
     show(f"✔ {root} has what it had at {found.taken_at}.")
     if kept is not None:
         show(f"  What was there before is in {kept}. Remove it when it is not needed any more.")
-
-
-def _progress(line: str) -> None:
-    show(line, err=True)

@@ -14,7 +14,7 @@ import uvloop
 from polystep.app import Checked, check_project, read_settings
 from polystep.cli.asking import ask
 from polystep.cli.options import ProjectOption, fail, folder_of
-from polystep.cli.printing import plain, show, show_json
+from polystep.cli.printing import plain, show_json, show_progress
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.steps import Finding
 from polystep.operations import double_effects
@@ -35,7 +35,7 @@ def check(
     counted = in_ci(os.environ) if strict is None else strict
     root = folder_of(project)
     try:
-        checked = uvloop.run(check_project(root, read_settings(root, os.environ), dict(os.environ), _progress))
+        checked = uvloop.run(check_project(root, read_settings(root, os.environ), dict(os.environ), show_progress))
     except PolystepError as error:
         fail(error.message)
     if runs:
@@ -68,11 +68,6 @@ def _double_effects(project: Path) -> list[Finding]:
 def in_ci(environment: Mapping[str, str]) -> bool:
     """Report whether this runs in continuous integration, by the variable that its services set."""
     return environment.get("CI", "").lower() not in ("", "0", "false", "no")
-
-
-def _progress(line: str) -> None:
-    """Print what a step file writes while it loads, and what takes long: beside the report, never in it."""
-    show(line, err=True)
 
 
 def _print(checked: Checked, *, strict: bool) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from polystep.app import describe_asyncapi, describe_openapi, load_flow, read_settings
 from polystep.cli.options import ProjectOption, complain, fail, folder_of
-from polystep.cli.printing import show
+from polystep.cli.printing import show_progress
 from polystep.contracts.errors import PolystepError
 from polystep.contracts.steps import Flow
 from polystep.contracts.values import JSONObject
@@ -41,7 +41,7 @@ def asyncapi(project: ProjectOption = Path(), out: OutOption = None) -> None:
 
 def _describe(project: Path, out: Path | None, describe: Callable[[Path, Flow], JSONObject]) -> None:
     try:
-        flow = asyncio.run(load_flow(project, read_settings(project, os.environ), dict(os.environ), _say))
+        flow = asyncio.run(load_flow(project, read_settings(project, os.environ), dict(os.environ), show_progress))
         # Bytes are no JSON, and a schema of a Python step may hold some, as a default.
         _write(orjson.dumps(describe(project, flow), default=str, option=_AS_TEXT), out)
     except PolystepError as error:
@@ -59,8 +59,3 @@ def _write(text: bytes, out: Path | None) -> None:
         typer.echo(text, nl=False)
     else:
         out.write_bytes(text)
-
-
-def _say(text: str) -> None:
-    """Progress and reasons; the document has standard output to itself."""
-    show(text, err=True)

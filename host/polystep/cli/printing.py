@@ -14,6 +14,11 @@ def show(text: str, *, colour: str | None = None, err: bool = False) -> None:
     typer.secho(plain(text, err=err), fg=colour, err=err)
 
 
+def show_progress(text: str) -> None:
+    """Print what takes long, or what a step file writes while it loads: beside the output, never in it."""
+    show(text, err=True)
+
+
 def plain(text: str, *, mark: str | None = None, err: bool = False) -> str:
     """Return a text as `show` prints it, for a part of a line; `mark` begins its further lines."""
     colours = has_colours(sys.stderr if err else sys.stdout)

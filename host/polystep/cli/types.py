@@ -11,7 +11,7 @@ import typer
 
 from polystep.app import generate_types, read_settings
 from polystep.cli.options import ProjectOption, complain, fail, folder_of
-from polystep.cli.printing import show
+from polystep.cli.printing import show_progress
 from polystep.contracts.errors import PolystepError
 
 
@@ -29,7 +29,7 @@ def generate_types_command(
     root = folder_of(project)
     try:
         done = asyncio.run(
-            generate_types(root, read_settings(root, os.environ), dict(os.environ), _progress, check=check)
+            generate_types(root, read_settings(root, os.environ), dict(os.environ), show_progress, check=check)
         )
     except PolystepError as error:
         fail(error.message)
@@ -44,7 +44,3 @@ def generate_types_command(
         complain("Run `polystep generate-types` and commit what it writes.")
     if done.flow.failures or (check and done.outdated):
         raise typer.Exit(1)
-
-
-def _progress(line: str) -> None:
-    show(line, err=True)
