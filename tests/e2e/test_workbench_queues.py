@@ -155,6 +155,8 @@ async def test_a_queue_says_what_died_and_how_it_moves(shown: Shown) -> None:
     await page.text("In / out a min", "Drained")
     await _emit(shown, "mail", {"n": 1, "text": "x", "fail": False})
     row = "[...document.querySelectorAll('tbody tr')].find((each) => each.innerText.includes('Mail'))"
+    await page.press("j", "j", "k")
+    await page.until("document.activeElement.dataset.row === '0'")
     await page.until(f"{row}?.querySelector('[data-label=Drained]').innerText === 'paused'")
     await page.until(f"/^[1-9]/.test({row}?.querySelector('[data-label=\"In / out\"]').innerText)")
     # What dies is counted beside the name of its page, wherever somebody is.

@@ -141,6 +141,30 @@ async def test_the_palette_breaks_no_rule_of_accessibility(shown: Shown, scheme:
     await shown.page.shape(*WIDE)
 
 
+async def test_times_are_shown_by_how_long_ago_they_were_until_the_key_is_pressed_again(shown: Shown) -> None:
+    first = "document.querySelector('[data-row] time').innerText"
+    await shown.go("traces")
+    await shown.page.text("PlaceOrder", "Live")
+    await shown.page.press("u")
+    await shown.page.until(f"/^[0-9]+ (s|min) ago$/.test({first})")
+    # The time itself stays at hand, and the choice holds for the next page.
+    assert (await shown.page.evaluate("document.querySelector('[data-row] time').title")).endswith("Z")
+    await shown.go("logs")
+    await shown.page.text("placed", "ago")
+    await shown.page.press("u")
+    await shown.page.until("!document.querySelector('main').innerText.includes(' ago')")
+
+
+async def test_one_place_tells_a_screen_reader_what_came(shown: Shown) -> None:
+    await shown.go("traces")
+    await shown.page.text("PlaceOrder", "Live")
+    await shown.page.press("j")
+    await shown.host.post("/orders", {"item": "announced"})
+    await shown.page.text("1 new")
+    news = "document.querySelector('[role=status][aria-label=News]').innerText"
+    await shown.page.until(f"{news}.includes('Traces: 1 new')")
+
+
 async def test_a_killed_host_is_told_in_words_and_nothing_is_missed(shown: Shown, tmp_path: Path) -> None:
     project = make_project(tmp_path, {"steps/order.step.ts": ORDER})
     async with Running(project) as host:

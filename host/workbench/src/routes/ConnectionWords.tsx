@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react'
 import type { Connection } from '../services/connection.ts'
 import { useConnection, useServices } from '../services/context.tsx'
+import { useAnnounced } from '../ui/Announcer.tsx'
 import { Button } from '../ui/Controls.tsx'
 import { Status } from '../ui/Status.tsx'
 import { clock } from '../ui/time.ts'
@@ -12,6 +13,7 @@ const RESTART_SHOWN_MS = 60_000
 export function ConnectionWords() {
   const connection = useConnection()
   const now = useNow(connection)
+  useAnnounced('connection', announced(connection))
   switch (connection.kind) {
     case 'live':
       return <LiveWords {...connection} now={now} />
@@ -44,9 +46,7 @@ function LiveWords({ roundTripMs, restartedAt, now }: Extract<Connection, { kind
   return (
     <span className={styles.connection} title="Time that the host took for the last answer">
       {restarted && (
-        <span className={styles.restarted} role="status">
-          Host restarted {minute(restartedAt)}
-        </span>
+        <span className={styles.restarted}>Host restarted {minute(restartedAt)}</span>
       )}
       <Status tone="ok" word="Live" plain />
       <span className={styles.number}>{Math.max(1, Math.round(roundTripMs))} ms</span>
@@ -60,13 +60,28 @@ function LostWords({ since, retryAt, now }: Extract<Connection, { kind: 'lost' }
   return (
     <span className={styles.connection} title="The host does not answer. What is shown is as old as the time here; changes will fail.">
       <Words tone="warning" word={`Stale since ${minute(since)}`} />
-      {/* Apart from the status: a screen reader would read every second aloud. */}
       <span className={styles.countdown}>{seconds === 0 ? 'Reconnecting…' : `Reconnecting in ${seconds} s`}</span>
       <Button quiet onClick={live.retry}>
         Retry now
       </Button>
     </span>
   )
+}
+
+/** Without what counts: a screen reader would read every second and each new measure aloud. */
+function announced(connection: Connection): string {
+  switch (connection.kind) {
+    case 'live':
+      return connection.restartedAt === undefined ? 'Live' : `Host restarted ${minute(connection.restartedAt)}. Live`
+    case 'paused':
+      return ''
+    case 'connecting':
+      return 'Connecting'
+    case 'signedOut':
+      return 'Signed out'
+    case 'lost':
+      return `Stale since ${minute(connection.since)}`
+  }
 }
 
 const minute = (time: number): string => clock(time).slice(0, 8)
@@ -89,7 +104,7 @@ function useNow(connection: Connection): number {
 
 function Words({ tone, word }: { tone: 'unknown' | 'waiting' | 'warning'; word: string }) {
   return (
-    <span className={styles.connection} role="status">
+    <span className={styles.connection}>
       <Status tone={tone} word={word} plain />
     </span>
   )

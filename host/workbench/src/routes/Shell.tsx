@@ -4,7 +4,8 @@ import { Suspense, lazy, useEffect, useState, useSyncExternalStore } from 'react
 import { keyWords } from '../services/actions.ts'
 import { useActions, useConnection, useHealth, useServices, useSession } from '../services/context.tsx'
 import { signOut } from '../services/http.ts'
-import { THEMES, chooseTheme, chosenTheme, followSystemTheme, onTheme, type Theme } from '../services/theme.ts'
+import { applyTheme, theme, type Theme } from '../ui/theme.ts'
+import { Announcer } from '../ui/Announcer.tsx'
 import { Button } from '../ui/Controls.tsx'
 import { Boundary } from '../ui/Notices.tsx'
 import { ConnectionWords } from './ConnectionWords.tsx'
@@ -91,6 +92,7 @@ export function Shell() {
           <Outlet />
         </Boundary>
       </main>
+      <Announcer />
       {palette !== 'never' && (
         <Suspense>
           <Palette
@@ -157,11 +159,11 @@ function SignOut() {
 const ICONS = { system: Monitor, light: Sun, dark: Moon } satisfies Record<Theme, unknown>
 
 function ThemeButton() {
-  const theme = useSyncExternalStore(onTheme, chosenTheme)
-  useEffect(followSystemTheme, [])
-  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] ?? 'system'
-  const Icon = ICONS[theme]
-  const words = `Theme: ${theme}. Change to ${next}`
+  const chosen = useSyncExternalStore(theme.subscribe, theme.chosen)
+  useEffect(applyTheme, [])
+  const next = theme.values[(theme.values.indexOf(chosen) + 1) % theme.values.length] ?? 'system'
+  const Icon = ICONS[chosen]
+  const words = `Theme: ${chosen}. Change to ${next}`
   return (
     <Button
       quiet
@@ -169,7 +171,7 @@ function ThemeButton() {
       aria-label={words}
       title={words}
       onClick={() => {
-        chooseTheme(next)
+        theme.choose(next)
       }}
     >
       <Icon size={16} aria-hidden />

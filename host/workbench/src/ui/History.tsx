@@ -17,7 +17,7 @@ export interface Write {
 
 /** Writes of a value, newest first, each with its writer; the last one stands out in a sentence. */
 export function History({ title, writes, since, nothing }: { title: string; writes: readonly Write[]; since: number | null; nothing: string }) {
-  const now = useNow(5000)
+  const now = useNow()
   const [last] = writes
   return (
     <Section title={title}>

@@ -2,10 +2,10 @@ import { useCallback, type RefObject } from 'react'
 import type { RowsHandle } from './Rows.tsx'
 
 /** Move the focus among rows that carry `data-row`, by key; the row is brought into sight and mounted first. */
-export function useRowFocus(count: number, rows: RefObject<RowsHandle | null>) {
+export function useRowFocus(count: number, rows?: RefObject<RowsHandle | null>) {
   const focus = useCallback(
     (row: number) => {
-      rows.current?.show(row)
+      rows?.current?.show(row)
       requestAnimationFrame(() => document.querySelector<HTMLElement>(`[data-row="${row}"]`)?.focus())
     },
     [rows],

@@ -1,11 +1,11 @@
 import { useSyncExternalStore } from 'react'
-import { onDensity, rowPx } from './density.ts'
+import { density, rowPx } from './density.ts'
 
 const coarse = matchMedia('(pointer: coarse)')
 const narrow = matchMedia('(max-width: 640px)')
 
 function changed(listener: () => void): () => void {
-  const leave = onDensity(listener)
+  const leave = density.subscribe(listener)
   coarse.addEventListener('change', listener)
   narrow.addEventListener('change', listener)
   return () => {

@@ -178,7 +178,7 @@ function FlowNotices({ flow, query, graph }: { flow: string; query: UseQueryResu
     )
   }
   return data.cut ? (
-    <p className={styles.cut} role="status">
+    <p className={styles.cut}>
       This flow has more steps than are shown: these are the first {counted(data.nodes.length, 'step')}.
     </p>
   ) : null

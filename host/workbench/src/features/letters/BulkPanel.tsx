@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router'
 import type { Bulk } from '../../api/results.ts'
 import { bulkQuery } from '../../services/letters.ts'
 import { useAct } from '../../services/useAct.ts'
+import { useAnnounced } from '../../ui/Announcer.tsx'
 import { Button } from '../../ui/Controls.tsx'
 import { Json } from '../../ui/Json.tsx'
 import { Failed, Loading } from '../../ui/Notices.tsx'
@@ -18,6 +19,8 @@ import { chosenWords } from './model.ts'
 export function BulkPanel({ id, onClose }: { id: number; onClose: () => void }) {
   const { data: bulk, error } = useQuery(bulkQuery(id))
   const stop = useAct('bulk_stop')
+  const progress = bulk ? progressWords(bulk) : ''
+  useAnnounced('bulk', progress)
   if (!bulk) {
     return (
       <Panel title={`Bulk ${id}`} onClose={onClose}>
@@ -25,7 +28,6 @@ export function BulkPanel({ id, onClose }: { id: number; onClose: () => void }) 
       </Panel>
     )
   }
-  const handled = bulk.done + bulk.missing + bulk.refused
   return (
     <Panel
       title={`${bulk.act === 'replay' ? 'Replay' : 'Discard'} of ${counted(bulk.total, 'dead letter')}`}
@@ -49,11 +51,8 @@ export function BulkPanel({ id, onClose }: { id: number; onClose: () => void }) 
     >
       {stop.error && <Failed error={stop.error} />}
       <Section title="Progress">
-        <progress className={styles.progress} max={Math.max(bulk.total, 1)} value={handled} aria-label="Progress" />
-        <p role="status">
-          {handled.toLocaleString('en')} of {bulk.total.toLocaleString('en')}
-          {bulk.status === 'stopped' && ', the others are dead letters still'}
-        </p>
+        <progress className={styles.progress} max={Math.max(bulk.total, 1)} value={handledOf(bulk)} aria-label="Progress" />
+        <p>{progress}</p>
         <Counts bulk={bulk} />
       </Section>
       <Section title="Chosen by">
@@ -81,6 +80,11 @@ export function BulkPanel({ id, onClose }: { id: number; onClose: () => void }) 
     </Panel>
   )
 }
+
+const handledOf = (bulk: Bulk): number => bulk.done + bulk.missing + bulk.refused
+
+const progressWords = (bulk: Bulk): string =>
+  `${handledOf(bulk).toLocaleString('en')} of ${bulk.total.toLocaleString('en')}${bulk.status === 'stopped' ? ', the others are dead letters still' : ''}`
 
 function Counts({ bulk }: { bulk: Bulk }) {
   const rows: readonly (readonly [string, number])[] =

@@ -1,6 +1,7 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { RefObject } from 'react'
 import { totalQuery } from '../../services/letters.ts'
+import { useAnnounced } from '../../ui/Announcer.tsx'
 import { AtEnd, Button, Chip, SearchField, Toolbar } from '../../ui/Controls.tsx'
 import { Folded } from '../../ui/Folded.tsx'
 import { TimeField } from '../../ui/TimeField.tsx'
@@ -23,6 +24,8 @@ const SHOWN: readonly (readonly [LettersShown, string])[] = [['letters', 'Letter
 /** What is shown, by which filters, and what can be done with all of it. */
 export function LettersTools({ search, filtered, selected, field, onSearch, onAsk, onDeselect }: Props) {
   const { data } = useQuery({ ...totalQuery(search), placeholderData: keepPreviousData })
+  const total = data ? counted(data.count, 'dead letter') : ''
+  useAnnounced('dead letters', total)
   const which = selected > 0 ? `${selected.toLocaleString('en')} selected` : filtered ? 'all that match' : 'all'
   return (
     <>
@@ -46,7 +49,7 @@ export function LettersTools({ search, filtered, selected, field, onSearch, onAs
       {search.show !== 'bulks' && (
         <Toolbar label="Filters">
           <SearchField field={field} label="Step, topic, error, data" value={search.q} onType={(q) => { onSearch({ q }) }} />
-          {data && <span className={styles.total} role="status">{counted(data.count, 'dead letter')}</span>}
+          <span className={styles.total}>{total}</span>
           <Folded words="Filters" set={[search.since, search.until, search.step, search.topic, search.error].filter(Boolean).length}>
             <TimeField label="From" value={search.since} onChange={(since) => { onSearch({ since }) }} />
             <TimeField label="to" value={search.until} onChange={(until) => { onSearch({ until }) }} />

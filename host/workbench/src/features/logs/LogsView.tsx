@@ -2,6 +2,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useActions } from '../../services/context.tsx'
 import { useSettled } from '../../services/useSettled.ts'
+import { useAnnounced } from '../../ui/Announcer.tsx'
 import { Button } from '../../ui/Controls.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { Rows, type RowsHandle } from '../../ui/Rows.tsx'
@@ -73,6 +74,7 @@ export function LogsView({ search, onSearch }: Props) {
     } else if (search.line === undefined && !tail.isFollowing && !tail.isBehind) tail.follow()
     if (row < OLDER_FROM_ROW && !tail.isFollowing) void tail.readOlder().catch(() => undefined)
   }
+  useAnnounced('new log lines', following ? '' : pausedWords(tail))
   const navigate = useNavigate()
   const toTrace = (): void => {
     void navigate({ to: '/traces/$id', params: { id: search.trace }, search: search.run ? { span: search.run } : {} })

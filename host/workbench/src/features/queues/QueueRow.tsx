@@ -8,6 +8,7 @@ import { drainWords, rateWords, type Moving } from './moving.ts'
 import styles from './queues.module.css'
 
 interface RowProps {
+  at: number
   row: QueueRow
   moving: Moving
   now: number
@@ -18,12 +19,12 @@ interface RowProps {
 }
 
 /** What waits for one step, how it moves, and what can be done with it. */
-export function QueueRowView({ row, moving, now, selected, onOpen, onPause, onEmpty }: RowProps) {
+export function QueueRowView({ at, row, moving, now, selected, onOpen, onPause, onEmpty }: RowProps) {
   const paused = row.pausedAt !== null
   return (
     <tr data-selected={selected}>
       <th scope="row">
-        <button type="button" className={styles.open} aria-pressed={selected} onClick={onOpen}>
+        <button type="button" data-row={at} className={styles.open} aria-pressed={selected} onClick={onOpen}>
           {row.step}
         </button>
         {row.pausedAt !== null && (

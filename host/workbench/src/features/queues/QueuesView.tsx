@@ -7,6 +7,7 @@ import { useAct } from '../../services/useAct.ts'
 import { Confirm } from '../../ui/Confirm.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
+import { useRowFocus } from '../../ui/rowFocus.ts'
 import { counted, duration } from '../../ui/time.ts'
 import { useNow } from '../../ui/useNow.ts'
 import type { QueueActs } from './acts.ts'
@@ -38,7 +39,11 @@ export function QueuesView({ search, onSearch }: Props) {
   const moving = useMoving()
   const close = (): void => { onSearch({ step: '', state: '', fifoKey: undefined, after: '', id: undefined }) }
   const acts = useQueueActs(search.step, () => { onSearch({ id: undefined }) })
-  useActions(search.step ? [{ id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Queues', perform: close }] : [])
+  const focus = useRowFocus(rows.length)
+  useActions([
+    ...focus.actions('Queues'),
+    ...(search.step ? [{ id: 'leave', label: 'Close the panel', keys: ['Escape'], group: 'Queues', perform: close }] : []),
+  ])
 
   return (
     <Page
@@ -83,9 +88,10 @@ export function QueuesView({ search, onSearch }: Props) {
               </tr>
             </thead>
             <tbody>
-              {rows.map((row) => (
+              {rows.map((row, at) => (
                 <QueueRowView
                   key={row.step}
+                  at={at}
                   row={row}
                   moving={moving.get(row.step) ?? STILL}
                   now={now}

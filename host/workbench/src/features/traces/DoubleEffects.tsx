@@ -10,7 +10,7 @@ export function DoubleEffects({ traceId, skeleton }: { traceId: string; skeleton
   const hasCalls = useMemo(() => skeleton.kind.some((kind) => kind === KINDS.indexOf('call') || kind === KINDS.indexOf('llm')), [skeleton])
   const effects = useQuery({ ...doubleEffectsQuery(traceId), enabled: hasCalls }).data?.effects ?? []
   return effects.map((each) => (
-    <p key={`${each.runId} ${each.method} ${each.url}`} className={styles.cut} role="status">
+    <p key={`${each.runId} ${each.method} ${each.url}`} className={styles.cut}>
       Done twice: {each.step} made {each.method} {each.url} {counted(each.calls, 'time')} in {counted(each.legs, 'leg')} of one run, outside once.
     </p>
   ))

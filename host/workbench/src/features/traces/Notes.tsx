@@ -17,7 +17,7 @@ export function Notes(props: { known: Known; page: TracePage; search: TraceSearc
   return (
     <>
       {leftOut > 0 && (
-        <p className={styles.cut} role="status">
+        <p className={styles.cut}>
           This trace is too long to be shown whole: {counted(leftOut, 'operation or log line', 'operations and log lines')} beyond the first{' '}
           {ROWS_MAX.toLocaleString('en')} rows are left out.
         </p>

@@ -4,6 +4,7 @@ import { useActions } from '../../services/context.tsx'
 import type { Search } from '../../services/search.ts'
 import type { TraceRow } from '../../services/shapes.ts'
 import { AtEnd, Button, Toolbar } from '../../ui/Controls.tsx'
+import { useAnnounced } from '../../ui/Announcer.tsx'
 import { Clock } from '../../ui/Clock.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
@@ -106,15 +107,14 @@ const isFiltered = ({ status, q, step, flow, since, until }: TracesSearch): bool
   [status, q, step, flow, since].some((each) => each !== '') || until !== undefined
 
 function NewRows({ held, gap, onShow }: { held: number; gap: boolean; onShow: () => void }) {
+  const words = held > 0 ? `${held.toLocaleString('en')}${gap ? '+' : ''} new` : ''
+  useAnnounced('new traces', words && `Traces: ${words}`)
   return (
-    <span role="status" aria-live="polite">
-      {held > 0 && (
-        <Button onClick={onShow} className={styles.fresh}>
-          {held.toLocaleString('en')}
-          {gap ? '+' : ''} new
-        </Button>
-      )}
-    </span>
+    words && (
+      <Button onClick={onShow} className={styles.fresh}>
+        {words}
+      </Button>
+    )
   )
 }
 

@@ -1,0 +1,24 @@
+import { useEffect, useRef, useSyncExternalStore } from 'react'
+import { announcements } from './announcements.ts'
+import styles from './announcer.module.css'
+
+/** The one place of the page that a screen reader reads when live data changes. */
+export function Announcer() {
+  const text = useSyncExternalStore(announcements.subscribe, announcements.said)
+  return (
+    <p className={styles.announcer} role="status" aria-label="News">
+      {text}
+    </p>
+  )
+}
+
+/** Tell of words that changed while they were on screen; the first ones are read where they stand. */
+export function useAnnounced(source: string, words: string): void {
+  const last = useRef(words)
+  useEffect(() => {
+    if (last.current === words) return
+    last.current = words
+    announcements.say(source, words)
+  }, [source, words])
+  useEffect(() => () => { announcements.say(source, '') }, [source])
+}
