@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from polystep.contracts.limits import RUN_TIMEOUT_S, RUNS_PER_RUNNER
 from polystep.contracts.locations import Location
@@ -17,6 +17,10 @@ FindingKind: TypeAlias = Literal[
     "load", "config", "schema", "topic", "route", "cron", "access", "project", "double_effect"
 ]
 Severity: TypeAlias = Literal["error", "warning"]
+EVERY_STEP: Final = "*"
+WITHOUT_FLOW: Final = "-"
+FLOW_WORDS: Final[Mapping[str, str]] = {EVERY_STEP: "all steps", WITHOUT_FLOW: "the steps without a flow"}
+"""What stands in place of the name of a flow, in addresses and commands."""
 
 
 @dataclass(frozen=True, slots=True)

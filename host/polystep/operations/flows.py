@@ -9,7 +9,15 @@ from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from polystep.contracts.steps import CronTrigger, Emit, HttpTrigger, StepSpec
+from polystep.contracts.steps import (
+    EVERY_STEP,
+    FLOW_WORDS,
+    WITHOUT_FLOW,
+    CronTrigger,
+    Emit,
+    HttpTrigger,
+    StepSpec,
+)
 from polystep.operations.operation import ListedWhole, Operation, Params, Part, Result, part_of
 from polystep.operations.queues import StepParams
 from polystep.operations.rooms import Rooms
@@ -127,7 +135,7 @@ async def flow(rooms: Rooms, params: FlowParams) -> FlowGraph | None:
 def steps_of(rooms: Rooms, flow: str) -> tuple[list[StepSpec] | None, bool]:
     """Return the steps of a flow, `None` when there is no such flow, and whether there are more."""
     found = [step for step in rooms.project.declared.steps.values() if _belongs(step, flow)]
-    is_known = bool(found) or flow in ("*", "-")
+    is_known = bool(found) or flow in FLOW_WORDS
     return found[:NODES_MAX] if is_known else None, len(found) > NODES_MAX
 
 
@@ -149,7 +157,7 @@ async def step_source(rooms: Rooms, params: StepParams) -> Source | None:
 
 
 def _belongs(step: StepSpec, flow: str) -> bool:
-    return flow == "*" or flow in step.flows or (flow == "-" and not step.flows)
+    return flow == EVERY_STEP or flow in step.flows or (flow == WITHOUT_FLOW and not step.flows)
 
 
 def _node(step: StepSpec, error: str | None) -> FlowNode:

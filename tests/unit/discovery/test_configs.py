@@ -139,6 +139,10 @@ def test_python_spellings_of_the_fields_are_understood() -> None:
             {**EVENT, "subscribes": []},
             "config.subscribes is empty, so no event starts this step. Name the topics that should.",
         ),
+        (
+            {**EVENT, "flows": ["orders", "*"]},
+            "config.flows: * stands for all steps in addresses and commands; give the flow another name.",
+        ),
         ({**CRON, "subscribes": ["t"]}, "config.subscribes has no effect on a cron step; it belongs to event steps."),
         ({**NOOP, "input": {}}, "config.input has no effect on a noop step; it belongs to event steps."),
         (
