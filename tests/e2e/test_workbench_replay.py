@@ -96,7 +96,13 @@ async def test_a_ticket_is_followed_to_the_model_with_its_tokens(shown: Shown) -
     assert TICKET["subject"] in text
     assert "draftReply" in text
     assert "sk-test" not in text
+    assert "tokens a second" in text
     await assert_only_text(shown.page)
+    await shown.page.click("As Markdown")
+    await shown.page.until("document.querySelector('li[data-role] p + div > p')")
+    await shown.page.text(TICKET["subject"])
+    await assert_only_text(shown.page)
+    await shown.page.click("As Markdown")
 
 
 async def test_a_request_is_run_again_edited_and_both_traces_know(shown: Shown) -> None:

@@ -20,7 +20,7 @@ Severity: TypeAlias = Literal["error", "warning"]
 EVERY_STEP: Final = "*"
 WITHOUT_FLOW: Final = "-"
 FLOW_WORDS: Final[Mapping[str, str]] = {EVERY_STEP: "all steps", WITHOUT_FLOW: "the steps without a flow"}
-"""What stands in place of the name of a flow, in addresses and commands."""
+"""Stand in place of the name of a flow, in addresses and commands."""
 
 
 @dataclass(frozen=True, slots=True)

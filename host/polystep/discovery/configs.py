@@ -241,9 +241,9 @@ def _without_effect(config: StepFields) -> Iterator[str]:
     """Return known keys in places where they have no effect."""
     if config.type in ("api", "noop") and "queue" in config.infrastructure.model_fields_set:
         yield f"config.infrastructure.queue has no effect on {_article(config.type)} step: it has no queue."
-    for flow in config.flows:
-        if flow in FLOW_WORDS:
-            yield f"config.flows: {flow} stands for {FLOW_WORDS[flow]} in addresses and commands; give the flow another name."
+    for flow in filter(config.flows.__contains__, FLOW_WORDS):
+        words = FLOW_WORDS[flow]
+        yield f"config.flows: {flow} stands for {words} in addresses and commands; give the flow another name."
     if isinstance(config, EventFields) and not config.subscribes and config.output is None:
         yield "config.subscribes is empty, so no event starts this step. Name the topics that should."
     if isinstance(config, EventFields):

@@ -1,14 +1,20 @@
+import { Suspense, lazy, useSyncExternalStore } from 'react'
 import type { Operation } from '../../services/shapes.ts'
+import { Button } from '../../ui/Controls.tsx'
 import { Copy } from '../../ui/Copy.tsx'
 import { Json } from '../../ui/Json.tsx'
 import { Section } from '../../ui/Section.tsx'
 import { duration } from '../../ui/time.ts'
-import { modelCallOf, requestText, tokenParts, type Message, type ModelCall as Call } from './model.ts'
+import { modelCallOf, requestText, tokenParts, tokensPerSecond, type Message, type ModelCall as Call } from './model.ts'
 import styles from './model.module.css'
+import { prompts } from './prompts.ts'
+
+const Markdown = lazy(() => import('../../ui/markdown/Markdown.tsx'))
 
 /** Call of a language model: who answered, what it cost in tokens, and the conversation as text. */
 export function ModelCall({ operation }: { operation: Operation }) {
   const call = modelCallOf(operation)
+  const shown = useSyncExternalStore(prompts.subscribe, prompts.chosen)
   if (call === null) return null
   return (
     <>
@@ -18,6 +24,7 @@ export function ModelCall({ operation }: { operation: Operation }) {
           <Fact name="Provider" value={call.provider} />
           <Fact name="Finish reason" value={call.finishReason || 'not told'} />
           <Fact name="First part after" value={call.firstChunkMs === null ? 'not known' : duration(call.firstChunkMs)} />
+          <Fact name="Speed" value={speedWords(tokensPerSecond(call))} />
           <Fact name="Streamed" value={call.streamed ? 'yes' : 'no'} />
           <Fact name="Cost" value="unknown: the host knows no prices" />
         </dl>
@@ -32,6 +39,9 @@ export function ModelCall({ operation }: { operation: Operation }) {
         title="Conversation"
         action={
           <>
+            <Button quiet aria-pressed={shown === 'markdown'} onClick={() => { prompts.choose(shown === 'markdown' ? 'text' : 'markdown') }}>
+              As Markdown
+            </Button>
             <Copy text={requestText(call)} what="as request" label="As request" />
             <Copy text={plain(call)} what="conversation" />
           </>
@@ -39,10 +49,10 @@ export function ModelCall({ operation }: { operation: Operation }) {
       >
         <ol className={styles.talk}>
           {call.messages.map((each, at) => (
-            <Card key={at} message={each} />
+            <Card key={at} message={each} markdown={shown === 'markdown'} />
           ))}
           {call.messagesLeftOut > 0 && <li className={styles.quiet}>{call.messagesLeftOut} messages after the first are not kept.</li>}
-          {call.answer && <Card message={{ ...call.answer, role: 'answer' }} />}
+          {call.answer && <Card message={{ ...call.answer, role: 'answer' }} markdown={shown === 'markdown'} />}
         </ol>
         {call.cut && <p className={styles.quiet}>The call was too long to be kept whole.</p>}
         {call.tools.length > 0 && <p className={styles.quiet}>Tools on offer: {call.tools.join(', ')}</p>}
@@ -83,14 +93,15 @@ function Tokens({ call }: { call: Call }) {
   )
 }
 
-function Card({ message }: { message: Message }) {
+function Card({ message, markdown }: { message: Message; markdown: boolean }) {
+  const plain = <pre className={styles.text}>{message.text}</pre>
   return (
     <li className={styles.card} data-role={message.role}>
       <p className={styles.role}>
         {message.role}
         {message.resultOf && <span> · result of {message.resultOf}</span>}
       </p>
-      {message.text && <pre className={styles.text}>{message.text}</pre>}
+      {message.text && (markdown ? <Suspense fallback={plain}><Markdown text={message.text} /></Suspense> : plain)}
       {message.calls.map((call, at) => (
         <div key={at}>
           <p className={styles.role}>
@@ -103,6 +114,8 @@ function Card({ message }: { message: Message }) {
     </li>
   )
 }
+
+const speedWords = (speed: number | null): string => (speed === null ? 'not known' : `${speed < 10 ? speed.toFixed(1) : Math.round(speed)} tokens a second`)
 
 const plain = (call: Call): string =>
   [...call.messages, ...(call.answer ? [{ ...call.answer, role: 'answer' }] : [])]

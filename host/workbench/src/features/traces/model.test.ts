@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { operation } from '../../test/factories.ts'
-import { modelCallOf, requestText, tokenParts } from './model.ts'
+import { modelCallOf, requestText, tokenParts, tokensPerSecond } from './model.ts'
 import { cancelWords, rerunWords, tokenWords, usualWords } from './words.ts'
 
 const call = (attributes: object, rest: object = {}) =>
@@ -28,6 +28,13 @@ it('splits tokens into parts that add up', () => {
   expect(parts({ tokensIn: 9, tokensOut: 5, tokensCached: 4, tokensReasoning: 2 })).toEqual([['cached', 4], ['in', 5], ['reasoning', 2], ['out', 3]])
   expect(parts({ tokensIn: 1, tokensOut: 1 })).toEqual([['in', 1], ['out', 1]])
   expect(parts({})).toEqual([])
+})
+
+it('says how fast an answer came, from its first part on where it was streamed', () => {
+  const speed = (attributes: object, durationMs = 2000) => tokensPerSecond(call({ model: 'm', ...attributes }, { durationMs }) ?? (undefined as never))
+  expect(speed({ tokensOut: 50, firstChunkMs: 1000 })).toBe(25)
+  expect(speed({ tokensOut: 50, firstChunkMs: 1000, streamed: true })).toBe(50)
+  expect([speed({}), speed({ tokensOut: 50 }, 0), speed({ tokensOut: 50, firstChunkMs: 2000, streamed: true })]).toEqual([null, null, null])
 })
 
 it('is copied as a request with its calls of tools', () => {

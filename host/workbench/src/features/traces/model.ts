@@ -18,6 +18,7 @@ export interface ModelCall {
   provider: string
   finishReason: string
   refusal: string
+  durationMs: number | null
   firstChunkMs: number | null
   streamed: boolean
   tokensIn: number | null
@@ -41,6 +42,7 @@ export function modelCallOf(operation: Operation): ModelCall | null {
     provider: textOf(about.provider) || 'not known',
     finishReason: textOf(about.finishReason),
     refusal: textOf(about.refusal),
+    durationMs: operation.durationMs,
     firstChunkMs: numberOf(about.firstChunkMs),
     streamed: about.streamed === true,
     tokensIn: numberOf(about.tokensIn),
@@ -73,6 +75,13 @@ export function tokenParts(call: ModelCall): TokenPart[] {
     { kind: 'out', tokens: (call.tokensOut ?? 0) - reasoning, words: 'out' },
   ]
   return call.tokensIn === null && call.tokensOut === null ? [] : parts.filter((part) => part.tokens > 0 || part.kind === 'in' || part.kind === 'out')
+}
+
+/** Tokens of the answer a second, from its first part on where it was streamed; `null` where the call does not tell. */
+export function tokensPerSecond({ tokensOut, durationMs, firstChunkMs, streamed }: ModelCall): number | null {
+  if (tokensOut === null || durationMs === null) return null
+  const ms = durationMs - (streamed ? (firstChunkMs ?? 0) : 0)
+  return ms > 0 ? (1000 * tokensOut) / ms : null
 }
 
 /** Call as the body of a request to a chat API, to be sent again by hand: of tools their names alone are kept. */
