@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from polystep.contracts.ports.inspection import DataQueries
-from polystep.contracts.ports.queue import DeliveryStore, QueueStore
+from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.ports.stores import StateStore, StreamStore, TraceStore
 from polystep.stores import Stores, open_stores
 from polystep.stores.postgres import (
@@ -25,7 +25,7 @@ from polystep.stores.postgres import (
 )
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster, open_sqlite_cluster
-from tests.contract.durable import Data, Durable
+from tests.contract.durable import Data, Durable, Queue
 from tests.contract.sharing import PostgresSharing, Sharing, SqliteSharing
 from tests.postgres import binaries
 from tests.postgres.schemas import fresh_schema
@@ -145,8 +145,8 @@ def queries(data: Data) -> DataQueries:
 
 
 @pytest.fixture
-def queue(stores: Stores) -> QueueStore:
-    return stores.queue
+def queue(durable: Durable) -> Queue:
+    return durable.queue
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from polystep.contracts.ports.asks import AskStore
 from polystep.contracts.ports.inspection import DataQueries, QueueQueries
-from polystep.contracts.ports.journal import EntryStore
+from polystep.contracts.ports.journal import JournalStore
 from polystep.contracts.ports.letters import BulkStore, LetterQueries
 from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.ports.stores import StateStore, StreamStore
@@ -27,7 +28,10 @@ class Queue(DeliveryStore, Protocol):
     def wakeups(self) -> Wakeups: ...
 
     @property
-    def journal(self) -> EntryStore: ...
+    def journal(self) -> JournalStore: ...
+
+    @property
+    def asks(self) -> AskStore: ...
 
     @property
     def bulks(self) -> BulkStore: ...

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
+
 from polystep.contracts.events import (
     CANCEL_STEP,
     Cancellations,
@@ -23,6 +25,11 @@ from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, claim, names, new
 
 FAR_MS = 10**15
+
+
+@pytest.fixture
+def queue(stores: Stores) -> QueueStore:
+    return stores.queue
 
 
 def order(name: str, id: str = "o1", *, step: str = "step", key: str | None = None, at_ms: int = 0) -> NewDelivery:

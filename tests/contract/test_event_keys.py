@@ -16,6 +16,11 @@ ID = EventKey("id", DAY_MS)
 REPLACES = EventKey("id", DAY_MS, replaces=True)
 
 
+@pytest.fixture
+def queue(stores: Stores) -> QueueStore:
+    return stores.queue
+
+
 def keyed(name: str, step: str = "step", key: EventKey = ID, *, fifo: str | None = None, at_ms: int = 0) -> NewDelivery:
     return new(name, step=step, key=fifo, at_ms=at_ms, run_id=f"{name} for {step}")._replace(key=key)
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
-
 from polystep.contracts.events import Claim, Delivery
 from polystep.contracts.journal import JournalEntry, SentEmit
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
-from tests.contract.durable import Durable, Queue
+from tests.contract.durable import Queue
 
 VALUE = JournalEntry("a", "once", 5, b"value")
 ERROR = JournalEntry("e", "once", 6, error=b"error", failures=1)
 FINAL = JournalEntry("f", "once", 7, error=b"final", is_final=True)
 WAIT = JournalEntry("w", "sleep", 8, due_ms=9000, is_sensitive=True)
 SENT = SentEmit(b"print", "topic")
-
-
-@pytest.fixture
-def queue(durable: Durable) -> Queue:
-    return durable.queue
 
 
 async def running(queue: Queue, name: str = "a") -> Delivery:

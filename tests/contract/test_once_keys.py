@@ -9,6 +9,7 @@ from polystep.contracts.events import Delivery
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.once_keys import TakenKey, WokenRuns
 from polystep.contracts.ports.queue import QueueStore
+from polystep.stores import Stores
 from polystep.stores.sqlite import once_keys
 from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, claim, new
@@ -17,6 +18,11 @@ KEY = "welcome-7"
 DAY_MS = 86_400_000
 FAR_MS = 7 * DAY_MS
 ROOM = 1024
+
+
+@pytest.fixture
+def queue(stores: Stores) -> QueueStore:
+    return stores.queue
 
 
 class Keys:

@@ -10,6 +10,7 @@ from polystep.contracts.errors import RunEnded
 from polystep.contracts.journal import JournalEntry, SentEmit
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.request_keys import KeptResponse, KeyedRequest, KeyedRun, KeyRefusal, SentBy
+from polystep.stores import Stores
 from polystep.stores.sqlite import request_keys
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster
@@ -21,6 +22,11 @@ RESPONSE = KeptResponse(201, (("location", "/a"), ("content-type", "text/plain")
 ENTRY = JournalEntry("paid", "once", 7, b"value")
 MARK = SentEmit(b"mark", "topic")
 LEASE_MS, TTL_MS = 30_000, 3_600_000
+
+
+@pytest.fixture
+def queue(stores: Stores) -> QueueStore:
+    return stores.queue
 
 
 async def begin(

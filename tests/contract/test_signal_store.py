@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from polystep.contracts import limits
 from polystep.contracts.events import SIGNAL_STEP, Delivery
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.signals import ChildCall, SignalWait, Wanted
-from polystep.stores.sqlite import signals
 from tests.contract.deliveries import FAILURE, claim, new
 
 FAR_MS = 10**15
@@ -48,7 +48,7 @@ async def taken(queue: QueueStore, delivery: Delivery, entry: JournalEntry) -> b
 
 
 async def test_beyond_the_bound_the_oldest_go(queue: QueueStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signals, "SIGNALS_MAX", 2)
+    monkeypatch.setattr(limits, "SIGNALS_MAX", 2)
     delivery = await running(queue)
     for name in ("one", "two", "three", "four"):
         await signal(queue, name)

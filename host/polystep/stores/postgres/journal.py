@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from polystep.contracts.asks import Ask
-from polystep.contracts.errors import PolystepError
 from polystep.contracts.events import Claim, Delivery, NewDelivery, Stored
 from polystep.contracts.journal import JournalEntry, SentEmit, StoredJournal
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.signals import ChildCall, SignalWait
+from polystep.stores.postgres.asks import end_ask
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.journal_columns import ENTRY, entry_of
-from polystep.stores.postgres.writes import KeepEntry, StoreDeliveries, SuspendDelivery
+from polystep.stores.postgres.waits import TakeSignal, take_call
+from polystep.stores.postgres.writes import Apart, KeepEntry, StoreDeliveries, SuspendDelivery
 
 # One statement, so that both are of one moment.
 _READ: Final = f"""
@@ -26,7 +27,7 @@ ORDER BY seq"""
 
 
 class PostgresJournalStore:
-    """Implements `EntryStore`."""
+    """Implements `JournalStore`."""
 
     def __init__(self, database: PostgresDatabase, clock: Clock) -> None:
         self._database = database
@@ -53,17 +54,32 @@ class PostgresJournalStore:
         claim: Claim | None = None,
         wanted: Ask | SignalWait | ChildCall | None = None,
     ) -> asyncio.Future[Stored | None]:
-        """Write the entry, the deliveries and the marks of what has left in one group."""
-        if wanted is not None:
-            raise PolystepError("Asks, waits for events and calls are not stored in PostgreSQL yet.")
-        return self._database.write(KeepEntry(delivery, entry, self._storing(emits, claim), sent), delivery.run_id)
+        """Write the entry, what it waits for, the deliveries and the marks of what has left in one group."""
+        write = KeepEntry(delivery, entry, self._storing(emits, claim), sent, wanted)
+        return self._database.write(write, delivery.run_id)
 
     def suspend(
         self, delivery: Delivery, run_at_ms: int, waits: Collection[str] = (), *, keeps_place: bool = False
     ) -> asyncio.Future[int | None]:
-        """Give the delivery back to its queue. Nothing is there yet that may have come for its waits."""
-        write = SuspendDelivery(delivery, run_at_ms, self._clock.now_ms(), keeps_place)
+        """Give the delivery back to its queue, after a look at what has come for its waits."""
+        write = SuspendDelivery(delivery, run_at_ms, self._clock.now_ms(), keeps_place, tuple(waits))
         return self._database.write(write, delivery.run_id)
+
+    def closed_ask(self, delivery: Delivery, key: str) -> asyncio.Future[Ask | None]:
+        """Read the ask of a wait."""
+        return end_ask(self._database, delivery.run_id, key, self._clock.now_ms())
+
+    def take_signal(
+        self, delivery: Delivery, entry: JournalEntry, make: Callable[[str, bytes], bytes], late: bytes
+    ) -> asyncio.Future[JournalEntry | None]:
+        """Read the first event, and write what is made of it."""
+        now_ms = self._clock.now_ms()
+        write = Apart(lambda asked: TakeSignal(asked, delivery, entry, make, late, now_ms))
+        return self._database.write(write, delivery.run_id)
+
+    def take_call(self, delivery: Delivery, entry: JournalEntry, late: bytes) -> asyncio.Future[JournalEntry | None]:
+        """Read the entry of a call."""
+        return take_call(self._database, delivery, entry, late, self._clock.now_ms())
 
     def _storing(self, deliveries: Sequence[NewDelivery], claim: Claim | None) -> StoreDeliveries:
         return StoreDeliveries(deliveries, claim, self._clock.now_ms(), self._database.deployment)

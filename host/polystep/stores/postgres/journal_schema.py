@@ -47,9 +47,13 @@ BEGIN
   END IF;
 END $$;
 
--- Removes what runs have kept that are over.
-CREATE FUNCTION {schema}.forget_1(runs text[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Removes what runs have kept that are over, and cancels their asks.
+CREATE FUNCTION {schema}.forget_1(runs text[], now_ bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+  UPDATE {schema}.asks a SET status = 'cancelled', closed_at_ms = now_
+    WHERE a.status = 'open' AND a.run_id = ANY (runs);
+  DELETE FROM {schema}.signal_waits w WHERE w.run_id = ANY (runs);
+  DELETE FROM {schema}.calls c WHERE c.run_id = ANY (runs);
   DELETE FROM {schema}.journal j WHERE j.run_id = ANY (runs);
   DELETE FROM {schema}.sent_emits s WHERE s.run_id = ANY (runs);
 END $$;
@@ -59,9 +63,15 @@ END $$;
 CREATE FUNCTION {schema}.revive_1(runs text[], forgets_all boolean, keys bytea[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   IF forgets_all THEN
-    PERFORM {schema}.forget_1(runs);
-    RETURN;
+    DELETE FROM {schema}.journal j WHERE j.run_id = ANY (runs);
+    DELETE FROM {schema}.sent_emits s WHERE s.run_id = ANY (runs);
   END IF;
+  IF forgets_all OR cardinality(keys) > 0 THEN
+    DELETE FROM {schema}.asks a WHERE a.run_id = ANY (runs) AND (forgets_all OR a.key = ANY (keys));
+    DELETE FROM {schema}.signal_waits w WHERE w.run_id = ANY (runs) AND (forgets_all OR w.key = ANY (keys));
+    DELETE FROM {schema}.calls c WHERE c.run_id = ANY (runs) AND (forgets_all OR c.key = ANY (keys));
+  END IF;
+  IF forgets_all THEN RETURN; END IF;
   DELETE FROM {schema}.journal j WHERE j.run_id = ANY (runs) AND (j.error IS NOT NULL OR j.key = ANY (keys));
   UPDATE {schema}.deliveries d SET resumes = 0 WHERE d.run_id = ANY (runs) AND (
     EXISTS (SELECT FROM {schema}.journal j WHERE j.run_id = d.run_id)

@@ -37,7 +37,7 @@ FROM groups g JOIN {{schema}}.dead_letters d ON d.id = g.newest ORDER BY g.lette
 _COUNT: Final = """
 SELECT step, count(*), max(id), count(DISTINCT fifo_key) FROM {{schema}}.dead_letters WHERE {where}
 GROUP BY step ORDER BY step"""
-_CHANGE: Final = "SELECT {schema}.change_letter_1($1, $2, $3, $4, $5)"
+_CHANGE: Final = "SELECT {schema}.change_letter_1($1, $2, $3, $4, $5, $6)"
 
 
 class PostgresLetterQueries:
@@ -98,7 +98,7 @@ class PostgresLetterQueries:
         is_there: bool = await self._database.write(
             Apart(
                 lambda asked: Plain(
-                    asked, Statement(_CHANGE, (id, data)), lambda rows: bool(rows[0][0]),
+                    asked, Statement(_CHANGE, (id, data, self._database.clock.now_ms())), lambda rows: bool(rows[0][0]),
                     lambda mark, _: bool(mark.swapped),
                 )
             )

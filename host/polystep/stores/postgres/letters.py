@@ -12,7 +12,7 @@ from polystep.stores.postgres.queue_columns import LETTER, letter_of
 from polystep.stores.postgres.writes import Asked
 
 LETTERS: Final = f"SELECT {LETTER} FROM {{schema}}.dead_letters WHERE id < $1 ORDER BY id DESC LIMIT $2"
-PURGE: Final = "SELECT {schema}.purge_letters_1($1, $2, $3, $4)"
+PURGE: Final = "SELECT {schema}.purge_letters_1($1, $2, $3, $4, $5)"
 _LETTER: Final = f"SELECT {LETTER} FROM {{schema}}.dead_letters WHERE id = $1"
 _REPLAY: Final = "SELECT {schema}.replay_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 

@@ -54,8 +54,9 @@ BEGIN
 END $$;
 
 -- Replaces the data of a letter, or removes it.
-CREATE FUNCTION {schema}.change_letter_1(lane bigint, epoch_ integer, seq bigint, letter bigint, data_ bytea)
-RETURNS integer[] LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.change_letter_1(
+  lane bigint, epoch_ integer, seq bigint, letter bigint, data_ bytea, now_ bigint
+) RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
   done integer[];
   run text;
@@ -63,7 +64,7 @@ BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
   IF data_ IS NULL THEN
     DELETE FROM {schema}.dead_letters WHERE id = letter RETURNING run_id INTO run;
-    IF FOUND THEN PERFORM {schema}.forget_1(ARRAY[run]); END IF;
+    IF FOUND THEN PERFORM {schema}.forget_1(ARRAY[run], now_); END IF;
   ELSE
     UPDATE {schema}.dead_letters SET data = data_ WHERE id = letter RETURNING run_id INTO run;
   END IF;
@@ -72,7 +73,7 @@ BEGIN
   RETURN done;
 END $$;
 
-CREATE FUNCTION {schema}.purge_letters_1(lane bigint, epoch_ integer, seq bigint, step_ bytea)
+CREATE FUNCTION {schema}.purge_letters_1(lane bigint, epoch_ integer, seq bigint, step_ bytea, now_ bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
   runs text[];
@@ -81,7 +82,7 @@ BEGIN
   WITH gone AS (
     DELETE FROM {schema}.dead_letters d WHERE step_ IS NULL OR d.step = step_ RETURNING d.run_id)
   SELECT coalesce(array_agg(gone.run_id), '{{}}') INTO runs FROM gone;
-  PERFORM {schema}.forget_1(runs);
+  PERFORM {schema}.forget_1(runs, now_);
   RETURN cardinality(runs);
 END $$;
 """
@@ -162,7 +163,7 @@ BEGIN
         RETURNING g.place, d.run_id)
     SELECT coalesce(array_agg(gone.place::integer), '{{}}'), coalesce(array_agg(gone.run_id), '{{}}')
       INTO done_, runs FROM gone;
-    PERFORM {schema}.forget_1(runs);
+    PERFORM {schema}.forget_1(runs, now_);
   END IF;
   UPDATE {schema}.bulks b SET position = upto, done = b.done + cardinality(done_),
     refused = b.refused + cardinality(unfit),

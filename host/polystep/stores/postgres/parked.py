@@ -11,7 +11,7 @@ from polystep.contracts.events import NewDelivery, ParkedEvent
 from polystep.stores.postgres.calls import Plain, Statement
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
-from polystep.stores.postgres.queue_columns import NEW_COLUMNS, new_arguments, new_row, no_lines, text_or_none
+from polystep.stores.postgres.queue_columns import NEW_COLUMNS, Lines, new_arguments, new_row, text_or_none
 from polystep.stores.postgres.writes import Apart, StoreDeliveries
 
 # Events of earlier deployments are left to the hosts that run them, and those of later ones too.
@@ -51,7 +51,7 @@ class ParkedEvents:
         self, found: Sequence[tuple[ParkedEvent, Sequence[NewDelivery]]], now_ms: int, *, keep: bool
     ) -> asyncio.Future[list[ParkedEvent]]:
         """Turn events into deliveries, as far as they have not changed since they were read."""
-        lines = no_lines()
+        lines = Lines()
         rows = [
             new_row(new, number, StoreDeliveries(deliveries, None, now_ms, self._database.deployment), place, lines)
             for place, (_, deliveries) in enumerate(found, 1)

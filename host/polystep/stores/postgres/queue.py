@@ -25,6 +25,7 @@ from polystep.contracts.names import name_bytes
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.values import JSONObject
 from polystep.stores.error_text import json_text
+from polystep.stores.postgres.asks import PostgresAskStore
 from polystep.stores.postgres.bulks import PostgresBulkStore
 from polystep.stores.postgres.calls import Mark, Plain, Statement
 from polystep.stores.postgres.claiming import Claiming
@@ -33,7 +34,7 @@ from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.journal import PostgresJournalStore
 from polystep.stores.postgres.letters import LETTERS, PURGE, Replay
 from polystep.stores.postgres.parked import ParkedEvents
-from polystep.stores.postgres.queue_columns import claimed_of, letter_of, new_row, no_lines
+from polystep.stores.postgres.queue_columns import Lines, claimed_of, letter_of, new_row
 from polystep.stores.postgres.writes import (
     Apart,
     BuryDelivery,
@@ -52,8 +53,9 @@ SELECT 0, d.run_id, d.id FROM {schema}.deliveries d WHERE d.run_id = $1 AND d.st
 _RECOVER: Final = "SELECT {schema}.recover_1($1, $2, $3, $4)"
 _MOVE_DUE: Final = "SELECT {schema}.move_due_1($1, $2, $3, $4, $5)"
 _HASTEN: Final = "SELECT {schema}.hasten_1($1, $2, $3, $4, $5, $6)"
-_REMOVE: Final = "SELECT * FROM {schema}.remove_1($1, $2, $3, $4, $5)"
-_PURGE: Final = "SELECT * FROM {schema}.purge_1($1, $2, $3, $4, $5, $6)"
+_REMOVE: Final = "SELECT * FROM {schema}.remove_1($1, $2, $3, $4, $5, $6, $7)"
+_PURGE: Final = "SELECT * FROM {schema}.purge_1($1, $2, $3, $4, $5, $6, $7, $8)"
+_REMOVED: Final = json_text({"name": "cancelled", "message": "The step that was called was removed from its queue."})
 _PURGE_PARKED: Final = "SELECT * FROM {schema}.purge_parked_1($1, $2, $3, $4, $5)"
 _BURY_ORPHANS: Final = "SELECT * FROM {schema}.bury_orphans_1($1, $2, $3, $4, $5, $6, $7, $8)"
 _SUBSCRIBE: Final = "SELECT {schema}.subscribe_1($1, $2, $3, $4, $5, $6, $7)"
@@ -100,6 +102,8 @@ class PostgresQueueStore:
         """As `QueueStore` has it."""
         self.journal = PostgresJournalStore(database, clock)
         """As `QueueStore` has it, for entries alone."""
+        self.asks = PostgresAskStore(database, clock)
+        """Implements the port's property."""
         self.bulks = PostgresBulkStore(database)
         """As `QueueStore` has it."""
 
@@ -117,7 +121,7 @@ class PostgresQueueStore:
         """Compare the due time with the last one, look for an earlier tick, and store."""
         store = self._storing([tick], claim)
         # Without its source and its time, which the call has once.
-        row = new_row(tick, 0, store, None, no_lines())[1:]
+        row = new_row(tick, 0, store, None, Lines())[1:]
         arguments = (due_ms, store.now_ms, *row[:10], *row[11:])
 
         def answer(fate: int, claimed: Sequence[Row]) -> StoredTick:
@@ -153,7 +157,7 @@ class PostgresQueueStore:
         self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None, value: bytes | None = None
     ) -> Stored | None:
         """Remove the delivery and store what it emitted in one group."""
-        write = CompleteDelivery(delivery, self._storing(emits, claim))
+        write = CompleteDelivery(delivery, self._storing(emits, claim), value)
         stored: Stored | None = await self._database.write(write, delivery.run_id)
         return stored
 
@@ -196,7 +200,7 @@ class PostgresQueueStore:
 
     async def remove(self, step: str, id: int) -> tuple[str, int] | None:
         """Remove the row."""
-        found = await self._removed(_REMOVE, name_bytes(step), [id])
+        found = await self._removed(_REMOVE, name_bytes(step), [id], self._clock.now_ms(), _REMOVED)
         return found[0] if found else None
 
     async def purge(self, step: str, limit: int, upto_id: int) -> list[str]:
@@ -204,12 +208,12 @@ class PostgresQueueStore:
         if step == UNKNOWN_STEP:
             found = await self._removed(_PURGE_PARKED, limit, upto_id)
         else:
-            found = await self._removed(_PURGE, name_bytes(step), limit, upto_id)
+            found = await self._removed(_PURGE, name_bytes(step), limit, upto_id, self._clock.now_ms(), _REMOVED)
         return [run_id for run_id, _ in found]
 
     async def purge_dead_letters(self, step: str | None) -> int:
         """Remove them."""
-        return await self._count(PURGE, None if step is None else name_bytes(step))
+        return await self._count(PURGE, None if step is None else name_bytes(step), self._clock.now_ms())
 
     async def bury_orphans(self, known_steps: Sequence[str], error: JSONObject, now_ms: int) -> list[tuple[str, int]]:
         """Bury what waits for steps that no deployment has."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import orjson
 
@@ -14,6 +15,7 @@ from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.names import encode_name, name_bytes
 from polystep.stores.error_text import json_text
 from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.wait_columns import signals_text
 from polystep.stores.postgres.writes import StoreDeliveries
 
 DELIVERY: Final = (
@@ -26,31 +28,38 @@ LETTER: Final = (
     "fingerprint"
 )
 """Of a `DeadLetter`, in its order."""
+LINES_COLUMNS: Final = 6
+"""Of the arguments of `Lines`."""
 NEW_COLUMNS: Final = 20
 """Of a new delivery, as `store_1` takes them."""
 
 _KEY: Final = 9
 _LIMIT: Final = 15
-_TARGET_DELIVERY, _TARGET_LETTER, _TARGET_PARKED = range(3)
+_TARGET_DELIVERY, _TARGET_LETTER, _TARGET_PARKED, _TARGET_SIGNAL = range(4)
 
 
-class Lines(NamedTuple):
-    """Rows that a call locks before it writes deliveries."""
+@dataclass(slots=True)
+class Lines:
+    """What a call locks before it writes deliveries."""
 
-    keys: dict[tuple[bytes, bytes], None]
+    keys: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
     """Steps and FIFO keys."""
-    limits: dict[bytes, None]
+    limits: dict[bytes, None] = field(default_factory=dict)
     """Steps of which as many as their limit allows run at once."""
+    told: dict[bytes, None] = field(default_factory=dict)
+    """Topics of events that are kept for waits."""
+    wanted: dict[bytes, None] = field(default_factory=dict)
+    """Topics of waits that begin."""
+    is_together: bool = False
+    """All deliveries that it changes, before one of them."""
 
     def arguments(self) -> list[Any]:
-        """Return the arrays: steps of keys, keys, limited steps."""
+        """Return the arrays: steps of keys, keys, limited steps, topics of events and of waits; and the last one."""
         steps, keys = zip(*self.keys, strict=True) if self.keys else (None, None)
-        return [steps, keys, list(self.limits) or None]
-
-
-def no_lines() -> Lines:
-    """Return none."""
-    return Lines({}, {})
+        return [
+            steps, keys, list(self.limits) or None, list(self.told) or None, list(self.wanted) or None,
+            self.is_together,
+        ]  # fmt: skip
 
 
 def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | None, lines: Lines) -> tuple[Any, ...]:
@@ -66,9 +75,9 @@ def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | 
     Raises:
         PolystepError: It cannot be stored.
     """
-    if new.step in (SIGNAL_STEP, CANCEL_STEP) or new.key is not None or new.cancel_keys:
+    if new.step == CANCEL_STEP or new.key is not None or new.cancel_keys:
         # Dropping it would be worse. No setting leads here yet.
-        raise PolystepError("Ids of events, signals and cancellations are not stored in PostgreSQL yet.")
+        raise PolystepError("Ids of events and cancellations are not stored in PostgreSQL yet.")
     step = name_bytes(_text(new.step))
     key = None if new.fifo_key is None else encode_name("FIFO key", new.fifo_key)
     target, note, print_ = _TARGET_DELIVERY, None, None
@@ -77,6 +86,9 @@ def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | 
         target, note, print_ = _TARGET_LETTER, json_text(new.refused), fingerprint(new.refused)
     elif new.step == UNKNOWN_STEP:
         target, note = _TARGET_PARKED, json.dumps(new.taken_by)
+    elif new.step == SIGNAL_STEP:
+        target, note = _TARGET_SIGNAL, signals_text(new)
+        lines.told[name_bytes(new.topic)] = None
     else:
         if key is not None:
             lines.keys[step, key] = None

@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from polystep.contracts.events import Stored
+from polystep.contracts.events import Delivery, Stored
 from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.names import encode_name, name_bytes
 from polystep.stores.error_text import json_text
 from polystep.stores.postgres.calls import Statement
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.journal_columns import JOURNAL_COLUMNS, journal_arguments
-from polystep.stores.postgres.queue_columns import NEW_COLUMNS, claimed_of, has_lines, new_arguments, new_row, no_lines
+from polystep.stores.postgres.queue_columns import (
+    LINES_COLUMNS,
+    NEW_COLUMNS,
+    Lines,
+    claimed_of,
+    has_lines,
+    new_arguments,
+    new_row,
+)
+from polystep.stores.postgres.wait_columns import WAIT_COLUMNS, keys_text, topics_of, wait_arguments
 from polystep.stores.postgres.writes import (
     Asked,
     BuryDelivery,
@@ -25,15 +34,19 @@ from polystep.stores.postgres.writes import (
     SuspendDelivery,
 )
 
-_COMPLETE, _READY, _BURY, _RENEW, _KEEP, _SUSPEND = range(1, 7)
-_SETTLED_COLUMNS: Final = 10
-QUEUE_ARGUMENTS: Final = 4 + _SETTLED_COLUMNS + JOURNAL_COLUMNS + NEW_COLUMNS
+_COMPLETE, _READY, _BURY, _RENEW, _KEEP, _SUSPEND, _COMPLETE_CALL, _BURY_CALL = range(1, 9)
+_SETTLED_COLUMNS: Final = 11
+_NOTE: Final = 6
+QUEUE_ARGUMENTS: Final = LINES_COLUMNS + 1 + _SETTLED_COLUMNS + JOURNAL_COLUMNS + WAIT_COLUMNS + NEW_COLUMNS
 _NOTHING: Final = (False, *(None,) * (QUEUE_ARGUMENTS - 1))
 # By run, since nobody has heard the ids. A delivery is claimed by this lane's host with its first token once.
 _CLAIMED: Final = """
 SELECT 'd', NULL, d.run_id, NULL, d.id FROM {schema}.deliveries d
 WHERE d.run_id = ANY ($2) AND d.status = 2 AND d.token = 1 AND d.host = (SELECT host FROM {schema}.lanes WHERE id = $1)
 ORDER BY d.id"""
+_SUSPENDED: Final = """
+SELECT 'u', s.place, NULL, NULL, d.run_at_ms FROM unnest($1::integer[], $2::bigint[]) AS s(place, id)
+JOIN {schema}.deliveries d ON d.id = s.id"""
 
 
 class QueueWrites:
@@ -74,7 +87,7 @@ class QueueWrites:
         """
         if not self.asked:
             return _NOTHING
-        lines = no_lines()
+        lines = Lines()
         settled: list[tuple[Any, ...]] = []
         kept: list[tuple[int, KeepEntry]] = []
         news: list[tuple[Any, ...]] = []
@@ -84,6 +97,7 @@ class QueueWrites:
             place = self._places[index] = len(settled) if rows else 0
             if isinstance(asked.write, KeepEntry):
                 kept.append((place, asked.write))
+                lines.wanted.update(topics_of(asked.write))
             for delivery in _ended(asked.write):
                 if delivery.fifo_key is not None:
                     lines.keys[name_bytes(delivery.step), encode_name("FIFO key", delivery.fifo_key)] = None
@@ -91,8 +105,12 @@ class QueueWrites:
             if store is not None:
                 for number, new in enumerate(store.deliveries):
                     news.append(new_row(new, number, store, place or None, lines))
+        lines.is_together = bool(lines.told) or _is_together(settled)
         columns = [list(column) for column in zip(*settled, strict=True)] if settled else [None] * _SETTLED_COLUMNS
-        return [has_lines(news), *lines.arguments(), *columns, *journal_arguments(kept), *new_arguments(news)]
+        return [
+            has_lines(news), *lines.arguments(), *columns, *journal_arguments(kept), *wait_arguments(kept),
+            *new_arguments(news),
+        ]  # fmt: skip
 
     def recall(self, lane: int) -> Sequence[Statement]:
         """Find what was claimed by a call whose answer was lost."""
@@ -103,7 +121,13 @@ class QueueWrites:
             for index in store.claim.indexes
             if index < len(store.deliveries)
         ]
-        return [Statement(_CLAIMED, (lane, runs))] if runs else []
+        found = [Statement(_CLAIMED, (lane, runs))] if runs else []
+        waiting = [
+            (self._places[index], asked.write.delivery.id)
+            for index, asked in enumerate(self.asked)
+            if isinstance(asked.write, SuspendDelivery) and asked.write.waits
+        ]
+        return [*found, Statement(_SUSPENDED, [*zip(*waiting, strict=True)])] if waiting else found
 
     def answer(self, rows: Sequence[Row], refused: Collection[int]) -> None:
         """Answer all.
@@ -113,8 +137,11 @@ class QueueWrites:
             refused: Places of settled deliveries that were not current.
         """
         ids = {run_id: id_ for what, _, run_id, _, id_ in rows if what == "d"}
+        due = {place: due_ms for what, place, _, _, due_ms in rows if what == "u"}
         for index, asked in enumerate(self.asked):
-            asked.answer(_answer(asked.write, self._places[index] not in refused, ids))
+            place = self._places[index]
+            result = _answer(asked.write, place not in refused, ids)
+            asked.answer(due.get(place, result) if isinstance(asked.write, SuspendDelivery) and result else result)
 
 
 def weight(write: QueueWrite) -> int:
@@ -161,27 +188,45 @@ def _ended(write: object) -> Sequence[Any]:
 def _settled_rows(write: object) -> list[tuple[Any, ...]]:
     """Return the rows of the deliveries that a write settles, as `settle_1` takes them."""
     if isinstance(write, CompleteDelivery):
-        return [(_COMPLETE, write.delivery.id, write.delivery.token, None, 0, 0, None, None, None, False)]
+        kind = _COMPLETE_CALL if write.delivery.kind == "call" else _COMPLETE
+        return [_row(kind, write.delivery, now_ms=write.emits.now_ms, value=write.value)]
     if isinstance(write, ReadyDelivery):
         note = None if write.error is None else json_text(write.error)
         return [
             (_READY, write.delivery.id, write.delivery.token, write.run_at_ms, write.failures, write.crashes, note,
-             None, write.now_ms, False)
+             None, write.now_ms, False, None)
         ]  # fmt: skip
     if isinstance(write, BuryDelivery):
+        kind = _BURY_CALL if write.delivery.kind == "call" else _BURY
         return [
-            (_BURY, write.delivery.id, write.delivery.token, None, 0, 0, json_text(write.error),
-             fingerprint(write.error), write.now_ms, False)
+            (kind, write.delivery.id, write.delivery.token, None, 0, 0, json_text(write.error),
+             fingerprint(write.error), write.now_ms, False, None)
         ]  # fmt: skip
     if isinstance(write, RenewLeases):
-        return [
-            (_RENEW, each.id, each.token, write.until_ms, 0, 0, None, None, None, False) for each in write.deliveries
-        ]
+        return [_row(_RENEW, each, at_ms=write.until_ms) for each in write.deliveries]
     if isinstance(write, KeepEntry):
-        return [(_KEEP, write.delivery.id, write.delivery.token, None, 0, 0, None, None, None, False)]
+        return [_row(_KEEP, write.delivery)]
     if isinstance(write, SuspendDelivery):
         return [
-            (_SUSPEND, write.delivery.id, write.delivery.token, write.run_at_ms, 0, 0, None, None, write.now_ms,
-             write.keeps_place)
+            (_SUSPEND, write.delivery.id, write.delivery.token, write.run_at_ms, 0, 0, keys_text(write.waits), None,
+             write.now_ms, write.keeps_place, None)
         ]  # fmt: skip
     return []
+
+
+def _row(
+    kind: int, delivery: Delivery, *, at_ms: int | None = None, now_ms: int | None = None, value: bytes | None = None
+) -> tuple[Any, ...]:
+    return (kind, delivery.id, delivery.token, at_ms, 0, 0, None, None, now_ms, False, value)
+
+
+def _is_together(settled: Sequence[tuple[Any, ...]]) -> bool:
+    """Report whether deliveries have to be locked together before one of them changes.
+
+    Runs look at what has come for them, or are told what has come, when nobody else can change them.
+    """
+    kinds = {row[0] for row in settled}
+    if not kinds.isdisjoint((_COMPLETE_CALL, _BURY_CALL)):
+        return True
+    # Whoever wakes runs locks them in the order of their ids.
+    return (_SUSPEND in kinds or _KEEP in kinds) and (len(settled) > 1 or settled[0][_NOTE] is not None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from polystep.stores.postgres.journal_schema import JOURNAL
+from polystep.stores.postgres.waits_schema import WAIT_CALLS, WAIT_LOCKS, WAIT_TABLES, WAITS
 
 DELIVERIES: Final = """
 -- Names are bytes of UTF-8, as in the state.
@@ -98,7 +99,8 @@ END $$;
 """
 
 STORE: Final = """
--- Stores deliveries in the order of the arrays: as dead letters (target 1), parked (2), or ready, blocked or running.
+-- Stores deliveries in the order of the arrays: as dead letters (target 1), parked (2), kept for waits (3),
+-- or ready, blocked or running.
 -- `kept` says which of the settled deliveries they come from were current; without it all were. The keys are locked.
 -- Returns those that are claimed, in their order.
 CREATE FUNCTION {schema}.store_1(
@@ -128,6 +130,9 @@ BEGIN
       n_target, n_note)
       AS n(source, event, topic, data, trace, run, parent, key, run_at, now, deployment, target, note)
     WHERE n.target = 2 AND (kept IS NULL OR n.source IS NULL OR kept[n.source]);
+  END IF;
+  IF 3 = ANY (n_target) THEN
+    PERFORM {schema}.keep_signals_1(kept, n_source, n_event, n_topic, n_data, n_run_at, n_now, n_target, n_note);
   END IF;
   IF has_lines THEN
     -- Without the data, which a sort would copy.
@@ -184,13 +189,37 @@ END $$;
 """
 
 SETTLE: Final = """
+-- Gives the callers of runs that are buried their errors; returns the kinds, with 9 of these runs and 3 of the others.
+CREATE FUNCTION {schema}.fail_calls_1(
+  o_kind smallint[], o_id bigint[], o_token integer[], o_note text[], o_now bigint[]
+) RETURNS smallint[] LANGUAGE plpgsql AS $$
+DECLARE
+  runs text[];
+  errors text[];
+  places integer[];
+  called text[] := '{{}}';
+  now_ bigint;
+BEGIN
+  SELECT array_agg(d.run_id), array_agg(o.note), array_agg(o.place::integer), max(o.now)
+    INTO runs, errors, places, now_
+    FROM unnest(o_kind, o_id, o_token, o_note, o_now) WITH ORDINALITY AS o(kind, id, token, note, now, place)
+    JOIN {schema}.deliveries d ON d.id = o.id
+    WHERE o.kind = 8 AND d.token IS NOT DISTINCT FROM o.token AND d.status IS NOT DISTINCT FROM 2;
+  IF runs IS NOT NULL THEN called := {schema}.end_calls_1(runs, NULL, errors, now_); END IF;
+  RETURN ARRAY (
+    SELECT CASE WHEN o.kind <> 8 THEN o.kind WHEN r.run = ANY (called) THEN 9 ELSE 3 END::smallint
+    FROM unnest(o_kind) WITH ORDINALITY AS o(kind, place) LEFT JOIN unnest(places, runs) AS r(place, run)
+      ON r.place = o.place ORDER BY o.place);
+END $$;
+
 -- Ends claimed deliveries (kind 1: completed, 3: buried), makes them ready again (2), extends their leases (4), looks
--- whether they may keep something (5), or suspends them (6).
+-- whether they may keep something (5), or suspends them (6; the note has their waits). Of runs that were called, it
+-- completes some with a value (7), and buries others (8), unless somebody waits for them: they fail instead (9).
 -- Returns which of them were current; NULL when all were. What they name is found by the primary key: the conditions on
 -- token and status are none for an index, since that of running ones is full of entries that are gone.
 CREATE FUNCTION {schema}.settle_1(
   o_kind smallint[], o_id bigint[], o_token integer[], o_at bigint[], o_failures integer[], o_crashes integer[],
-  o_note text[], o_print text[], o_now bigint[], o_place boolean[]
+  o_note text[], o_print text[], o_now bigint[], o_place boolean[], o_value bytea[]
 ) RETURNS boolean[] LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -202,19 +231,26 @@ DECLARE
   kept boolean[];
   place_ integer;
   over text[];
+  called text[];
+  results bytea[];
+  now_ bigint;
   unmarked bigint[];
 BEGIN
-  IF 1 = ANY (o_kind) THEN
+  IF 8 = ANY (o_kind) THEN o_kind := {schema}.fail_calls_1(o_kind, o_id, o_token, o_note, o_now); END IF;
+  IF o_kind && '{{1, 7, 9}}'::smallint[] THEN
     WITH gone AS (
       DELETE FROM {schema}.deliveries d USING unnest(o_kind, o_id, o_token) WITH ORDINALITY AS o(kind, id, token, place)
-        WHERE o.kind = 1 AND d.id = o.id AND d.token IS NOT DISTINCT FROM o.token AND d.status IS NOT DISTINCT FROM 2
-        RETURNING o.place, d.step, d.fifo_key, d.id, d.run_id, d.resumes
+        WHERE o.kind IN (1, 7, 9) AND d.id = o.id AND d.token IS NOT DISTINCT FROM o.token
+          AND d.status IS NOT DISTINCT FROM 2
+        RETURNING o.kind, o.place, d.step, d.fifo_key, d.id, d.run_id, d.resumes
     )
     SELECT array_agg(place::integer), array_agg(step) FILTER (WHERE fifo_key IS NOT NULL),
       array_agg(fifo_key) FILTER (WHERE fifo_key IS NOT NULL), array_agg(id) FILTER (WHERE fifo_key IS NOT NULL),
-      array_agg(run_id) FILTER (WHERE resumes IS NOT NULL)
-      INTO done_, k_step, k_key, k_id, over FROM gone;
-    IF over IS NOT NULL THEN PERFORM {schema}.forget_1(over); END IF;
+      array_agg(run_id) FILTER (WHERE resumes IS NOT NULL), max(o_now[place]),
+      array_agg(run_id) FILTER (WHERE kind = 7), array_agg(o_value[place]) FILTER (WHERE kind = 7)
+      INTO done_, k_step, k_key, k_id, over, now_, called, results FROM gone;
+    IF over IS NOT NULL THEN PERFORM {schema}.forget_1(over, now_); END IF;
+    IF called IS NOT NULL THEN PERFORM {schema}.end_calls_1(called, results, NULL, now_); END IF;
     all_done := all_done || done_;
     IF k_id IS NOT NULL THEN PERFORM {schema}.unblock_1(k_step, k_key, k_id); END IF;
   END IF;
@@ -271,10 +307,13 @@ BEGIN
   END IF;
   IF 6 = ANY (o_kind) THEN
     WITH changed AS (
-      UPDATE {schema}.deliveries d SET status = 0, run_at_ms = o.at, timed_at_ms = o.now, attempt = d.attempt - 1,
-        resumes = coalesce(d.resumes, 0) + 1, holds_place = o.holds
-      FROM unnest(o_kind, o_id, o_token, o_at, o_now, o_place) WITH ORDINALITY
-        AS o(kind, id, token, at, now, holds, place)
+      UPDATE {schema}.deliveries d SET status = 0, timed_at_ms = o.now, attempt = d.attempt - 1,
+        resumes = coalesce(d.resumes, 0) + 1, holds_place = o.holds,
+        -- Those with waits are locked already.
+        run_at_ms = CASE WHEN o.waits IS NULL THEN o.at
+          ELSE {schema}.due_of_1(d.run_id, d.enqueued_at_ms, d.event_id, o.waits, o.at, o.now) END
+      FROM unnest(o_kind, o_id, o_token, o_at, o_note, o_now, o_place) WITH ORDINALITY
+        AS o(kind, id, token, at, waits, now, holds, place)
       WHERE o.kind = 6 AND d.id = o.id AND d.token IS NOT DISTINCT FROM o.token AND d.status IS NOT DISTINCT FROM 2
       RETURNING o.place
     )
@@ -406,5 +445,5 @@ BEGIN
 END $$;
 """
 
-QUEUE: Final = DELIVERIES + JOURNAL + LINES + STORE + SETTLE + CLAIM
+QUEUE: Final = DELIVERIES + WAIT_TABLES + JOURNAL + LINES + WAIT_LOCKS + WAITS + STORE + SETTLE + CLAIM + WAIT_CALLS
 """In the order in which they are made."""

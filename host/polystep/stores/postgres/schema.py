@@ -107,12 +107,14 @@ CREATE FUNCTION {schema}.group_1(
   s_kind smallint[], s_grp bytea[], s_key bytea[], s_value bytea[], s_seen bytea[],
   i_kind text[], i_stream bytea[], i_grp bytea[], i_id bytea[], i_value bytea[], i_now_ms bigint[],
   i_told_ms bigint[],
-  q_lines boolean, q_key_step bytea[], q_key bytea[], q_limit bytea[],
+  q_lines boolean, q_key_step bytea[], q_key bytea[], q_limit bytea[], q_told bytea[], q_wanted bytea[],
+  q_together boolean,
   o_kind smallint[], o_id bigint[], o_token integer[], o_at bigint[], o_failures integer[], o_crashes integer[],
-  o_note text[], o_print text[], o_now bigint[], o_place boolean[],
+  o_note text[], o_print text[], o_now bigint[], o_place boolean[], o_value bytea[],
   j_source integer[], j_run text[], j_key bytea[], j_kind text[], j_at bigint[], j_value bytea[], j_error bytea[],
   j_final boolean[], j_failures integer[], j_due bigint[], j_sensitive boolean[],
   m_source integer[], m_run text[], m_print bytea[], m_topic bytea[], m_times integer[],
+  w_source integer[], w_wait text[],
   n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
   n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
   n_owner text[], n_lease bigint[], n_limit integer[], n_counting boolean[], n_target smallint[], n_note text[],
@@ -127,8 +129,11 @@ BEGIN
   -- Locks of keys and limits first: whoever waits for them holds nothing yet.
   IF q_key IS NOT NULL THEN PERFORM {schema}.lock_keys_1(q_key_step, q_key); END IF;
   IF q_limit IS NOT NULL THEN PERFORM {schema}.lock_limits_1(q_limit); END IF;
+  IF q_told IS NOT NULL OR q_wanted IS NOT NULL THEN PERFORM {schema}.lock_topics_1(q_told, q_wanted); END IF;
+  IF q_together THEN PERFORM {schema}.lock_deliveries_1(o_id, n_topic, n_target, n_note); END IF;
   IF o_kind IS NOT NULL THEN
-    kept := {schema}.settle_1(o_kind, o_id, o_token, o_at, o_failures, o_crashes, o_note, o_print, o_now, o_place);
+    kept := {schema}.settle_1(o_kind, o_id, o_token, o_at, o_failures, o_crashes, o_note, o_print, o_now, o_place,
+      o_value);
     IF kept IS NOT NULL THEN
       UPDATE {schema}.lanes SET refused = ARRAY (
         SELECT k.place::integer FROM unnest(kept) WITH ORDINALITY AS k(is_kept, place) WHERE NOT k.is_kept)
@@ -137,10 +142,16 @@ BEGIN
         FROM unnest(kept) WITH ORDINALITY AS k(is_kept, place) WHERE NOT k.is_kept;
     END IF;
   END IF;
+  IF q_together THEN
+    RETURN QUERY SELECT 'u'::text, o.place::integer, NULL::text, NULL::bytea, d.run_at_ms
+      FROM unnest(o_kind, o_id, o_note) WITH ORDINALITY AS o(kind, id, waits, place)
+      JOIN {schema}.deliveries d ON d.id = o.id WHERE o.kind = 6 AND o.waits IS NOT NULL;
+  END IF;
   IF j_run IS NOT NULL THEN
     PERFORM {schema}.keep_1(kept, j_source, j_run, j_key, j_kind, j_at, j_value, j_error, j_final, j_failures, j_due,
       j_sensitive, m_source, m_run, m_print, m_topic, m_times);
   END IF;
+  IF w_wait IS NOT NULL THEN PERFORM {schema}.open_waits_1(kept, w_source, w_wait); END IF;
   IF n_kind IS NOT NULL THEN
     RETURN QUERY SELECT 'd'::text, NULL::integer, c.run, NULL::bytea, c.born FROM {schema}.store_1(
       host_, kept, q_lines, n_source, n_kind, n_event, n_topic, n_step, n_data, n_trace, n_run, n_parent, n_key,

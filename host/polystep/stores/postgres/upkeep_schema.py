@@ -131,6 +131,12 @@ BEGIN
   UPDATE {schema}.journal j SET due_ms = j.due_ms - coalesce(back, j.kept_at_ms - now_),
     kept_at_ms = j.kept_at_ms - coalesce(back, j.kept_at_ms - now_)
     WHERE j.due_ms IS NOT NULL AND j.kept_at_ms > now_;
+  UPDATE {schema}.asks a SET due_ms = a.due_ms - coalesce(back, a.asked_at_ms - now_),
+    asked_at_ms = a.asked_at_ms - coalesce(back, a.asked_at_ms - now_)
+    WHERE a.status = 'open' AND a.asked_at_ms > now_;
+  UPDATE {schema}.signals s SET at_ms = s.at_ms - coalesce(back, s.kept_at_ms - now_),
+    until_ms = s.until_ms - coalesce(back, s.kept_at_ms - now_),
+    kept_at_ms = s.kept_at_ms - coalesce(back, s.kept_at_ms - now_) WHERE s.kept_at_ms > now_;
   RETURN changed;
 END $$;
 
@@ -146,13 +152,23 @@ BEGIN
   RETURN changed;
 END $$;
 
+-- Ends what deliveries were that are discarded: whoever called them gets an error. The callers are locked.
+CREATE FUNCTION {schema}.discard_1(runs text[], now_ bigint, error_ text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {schema}.end_calls_1(runs, NULL, array_fill(error_, ARRAY[cardinality(runs)]), now_);
+  PERFORM {schema}.forget_1(runs, now_);
+END $$;
+
 -- Removes deliveries that wait, of a page that was looked at before its keys are locked.
 -- What has begun meanwhile stays.
-CREATE FUNCTION {schema}.remove_1(lane bigint, epoch_ integer, seq bigint, step_ bytea, ids bigint[])
-RETURNS TABLE (run text, size integer) LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.remove_1(
+  lane bigint, epoch_ integer, seq bigint, step_ bytea, ids bigint[], now_ bigint, error_ text
+) RETURNS TABLE (run text, size integer) LANGUAGE plpgsql AS $$
 DECLARE
   keys bytea[];
   steps bytea[];
+  runs text[];
+  sizes integer[];
 BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
   SELECT array_agg(DISTINCT d.fifo_key) INTO keys FROM {schema}.deliveries d
@@ -161,22 +177,21 @@ BEGIN
     steps := array_fill(step_, ARRAY[cardinality(keys)]);
     PERFORM {schema}.lock_keys_1(steps, keys);
   END IF;
-  RETURN QUERY
+  PERFORM {schema}.lock_deliveries_1(ids, NULL, NULL, NULL);
   WITH gone AS (
     DELETE FROM {schema}.deliveries d WHERE d.id = ANY (ids) AND d.step = step_ AND d.status <> 2
-      RETURNING d.run_id, length(d.data) AS size, d.resumes
-  ), entries AS (
-    DELETE FROM {schema}.journal j USING gone WHERE gone.resumes IS NOT NULL AND j.run_id = gone.run_id
-  ), sent AS (
-    DELETE FROM {schema}.sent_emits s USING gone WHERE gone.resumes IS NOT NULL AND s.run_id = gone.run_id
+      RETURNING d.run_id, length(d.data) AS size
   )
-  SELECT gone.run_id, gone.size FROM gone;
+  SELECT array_agg(gone.run_id), array_agg(gone.size) INTO runs, sizes FROM gone;
+  IF runs IS NOT NULL THEN PERFORM {schema}.discard_1(runs, now_, error_); END IF;
   IF keys IS NOT NULL THEN PERFORM {schema}.wake_keys_1(steps, keys); END IF;
+  RETURN QUERY SELECT * FROM unnest(runs, sizes);
 END $$;
 
 -- What is blocked goes before the heads of keys: a head that is left makes the next one ready when it ends.
-CREATE FUNCTION {schema}.purge_1(lane bigint, epoch_ integer, seq bigint, step_ bytea, most integer, upto bigint)
-RETURNS TABLE (run text, size integer) LANGUAGE plpgsql AS $$
+CREATE FUNCTION {schema}.purge_1(
+  lane bigint, epoch_ integer, seq bigint, step_ bytea, most integer, upto bigint, now_ bigint, error_ text
+) RETURNS TABLE (run text, size integer) LANGUAGE plpgsql AS $$
 DECLARE
   page bigint[];
 BEGIN
@@ -188,7 +203,8 @@ BEGIN
         SELECT d.id FROM {schema}.deliveries d WHERE d.step = step_ AND d.status = 0 AND d.id <= upto LIMIT most) AS p;
     END IF;
     EXIT WHEN page IS NULL;
-    RETURN QUERY SELECT r.run, r.size FROM {schema}.remove_1(lane, epoch_, seq, step_, page) AS r;
+    RETURN QUERY SELECT r.run, r.size FROM {schema}.remove_1(lane, epoch_, seq, step_, page, now_, error_)
+      AS r;
     -- All of the page may have begun meanwhile.
     EXIT WHEN FOUND;
   END LOOP;

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
+from polystep.contracts.asks import Ask
 from polystep.contracts.events import Claim, Delivery, NewDelivery
 from polystep.contracts.journal import JournalEntry, SentEmit
+from polystep.contracts.signals import ChildCall, SignalWait
 from polystep.contracts.values import JSONObject
 
 StateKey: TypeAlias = tuple[bytes, bytes]
@@ -98,6 +100,8 @@ class CompleteDelivery(NamedTuple):
 
     delivery: Delivery
     emits: StoreDeliveries
+    value: bytes | None = None
+    """Of a run that was called."""
 
 
 class ReadyDelivery(NamedTuple):
@@ -140,6 +144,8 @@ class KeepEntry(NamedTuple):
     entry: JournalEntry
     emits: StoreDeliveries | None = None
     sent: Sequence[SentEmit] = ()
+    wanted: Ask | SignalWait | ChildCall | None = None
+    """What a wait waits for that begins."""
 
 
 class SuspendDelivery(NamedTuple):
@@ -149,6 +155,8 @@ class SuspendDelivery(NamedTuple):
     run_at_ms: int
     now_ms: int
     keeps_place: bool
+    waits: Sequence[str] = ()
+    """It is due at once when one of the waits under these keys has got what it waits for."""
 
 
 class Apart(NamedTuple):

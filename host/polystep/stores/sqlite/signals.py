@@ -7,8 +7,8 @@ from typing import Final, NamedTuple, cast
 
 import apsw
 
+from polystep.contracts import limits
 from polystep.contracts.events import Delivery, NewDelivery
-from polystep.contracts.limits import SIGNALS_MAX
 from polystep.contracts.signals import KEPT_MS, SignalWait
 
 _PRUNED: Final = 100
@@ -75,7 +75,7 @@ class TakenSignal(NamedTuple):
 def keep_signals(connection: apsw.Connection, new: NewDelivery, now_ms: int) -> None:
     """Store an event for the runs that wait for it, make these due, and remove a few that are old or too many."""
     connection.execute(_PRUNE, (now_ms, _PRUNED))
-    connection.execute(_CROWD_OUT, (SIGNALS_MAX, _PRUNED))
+    connection.execute(_CROWD_OUT, (limits.SIGNALS_MAX, _PRUNED))
     at_ms = max(now_ms, new.run_at_ms)
     for path, value in new.signals:
         connection.execute(_KEEP, (new.topic, path, value, new.event_id, at_ms, KEPT_MS, now_ms, new.data))
