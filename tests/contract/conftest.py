@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import cast
 
 import pytest
 import uvloop
@@ -13,7 +14,7 @@ import uvloop
 from polystep.contracts.ports.inspection import DataQueries
 from polystep.contracts.ports.queue import DeliveryStore
 from polystep.contracts.ports.stores import StateStore, StreamStore, TraceStore
-from polystep.stores import Stores, open_stores
+from polystep.stores import Database, Stores, open_stores
 from polystep.stores.postgres import (
     PostgresDatabase,
     PostgresDataQueries,
@@ -84,18 +85,29 @@ async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClo
             database = PostgresDatabase(url, clock, schema=schema, durability="process")
             data = Data(PostgresStateStore(database), PostgresStreamStore(database), PostgresDataQueries(database))
             queue = PostgresQueueStore(database, clock)
-            made = Durable(queue, PostgresQueueQueries(database), PostgresLetterQueries(database), data)
+
+            async def rows(table: str) -> int:
+                found: int = (await database.read(f"SELECT count(*) FROM {schema}.{table}"))[0][0]
+                return found
+
+            made = Durable(queue, PostgresQueueQueries(database), PostgresLetterQueries(database), data, rows)
             await database.start()
             opened.push_async_callback(database.stop)
         else:
             is_file = request.param == "sqlite"
             stores = open_stores(tmp_path, "process", clock) if is_file else simulated_stores(tmp_path, clock)
             queries = stores.inspection
+
+            async def rows(table: str) -> int:
+                found: int = cast("Database", stores.durable).read(f"SELECT count(*) FROM {table}")[0][0]
+                return found
+
             made = Durable(
                 stores.queue,
                 queries.queue,
                 queries.letters,
                 Data(stores.state, stores.streams, queries.data),
+                rows,
             )
             await stores.start()
             opened.push_async_callback(stores.stop)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
+from polystep.contracts.events import CancelledRuns, Delivery
 from polystep.contracts.ports.asks import AskStore
 from polystep.contracts.ports.inspection import DataQueries, QueueQueries
 from polystep.contracts.ports.journal import JournalStore
 from polystep.contracts.ports.letters import BulkStore, LetterQueries
-from polystep.contracts.ports.queue import DeliveryStore
+from polystep.contracts.ports.once_keys import OnceKeyStore
+from polystep.contracts.ports.queue import CancellationStore, DeliveryStore, EventKeyStore
 from polystep.contracts.ports.stores import StateStore, StreamStore
 from polystep.contracts.ports.wakeups import Wakeups
 
@@ -34,6 +37,19 @@ class Queue(DeliveryStore, Protocol):
     def asks(self) -> AskStore: ...
 
     @property
+    def once_keys(self) -> OnceKeyStore: ...
+
+    @property
+    def keys(self) -> EventKeyStore: ...
+
+    @property
+    def cancellations(self) -> CancellationStore: ...
+
+    async def cancel_waiting(self, run_id: str) -> CancelledRuns | None: ...
+
+    async def cancel_running(self, delivery: Delivery) -> CancelledRuns | None: ...
+
+    @property
     def bulks(self) -> BulkStore: ...
 
 
@@ -44,3 +60,5 @@ class Durable(NamedTuple):
     queues: QueueQueries
     letters: LetterQueries
     data: Data
+    rows: Callable[[str], Awaitable[int]]
+    """Counts the rows of a table."""

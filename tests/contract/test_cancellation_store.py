@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
-
-import pytest
 
 from polystep.contracts.events import (
     CANCEL_STEP,
@@ -20,16 +17,12 @@ from polystep.contracts.events import (
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.signals import ChildCall
-from polystep.stores import Database, SqliteQueueStore, Stores, open_durable
+from polystep.stores import Database, SqliteQueueStore, open_durable
 from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, claim, names, new
+from tests.contract.durable import Durable
 
 FAR_MS = 10**15
-
-
-@pytest.fixture
-def queue(stores: Stores) -> QueueStore:
-    return stores.queue
 
 
 def order(name: str, id: str = "o1", *, step: str = "step", key: str | None = None, at_ms: int = 0) -> NewDelivery:
@@ -51,10 +44,6 @@ async def cancel(queue: QueueStore, *ids: str, at_ms: int = 0) -> Cancellations:
 
 def gone(found: Cancellations) -> list[str]:
     return [each.run_id.removeprefix("run of ") for each in found.removed]
-
-
-def rows(stores: Stores, sql: str) -> list[tuple[Any, ...]]:
-    return cast("Database", stores.durable).read(sql)
 
 
 async def test_an_event_removes_the_runs_that_wait_and_have_its_value(queue: QueueStore) -> None:
@@ -139,7 +128,7 @@ async def test_a_run_that_runs_is_named_until_it_has_ended(queue: QueueStore) ->
     assert await queue.cancellations.settle("host", 100) == Cancellations()
 
 
-async def test_what_the_handler_did_first_counts(queue: QueueStore, stores: Stores) -> None:
+async def test_what_the_handler_did_first_counts(queue: QueueStore, durable: Durable) -> None:
     done, failed, slept = await running(queue, order("done"), order("failed"), order("slept"))
     assert len((await cancel(queue, "o1")).running) == 3
     # One has completed, the others are tried again or wait: they are removed before they start.
@@ -148,8 +137,8 @@ async def test_what_the_handler_did_first_counts(queue: QueueStore, stores: Stor
     assert await queue.journal.suspend(slept, FAR_MS) == FAR_MS
     found = await queue.cancellations.settle("host", 100)
     assert (sorted(gone(found)), found.is_done, found.running) == (["failed", "slept"], True, [])
-    assert rows(stores, "SELECT count(*) FROM cancel_keys") == [(0,)]
-    assert rows(stores, "SELECT count(*) FROM cancellations") == [(0,)]
+    assert await durable.rows("cancel_keys") == 0
+    assert await durable.rows("cancellations") == 0
 
 
 async def test_a_run_of_a_dead_host_is_removed_when_it_is_released(queue: QueueStore) -> None:
@@ -231,7 +220,7 @@ async def test_the_runs_of_calls_go_with_their_caller(queue: QueueStore) -> None
     assert all(each.reason == found.removed[0].reason for each in found.removed)
 
 
-async def test_a_dead_letter_is_cancelled_only_after_its_replay(queue: QueueStore, stores: Stores) -> None:
+async def test_a_dead_letter_is_cancelled_only_after_its_replay(queue: QueueStore, durable: Durable) -> None:
     (mine,) = await running(queue, order("mine"))
     await queue.bury(mine, FAILURE, 1)
     refused = order("refused")._replace(refused=FAILURE)
@@ -241,21 +230,20 @@ async def test_a_dead_letter_is_cancelled_only_after_its_replay(queue: QueueStor
     for letter in await queue.dead_letters(9):
         assert await queue.replay(letter.id, 1) is not None
     assert sorted(gone(await cancel(queue, "o1"))) == ["mine", "refused"]
-    assert rows(stores, "SELECT count(*) FROM cancel_keys") == [(0,)]
+    assert await durable.rows("cancel_keys") == 0
 
 
-async def test_what_is_discarded_is_found_no_more(queue: QueueStore, stores: Stores) -> None:
+async def test_what_is_discarded_is_found_no_more(queue: QueueStore, durable: Durable) -> None:
     await queue.enqueue([order("purged"), order("removed", step="other"), order("letter")._replace(refused=FAILURE)])
     await queue.purge("step", 100, 2**62)
-    ((id_,),) = rows(stores, "SELECT id FROM deliveries")
-    assert await queue.remove("other", id_) is not None
+    assert await queue.remove("other", await queue.last_id("other")) is not None
     await queue.purge_dead_letters(None)
     (one,) = await running(queue, order("completed"))
     assert await queue.complete(one, []) == []
     named = order("named")._replace(key=EventKey("n", 1000))
     await queue.enqueue([named])
     assert len(await queue.keys.cancel("topic", "n")) == 1
-    assert rows(stores, "SELECT count(*) FROM cancel_keys") == [(0,)]
+    assert await durable.rows("cancel_keys") == 0
 
 
 async def test_events_that_leave_with_a_wait_or_a_completion_cancel_too(queue: QueueStore) -> None:

@@ -5,27 +5,22 @@ from __future__ import annotations
 import pytest
 
 from polystep.contracts.events import UNKNOWN_STEP, EventKey, NewDelivery, ParkedEvent
-from polystep.contracts.ports.queue import QueueStore
-from polystep.stores import Stores
+from polystep.contracts.ports.queue import DeliveryStore, QueueStore
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster
 from tests.contract.deliveries import FAILURE, claim, names, new
+from tests.contract.durable import Durable
 
 DAY_MS = 86_400_000
 ID = EventKey("id", DAY_MS)
 REPLACES = EventKey("id", DAY_MS, replaces=True)
 
 
-@pytest.fixture
-def queue(stores: Stores) -> QueueStore:
-    return stores.queue
-
-
 def keyed(name: str, step: str = "step", key: EventKey = ID, *, fifo: str | None = None, at_ms: int = 0) -> NewDelivery:
     return new(name, step=step, key=fifo, at_ms=at_ms, run_id=f"{name} for {step}")._replace(key=key)
 
 
-async def store(queue: QueueStore, *deliveries: NewDelivery) -> dict[str, str]:
+async def store(queue: DeliveryStore, *deliveries: NewDelivery) -> dict[str, str]:
     """Store an event; returns its duplicates by run."""
     stored = await queue.enqueue(deliveries)
     assert stored.keyed is not None
@@ -68,15 +63,15 @@ async def test_an_id_is_taken_until_its_time_is_over(queue: QueueStore, clock: F
 
 
 @pytest.mark.parametrize("how", ["discard", "purge", "step"])
-async def test_a_discarded_dead_letter_frees_its_id_for_its_step(stores: Stores, how: str, clock: FakeClock) -> None:
-    queue, now_ms = stores.queue, clock.now_ms()
+async def test_a_discarded_dead_letter_frees_its_id_for_its_step(durable: Durable, how: str, clock: FakeClock) -> None:
+    queue, now_ms = durable.queue, clock.now_ms()
     await store(queue, keyed("a"), keyed("a", "other"))
     (delivery,) = await claim(queue)
     await queue.bury(delivery, FAILURE, now_ms)
     (letter,) = await queue.dead_letters(1)
     assert await store(queue, keyed("b")) != {}
     if how == "discard":
-        await stores.inspection.letters.discard(letter.id)
+        await durable.letters.discard(letter.id)
     else:
         await queue.purge_dead_letters(None if how == "purge" else "step")
     assert await store(queue, keyed("c"), keyed("c", "other")) == {"c for other": "event of a"}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from polystep.contracts import limits
 from polystep.contracts.errors import JournalFull
 from polystep.contracts.events import Delivery
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.once_keys import TakenKey, WokenRuns
 from polystep.contracts.ports.queue import QueueStore
-from polystep.stores import Stores
-from polystep.stores.sqlite import once_keys
 from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, claim, new
 
@@ -18,11 +17,6 @@ KEY = "welcome-7"
 DAY_MS = 86_400_000
 FAR_MS = 7 * DAY_MS
 ROOM = 1024
-
-
-@pytest.fixture
-def queue(stores: Stores) -> QueueStore:
-    return stores.queue
 
 
 class Keys:
@@ -248,7 +242,7 @@ async def test_keys_whose_time_is_over_are_removed_unless_a_run_is_at_them(
     await keys.take(first, "new")
     # "awaited" has run out: it is kept for the run that waited, and not listed.
     assert [row[0] for row in await keys.listed()] == ["held", "new"]
-    monkeypatch.setattr(once_keys, "ONCE_KEYS_MAX", 3)
+    monkeypatch.setattr(limits, "ONCE_KEYS_MAX", 3)
     with pytest.raises(JournalFull, match="3 keys"):
         await keys.take(first, "one more")
     await keys.queue.once_keys.forget("awaited")
@@ -257,7 +251,7 @@ async def test_keys_whose_time_is_over_are_removed_unless_a_run_is_at_them(
 
 async def test_results_have_a_bound_together(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     (run,) = await keys.runs("a")
-    monkeypatch.setattr(once_keys, "ONCE_KEYS_BYTES_MAX", 4)
+    monkeypatch.setattr(limits, "ONCE_KEYS_BYTES_MAX", 4)
     await keys.take(run, "one")
     await keys.keep(run, "one")
     with pytest.raises(JournalFull, match="4 bytes"):

@@ -38,6 +38,8 @@ class Mark(NamedTuple):
     """Places of what the last call with such writes has changed."""
     refused: Sequence[int] = ()
     """Places of deliveries that were not current."""
+    notes: str | None = None
+    """What the last call with more to say has said."""
 
 
 class Call(Protocol):

@@ -159,9 +159,8 @@ class Group:
 
     def heard(self, rows: Sequence[Row]) -> list[Asked]:
         """Answer all but the stream items; writes of the state are made again to which another host was faster."""
-        self._queue.answer(rows, {row[1] for row in rows if row[0] == "r"})
+        again = self._queue.answer(rows, {row[1] for row in rows if row[0] == "r"})
         answers = {row[1]: row[3] for row in rows if row[0] == "s"}
-        again = []
         for index, (chain, row) in enumerate(self._rows, 1):
             if chain.is_take:
                 chain.asked[0].answer(answers.get(index))
@@ -177,8 +176,7 @@ class Group:
 
     def unheard(self, mark: Mark, rows: Sequence[Row]) -> list[Asked]:
         """Answer likewise; the lane has noted the places of the changes that were made."""
-        self._queue.answer(rows, mark.refused)
-        again = []
+        again = self._queue.answer(rows, mark.refused, mark.notes)
         for index, (chain, row) in enumerate(self._rows, 1):
             if chain.is_take:
                 chain.asked[0].answer(

@@ -47,6 +47,16 @@ BEGIN
   END IF;
 END $$;
 
+-- Writes one entry; whoever calls it holds the run.
+CREATE FUNCTION {schema}.keep_entry_1(
+  run text, key_ bytea, kind_ text, kept_at bigint, value_ bytea, error_ bytea, final_ boolean, failures_ integer,
+  due_ bigint, sensitive_ boolean
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {schema}.keep_1(NULL, ARRAY[1], ARRAY[run], ARRAY[key_], ARRAY[kind_], ARRAY[kept_at], ARRAY[value_],
+    ARRAY[error_], ARRAY[final_], ARRAY[failures_], ARRAY[due_], ARRAY[sensitive_], NULL, NULL, NULL, NULL, NULL);
+END $$;
+
 -- Removes what runs have kept that are over, and cancels their asks.
 CREATE FUNCTION {schema}.forget_1(runs text[], now_ bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -72,7 +82,8 @@ BEGIN
     DELETE FROM {schema}.calls c WHERE c.run_id = ANY (runs) AND (forgets_all OR c.key = ANY (keys));
   END IF;
   IF forgets_all THEN RETURN; END IF;
-  DELETE FROM {schema}.journal j WHERE j.run_id = ANY (runs) AND (j.error IS NOT NULL OR j.key = ANY (keys));
+  DELETE FROM {schema}.journal j WHERE j.run_id = ANY (runs) AND (j.error IS NOT NULL OR j.key = ANY (keys)
+    OR (j.kind = 'once' AND j.due_ms IS NOT NULL));
   UPDATE {schema}.deliveries d SET resumes = 0 WHERE d.run_id = ANY (runs) AND (
     EXISTS (SELECT FROM {schema}.journal j WHERE j.run_id = d.run_id)
     OR EXISTS (SELECT FROM {schema}.sent_emits s WHERE s.run_id = d.run_id));

@@ -40,7 +40,7 @@ _PATIENT: Final = "SET lock_timeout = 0"
 _IMPATIENT: Final = "SET lock_timeout = 5000"
 _TAKE_OVER: Final = """
 UPDATE {schema}.lanes SET epoch = epoch + 1, seen_at = clock_timestamp() WHERE id = $1 AND alive
-RETURNING epoch, commit_seq, coalesce(swapped, '{{}}'), coalesce(refused, '{{}}')"""
+RETURNING epoch, commit_seq, coalesce(swapped, '{{}}'), coalesce(refused, '{{}}'), notes"""
 
 Announced: TypeAlias = Callable[[int, int, Group, Sequence[Row]], None]
 """Called with lane, number of the call, group, and what of it is announced: it answers those who wait for that."""
@@ -358,7 +358,7 @@ class Lane:
         await connection.execute(_IMPATIENT)
         if row is None:
             return None
-        self._epoch, seq, swapped, refused = row
+        self._epoch, seq, swapped, refused, notes = row
         if seq < self._seq:
             log.critical(
                 "%s has lost what it had committed: its lane is at %d, and %d was answered. It was replaced by a copy "
@@ -367,7 +367,7 @@ class Lane:
             )  # fmt: skip
             return None
         self._seq = seq
-        return Mark(seq, swapped, refused)
+        return Mark(seq, swapped, refused, notes)
 
     def _give_up(self, call: Call, was_sent: bool) -> None:
         """Fail a call whose fate will not be known, or that nothing can carry out any more."""

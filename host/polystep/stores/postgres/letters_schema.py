@@ -35,7 +35,14 @@ BEGIN
   )
   SELECT coalesce(array_agg(gone.place::integer ORDER BY gone.place), '{{}}'), array_agg(gone.run_id)
     INTO done, runs FROM gone;
-  IF runs IS NOT NULL THEN PERFORM {schema}.revive_1(runs, forgets_all, forgotten); END IF;
+  IF runs IS NULL THEN RETURN done; END IF;
+  PERFORM {schema}.revive_1(runs, forgets_all, forgotten);
+  -- Events find them again that cancel runs.
+  WITH found AS (
+    UPDATE {schema}.cancel_keys k SET delivery = d.id FROM {schema}.deliveries d
+      WHERE k.run_id = ANY (runs) AND d.run_id = k.run_id RETURNING d.id
+  )
+  UPDATE {schema}.deliveries d SET cancellable = true FROM found WHERE d.id = found.id;
   RETURN done;
 END $$;
 
@@ -65,8 +72,11 @@ BEGIN
   IF data_ IS NULL THEN
     DELETE FROM {schema}.dead_letters WHERE id = letter RETURNING run_id INTO run;
     IF FOUND THEN PERFORM {schema}.forget_1(ARRAY[run], now_); END IF;
+    PERFORM {schema}.free_1(ARRAY[run]);
   ELSE
     UPDATE {schema}.dead_letters SET data = data_ WHERE id = letter RETURNING run_id INTO run;
+    -- What it was found by is not in its data any more.
+    DELETE FROM {schema}.cancel_keys k WHERE k.run_id = run;
   END IF;
   done := CASE WHEN run IS NOT NULL THEN ARRAY[1] ELSE '{{}}' END;
   UPDATE {schema}.lanes SET swapped = done WHERE id = lane;
@@ -83,6 +93,7 @@ BEGIN
     DELETE FROM {schema}.dead_letters d WHERE step_ IS NULL OR d.step = step_ RETURNING d.run_id)
   SELECT coalesce(array_agg(gone.run_id), '{{}}') INTO runs FROM gone;
   PERFORM {schema}.forget_1(runs, now_);
+  PERFORM {schema}.free_1(runs);
   RETURN cardinality(runs);
 END $$;
 """
@@ -156,6 +167,8 @@ BEGIN
   IF act_ = 'replay' THEN
     UPDATE {schema}.dead_letters d SET data = e.data FROM unnest(ids, edits) AS e(id, data)
       WHERE d.id = e.id AND e.data IS NOT NULL;
+    DELETE FROM {schema}.cancel_keys k USING unnest(ids, edits) AS e(id, data) JOIN {schema}.dead_letters d USING (id)
+      WHERE e.data IS NOT NULL AND k.run_id = d.run_id;
     done_ := {schema}.bring_back_1(ids, k_step, k_key, now_, deployment_, false, '{{}}');
   ELSE
     WITH gone AS (
@@ -164,6 +177,7 @@ BEGIN
     SELECT coalesce(array_agg(gone.place::integer), '{{}}'), coalesce(array_agg(gone.run_id), '{{}}')
       INTO done_, runs FROM gone;
     PERFORM {schema}.forget_1(runs, now_);
+    PERFORM {schema}.free_1(runs);
   END IF;
   UPDATE {schema}.bulks b SET position = upto, done = b.done + cardinality(done_),
     refused = b.refused + cardinality(unfit),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from polystep.contracts.events import (
     NO_EXPIRIES,
     UNKNOWN_STEP,
+    CancelledRuns,
     Claim,
     Claimed,
     DeadLetter,
@@ -28,11 +29,13 @@ from polystep.stores.error_text import json_text
 from polystep.stores.postgres.asks import PostgresAskStore
 from polystep.stores.postgres.bulks import PostgresBulkStore
 from polystep.stores.postgres.calls import Mark, Plain, Statement
+from polystep.stores.postgres.cancellations import PostgresCancellationStore, PostgresEventKeyStore, cancel_run
 from polystep.stores.postgres.claiming import Claiming
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.journal import PostgresJournalStore
 from polystep.stores.postgres.letters import LETTERS, PURGE, Replay
+from polystep.stores.postgres.once_keys import PostgresOnceKeyStore
 from polystep.stores.postgres.parked import ParkedEvents
 from polystep.stores.postgres.queue_columns import Lines, claimed_of, letter_of, new_row
 from polystep.stores.postgres.writes import (
@@ -47,7 +50,7 @@ from polystep.stores.postgres.writes import (
 _FATES: Final[Mapping[int, TickStatus]] = {1: "stored", 2: "elsewhere", 3: "busy"}
 _NEWEST: Final = 2**62
 
-_TICK: Final = "SELECT * FROM {schema}.tick_1(" + ", ".join(f"${number}" for number in range(1, 24)) + ")"
+_TICK: Final = "SELECT * FROM {schema}.tick_1(" + ", ".join(f"${number}" for number in range(1, 25)) + ")"
 _TICK_CLAIMED: Final = """
 SELECT 0, d.run_id, d.id FROM {schema}.deliveries d WHERE d.run_id = $1 AND d.status = 2 AND d.token = 1"""
 _RECOVER: Final = "SELECT {schema}.recover_1($1, $2, $3, $4)"
@@ -103,6 +106,12 @@ class PostgresQueueStore:
         self.journal = PostgresJournalStore(database, clock)
         """As `QueueStore` has it, for entries alone."""
         self.asks = PostgresAskStore(database, clock)
+        """Implements the port's property."""
+        self.once_keys = PostgresOnceKeyStore(database, clock)
+        """Implements the port's property."""
+        self.keys = PostgresEventKeyStore(database, clock)
+        """Implements the port's property."""
+        self.cancellations = PostgresCancellationStore(database, clock)
         """Implements the port's property."""
         self.bulks = PostgresBulkStore(database)
         """As `QueueStore` has it."""
@@ -202,6 +211,14 @@ class PostgresQueueStore:
         """Remove the row."""
         found = await self._removed(_REMOVE, name_bytes(step), [id], self._clock.now_ms(), _REMOVED)
         return found[0] if found else None
+
+    async def cancel_waiting(self, run_id: str) -> CancelledRuns | None:
+        """Remove it."""
+        return await cancel_run(self._database, run_id, None, self._clock.now_ms())
+
+    async def cancel_running(self, delivery: Delivery) -> CancelledRuns | None:
+        """Remove it."""
+        return await cancel_run(self._database, delivery.run_id, delivery, self._clock.now_ms())
 
     async def purge(self, step: str, limit: int, upto_id: int) -> list[str]:
         """Remove a page."""

@@ -15,7 +15,7 @@ from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.names import encode_name, name_bytes
 from polystep.stores.error_text import json_text
 from polystep.stores.postgres.driver import Row
-from polystep.stores.postgres.wait_columns import signals_text
+from polystep.stores.postgres.wait_columns import cancels_text, extra_text, lock_of_id, signals_text
 from polystep.stores.postgres.writes import StoreDeliveries
 
 DELIVERY: Final = (
@@ -30,12 +30,12 @@ LETTER: Final = (
 """Of a `DeadLetter`, in its order."""
 LINES_COLUMNS: Final = 6
 """Of the arguments of `Lines`."""
-NEW_COLUMNS: Final = 20
+NEW_COLUMNS: Final = 21
 """Of a new delivery, as `store_1` takes them."""
 
 _KEY: Final = 9
 _LIMIT: Final = 15
-_TARGET_DELIVERY, _TARGET_LETTER, _TARGET_PARKED, _TARGET_SIGNAL = range(4)
+_TARGET_DELIVERY, _TARGET_LETTER, _TARGET_PARKED, _TARGET_SIGNAL, _TARGET_CANCEL = range(5)
 
 
 @dataclass(slots=True)
@@ -75,9 +75,6 @@ def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | 
     Raises:
         PolystepError: It cannot be stored.
     """
-    if new.step == CANCEL_STEP or new.key is not None or new.cancel_keys:
-        # Dropping it would be worse. No setting leads here yet.
-        raise PolystepError("Ids of events and cancellations are not stored in PostgreSQL yet.")
     step = name_bytes(_text(new.step))
     key = None if new.fifo_key is None else encode_name("FIFO key", new.fifo_key)
     target, note, print_ = _TARGET_DELIVERY, None, None
@@ -89,6 +86,8 @@ def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | 
     elif new.step == SIGNAL_STEP:
         target, note = _TARGET_SIGNAL, signals_text(new)
         lines.told[name_bytes(new.topic)] = None
+    elif new.step == CANCEL_STEP:
+        target, note = _TARGET_CANCEL, cancels_text(new)
     else:
         if key is not None:
             lines.keys[step, key] = None
@@ -97,10 +96,15 @@ def new_row(new: NewDelivery, index: int, store: StoreDeliveries, source: int | 
             is_counting = new.step in store.claim.counting
             if limit is not None:
                 lines.limits[step] = None
+    extra = None
+    if new.key is not None or new.cancel_keys:
+        extra = extra_text(new)
+        if new.key is not None:
+            lines.keys[lock_of_id(new.topic, new.key.id)] = None
     return (
         source, new.kind, new.event_id, name_bytes(new.topic), step, new.data, new.trace_id, new.run_id,
         new.parent_run_id, key, new.run_at_ms, store.now_ms, store.deployment, owner, lease, limit, is_counting,
-        target, note, print_,
+        target, note, print_, extra,
     )  # fmt: skip
 
 
@@ -110,7 +114,10 @@ def _claimed(new: NewDelivery, claim: Claim) -> tuple[str, int, int | None]:
 
 def new_arguments(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Make the arrays of new deliveries, as `store_1` takes them."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [None] * NEW_COLUMNS
+    if not rows:
+        return [None] * NEW_COLUMNS
+    *columns, extra = [list(column) for column in zip(*rows, strict=True)]
+    return [*columns, extra if any(extra) else None]
 
 
 def has_lines(rows: Sequence[tuple[Any, ...]]) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from polystep.contracts.events import Delivery, Stored
+import orjson
+
+from polystep.contracts.events import CANCEL_STEP, Cancellations, Delivery, KeyedEvents, Stored
 from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.names import encode_name, name_bytes
 from polystep.stores.error_text import json_text
 from polystep.stores.postgres.calls import Statement
+from polystep.stores.postgres.cancel_calls import CancelByEvents, removed_of
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.journal_columns import JOURNAL_COLUMNS, journal_arguments
 from polystep.stores.postgres.queue_columns import (
@@ -23,6 +26,7 @@ from polystep.stores.postgres.queue_columns import (
 )
 from polystep.stores.postgres.wait_columns import WAIT_COLUMNS, keys_text, topics_of, wait_arguments
 from polystep.stores.postgres.writes import (
+    Apart,
     Asked,
     BuryDelivery,
     CompleteDelivery,
@@ -57,6 +61,10 @@ class QueueWrites:
         self._settled: set[int] = set()
         self._keeping: set[int] = set()
         self._entries: set[tuple[int, str]] = set()
+        self._ids: set[tuple[str, str]] = set()
+        """Topics and ids of events."""
+        self._news: list[int] = []
+        """Of each write, the number of new deliveries before its own."""
         self._places: dict[int, int] = {}
         """Place of the one delivery of a write among the settled ones, by the write's index."""
 
@@ -65,6 +73,10 @@ class QueueWrites:
         write = asked.write
         ids = {delivery.id for delivery in _deliveries(write)}
         if not self._settled.isdisjoint(ids):
+            return False
+        named = _ids(write)
+        if named and not self._ids.isdisjoint(named):
+            # What becomes of the second event hangs on the deliveries of the first.
             return False
         if isinstance(write, KeepEntry):
             entry = (write.delivery.id, write.entry.key)
@@ -76,6 +88,7 @@ class QueueWrites:
             self._settled |= ids
         else:
             return False
+        self._ids |= named
         self.asked.append(asked)
         return True
 
@@ -91,7 +104,9 @@ class QueueWrites:
         settled: list[tuple[Any, ...]] = []
         kept: list[tuple[int, KeepEntry]] = []
         news: list[tuple[Any, ...]] = []
+        self._news = []
         for index, asked in enumerate(self.asked):
+            self._news.append(len(news))
             rows = _settled_rows(asked.write)
             settled += rows
             place = self._places[index] = len(settled) if rows else 0
@@ -129,19 +144,82 @@ class QueueWrites:
         ]
         return [*found, Statement(_SUSPENDED, [*zip(*waiting, strict=True)])] if waiting else found
 
-    def answer(self, rows: Sequence[Row], refused: Collection[int]) -> None:
-        """Answer all.
+    def answer(self, rows: Sequence[Row], refused: Collection[int], notes: str | None = None) -> list[Asked]:
+        """Answer all but those who have to wait until runs are cancelled; returns what does that.
 
         Args:
             rows: Answer of the call, among them those that were claimed.
             refused: Places of settled deliveries that were not current.
+            notes: What became of events with ids, if the answer was lost.
         """
         ids = {run_id: id_ for what, _, run_id, _, id_ in rows if what == "d"}
         due = {place: due_ms for what, place, _, _, due_ms in rows if what == "u"}
+        said = next((row[2] for row in rows if row[0] == "k"), notes if self._has_ids() else None)
+        named = None if said is None else _Named(orjson.loads(said))
+        again = []
         for index, asked in enumerate(self.asked):
             place = self._places[index]
             result = _answer(asked.write, place not in refused, ids)
-            asked.answer(due.get(place, result) if isinstance(asked.write, SuspendDelivery) and result else result)
+            if isinstance(asked.write, SuspendDelivery) and result:
+                result = due.get(place, result)
+            store = _stored(asked.write)
+            if isinstance(result, Stored) and store is not None and store.is_special:
+                keyed = named.of(store, self._news[index]) if named is not None else None
+                if any(new.key is not None for new in store.deliveries):
+                    result.keyed = keyed or KeyedEvents()
+                if (later := _cancelling(asked, store, result)) is not None:
+                    again.append(later)
+                    continue
+            asked.answer(result)
+        return again
+
+    def _has_ids(self) -> bool:
+        return any(
+            new.key is not None or new.cancel_keys
+            for store in map(_stored, (asked.write for asked in self.asked))
+            if store is not None and store.is_special
+            for new in store.deliveries
+        )
+
+
+class _Named:
+    """What has become of the events of a group that have ids."""
+
+    def __init__(self, said: Any) -> None:
+        self._duplicates: dict[int, str] = dict(said["duplicates"])
+        self._removed: list[tuple[int, Sequence[Any]]] = said["removed"]
+
+    def of(self, store: StoreDeliveries, before: int) -> KeyedEvents:
+        """Return that of one write."""
+        places = range(before + 1, before + 1 + len(store.deliveries))
+        return KeyedEvents(
+            {
+                new.run_id: self._duplicates[place]
+                for place, new in zip(places, store.deliveries, strict=True)
+                if place in self._duplicates
+            },
+            [removed_of(said) for place, said in self._removed if place in places],
+        )
+
+
+def _cancelling(asked: Asked, store: StoreDeliveries, result: Stored) -> Asked | None:
+    """Return what removes the runs that stored events cancel; `None` when none of them does that now."""
+    duplicates = result.keyed.duplicates if result.keyed is not None else {}
+    events = [new for new in store.deliveries if new.step == CANCEL_STEP and new.run_id not in duplicates]
+    due = [new.event_id for new in events if new.run_at_ms <= store.now_ms]
+    if events:
+        result.cancelled = Cancellations(is_done=len(due) == len(events))
+    if not due:
+        return None
+    write = Apart(lambda asked: CancelByEvents(asked, result, due, store.now_ms))
+    return Asked(write, asked.waiter, asked.asked_s)
+
+
+def _ids(write: object) -> set[tuple[str, str]]:
+    store = _stored(write)
+    if store is None or not store.is_special:
+        return set()
+    return {(new.topic, new.key.id) for new in store.deliveries if new.key is not None}
 
 
 def weight(write: QueueWrite) -> int:

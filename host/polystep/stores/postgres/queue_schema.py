@@ -10,58 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from polystep.stores.postgres.cancel_schema import CANCEL_TABLES, CANCELLING
 from polystep.stores.postgres.journal_schema import JOURNAL
+from polystep.stores.postgres.once_schema import ONCE, ONCE_TABLES
+from polystep.stores.postgres.queue_tables import DELIVERIES
 from polystep.stores.postgres.waits_schema import WAIT_CALLS, WAIT_LOCKS, WAIT_TABLES, WAITS
-
-DELIVERIES: Final = """
--- Names are bytes of UTF-8, as in the state.
-CREATE TABLE {schema}.deliveries (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  kind text NOT NULL, event_id text NOT NULL, topic bytea NOT NULL, step bytea NOT NULL, data bytea NOT NULL,
-  trace_id text NOT NULL, run_id text COLLATE "C" NOT NULL, parent_run_id text, fifo_key bytea,
-  -- 0 ready, 1 blocked, 2 running.
-  status smallint NOT NULL, run_at_ms bigint NOT NULL, enqueued_at_ms bigint NOT NULL,
-  token integer NOT NULL DEFAULT 0, attempt integer NOT NULL DEFAULT 0,
-  failures integer NOT NULL DEFAULT 0, crashes integer NOT NULL DEFAULT 0,
-  owner text, lease_until_ms bigint, error text,
-  -- The registration that claimed it, and the call that did; no call for what was claimed as it was stored.
-  host bigint, claim_seq bigint,
-  -- When run_at_ms was set, if that was not when it was stored.
-  timed_at_ms bigint,
-  -- Of the host that emitted it: hosts of earlier ones do not run it.
-  deployment bigint NOT NULL,
-  -- How often its run was suspended; NULL without a journal.
-  resumes integer,
-  -- Its run is suspended, and counts for the limit of its step all the same.
-  holds_place boolean NOT NULL DEFAULT false
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000,
-  autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off);
-CREATE INDEX deliveries_due ON {schema}.deliveries (step, run_at_ms, id) WHERE status = 0;
-CREATE INDEX deliveries_running ON {schema}.deliveries (step, lease_until_ms) WHERE status = 2;
-CREATE INDEX deliveries_fifo ON {schema}.deliveries (step, fifo_key, id) WHERE fifo_key IS NOT NULL;
-CREATE INDEX deliveries_places ON {schema}.deliveries (step, run_at_ms, id) WHERE status = 0 AND holds_place;
-CREATE INDEX deliveries_run ON {schema}.deliveries (run_id);
--- Rows to lock, and nothing else: of FIFO keys, and of steps with a limit over all hosts.
-CREATE TABLE {schema}.fifo_keys (
-  step bytea NOT NULL, key bytea NOT NULL, PRIMARY KEY (step, key)
-) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
-CREATE TABLE {schema}.step_limits (step bytea PRIMARY KEY);
-CREATE TABLE {schema}.dead_letters (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  kind text NOT NULL, event_id text NOT NULL, topic bytea NOT NULL, step bytea NOT NULL, data bytea NOT NULL,
-  trace_id text NOT NULL, run_id text COLLATE "C" NOT NULL, parent_run_id text, fifo_key bytea,
-  attempts integer NOT NULL, error text NOT NULL, fingerprint text NOT NULL, enqueued_at_ms bigint NOT NULL,
-  died_at_ms bigint NOT NULL
-);
-CREATE INDEX dead_letters_run ON {schema}.dead_letters (run_id);
-CREATE TABLE {schema}.parked (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  event_id text NOT NULL, topic bytea NOT NULL, trace_id text NOT NULL, run_id text COLLATE "C" NOT NULL,
-  parent_run_id text, fifo_key bytea, taken_by text NOT NULL, enqueued_at_ms bigint NOT NULL, data bytea NOT NULL,
-  deployment bigint NOT NULL, run_at_ms bigint NOT NULL
-);
-CREATE INDEX parked_run ON {schema}.parked (run_id);
-"""
 
 LINES: Final = """
 -- In one order, so that two groups with the same keys wait for each other instead of locking each other out. Nothing is
@@ -100,7 +53,7 @@ END $$;
 
 STORE: Final = """
 -- Stores deliveries in the order of the arrays: as dead letters (target 1), parked (2), kept for waits (3),
--- or ready, blocked or running.
+-- kept to cancel runs (4), or ready, blocked or running; nothing becomes of others.
 -- `kept` says which of the settled deliveries they come from were current; without it all were. The keys are locked.
 -- Returns those that are claimed, in their order.
 CREATE FUNCTION {schema}.store_1(
@@ -108,12 +61,14 @@ CREATE FUNCTION {schema}.store_1(
   n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
   n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
   n_owner text[], n_lease bigint[], n_limit integer[], n_counting boolean[], n_target smallint[], n_note text[],
-  n_print text[]
+  n_print text[], n_extra text[]
 ) RETURNS TABLE (run text, born bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   status_ smallint[];
+  newest bigint;
 BEGIN
+  IF 4 = ANY (n_target) THEN SELECT coalesce(max(d.id), 0) INTO newest FROM {schema}.deliveries d; END IF;
   IF 1 = ANY (n_target) THEN
     INSERT INTO {schema}.dead_letters (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id, fifo_key,
       attempts, error, fingerprint, enqueued_at_ms, died_at_ms)
@@ -168,22 +123,45 @@ BEGIN
     -- An array is read in its order, and so the ids are drawn.
     WITH born AS (
       INSERT INTO {schema}.deliveries AS d (kind, event_id, topic, step, data, trace_id, run_id, parent_run_id,
-        fifo_key, status, run_at_ms, enqueued_at_ms, deployment, token, attempt, owner, lease_until_ms, host)
+        fifo_key, status, run_at_ms, enqueued_at_ms, deployment, token, attempt, owner, lease_until_ms, host,
+        cancellable)
       SELECT n.kind, n.event, n.topic, n.step, n.data, n.trace, n.run, n.parent, n.key, n.status, n.run_at, n.now,
         n.deployment, n.status / 2, n.status / 2, CASE n.status WHEN 2 THEN n.owner END,
-        CASE n.status WHEN 2 THEN n.lease END, CASE n.status WHEN 2 THEN host_ END
+        CASE n.status WHEN 2 THEN n.lease END, CASE n.status WHEN 2 THEN host_ END,
+        n.extra IS NOT NULL AND n.extra::json -> 'cancel' IS NOT NULL
       FROM (
         SELECT m.kind, m.event, m.topic, m.step, m.data, m.trace, m.run, m.parent, m.key, m.run_at, m.now, m.deployment,
-          m.owner, m.lease, coalesce(m.status, CASE WHEN m.owner IS NULL THEN 0 ELSE 2 END) AS status
+          m.owner, m.lease, m.extra, coalesce(m.status, CASE WHEN m.owner IS NULL THEN 0 ELSE 2 END) AS status
         FROM unnest(n_source, n_kind, n_event, n_topic, n_step, n_data, n_trace, n_run, n_parent, n_key, n_run_at,
-          n_now, n_deployment, n_owner, n_lease, n_target, status_)
+          n_now, n_deployment, n_owner, n_lease, n_target, status_, n_extra)
           AS m(source, kind, event, topic, step, data, trace, run, parent, key, run_at, now, deployment, owner, lease,
-            target, status)
+            target, status, extra)
         WHERE m.target = 0 AND (kept IS NULL OR m.source IS NULL OR kept[m.source])
       ) AS n
       RETURNING d.run_id, d.id, d.status
     )
     SELECT born.run_id, born.id FROM born WHERE born.status = 2;
+  END IF;
+  IF n_extra IS NOT NULL THEN
+    INSERT INTO {schema}.cancel_keys (step, path, value, delivery, run_id)
+    SELECT n.step, decode(p.pair ->> 0, 'hex'), decode(p.pair ->> 1, 'hex'), coalesce(d.id, 0), n.run
+    FROM unnest(n_source, n_step, n_run, n_target, n_extra) AS n(source, step, run, target, extra)
+    CROSS JOIN LATERAL json_array_elements(n.extra::json -> 'cancel') AS p(pair)
+    LEFT JOIN {schema}.deliveries d ON d.run_id = n.run
+    WHERE n.target IN (0, 1) AND (kept IS NULL OR n.source IS NULL OR kept[n.source]) ON CONFLICT DO NOTHING;
+  END IF;
+  IF 4 = ANY (n_target) THEN
+    -- An event means what was stored before it, here too.
+    INSERT INTO {schema}.cancellations (step, path, value, event_id, upto, at_ms, kept_at_ms, reason)
+    SELECT decode(p.runs ->> 0, 'hex'), decode(p.runs ->> 1, 'hex'), decode(p.runs ->> 2, 'hex'), n.event,
+      CASE WHEN n.run_at <= n.now THEN coalesce((
+        SELECT max(d.id) FROM unnest(n_run, n_target) WITH ORDINALITY AS x(run, target, place)
+        JOIN {schema}.deliveries d ON d.run_id = x.run WHERE x.target = 0 AND x.place < n.place), newest) END,
+      greatest(n.now, n.run_at), n.now, n.note::json ->> 'reason'
+    FROM unnest(n_source, n_event, n_run_at, n_now, n_target, n_note) WITH ORDINALITY
+      AS n(source, event, run_at, now, target, note, place)
+    CROSS JOIN LATERAL json_array_elements(CASE n.target WHEN 4 THEN n.note::json -> 'cancels' END) AS p(runs)
+    WHERE n.target = 4 AND (kept IS NULL OR n.source IS NULL OR kept[n.source]);
   END IF;
 END $$;
 """
@@ -232,6 +210,7 @@ DECLARE
   place_ integer;
   over text[];
   called text[];
+  found_ text[];
   results bytea[];
   now_ bigint;
   unmarked bigint[];
@@ -242,13 +221,16 @@ BEGIN
       DELETE FROM {schema}.deliveries d USING unnest(o_kind, o_id, o_token) WITH ORDINALITY AS o(kind, id, token, place)
         WHERE o.kind IN (1, 7, 9) AND d.id = o.id AND d.token IS NOT DISTINCT FROM o.token
           AND d.status IS NOT DISTINCT FROM 2
-        RETURNING o.kind, o.place, d.step, d.fifo_key, d.id, d.run_id, d.resumes
+        RETURNING o.kind, o.place, d.step, d.fifo_key, d.id, d.run_id, d.resumes,
+          d.cancellable
     )
     SELECT array_agg(place::integer), array_agg(step) FILTER (WHERE fifo_key IS NOT NULL),
       array_agg(fifo_key) FILTER (WHERE fifo_key IS NOT NULL), array_agg(id) FILTER (WHERE fifo_key IS NOT NULL),
       array_agg(run_id) FILTER (WHERE resumes IS NOT NULL), max(o_now[place]),
-      array_agg(run_id) FILTER (WHERE kind = 7), array_agg(o_value[place]) FILTER (WHERE kind = 7)
-      INTO done_, k_step, k_key, k_id, over, now_, called, results FROM gone;
+      array_agg(run_id) FILTER (WHERE kind = 7), array_agg(o_value[place]) FILTER (WHERE kind = 7),
+      array_agg(run_id) FILTER (WHERE cancellable)
+      INTO done_, k_step, k_key, k_id, over, now_, called, results, found_ FROM gone;
+    IF found_ IS NOT NULL THEN DELETE FROM {schema}.cancel_keys k WHERE k.run_id = ANY (found_); END IF;
     IF over IS NOT NULL THEN PERFORM {schema}.forget_1(over, now_); END IF;
     IF called IS NOT NULL THEN PERFORM {schema}.end_calls_1(called, results, NULL, now_); END IF;
     all_done := all_done || done_;
@@ -328,6 +310,13 @@ END $$;
 """
 
 CLAIM: Final = """
+-- Looks whether a claim is the current one; its delivery is locked, and marked as one with a journal.
+CREATE FUNCTION {schema}.is_current_1(id_ bigint, token_ integer) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN {schema}.settle_1('{{5}}', ARRAY[id_], ARRAY[token_], '{{NULL}}', '{{0}}', '{{0}}', '{{NULL}}', '{{NULL}}',
+    '{{NULL}}', '{{f}}', '{{NULL}}') IS NULL;
+END $$;
+
 -- Claims what is due of some steps. It is no part of a group: SKIP LOCKED waits for a row of which it sees an older
 -- version, and a group that waits while it holds rows locks others out.
 -- Beside the deliveries it returns of each limited step, without an id, how many places were free (as the token), how
@@ -445,5 +434,22 @@ BEGIN
 END $$;
 """
 
-QUEUE: Final = DELIVERIES + WAIT_TABLES + JOURNAL + LINES + WAIT_LOCKS + WAITS + STORE + SETTLE + CLAIM + WAIT_CALLS
+QUEUE: Final = "".join(
+    (
+        DELIVERIES,
+        WAIT_TABLES,
+        CANCEL_TABLES,
+        JOURNAL,
+        LINES,
+        WAIT_LOCKS,
+        WAITS,
+        CANCELLING,
+        STORE,
+        SETTLE,
+        CLAIM,
+        WAIT_CALLS,
+        ONCE_TABLES,
+        ONCE,
+    )
+)
 """In the order in which they are made."""

@@ -35,7 +35,9 @@ CREATE TABLE {schema}.lanes (
   -- Places of the values that the last group with such has changed, in case that its answer is lost.
   swapped integer[],
   -- Places of the deliveries of the last group that were not current; NULL when all were.
-  refused integer[]
+  refused integer[],
+  -- What the last call with more to say has said.
+  notes text
 ) WITH (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 CREATE FUNCTION {schema}.register_1(
@@ -118,13 +120,15 @@ CREATE FUNCTION {schema}.group_1(
   n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
   n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
   n_owner text[], n_lease bigint[], n_limit integer[], n_counting boolean[], n_target smallint[], n_note text[],
-  n_print text[]
+  n_print text[], n_extra text[]
 ) RETURNS TABLE (what text, place integer, type text, value bytea, at_ms bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
   host_ bigint := {schema}.fence_1(lane_, epoch_, seq_);
   swapped_ integer[];
   kept boolean[];
+  ids_ json;
+  place_ integer;
 BEGIN
   -- Locks of keys and limits first: whoever waits for them holds nothing yet.
   IF q_key IS NOT NULL THEN PERFORM {schema}.lock_keys_1(q_key_step, q_key); END IF;
@@ -153,9 +157,20 @@ BEGIN
   END IF;
   IF w_wait IS NOT NULL THEN PERFORM {schema}.open_waits_1(kept, w_source, w_wait); END IF;
   IF n_kind IS NOT NULL THEN
+    IF n_extra IS NOT NULL THEN
+      ids_ := {schema}.take_ids_1(kept, n_source, n_event, n_topic, n_step, n_run, n_run_at, n_now, n_owner, n_target,
+        n_extra);
+      -- Neither those that an earlier event keeps out are stored, nor those that a later one replaces.
+      FOR place_ IN SELECT (x ->> 0)::integer FROM json_array_elements(ids_ -> 'duplicates') AS x
+        UNION SELECT x::integer FROM json_array_elements_text(ids_ -> 'dropped') AS x
+      LOOP
+        n_target[place_] := -1;
+      END LOOP;
+      RETURN QUERY SELECT 'k'::text, NULL::integer, {schema}.note_1(lane_, ids_), NULL::bytea, NULL::bigint;
+    END IF;
     RETURN QUERY SELECT 'd'::text, NULL::integer, c.run, NULL::bytea, c.born FROM {schema}.store_1(
       host_, kept, q_lines, n_source, n_kind, n_event, n_topic, n_step, n_data, n_trace, n_run, n_parent, n_key,
-      n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_counting, n_target, n_note, n_print) AS c;
+      n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_counting, n_target, n_note, n_print, n_extra) AS c;
   END IF;
   IF 0 = ANY (s_kind) THEN
     -- In one order, so that two groups that write the same keys wait for each other instead of locking each other out.

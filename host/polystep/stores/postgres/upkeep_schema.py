@@ -17,7 +17,7 @@ CREATE FUNCTION {schema}.tick_1(
   lane bigint, epoch_ integer, seq bigint, due bigint, now_ bigint,
   n_kind text, n_event text, n_topic bytea, n_step bytea, n_data bytea, n_trace text, n_run text, n_parent text,
   n_key bytea, n_run_at bigint, n_deployment bigint, n_owner text, n_lease bigint, n_limit integer,
-  n_counting boolean, n_target smallint, n_note text, n_print text
+  n_counting boolean, n_target smallint, n_note text, n_print text, n_extra text
 ) RETURNS TABLE (fate integer, run text, born bigint) LANGUAGE plpgsql AS $$
 DECLARE
   host_ bigint := {schema}.fence_1(lane, epoch_, seq);
@@ -41,7 +41,8 @@ BEGIN
     RETURN QUERY SELECT 0, s.run, s.born FROM {schema}.store_1(host_, NULL, true, ARRAY[NULL::integer], ARRAY[n_kind],
       ARRAY[n_event], ARRAY[n_topic], ARRAY[n_step], ARRAY[n_data], ARRAY[n_trace], ARRAY[n_run], ARRAY[n_parent],
       ARRAY[n_key], ARRAY[n_run_at], ARRAY[now_], ARRAY[n_deployment], ARRAY[n_owner], ARRAY[n_lease],
-      ARRAY[n_limit], ARRAY[n_counting], ARRAY[n_target], ARRAY[n_note], ARRAY[n_print]) AS s;
+      ARRAY[n_limit], ARRAY[n_counting], ARRAY[n_target], ARRAY[n_note], ARRAY[n_print],
+      CASE WHEN n_extra IS NOT NULL THEN ARRAY[n_extra] END) AS s;
   END IF;
   RETURN QUERY SELECT fate_, NULL::text, NULL::bigint;
 END $$;
@@ -55,7 +56,7 @@ CREATE FUNCTION {schema}.unpark_1(
   n_source integer[], n_kind text[], n_event text[], n_topic bytea[], n_step bytea[], n_data bytea[], n_trace text[],
   n_run text[], n_parent text[], n_key bytea[], n_run_at bigint[], n_now bigint[], n_deployment bigint[],
   n_owner text[], n_lease bigint[], n_limit integer[], n_counting boolean[], n_target smallint[], n_note text[],
-  n_print text[]
+  n_print text[], n_extra text[]
 ) RETURNS TABLE (place integer) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -79,7 +80,14 @@ BEGIN
   FOREACH each IN ARRAY done LOOP kept[each] := true; END LOOP;
   IF n_kind IS NOT NULL THEN
     PERFORM {schema}.store_1(host_, kept, true, n_source, n_kind, n_event, n_topic, n_step, n_data, n_trace, n_run,
-      n_parent, n_key, n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_counting, n_target, n_note, n_print);
+      n_parent, n_key, n_run_at, n_now, n_deployment, n_owner, n_lease, n_limit, n_counting, n_target, n_note, n_print,
+      n_extra);
+    -- The id of a parked event is that of its deliveries from now on.
+    INSERT INTO {schema}.event_keys (topic, id, step, event_id, run_id, until_ms)
+      SELECT k.topic, k.id, n.step, k.event_id, n.run, k.until_ms
+      FROM unnest(n_source, n_event, n_step, n_run) AS n(source, event, step, run)
+      CROSS JOIN LATERAL (SELECT * FROM {schema}.event_keys k WHERE k.event_id = n.event LIMIT 1) AS k
+      WHERE kept[n.source] ON CONFLICT DO NOTHING;
   END IF;
   RETURN QUERY SELECT d.place FROM unnest(done) AS d(place);
 END $$;
@@ -137,6 +145,8 @@ BEGIN
   UPDATE {schema}.signals s SET at_ms = s.at_ms - coalesce(back, s.kept_at_ms - now_),
     until_ms = s.until_ms - coalesce(back, s.kept_at_ms - now_),
     kept_at_ms = s.kept_at_ms - coalesce(back, s.kept_at_ms - now_) WHERE s.kept_at_ms > now_;
+  UPDATE {schema}.cancellations c SET at_ms = c.at_ms - coalesce(back, c.kept_at_ms - now_),
+    kept_at_ms = c.kept_at_ms - coalesce(back, c.kept_at_ms - now_) WHERE c.kept_at_ms > now_;
   RETURN changed;
 END $$;
 
@@ -157,6 +167,7 @@ CREATE FUNCTION {schema}.discard_1(runs text[], now_ bigint, error_ text) RETURN
 BEGIN
   PERFORM {schema}.end_calls_1(runs, NULL, array_fill(error_, ARRAY[cardinality(runs)]), now_);
   PERFORM {schema}.forget_1(runs, now_);
+  PERFORM {schema}.free_1(runs);
 END $$;
 
 -- Removes deliveries that wait, of a page that was looked at before its keys are locked.

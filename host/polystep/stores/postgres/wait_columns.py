@@ -12,6 +12,7 @@ from polystep.contracts.asks import Ask
 from polystep.contracts.events import NewDelivery
 from polystep.contracts.names import encode_name, name_bytes
 from polystep.contracts.signals import KEPT_MS, ChildCall, SignalWait, Wanted
+from polystep.stores.error_text import reason_of
 from polystep.stores.postgres.writes import KeepEntry
 
 WAIT_COLUMNS: Final = 2
@@ -30,6 +31,28 @@ def signals_text(new: NewDelivery) -> str:
     """Encode the values by which runs wait for an event, and the bounds of what is kept."""
     pairs = [(value_bytes(path).hex(), value_bytes(value).hex()) for path, value in new.signals]
     return json.dumps({"signals": pairs, "kept_ms": KEPT_MS, "most": limits.SIGNALS_MAX})
+
+
+def cancels_text(new: NewDelivery) -> str:
+    """Encode the runs that an event cancels, and why."""
+    runs = [(name_bytes(each.step).hex(), value_bytes(each.path).hex(), value_bytes(each.value).hex())
+            for each in new.cancels]  # fmt: skip
+    return json.dumps({"cancels": runs, "reason": json.dumps(reason_of(new))})
+
+
+def extra_text(new: NewDelivery) -> str:
+    """Encode the id of an event, and by what its run is found when it is to be cancelled."""
+    extra: dict[str, Any] = {}
+    if new.key is not None:
+        extra = {"id": value_bytes(new.key.id).hex(), "ttl": new.key.ttl_ms, "replaces": new.key.replaces}
+    if new.cancel_keys:
+        extra["cancel"] = [(value_bytes(path).hex(), value_bytes(value).hex()) for path, value in new.cancel_keys]
+    return json.dumps(extra)
+
+
+def lock_of_id(topic: str, id: str) -> tuple[bytes, bytes]:
+    """Return the row that is locked for an id of events, among those of the FIFO keys."""
+    return b"(ids of events)", sha256(name_bytes(topic) + b"\0" + name_bytes(id)).digest()
 
 
 def keys_text(keys: Collection[str]) -> str | None:

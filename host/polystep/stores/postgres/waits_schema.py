@@ -216,7 +216,11 @@ DECLARE
 BEGIN
   IF EXISTS (SELECT FROM {schema}.asks a WHERE a.run_id = run AND a.key = ANY (keys) AND a.status <> 'open')
       OR EXISTS (SELECT FROM {schema}.journal j WHERE j.run_id = run AND j.key = ANY (keys) AND j.kind = 'call'
-        AND coalesce(j.value, j.error) IS NOT NULL) THEN
+        AND coalesce(j.value, j.error) IS NOT NULL)
+      -- A key of the project that nobody holds has a result, or is to be taken.
+      OR EXISTS (SELECT FROM {schema}.journal j WHERE j.run_id = run AND j.key = ANY (keys) AND j.kind = 'once'
+        AND j.due_ms IS NOT NULL AND NOT EXISTS (SELECT FROM {schema}.once_keys k JOIN {schema}.deliveries h
+          ON h.id = k.delivery_id AND h.token = k.token AND h.status = 2 WHERE k.key = j.key)) THEN
     RETURN least(at_, now_);
   END IF;
   SELECT min(s.at_ms) INTO signal_ms FROM unnest(keys) AS k(key)
@@ -273,20 +277,18 @@ CREATE FUNCTION {schema}.take_signal_1(
   sensitive_ boolean
 ) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-  kept boolean[];
+  is_current boolean;
 BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
-  kept := {schema}.settle_1('{{5}}', ARRAY[id_], ARRAY[token_], '{{NULL}}', '{{0}}', '{{0}}', '{{NULL}}', '{{NULL}}',
-    '{{NULL}}', '{{f}}', '{{NULL}}');
-  UPDATE {schema}.lanes SET swapped = CASE WHEN kept IS NULL THEN '{{1}}'::integer[] ELSE '{{}}' END WHERE id = lane;
-  IF kept IS NOT NULL THEN RETURN false; END IF;
+  is_current := {schema}.is_current_1(id_, token_);
+  UPDATE {schema}.lanes SET swapped = CASE WHEN is_current THEN '{{1}}'::integer[] ELSE '{{}}' END WHERE id = lane;
+  IF NOT is_current THEN RETURN false; END IF;
   IF value_ IS NULL THEN RETURN true; END IF;
   UPDATE {schema}.signal_waits w SET event_id = event_ WHERE w.run_id = run AND w.key = key_ AND w.topic = topic_
     AND (w.path, w.value) = (SELECT x.path, x.value FROM {schema}.signal_waits x
       WHERE x.run_id = run AND x.key = key_ AND x.topic = topic_ LIMIT 1);
   DELETE FROM {schema}.signal_waits w WHERE w.run_id = run AND w.key = key_ AND w.event_id IS NULL;
-  PERFORM {schema}.keep_1(NULL, '{{1}}', ARRAY[run], ARRAY[key_], ARRAY[kind_], ARRAY[kept_at], ARRAY[value_],
-    ARRAY[error_], ARRAY[final_], ARRAY[failures_], ARRAY[due_], ARRAY[sensitive_], NULL, NULL, NULL, NULL, NULL);
+  PERFORM {schema}.keep_entry_1(run, key_, kind_, kept_at, value_, error_, final_, failures_, due_, sensitive_);
   RETURN true;
 END $$;
 
@@ -299,14 +301,11 @@ CREATE FUNCTION {schema}.take_call_1(
 #variable_conflict use_column
 BEGIN
   PERFORM {schema}.fence_1(lane, epoch_, seq);
-  IF {schema}.settle_1('{{5}}', ARRAY[id_], ARRAY[token_], '{{NULL}}', '{{0}}', '{{0}}', '{{NULL}}', '{{NULL}}',
-    '{{NULL}}', '{{f}}', '{{NULL}}') IS NOT NULL THEN RETURN; END IF;
+  IF NOT {schema}.is_current_1(id_, token_) THEN RETURN; END IF;
   IF coalesce(due_, 0) <= now_ AND NOT EXISTS (SELECT FROM {schema}.journal j
       WHERE j.run_id = run AND j.key = key_ AND coalesce(j.value, j.error) IS NOT NULL) THEN
     DELETE FROM {schema}.calls c WHERE c.run_id = run AND c.key = key_;
-    PERFORM {schema}.keep_1(NULL, '{{1}}', ARRAY[run], ARRAY[key_], ARRAY[kind_], ARRAY[kept_at],
-      ARRAY[NULL::bytea], ARRAY[late], '{{f}}', ARRAY[failures_], ARRAY[due_], ARRAY[sensitive_], NULL, NULL, NULL,
-      NULL, NULL);
+    PERFORM {schema}.keep_entry_1(run, key_, kind_, kept_at, NULL, late, false, failures_, due_, sensitive_);
   END IF;
   RETURN QUERY SELECT j.key, j.kind, j.kept_at_ms, j.value, j.error, j.final, j.failures, j.due_ms, j.sensitive
     FROM {schema}.journal j WHERE j.run_id = run AND j.key = key_;

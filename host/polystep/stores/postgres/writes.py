@@ -94,6 +94,11 @@ class StoreDeliveries(NamedTuple):
     now_ms: int
     deployment: int
 
+    @property
+    def is_special(self) -> bool:
+        """One of them has an id, or cancels runs, or is to be found when it is to be cancelled."""
+        return any(new.key is not None or new.cancels or new.cancel_keys for new in self.deliveries)
+
 
 class CompleteDelivery(NamedTuple):
     """Remove a claimed delivery and store its emits; the answer is `Stored`, or `None` when it was superseded."""

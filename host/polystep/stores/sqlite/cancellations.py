@@ -16,6 +16,7 @@ from polystep.contracts.events import Cancellations, NewDelivery, RemovedDeliver
 from polystep.contracts.futures import ready
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.values import JSONObject
+from polystep.stores.error_text import reason_of
 from polystep.stores.sqlite.cancelling import cancel_waiting
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.fifo import RELEASE_LATE, RUNNING
@@ -147,16 +148,6 @@ def cancel_by_event(connection: apsw.Connection, new: NewDelivery, now_ms: int) 
             connection.execute(_KEEP, (*kept, upto, now_ms, now_ms, orjson.dumps(reason).decode()))
         found = _joined(found, ended)
     return found
-
-
-def reason_of(new: NewDelivery) -> JSONObject:
-    """Describe the event that cancels a run, as the error of the run."""
-    id_ = new.event_id if new.key is None else new.key.id
-    return {
-        "name": "cancelled",
-        "message": f"The event {id_} of {new.topic}, in trace {new.trace_id}, cancelled it (`cancelOn`).",
-        "data": {"topic": new.topic, "id": id_, "eventId": new.event_id, "traceId": new.trace_id},
-    }
 
 
 def move_cancellations(connection: apsw.Connection, now_ms: int, back_ms: int | None) -> None:

@@ -12,10 +12,10 @@ from typing import Any, Final, Literal, NamedTuple, cast
 
 import apsw
 
+from polystep.contracts import limits
 from polystep.contracts.errors import JournalFull
 from polystep.contracts.events import Delivery
 from polystep.contracts.journal import JournalEntry
-from polystep.contracts.limits import ONCE_KEYS_BYTES_MAX, ONCE_KEYS_MAX
 from polystep.contracts.once_keys import OnceKey, TakenKey, WokenRuns
 from polystep.contracts.ports.clock import Clock
 from polystep.stores.sqlite.database import Database
@@ -221,10 +221,10 @@ def _take(connection: apsw.Connection, delivery: Delivery, key: str, row: _Row |
 def _check_room(connection: apsw.Connection) -> None:
     rows = connection.execute("SELECT keys, bytes FROM once_key_totals").fetchall()
     ((keys, size),) = cast("list[tuple[int, int]]", rows)
-    if keys >= ONCE_KEYS_MAX or size >= ONCE_KEYS_BYTES_MAX:
+    if keys >= limits.ONCE_KEYS_MAX or size >= limits.ONCE_KEYS_BYTES_MAX:
         raise JournalFull(
-            f"The project keeps {keys:,} keys of `once` with {size:,} bytes; at most {ONCE_KEYS_MAX:,} and "
-            f"{ONCE_KEYS_BYTES_MAX:,} may be. Give them a shorter `ttl`, or forget some (polystep forget-once)."
+            f"The project keeps {keys:,} keys of `once` with {size:,} bytes; at most {limits.ONCE_KEYS_MAX:,} and "
+            f"{limits.ONCE_KEYS_BYTES_MAX:,} may be. Give them a shorter `ttl`, or forget some (polystep forget-once)."
         )
 
 
