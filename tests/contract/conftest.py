@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from polystep.contracts.ports.inspection import DataQueries
-from polystep.contracts.ports.queue import DeliveryStore
+from polystep.contracts.ports.queue import DeliveryStore, QueueStore
 from polystep.contracts.ports.stores import StateStore, StreamStore, TraceStore
 from polystep.stores import Database, Stores, open_stores
 from polystep.stores.postgres import (
@@ -26,7 +26,7 @@ from polystep.stores.postgres import (
 )
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster, open_sqlite_cluster
-from tests.contract.durable import Data, Durable, Queue
+from tests.contract.durable import Data, Durable
 from tests.contract.sharing import PostgresSharing, Sharing, SqliteSharing
 from tests.postgres import binaries
 from tests.postgres.schemas import fresh_schema
@@ -75,8 +75,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
         yield server
 
 
+@pytest.fixture
+def keep_ms() -> int:
+    """Time for which journals of completed runs are kept."""
+    return 0
+
+
 @pytest.fixture(params=["sqlite", "simulated", "postgres"])
-async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Durable]:
+async def durable(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock, keep_ms: int
+) -> AsyncIterator[Durable]:
     """Events, state and streams of one host on each store."""
     async with AsyncExitStack() as opened:
         if request.param == "postgres":
@@ -84,7 +92,7 @@ async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClo
             schema = await opened.enter_async_context(fresh_schema(url))
             database = PostgresDatabase(url, clock, schema=schema, durability="process")
             data = Data(PostgresStateStore(database), PostgresStreamStore(database), PostgresDataQueries(database))
-            queue = PostgresQueueStore(database, clock)
+            queue = PostgresQueueStore(database, clock, keep_ms)
 
             async def rows(table: str) -> int:
                 found: int = (await database.read(f"SELECT count(*) FROM {schema}.{table}"))[0][0]
@@ -95,7 +103,11 @@ async def durable(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClo
             opened.push_async_callback(database.stop)
         else:
             is_file = request.param == "sqlite"
-            stores = open_stores(tmp_path, "process", clock) if is_file else simulated_stores(tmp_path, clock)
+            stores = (
+                open_stores(tmp_path, "process", clock, keep_ms=keep_ms)
+                if is_file
+                else simulated_stores(tmp_path, clock, keep_ms)
+            )
             queries = stores.inspection
 
             async def rows(table: str) -> int:
@@ -157,7 +169,7 @@ def queries(data: Data) -> DataQueries:
 
 
 @pytest.fixture
-def queue(durable: Durable) -> Queue:
+def queue(durable: Durable) -> QueueStore:
     return durable.queue
 
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from polystep.contracts.events import CancelledRuns, Delivery
-from polystep.contracts.ports.asks import AskStore
 from polystep.contracts.ports.inspection import DataQueries, QueueQueries
-from polystep.contracts.ports.journal import JournalStore
-from polystep.contracts.ports.letters import BulkStore, LetterQueries
-from polystep.contracts.ports.once_keys import OnceKeyStore
-from polystep.contracts.ports.queue import CancellationStore, DeliveryStore, EventKeyStore
+from polystep.contracts.ports.letters import LetterQueries
+from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.ports.stores import StateStore, StreamStore
-from polystep.contracts.ports.wakeups import Wakeups
 
 
 class Data(NamedTuple):
@@ -24,39 +19,10 @@ class Data(NamedTuple):
     queries: DataQueries
 
 
-class Queue(DeliveryStore, Protocol):
-    """Deliveries, with what of `QueueStore` is on every kind of database."""
-
-    @property
-    def wakeups(self) -> Wakeups: ...
-
-    @property
-    def journal(self) -> JournalStore: ...
-
-    @property
-    def asks(self) -> AskStore: ...
-
-    @property
-    def once_keys(self) -> OnceKeyStore: ...
-
-    @property
-    def keys(self) -> EventKeyStore: ...
-
-    @property
-    def cancellations(self) -> CancellationStore: ...
-
-    async def cancel_waiting(self, run_id: str) -> CancelledRuns | None: ...
-
-    async def cancel_running(self, delivery: Delivery) -> CancelledRuns | None: ...
-
-    @property
-    def bulks(self) -> BulkStore: ...
-
-
 class Durable(NamedTuple):
     """What one host stores of events, state and streams."""
 
-    queue: Queue
+    queue: QueueStore
     queues: QueueQueries
     letters: LetterQueries
     data: Data

@@ -6,12 +6,12 @@ import asyncio
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.ports.stores import StateStore, StreamStore
 from polystep.stores import SqliteFiles, Stores
 from polystep.stores.postgres import PostgresDatabase, PostgresQueueStore, PostgresStateStore, PostgresStreamStore
 from polystep.streams import Streams
 from polystep.testing import SettableClock
-from tests.contract.durable import Queue
 
 
 class SharingHost:
@@ -20,7 +20,7 @@ class SharingHost:
     def __init__(
         self,
         stores: Stores | PostgresDatabase,
-        queue: Queue,
+        queue: QueueStore,
         state: StateStore,
         streams: StreamStore,
         clock: SettableClock,

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
+from polystep.contracts import limits
 from polystep.contracts.events import Delivery
 from polystep.contracts.journal import JournalEntry, SentEmit
 from polystep.contracts.limits import RUN_INPUT_BYTES_MAX
 from polystep.contracts.ports.queue import QueueStore
-from polystep.stores import open_stores
-from polystep.stores.sqlite import histories
 from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, claim, names, new
 
@@ -28,11 +24,8 @@ ENTRIES = (
 
 
 @pytest.fixture
-async def queue(tmp_path: Path, clock: FakeClock) -> AsyncIterator[QueueStore]:
-    stores = open_stores(tmp_path, "process", clock, keep_ms=KEEP_MS)
-    await stores.start()
-    yield stores.queue
-    await stores.stop()
+def keep_ms() -> int:
+    return KEEP_MS
 
 
 async def running(queue: QueueStore, name: str = "a", data: bytes | None = None, failures: int = 0) -> Delivery:
@@ -111,12 +104,12 @@ async def test_histories_that_are_old_or_too_many_are_removed(
     queue: QueueStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = [await completed(queue, name) for name in "abc"]
-    monkeypatch.setattr(histories, "HISTORIES_MAX", 2)
+    monkeypatch.setattr(limits, "HISTORIES_MAX", 2)
     runs.append(await completed(queue, "d"))
     found = [await queue.histories.find(run_id) is not None for run_id in runs]
     assert found == [False, False, True, True]
     assert [(await queue.journal.read(run_id)).entries for run_id in runs[:2]] == [[], []]
-    monkeypatch.setattr(histories, "HISTORIES_BYTES_MAX", 1)
+    monkeypatch.setattr(limits, "HISTORIES_BYTES_MAX", 1)
     await completed(queue, "e")
     assert [await queue.histories.find(run_id) for run_id in runs] == [None] * 4
     monkeypatch.undo()

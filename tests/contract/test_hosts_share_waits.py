@@ -10,9 +10,9 @@ import pytest
 from polystep.contracts.asks import Ask
 from polystep.contracts.events import SIGNAL_STEP, Delivery
 from polystep.contracts.journal import JournalEntry
+from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.signals import ChildCall, SignalWait, Wanted
 from tests.contract.deliveries import claim, new
-from tests.contract.durable import Queue
 from tests.contract.sharing import Sharing
 
 FAR_MS = 10**15
@@ -20,37 +20,37 @@ ROUNDS = 12
 RUNS = 8
 
 
-async def begin_ask(queue: Queue, run: Delivery) -> None:
+async def begin_ask(queue: QueueStore, run: Delivery) -> None:
     ask = Ask(f"ask of {run.run_id}", "ask", run.run_id, "k", "step", "t", "?", b"", None, 5, FAR_MS, b"hash")
     assert await queue.journal.begin_wait(run, JournalEntry("k", "ask", 5, due_ms=FAR_MS), [], [], None, ask) == []
 
 
-async def answer(queue: Queue, run: Delivery) -> None:
+async def answer(queue: QueueStore, run: Delivery) -> None:
     closed = await queue.asks.close(f"ask of {run.run_id}", "answered", b"yes", None)
     assert closed is not None
     assert closed.is_closed_now
 
 
-async def begin_event(queue: Queue, run: Delivery) -> None:
+async def begin_event(queue: QueueStore, run: Delivery) -> None:
     entry = JournalEntry("k", "event", 5, due_ms=FAR_MS)
     wait = SignalWait((Wanted("said", "to", run.run_id),), 1000)
     assert await queue.journal.begin_wait(run, entry, [], [], None, wait) == []
 
 
-async def say(queue: Queue, run: Delivery) -> None:
+async def say(queue: QueueStore, run: Delivery) -> None:
     event = new(f"for {run.run_id}")._replace(
         topic="said", step=SIGNAL_STEP, run_id="", signals=(("to", run.run_id),), parent_run_id=run.run_id
     )
     await queue.enqueue([event])
 
 
-async def begin_call(queue: Queue, run: Delivery) -> None:
+async def begin_call(queue: QueueStore, run: Delivery) -> None:
     child = new(f"call of {run.run_id}", step="called")._replace(kind="call")
     entry = JournalEntry("k", "call", 5, due_ms=FAR_MS)
     assert await queue.journal.begin_wait(run, entry, [child], [], None, ChildCall(child.run_id)) == []
 
 
-async def end_call(queue: Queue, run: Delivery) -> None:
+async def end_call(queue: QueueStore, run: Delivery) -> None:
     (child,) = await claim(queue, {"called": 1}, owner="two")
     assert await queue.complete(child, [], None, b"value") is not None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from polystep.contracts.events import Claim, Delivery
 from polystep.contracts.journal import JournalEntry, SentEmit
+from polystep.contracts.ports.queue import QueueStore
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
-from tests.contract.durable import Queue
 
 VALUE = JournalEntry("a", "once", 5, b"value")
 ERROR = JournalEntry("e", "once", 6, error=b"error", failures=1)
@@ -14,13 +14,13 @@ WAIT = JournalEntry("w", "sleep", 8, due_ms=9000, is_sensitive=True)
 SENT = SentEmit(b"print", "topic")
 
 
-async def running(queue: Queue, name: str = "a") -> Delivery:
+async def running(queue: QueueStore, name: str = "a") -> Delivery:
     await queue.enqueue([new(name)])
     (delivery,) = await claim(queue)
     return delivery
 
 
-async def test_entries_come_back_as_they_were_kept(queue: Queue) -> None:
+async def test_entries_come_back_as_they_were_kept(queue: QueueStore) -> None:
     delivery = await running(queue)
     assert (await queue.journal.read(delivery.run_id)).entries == []
     for entry in (VALUE, ERROR, FINAL, WAIT):
@@ -31,14 +31,14 @@ async def test_entries_come_back_as_they_were_kept(queue: Queue) -> None:
     assert (await queue.journal.read("another run")).entries == []
 
 
-async def test_an_entry_takes_the_place_of_the_one_before(queue: Queue) -> None:
+async def test_an_entry_takes_the_place_of_the_one_before(queue: QueueStore) -> None:
     delivery = await running(queue)
     await queue.journal.keep(delivery, ERROR)
     await queue.journal.keep(delivery, VALUE._replace(key="e"))
     assert (await queue.journal.read(delivery.run_id)).entries == [VALUE._replace(key="e")]
 
 
-async def test_a_superseded_leg_keeps_nothing(queue: Queue) -> None:
+async def test_a_superseded_leg_keeps_nothing(queue: QueueStore) -> None:
     delivery = await running(queue)
     await queue.release(delivery, crashed=False)
     (later,) = await claim(queue)
@@ -50,7 +50,7 @@ async def test_a_superseded_leg_keeps_nothing(queue: Queue) -> None:
     assert await queue.journal.keep(later, VALUE) is True
 
 
-async def test_a_wait_and_the_events_that_leave_with_it_are_stored_together(queue: Queue) -> None:
+async def test_a_wait_and_the_events_that_leave_with_it_are_stored_together(queue: QueueStore) -> None:
     delivery = await running(queue)
     emits = [new("b"), new("c", at_ms=5000)]
     claimed = await queue.journal.begin_wait(
@@ -63,7 +63,7 @@ async def test_a_wait_and_the_events_that_leave_with_it_are_stored_together(queu
     assert await queue.waiting() == [("step", 3)]
 
 
-async def test_a_suspended_run_is_due_later_and_counts_no_attempt_and_no_failure(queue: Queue) -> None:
+async def test_a_suspended_run_is_due_later_and_counts_no_attempt_and_no_failure(queue: QueueStore) -> None:
     delivery = await running(queue)
     assert await queue.journal.suspend(delivery, 5000)
     assert await claim(queue, now_ms=4999) == []
@@ -76,7 +76,7 @@ async def test_a_suspended_run_is_due_later_and_counts_no_attempt_and_no_failure
     assert (third.attempt, third.resumes) == (1, 2)
 
 
-async def test_a_delivery_knows_whether_its_run_keeps_anything(queue: Queue) -> None:
+async def test_a_delivery_knows_whether_its_run_keeps_anything(queue: QueueStore) -> None:
     delivery = await running(queue)
     assert delivery.resumes is None
     await queue.retry(delivery, 0, FAILURE)
@@ -88,7 +88,7 @@ async def test_a_delivery_knows_whether_its_run_keeps_anything(queue: Queue) -> 
     assert third.resumes == 0
 
 
-async def test_a_suspended_head_keeps_its_fifo_key(queue: Queue) -> None:
+async def test_a_suspended_head_keeps_its_fifo_key(queue: QueueStore) -> None:
     await queue.enqueue([new("a", key="k"), new("b", key="k")])
     (head,) = await claim(queue)
     await queue.journal.suspend(head, 5000)
@@ -99,14 +99,14 @@ async def test_a_suspended_head_keeps_its_fifo_key(queue: Queue) -> None:
     assert names(await claim(queue)) == ["b"]
 
 
-async def test_a_journal_goes_with_the_completion(queue: Queue) -> None:
+async def test_a_journal_goes_with_the_completion(queue: QueueStore) -> None:
     delivery = await running(queue)
     await queue.journal.begin_wait(delivery, WAIT, [], [SENT])
     await queue.complete(delivery, [])
     assert await queue.journal.read(delivery.run_id) == ([], {})
 
 
-async def test_a_dead_letter_keeps_its_values_and_a_replay_forgets_its_errors(queue: Queue) -> None:
+async def test_a_dead_letter_keeps_its_values_and_a_replay_forgets_its_errors(queue: QueueStore) -> None:
     delivery = await running(queue)
     for entry in (VALUE, ERROR, FINAL, WAIT):
         await queue.journal.keep(delivery, entry)
@@ -119,7 +119,7 @@ async def test_a_dead_letter_keeps_its_values_and_a_replay_forgets_its_errors(qu
     assert sorted((await queue.journal.read(delivery.run_id)).entries) == sorted([VALUE, WAIT])
 
 
-async def test_a_replay_forgets_keys_or_everything(queue: Queue) -> None:
+async def test_a_replay_forgets_keys_or_everything(queue: QueueStore) -> None:
     delivery = await running(queue)
     await queue.journal.keep(delivery, VALUE)
     await queue.journal.begin_wait(delivery, WAIT, [], [SENT])
@@ -131,7 +131,7 @@ async def test_a_replay_forgets_keys_or_everything(queue: Queue) -> None:
         (delivery,) = await claim(queue)
 
 
-async def test_purges_remove_journals(queue: Queue) -> None:
+async def test_purges_remove_journals(queue: QueueStore) -> None:
     delivery = await running(queue)
     await queue.journal.keep(delivery, VALUE)
     await queue.journal.suspend(delivery, 5000)

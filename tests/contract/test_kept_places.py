@@ -7,20 +7,21 @@ from collections.abc import Mapping
 import pytest
 
 from polystep.contracts.events import Claim, Claimed, Delivery
+from polystep.contracts.ports.queue import QueueStore
 from polystep.stores import Stores
 from tests.contract.deliveries import FAILURE, LEASE_MS, names, new
-from tests.contract.durable import Durable, Queue
+from tests.contract.durable import Durable
 
 FAR_MS = 10**15
 COUNTING = frozenset({"step"})
 
 
 @pytest.fixture
-def queue(durable: Durable) -> Queue:
+def queue(durable: Durable) -> QueueStore:
     return durable.queue
 
 
-async def claim(queue: Queue, now_ms: int = 1000, *, limit: int = 2, wanted: int = 9) -> Claimed:
+async def claim(queue: QueueStore, now_ms: int = 1000, *, limit: int = 2, wanted: int = 9) -> Claimed:
     limits: Mapping[str, int] = {"step": limit}
     return await queue.claim({"step": wanted}, "host", now_ms, LEASE_MS, limits, counting=COUNTING)
 
@@ -29,7 +30,7 @@ def ran(claimed: Claimed) -> list[str]:
     return names(claimed.deliveries)
 
 
-async def suspended(queue: Queue, *names: str, until_ms: int = 5000) -> list[Delivery]:
+async def suspended(queue: QueueStore, *names: str, until_ms: int = 5000) -> list[Delivery]:
     await queue.enqueue([new(name) for name in names])
     claimed = (await claim(queue)).deliveries
     assert len(claimed) == len(names)
@@ -38,7 +39,7 @@ async def suspended(queue: Queue, *names: str, until_ms: int = 5000) -> list[Del
     return claimed
 
 
-async def test_what_waits_counts_and_others_are_held_back(queue: Queue) -> None:
+async def test_what_waits_counts_and_others_are_held_back(queue: QueueStore) -> None:
     await suspended(queue, "a", "b")
     await queue.enqueue([new("c")])
     claimed = await claim(queue)
@@ -48,7 +49,7 @@ async def test_what_waits_counts_and_others_are_held_back(queue: Queue) -> None:
     assert ran(plain) == ["c"]
 
 
-async def test_a_run_that_wakes_needs_no_second_place_and_goes_first(queue: Queue) -> None:
+async def test_a_run_that_wakes_needs_no_second_place_and_goes_first(queue: QueueStore) -> None:
     await suspended(queue, "a", "b")
     await queue.enqueue([new("c", at_ms=1), new("d", at_ms=1)])
     claimed = await claim(queue, 6000)
@@ -63,7 +64,7 @@ async def test_a_run_that_wakes_needs_no_second_place_and_goes_first(queue: Queu
     assert ran(await claim(queue, 6000)) == ["d"]
 
 
-async def test_one_that_wakes_alone_leaves_the_place_of_the_other(queue: Queue) -> None:
+async def test_one_that_wakes_alone_leaves_the_place_of_the_other(queue: QueueStore) -> None:
     first, _ = await suspended(queue, "a", "b")
     await queue.enqueue([new("c")])
     await queue.hasten("step", first.id, 1000)
@@ -85,7 +86,7 @@ async def test_places_are_kept_over_a_restart_and_given_back_by_what_is_removed(
     assert ran(await claim(queue)) == ["d"]
 
 
-async def test_a_new_delivery_is_not_claimed_as_it_is_stored_while_places_are_kept(queue: Queue) -> None:
+async def test_a_new_delivery_is_not_claimed_as_it_is_stored_while_places_are_kept(queue: QueueStore) -> None:
     await suspended(queue, "a")
     counted = Claim(frozenset({0}), "host", 9000, {"step": 1}, COUNTING)
     assert await queue.enqueue([new("b")], counted) == []
@@ -95,7 +96,7 @@ async def test_a_new_delivery_is_not_claimed_as_it_is_stored_while_places_are_ke
     assert names(await queue.enqueue([new("e")], counted._replace(limits={"step": 3}, counting=frozenset()))) == ["e"]
 
 
-async def test_a_limit_that_was_lowered_holds_for_what_wakes(queue: Queue) -> None:
+async def test_a_limit_that_was_lowered_holds_for_what_wakes(queue: QueueStore) -> None:
     await suspended(queue, "a", "b")
     claimed = await claim(queue, 6000, limit=1)
     assert (ran(claimed), claimed.next_ms) == (["a"], None)

@@ -6,12 +6,11 @@ from contextlib import suppress
 
 import pytest
 
+from polystep.contracts import limits
 from polystep.contracts.errors import RunEnded
 from polystep.contracts.journal import JournalEntry, SentEmit
 from polystep.contracts.ports.queue import QueueStore
 from polystep.contracts.request_keys import KeptResponse, KeyedRequest, KeyedRun, KeyRefusal, SentBy
-from polystep.stores import Stores
-from polystep.stores.sqlite import request_keys
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster
 from tests.contract.deliveries import claim, names, new
@@ -22,11 +21,6 @@ RESPONSE = KeptResponse(201, (("location", "/a"), ("content-type", "text/plain")
 ENTRY = JournalEntry("paid", "once", 7, b"value")
 MARK = SentEmit(b"mark", "topic")
 LEASE_MS, TTL_MS = 30_000, 3_600_000
-
-
-@pytest.fixture
-def queue(stores: Stores) -> QueueStore:
-    return stores.queue
 
 
 async def begin(
@@ -119,7 +113,7 @@ async def test_a_key_is_forgotten_when_its_time_is_over(queue: QueueStore, clock
 async def test_those_that_ended_first_are_forgotten_first_when_there_are_too_many(
     queue: QueueStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_keys, "REQUEST_KEYS_MAX", 3)
+    monkeypatch.setattr(limits, "REQUEST_KEYS_MAX", 3)
 
     async def ended(key: str, body: bytes = b"") -> None:
         made = await run(queue, clock, REQUEST._replace(key=key), key)
@@ -133,8 +127,8 @@ async def test_those_that_ended_first_are_forgotten_first_when_there_are_too_man
     assert isinstance(await begin(queue, clock, REQUEST._replace(key="a"), "a again"), KeyedRun)
     assert await queue.requests.free(running)
     # The bytes of all responses are bounded too.
-    monkeypatch.setattr(request_keys, "REQUEST_KEYS_MAX", 100)
-    monkeypatch.setattr(request_keys, "KEPT_RESPONSES_BYTES_MAX", 25)
+    monkeypatch.setattr(limits, "REQUEST_KEYS_MAX", 100)
+    monkeypatch.setattr(limits, "KEPT_RESPONSES_BYTES_MAX", 25)
     for key in "xyz":
         await ended(key, b"0123456789")
     assert isinstance(await begin(queue, clock, REQUEST._replace(key="x"), "x again"), KeyedRun)

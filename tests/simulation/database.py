@@ -181,8 +181,8 @@ def memory() -> apsw.Connection:
     return connection
 
 
-def simulated_stores(folder: Path, clock: FakeClock) -> Stores:
+def simulated_stores(folder: Path, clock: FakeClock, keep_ms: int = 0) -> Stores:
     """Make the stores of one host on a good simulated disk; traces are in a file."""
     files = SqliteFiles(folder, "none", clock)
     files.durable = SimulatedDatabase(GoodDisk())
-    return files.stores("host")
+    return files.stores("host", keep_ms=keep_ms)

@@ -39,7 +39,7 @@ class Mark(NamedTuple):
     refused: Sequence[int] = ()
     """Places of deliveries that were not current."""
     notes: str | None = None
-    """What the last call with more to say has said."""
+    """Answer of the last call that notes one, as JSON."""
 
 
 class Call(Protocol):

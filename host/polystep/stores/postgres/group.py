@@ -20,6 +20,7 @@ from polystep.stores.postgres.writes import (
     DeleteItem,
     ItemKey,
     KeepEntry,
+    KeepRequest,
     ReadyDelivery,
     RenameState,
     RenewLeases,
@@ -44,7 +45,8 @@ _READ: Final = """
 SELECT t.value FROM unnest($1::bytea[], $2::bytea[]) WITH ORDINALITY AS s(grp, key, place)
 LEFT JOIN {schema}.state t ON t.grp = s.grp AND t.key = s.key ORDER BY s.place"""
 _OF_QUEUE: Final = (
-    StoreDeliveries, CompleteDelivery, ReadyDelivery, BuryDelivery, RenewLeases, KeepEntry, SuspendDelivery,
+    StoreDeliveries, CompleteDelivery, ReadyDelivery, BuryDelivery, RenewLeases, KeepEntry, KeepRequest,
+    SuspendDelivery,
 )  # fmt: skip
 _TOLD: Final = """
 SELECT 'i', place, type, CASE WHEN type = 'd' THEN value END, created_at_ms FROM {schema}.stream_changes

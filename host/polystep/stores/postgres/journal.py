@@ -13,17 +13,19 @@ from polystep.contracts.ports.clock import Clock
 from polystep.contracts.signals import ChildCall, SignalWait
 from polystep.stores.postgres.asks import end_ask
 from polystep.stores.postgres.database import PostgresDatabase
+from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.journal_columns import ENTRY, entry_of
 from polystep.stores.postgres.waits import TakeSignal, take_call
 from polystep.stores.postgres.writes import Apart, KeepEntry, StoreDeliveries, SuspendDelivery
 
 # One statement, so that both are of one moment.
-_READ: Final = f"""
+READ_JOURNAL: Final = f"""
 SELECT {ENTRY}, NULL::bytea, NULL::bytea, NULL::integer, seq FROM {{schema}}.journal WHERE run_id = $1
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, print, topic, times, NULL FROM {{schema}}.sent_emits
 WHERE run_id = $1
 ORDER BY seq"""
+"""All that is kept of a run; see `journal_of`."""
 
 
 class PostgresJournalStore:
@@ -35,11 +37,7 @@ class PostgresJournalStore:
 
     async def read(self, run_id: str) -> StoredJournal:
         """Read both tables by their primary keys."""
-        rows = await self._database.read(_READ, run_id)
-        return StoredJournal(
-            [entry_of(row[:9]) for row in map(tuple, rows) if row[0] is not None],
-            {SentEmit(row[9], row[10].decode()): row[11] for row in rows if row[0] is None},
-        )
+        return journal_of(await self._database.read(READ_JOURNAL, run_id))
 
     def keep(self, delivery: Delivery, entry: JournalEntry) -> asyncio.Future[bool]:
         """Write one row in a group."""
@@ -83,3 +81,11 @@ class PostgresJournalStore:
 
     def _storing(self, deliveries: Sequence[NewDelivery], claim: Claim | None) -> StoreDeliveries:
         return StoreDeliveries(deliveries, claim, self._clock.now_ms(), self._database.deployment)
+
+
+def journal_of(rows: Sequence[Row]) -> StoredJournal:
+    """Make a journal of the rows of `READ_JOURNAL`."""
+    return StoredJournal(
+        [entry_of(row[:9]) for row in map(tuple, rows) if row[0] is not None],
+        {SentEmit(row[9], row[10].decode()): row[11] for row in rows if row[0] is None},
+    )

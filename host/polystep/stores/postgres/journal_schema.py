@@ -57,15 +57,20 @@ BEGIN
     ARRAY[error_], ARRAY[final_], ARRAY[failures_], ARRAY[due_], ARRAY[sensitive_], NULL, NULL, NULL, NULL, NULL);
 END $$;
 
--- Removes what runs have kept that are over, and cancels their asks.
-CREATE FUNCTION {schema}.forget_1(runs text[], now_ bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Removes what runs that are over wait for and have sent, and cancels their asks.
+CREATE FUNCTION {schema}.forget_waits_1(runs text[], now_ bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE {schema}.asks a SET status = 'cancelled', closed_at_ms = now_
     WHERE a.status = 'open' AND a.run_id = ANY (runs);
   DELETE FROM {schema}.signal_waits w WHERE w.run_id = ANY (runs);
   DELETE FROM {schema}.calls c WHERE c.run_id = ANY (runs);
-  DELETE FROM {schema}.journal j WHERE j.run_id = ANY (runs);
   DELETE FROM {schema}.sent_emits s WHERE s.run_id = ANY (runs);
+END $$;
+-- Likewise with all that they have kept.
+CREATE FUNCTION {schema}.forget_1(runs text[], now_ bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {schema}.forget_waits_1(runs, now_);
+  DELETE FROM {schema}.journal j WHERE j.run_id = ANY (runs);
 END $$;
 
 -- Lets runs that are tried again find their values and waits. What had failed is asked again; what is kept under some

@@ -1,8 +1,4 @@
-"""Keys of the project in PostgreSQL, beside the deliveries and journals.
-
-How many there are and how many bytes they keep is counted now and then, and near the bounds each time: a number that
-every call would change would be one lock for all hosts.
-"""
+"""Keys of the project in PostgreSQL, beside the deliveries and journals."""
 
 from __future__ import annotations
 
@@ -23,6 +19,7 @@ from polystep.stores.postgres.calls import Ask, Mark, Plain, Statement
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.once_schema import ONCE_LISTED, ONCE_WAITING, ONCE_WAKES, ONCE_WANTED
+from polystep.stores.postgres.tally import Tally
 from polystep.stores.postgres.writes import Apart, Asked
 from polystep.stores.versions import behind
 
@@ -30,8 +27,6 @@ _LOOKED_AT: Final = 32
 """Waiting runs, the longest waiting first, among which one of each step is made due when a key is free."""
 _PASSED_ON: Final = 100
 """Keys that are passed on by one call."""
-_COUNTED_FOR_MS: Final = 60_000
-"""Time after which keys are counted again: other hosts add some too."""
 _FATES: Final[Sequence[Literal["forgotten", "running"] | None]] = (None, "forgotten", "running")
 
 _TAKE: Final = "SELECT * FROM {schema}.take_once_1(" + ", ".join(f"${number}" for number in range(1, 20)) + ")"
@@ -41,41 +36,13 @@ _FORGET: Final = "SELECT {schema}.forget_once_1($1, $2, $3, $4, $5)"
 _COUNT: Final = "SELECT count(*), coalesce(sum(length(value)), 0)::bigint FROM {schema}.once_keys"
 
 
-class _Tally:
-    """Number and bytes of the keys, as far as this host knows."""
-
-    def __init__(self) -> None:
-        self._counted_ms: int | None = None
-        self.keys = 0
-        self.bytes = 0
-
-    async def is_full(self, ask: Ask, now_ms: int) -> bool:
-        """Report whether there is no room for one more."""
-        is_old = self._counted_ms is None or not 0 <= now_ms - self._counted_ms < _COUNTED_FOR_MS
-        if is_old or self._is_beyond():
-            ((self.keys, self.bytes),) = await ask(_COUNT)
-            self._counted_ms = now_ms
-        return self._is_beyond()
-
-    def _is_beyond(self) -> bool:
-        return self.keys >= limits.ONCE_KEYS_MAX or self.bytes >= limits.ONCE_KEYS_BYTES_MAX
-
-    def full(self) -> JournalFull:
-        """Say so."""
-        return JournalFull(
-            f"The project keeps {self.keys:,} keys of `once` with {self.bytes:,} bytes; at most "
-            f"{limits.ONCE_KEYS_MAX:,} and {limits.ONCE_KEYS_BYTES_MAX:,} may be. Give them a shorter `ttl`, or forget "
-            "some (polystep forget-once)."
-        )
-
-
 class PostgresOnceKeyStore:
     """Implements `OnceKeyStore`."""
 
     def __init__(self, database: PostgresDatabase, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._tally = _Tally()
+        self._tally = Tally(_COUNT, lambda: (limits.ONCE_KEYS_MAX, limits.ONCE_KEYS_BYTES_MAX))
 
     def take(
         self, delivery: Delivery, wait: JournalEntry, ttl_ms: int, room_bytes: int
@@ -159,6 +126,14 @@ class PostgresOnceKeyStore:
         return self._database.write(Apart(lambda asked: Plain(asked, call, answer, unheard, recall)), delivery.run_id)
 
 
+def _full(tally: Tally) -> JournalFull:
+    return JournalFull(
+        f"The project keeps {tally.count:,} keys of `once` with {tally.bytes:,} bytes; at most "
+        f"{limits.ONCE_KEYS_MAX:,} and {limits.ONCE_KEYS_BYTES_MAX:,} may be. Give them a shorter `ttl`, or forget "
+        "some (polystep forget-once)."
+    )
+
+
 def _listing(call: Statement) -> Apart:
     return Apart(lambda asked: Plain(asked, call, list))
 
@@ -167,7 +142,7 @@ class _Take(Plain):
     """Lets a delivery take a key. Made again, it finds what it has done."""
 
     def __init__(
-        self, asked: Asked, tally: _Tally, delivery: Delivery, wait: JournalEntry, bounds: tuple[int, int], now_ms: int
+        self, asked: Asked, tally: Tally, delivery: Delivery, wait: JournalEntry, bounds: tuple[int, int], now_ms: int
     ) -> None:
         super().__init__(asked, Statement(""), self._taken)
         self._tally = tally
@@ -192,9 +167,9 @@ class _Take(Plain):
             return None
         what, id_, value, kept_at_ms, is_sensitive = rows[0]
         if what == "full":
-            return self._tally.full()
+            return _full(self._tally)
         if what == "taken":
-            self._tally.keys += 1
+            self._tally.count += 1
             return TakenKey(id_)
         if what == "waits":
             return self._wait

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from polystep.contracts import limits
 from polystep.contracts.events import (
     NO_EXPIRIES,
     UNKNOWN_STEP,
@@ -33,11 +34,13 @@ from polystep.stores.postgres.cancellations import PostgresCancellationStore, Po
 from polystep.stores.postgres.claiming import Claiming
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
+from polystep.stores.postgres.histories import PostgresHistoryStore
 from polystep.stores.postgres.journal import PostgresJournalStore
 from polystep.stores.postgres.letters import LETTERS, PURGE, Replay
 from polystep.stores.postgres.once_keys import PostgresOnceKeyStore
 from polystep.stores.postgres.parked import ParkedEvents
 from polystep.stores.postgres.queue_columns import Lines, claimed_of, letter_of, new_row
+from polystep.stores.postgres.request_keys import PostgresRequestKeyStore
 from polystep.stores.postgres.writes import (
     Apart,
     BuryDelivery,
@@ -88,23 +91,25 @@ WHERE deployment = (SELECT max(deployment) FROM {schema}.subscriptions WHERE dep
 
 
 class PostgresQueueStore:
-    """Implements `DeliveryStore`."""
+    """Implements `QueueStore`."""
 
-    def __init__(self, database: PostgresDatabase, clock: Clock) -> None:
+    def __init__(self, database: PostgresDatabase, clock: Clock, keep_ms: int = 0) -> None:
         """Store the deliveries of one host.
 
         Args:
             database: The host's.
             clock: The source of time, which is that of all hosts on the database.
+            keep_ms: Time for which journals of completed runs are kept.
         """
+        self._keep_ms = keep_ms
         self._database = database
         self._clock = clock
         self._claiming = Claiming(database)
         self._parked = ParkedEvents(database)
         self.wakeups = database.wakeups
-        """As `QueueStore` has it."""
+        """Implements the port's property."""
         self.journal = PostgresJournalStore(database, clock)
-        """As `QueueStore` has it, for entries alone."""
+        """Implements the port's property."""
         self.asks = PostgresAskStore(database, clock)
         """Implements the port's property."""
         self.once_keys = PostgresOnceKeyStore(database, clock)
@@ -113,8 +118,12 @@ class PostgresQueueStore:
         """Implements the port's property."""
         self.cancellations = PostgresCancellationStore(database, clock)
         """Implements the port's property."""
+        self.requests = PostgresRequestKeyStore(database, clock)
+        """Implements the port's property."""
+        self.histories = PostgresHistoryStore(database, clock, keep_ms)
+        """Implements the port's property."""
         self.bulks = PostgresBulkStore(database)
-        """As `QueueStore` has it."""
+        """Implements the port's property."""
 
     def enqueue(self, deliveries: Sequence[NewDelivery], claim: Claim | None = None) -> asyncio.Future[Stored]:
         """Store all or none."""
@@ -166,7 +175,10 @@ class PostgresQueueStore:
         self, delivery: Delivery, emits: Sequence[NewDelivery], claim: Claim | None = None, value: bytes | None = None
     ) -> Stored | None:
         """Remove the delivery and store what it emitted in one group."""
-        write = CompleteDelivery(delivery, self._storing(emits, claim), value)
+        history = None
+        if self._keep_ms > 0:
+            history = f"[{self._keep_ms}, {limits.HISTORIES_MAX}, {limits.HISTORIES_BYTES_MAX}]"
+        write = CompleteDelivery(delivery, self._storing(emits, claim), value, history)
         stored: Stored | None = await self._database.write(write, delivery.run_id)
         return stored
 

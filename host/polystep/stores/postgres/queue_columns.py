@@ -40,7 +40,7 @@ _TARGET_DELIVERY, _TARGET_LETTER, _TARGET_PARKED, _TARGET_SIGNAL, _TARGET_CANCEL
 
 @dataclass(slots=True)
 class Lines:
-    """What a call locks before it writes deliveries."""
+    """Locks that a call takes before it writes deliveries."""
 
     keys: dict[tuple[bytes, bytes], None] = field(default_factory=dict)
     """Steps and FIFO keys."""

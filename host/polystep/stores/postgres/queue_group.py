@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from polystep.contracts.errors import RunEnded
 from polystep.contracts.events import CANCEL_STEP, Cancellations, Delivery, KeyedEvents, Stored
 from polystep.contracts.fingerprints import fingerprint
 from polystep.contracts.names import encode_name, name_bytes
@@ -24,13 +25,14 @@ from polystep.stores.postgres.queue_columns import (
     new_arguments,
     new_row,
 )
-from polystep.stores.postgres.wait_columns import WAIT_COLUMNS, keys_text, topics_of, wait_arguments
+from polystep.stores.postgres.wait_columns import WAIT_COLUMNS, keys_text, request_text, topics_of, wait_arguments
 from polystep.stores.postgres.writes import (
     Apart,
     Asked,
     BuryDelivery,
     CompleteDelivery,
     KeepEntry,
+    KeepRequest,
     QueueWrite,
     ReadyDelivery,
     RenewLeases,
@@ -39,6 +41,7 @@ from polystep.stores.postgres.writes import (
 )
 
 _COMPLETE, _READY, _BURY, _RENEW, _KEEP, _SUSPEND, _COMPLETE_CALL, _BURY_CALL = range(1, 9)
+_KEEP_REQUEST: Final = 10
 _SETTLED_COLUMNS: Final = 11
 _NOTE: Final = 6
 QUEUE_ARGUMENTS: Final = LINES_COLUMNS + 1 + _SETTLED_COLUMNS + JOURNAL_COLUMNS + WAIT_COLUMNS + NEW_COLUMNS
@@ -61,6 +64,8 @@ class QueueWrites:
         self._settled: set[int] = set()
         self._keeping: set[int] = set()
         self._entries: set[tuple[int, str]] = set()
+        self._requests: set[str] = set()
+        """Runs of requests that keep something."""
         self._ids: set[tuple[str, str]] = set()
         """Topics and ids of events."""
         self._news: list[int] = []
@@ -78,7 +83,11 @@ class QueueWrites:
         if named and not self._ids.isdisjoint(named):
             # What becomes of the second event hangs on the deliveries of the first.
             return False
-        if isinstance(write, KeepEntry):
+        if isinstance(write, KeepRequest):
+            if write.run_id in self._requests:
+                return False
+            self._requests.add(write.run_id)
+        elif isinstance(write, KeepEntry):
             entry = (write.delivery.id, write.entry.key)
             if entry in self._entries:
                 return False
@@ -103,6 +112,7 @@ class QueueWrites:
         lines = Lines()
         settled: list[tuple[Any, ...]] = []
         kept: list[tuple[int, KeepEntry]] = []
+        of_requests: list[tuple[int, KeepRequest]] = []
         news: list[tuple[Any, ...]] = []
         self._news = []
         for index, asked in enumerate(self.asked):
@@ -113,6 +123,8 @@ class QueueWrites:
             if isinstance(asked.write, KeepEntry):
                 kept.append((place, asked.write))
                 lines.wanted.update(topics_of(asked.write))
+            elif isinstance(asked.write, KeepRequest):
+                of_requests.append((place, asked.write))
             for delivery in _ended(asked.write):
                 if delivery.fifo_key is not None:
                     lines.keys[name_bytes(delivery.step), encode_name("FIFO key", delivery.fifo_key)] = None
@@ -123,8 +135,8 @@ class QueueWrites:
         lines.is_together = bool(lines.told) or _is_together(settled)
         columns = [list(column) for column in zip(*settled, strict=True)] if settled else [None] * _SETTLED_COLUMNS
         return [
-            has_lines(news), *lines.arguments(), *columns, *journal_arguments(kept), *wait_arguments(kept),
-            *new_arguments(news),
+            has_lines(news), *lines.arguments(), *columns, *journal_arguments([*kept, *of_requests]),
+            *wait_arguments(kept), *new_arguments(news),
         ]  # fmt: skip
 
     def recall(self, lane: int) -> Sequence[Statement]:
@@ -183,7 +195,7 @@ class QueueWrites:
 
 
 class _Named:
-    """What has become of the events of a group that have ids."""
+    """Fate of the events of a group that have ids."""
 
     def __init__(self, said: Any) -> None:
         self._duplicates: dict[int, str] = dict(said["duplicates"])
@@ -231,7 +243,7 @@ def weight(write: QueueWrite) -> int:
 def size(write: QueueWrite) -> int:
     """Return the bytes of the data that a write holds."""
     store = _stored(write)
-    kept = write.entry.size if isinstance(write, KeepEntry) else 0
+    kept = write.entry.size if isinstance(write, (KeepEntry, KeepRequest)) and write.entry is not None else 0
     return kept + (0 if store is None else sum(len(new.data) for new in store.deliveries))
 
 
@@ -243,12 +255,17 @@ def _answer(write: object, is_current: bool, ids: dict[str, int]) -> object:
     if isinstance(write, SuspendDelivery):
         return write.run_at_ms if is_current else None
     store = _stored(write)
+    if isinstance(write, KeepRequest):
+        if store is None:
+            return is_current
+        if not is_current:
+            return RunEnded("A later request with the same Idempotency-Key has taken over; this run sends nothing.")
     assert store is not None
     return Stored(claimed_of(store, ids)) if is_current else None
 
 
 def _stored(write: object) -> StoreDeliveries | None:
-    if isinstance(write, (CompleteDelivery, KeepEntry)):
+    if isinstance(write, (CompleteDelivery, KeepEntry, KeepRequest)):
         return write.emits
     return write if isinstance(write, StoreDeliveries) else None
 
@@ -256,7 +273,7 @@ def _stored(write: object) -> StoreDeliveries | None:
 def _deliveries(write: Any) -> Sequence[Any]:
     if isinstance(write, RenewLeases):
         return write.deliveries
-    return [] if isinstance(write, StoreDeliveries) else [write.delivery]
+    return [] if isinstance(write, (StoreDeliveries, KeepRequest)) else [write.delivery]
 
 
 def _ended(write: object) -> Sequence[Any]:
@@ -267,7 +284,7 @@ def _settled_rows(write: object) -> list[tuple[Any, ...]]:
     """Return the rows of the deliveries that a write settles, as `settle_1` takes them."""
     if isinstance(write, CompleteDelivery):
         kind = _COMPLETE_CALL if write.delivery.kind == "call" else _COMPLETE
-        return [_row(kind, write.delivery, now_ms=write.emits.now_ms, value=write.value)]
+        return [_row(kind, write.delivery, now_ms=write.emits.now_ms, value=write.value, note=write.history)]
     if isinstance(write, ReadyDelivery):
         note = None if write.error is None else json_text(write.error)
         return [
@@ -284,6 +301,8 @@ def _settled_rows(write: object) -> list[tuple[Any, ...]]:
         return [_row(_RENEW, each, at_ms=write.until_ms) for each in write.deliveries]
     if isinstance(write, KeepEntry):
         return [_row(_KEEP, write.delivery)]
+    if isinstance(write, KeepRequest):
+        return [(_KEEP_REQUEST, 0, write.run.token, None, 0, 0, request_text(write.run), None, None, False, None)]
     if isinstance(write, SuspendDelivery):
         return [
             (_SUSPEND, write.delivery.id, write.delivery.token, write.run_at_ms, 0, 0, keys_text(write.waits), None,
@@ -293,15 +312,21 @@ def _settled_rows(write: object) -> list[tuple[Any, ...]]:
 
 
 def _row(
-    kind: int, delivery: Delivery, *, at_ms: int | None = None, now_ms: int | None = None, value: bytes | None = None
+    kind: int,
+    delivery: Delivery,
+    *,
+    at_ms: int | None = None,
+    now_ms: int | None = None,
+    value: bytes | None = None,
+    note: str | None = None,
 ) -> tuple[Any, ...]:
-    return (kind, delivery.id, delivery.token, at_ms, 0, 0, None, None, now_ms, False, value)
+    return (kind, delivery.id, delivery.token, at_ms, 0, 0, note, None, now_ms, False, value)
 
 
 def _is_together(settled: Sequence[tuple[Any, ...]]) -> bool:
     """Report whether deliveries have to be locked together before one of them changes.
 
-    Runs look at what has come for them, or are told what has come, when nobody else can change them.
+    Runs look at what has come for them, or get something, when nobody else can change them.
     """
     kinds = {row[0] for row in settled}
     if not kinds.isdisjoint((_COMPLETE_CALL, _BURY_CALL)):

@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import Final
 
 from polystep.stores.postgres.cancel_schema import CANCEL_TABLES, CANCELLING
+from polystep.stores.postgres.history_schema import HISTORIES, HISTORY_TABLES
 from polystep.stores.postgres.journal_schema import JOURNAL
 from polystep.stores.postgres.once_schema import ONCE, ONCE_TABLES
 from polystep.stores.postgres.queue_tables import DELIVERIES
+from polystep.stores.postgres.request_schema import REQUEST_TABLES, REQUESTS
 from polystep.stores.postgres.waits_schema import WAIT_CALLS, WAIT_LOCKS, WAIT_TABLES, WAITS
 
 LINES: Final = """
@@ -193,6 +195,7 @@ END $$;
 -- Ends claimed deliveries (kind 1: completed, 3: buried), makes them ready again (2), extends their leases (4), looks
 -- whether they may keep something (5), or suspends them (6; the note has their waits). Of runs that were called, it
 -- completes some with a value (7), and buries others (8), unless somebody waits for them: they fail instead (9).
+-- Of requests it looks whether their runs may keep something (10).
 -- Returns which of them were current; NULL when all were. What they name is found by the primary key: the conditions on
 -- token and status are none for an index, since that of running ones is full of entries that are gone.
 CREATE FUNCTION {schema}.settle_1(
@@ -211,6 +214,14 @@ DECLARE
   over text[];
   called text[];
   found_ text[];
+  lost text[];
+  h_failures integer[];
+  h_kind text[];
+  h_topic bytea[];
+  h_step bytea[];
+  h_trace text[];
+  h_key bytea[];
+  h_data bytea[];
   results bytea[];
   now_ bigint;
   unmarked bigint[];
@@ -222,16 +233,30 @@ BEGIN
         WHERE o.kind IN (1, 7, 9) AND d.id = o.id AND d.token IS NOT DISTINCT FROM o.token
           AND d.status IS NOT DISTINCT FROM 2
         RETURNING o.kind, o.place, d.step, d.fifo_key, d.id, d.run_id, d.resumes,
-          d.cancellable
+          d.cancellable, d.failures, d.kind AS sort, d.topic, d.trace_id,
+          CASE WHEN d.resumes IS NOT NULL AND length(d.data) <= 262144 THEN d.data END AS data
     )
     SELECT array_agg(place::integer), array_agg(step) FILTER (WHERE fifo_key IS NOT NULL),
       array_agg(fifo_key) FILTER (WHERE fifo_key IS NOT NULL), array_agg(id) FILTER (WHERE fifo_key IS NOT NULL),
-      array_agg(run_id) FILTER (WHERE resumes IS NOT NULL), max(o_now[place]),
+      array_agg(run_id) FILTER (WHERE resumes IS NOT NULL AND kind <> 9), max(o_now[place]),
       array_agg(run_id) FILTER (WHERE kind = 7), array_agg(o_value[place]) FILTER (WHERE kind = 7),
-      array_agg(run_id) FILTER (WHERE cancellable)
-      INTO done_, k_step, k_key, k_id, over, now_, called, results, found_ FROM gone;
+      array_agg(run_id) FILTER (WHERE cancellable), array_agg(run_id) FILTER (WHERE resumes IS NOT NULL AND kind = 9),
+      array_agg(failures) FILTER (WHERE resumes IS NOT NULL AND kind <> 9),
+      array_agg(sort) FILTER (WHERE resumes IS NOT NULL AND kind <> 9),
+      array_agg(topic) FILTER (WHERE resumes IS NOT NULL AND kind <> 9),
+      array_agg(step) FILTER (WHERE resumes IS NOT NULL AND kind <> 9),
+      array_agg(trace_id) FILTER (WHERE resumes IS NOT NULL AND kind <> 9),
+      array_agg(fifo_key) FILTER (WHERE resumes IS NOT NULL AND kind <> 9),
+      array_agg(data) FILTER (WHERE resumes IS NOT NULL AND kind <> 9)
+      INTO done_, k_step, k_key, k_id, over, now_, called, results, found_, lost, h_failures, h_kind, h_topic, h_step,
+        h_trace, h_key, h_data FROM gone;
+    IF lost IS NOT NULL THEN PERFORM {schema}.forget_1(lost, now_); END IF;
     IF found_ IS NOT NULL THEN DELETE FROM {schema}.cancel_keys k WHERE k.run_id = ANY (found_); END IF;
-    IF over IS NOT NULL THEN PERFORM {schema}.forget_1(over, now_); END IF;
+    IF over IS NOT NULL THEN
+      PERFORM {schema}.end_journals_1(over, h_failures, h_kind, h_topic, h_step, h_trace, h_key, h_data, now_, (
+        SELECT o.note FROM unnest(o_kind, o_note) AS o(kind, note)
+        WHERE o.kind IN (1, 7) AND o.note IS NOT NULL LIMIT 1));
+    END IF;
     IF called IS NOT NULL THEN PERFORM {schema}.end_calls_1(called, results, NULL, now_); END IF;
     all_done := all_done || done_;
     IF k_id IS NOT NULL THEN PERFORM {schema}.unblock_1(k_step, k_key, k_id); END IF;
@@ -300,6 +325,16 @@ BEGIN
       RETURNING o.place
     )
     SELECT array_agg(place::integer) INTO done_ FROM changed;
+    all_done := all_done || done_;
+  END IF;
+  IF 10 = ANY (o_kind) THEN
+    SELECT array_agg(c.place::integer) INTO done_ FROM (
+      SELECT o.place FROM unnest(o_kind, o_token, o_note) WITH ORDINALITY AS o(kind, token, note, place)
+      JOIN {schema}.request_keys r ON r.step = decode(o.note::json ->> 0, 'hex')
+        AND r.key = decode(o.note::json ->> 1, 'hex') AND r.client = decode(o.note::json ->> 2, 'hex')
+      WHERE o.kind = 10 AND r.run_id = o.note::json ->> 3 AND r.token = o.token AND r.state = 0
+      FOR NO KEY UPDATE OF r
+    ) AS c;
     all_done := all_done || done_;
   END IF;
   IF cardinality(all_done) = cardinality(o_id) THEN RETURN NULL; END IF;
@@ -440,6 +475,7 @@ QUEUE: Final = "".join(
         WAIT_TABLES,
         CANCEL_TABLES,
         JOURNAL,
+        HISTORY_TABLES,
         LINES,
         WAIT_LOCKS,
         WAITS,
@@ -450,6 +486,9 @@ QUEUE: Final = "".join(
         WAIT_CALLS,
         ONCE_TABLES,
         ONCE,
+        REQUEST_TABLES,
+        REQUESTS,
+        HISTORIES,
     )
 )
 """In the order in which they are made."""

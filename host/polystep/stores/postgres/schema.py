@@ -151,7 +151,7 @@ BEGIN
       FROM unnest(o_kind, o_id, o_note) WITH ORDINALITY AS o(kind, id, waits, place)
       JOIN {schema}.deliveries d ON d.id = o.id WHERE o.kind = 6 AND o.waits IS NOT NULL;
   END IF;
-  IF j_run IS NOT NULL THEN
+  IF j_run IS NOT NULL OR m_run IS NOT NULL THEN
     PERFORM {schema}.keep_1(kept, j_source, j_run, j_key, j_kind, j_at, j_value, j_error, j_final, j_failures, j_due,
       j_sensitive, m_source, m_run, m_print, m_topic, m_times);
   END IF;

@@ -1,4 +1,4 @@
-"""What runs wait for, as columns of the arrays of a call: JSON with bytes in hex digits, since few groups have any."""
+"""Waits of runs as columns of the arrays of a call: JSON with bytes in hex digits, since few groups have any."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from polystep.contracts import limits
 from polystep.contracts.asks import Ask
 from polystep.contracts.events import NewDelivery
 from polystep.contracts.names import encode_name, name_bytes
+from polystep.contracts.request_keys import KeyedRequest, KeyedRun
 from polystep.contracts.signals import KEPT_MS, ChildCall, SignalWait, Wanted
 from polystep.stores.error_text import reason_of
 from polystep.stores.postgres.writes import KeepEntry
@@ -53,6 +54,16 @@ def extra_text(new: NewDelivery) -> str:
 def lock_of_id(topic: str, id: str) -> tuple[bytes, bytes]:
     """Return the row that is locked for an id of events, among those of the FIFO keys."""
     return b"(ids of events)", sha256(name_bytes(topic) + b"\0" + name_bytes(id)).digest()
+
+
+def scope_of(request: KeyedRequest) -> tuple[bytes, bytes, bytes]:
+    """Return step, key and client of a request."""
+    return name_bytes(request.step), value_bytes(request.key), request.client
+
+
+def request_text(run: KeyedRun) -> str:
+    """Encode the run of a request, as `settle_1` looks for it."""
+    return json.dumps([*(part.hex() for part in scope_of(run.request)), run.run_id])
 
 
 def keys_text(keys: Collection[str]) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 from polystep.contracts.asks import Ask
 from polystep.contracts.events import Claim, Delivery, NewDelivery
 from polystep.contracts.journal import JournalEntry, SentEmit
+from polystep.contracts.request_keys import KeyedRun
 from polystep.contracts.signals import ChildCall, SignalWait
 from polystep.contracts.values import JSONObject
 
@@ -107,6 +108,8 @@ class CompleteDelivery(NamedTuple):
     emits: StoreDeliveries
     value: bytes | None = None
     """Of a run that was called."""
+    history: str | None = None
+    """Time for which its journal is kept, and bounds of all journals, as JSON; `None`: it is not."""
 
 
 class ReadyDelivery(NamedTuple):
@@ -150,7 +153,29 @@ class KeepEntry(NamedTuple):
     emits: StoreDeliveries | None = None
     sent: Sequence[SentEmit] = ()
     wanted: Ask | SignalWait | ChildCall | None = None
-    """What a wait waits for that begins."""
+    """Subject of a wait that begins."""
+
+    @property
+    def run_id(self) -> str:
+        """Name the run of the journal."""
+        return self.delivery.run_id
+
+
+class KeepRequest(NamedTuple):
+    """Keep an entry of the run of a request with a key, or store events that it sends.
+
+    With events the answer is `Stored`, or `RunEnded` when it was superseded; with an entry, whether it was current.
+    """
+
+    run: KeyedRun
+    entry: JournalEntry | None
+    emits: StoreDeliveries | None = None
+    sent: Sequence[SentEmit] = ()
+
+    @property
+    def run_id(self) -> str:
+        """Name the run of the journal."""
+        return self.run.run_id
 
 
 class SuspendDelivery(NamedTuple):
@@ -173,7 +198,14 @@ class Apart(NamedTuple):
 
 DataWrite: TypeAlias = SetState | DeleteState | UpdateState | SetItem | DeleteItem | SendEvent
 QueueWrite: TypeAlias = (
-    StoreDeliveries | CompleteDelivery | ReadyDelivery | BuryDelivery | RenewLeases | KeepEntry | SuspendDelivery
+    StoreDeliveries
+    | CompleteDelivery
+    | ReadyDelivery
+    | BuryDelivery
+    | RenewLeases
+    | KeepEntry
+    | KeepRequest
+    | SuspendDelivery
 )
 Write: TypeAlias = DataWrite | QueueWrite | ClearState | RenameState | Apart
 

@@ -10,9 +10,10 @@ from typing import Final, cast
 
 import apsw
 
+from polystep.contracts import limits
 from polystep.contracts.events import Delivery, NewDelivery
 from polystep.contracts.journal import RecordedKey, RunHistory
-from polystep.contracts.limits import HISTORIES_BYTES_MAX, HISTORIES_MAX, RUN_INPUT_BYTES_MAX
+from polystep.contracts.limits import RUN_INPUT_BYTES_MAX
 from polystep.contracts.ports.clock import Clock
 from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.forgetting import forget
@@ -132,6 +133,6 @@ def _prune(connection: apsw.Connection, now_ms: int, keep_ms: int) -> None:
     for row in connection.execute(oldest, (_PRUNED,)).fetchall():
         seq, run_id, ended_ms, total = cast("tuple[int, str, int, int]", row)
         is_old = ended_ms <= now_ms - keep_ms
-        if is_old or seq <= seq_max - HISTORIES_MAX or total <= total_max - HISTORIES_BYTES_MAX:
+        if is_old or seq <= seq_max - limits.HISTORIES_MAX or total <= total_max - limits.HISTORIES_BYTES_MAX:
             connection.execute("DELETE FROM histories WHERE seq = ?", (seq,))
             forget(connection, [run_id], now_ms)

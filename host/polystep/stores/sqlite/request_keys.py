@@ -9,10 +9,10 @@ from typing import Final, NamedTuple, cast
 
 import apsw
 
+from polystep.contracts import limits
 from polystep.contracts.errors import RunEnded
 from polystep.contracts.events import Claim, NewDelivery, Stored
 from polystep.contracts.journal import JournalEntry
-from polystep.contracts.limits import KEPT_RESPONSES_BYTES_MAX, REQUEST_KEYS_MAX
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.request_keys import KeptResponse, KeyedRequest, KeyedRun, KeyRefusal, SentBy
 from polystep.stores.sqlite.database import Database
@@ -224,12 +224,12 @@ def _prune(connection: apsw.Connection, now_ms: int) -> None:
     _remove(connection, gone)
     rows = connection.execute("SELECT keys, bytes FROM request_key_totals").fetchall()
     ((keys, size),) = cast("list[tuple[int, int]]", rows)
-    if keys < REQUEST_KEYS_MAX and size < KEPT_RESPONSES_BYTES_MAX:
+    if keys < limits.REQUEST_KEYS_MAX and size < limits.KEPT_RESPONSES_BYTES_MAX:
         return
     oldest = []
     found = cast("list[tuple[int, str, int]]", connection.execute(_OLDEST, (_PRUNED,)).fetchall())
     for rowid, run_id, bytes_ in found:
-        if keys < REQUEST_KEYS_MAX and size < KEPT_RESPONSES_BYTES_MAX:
+        if keys < limits.REQUEST_KEYS_MAX and size < limits.KEPT_RESPONSES_BYTES_MAX:
             break
         oldest.append((rowid, run_id))
         keys, size = keys - 1, size - bytes_
