@@ -93,6 +93,8 @@ class Claiming:
         left = dict.fromkeys(expiries, EXPIRED_AT_ONCE)
         buried: list[Delivery] = []
         while left:
+            # A host that was frozen since its look must not start what has expired meanwhile.
+            now_ms = max(now_ms, self._database.clock.now_ms())
             errors = [expired_error(step, expiries[step]) for step in left]
             arguments = (
                 [name_bytes(step) for step in left], [now_ms - expiries[step] for step in left], [*left.values()],
