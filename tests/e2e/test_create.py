@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.running import COMMAND, Running
+from tests.e2e.test_asks import open_asks
 
 pytestmark = pytest.mark.e2e
 
@@ -43,12 +44,11 @@ async def done(*command: str, folder: Path) -> str:
 
 
 async def created(folder: Path, template: str) -> NpmRunning:
-    """Create a project and install its packages."""
-    printed = await done(str(COMMAND), "create", "my-app", "--template", template, "--yes", folder=folder)
-    assert [line.strip() for line in printed.splitlines()[-3:]] == ["cd my-app", "npm install", "npm run dev"] or (
-        template == "ticket-triage"
-    )
-    await done("npm", "install", "--no-audit", "--no-fund", "--prefer-offline", folder=folder / "my-app")
+    """Create a project, which installs its packages."""
+    command = [str(COMMAND), "create", "my-app", "--template", template, "--yes"]
+    printed = await done("env", "npm_config_prefer_offline=true", *command, folder=folder)
+    after = [line.strip() for line in printed.split("Next:")[1].splitlines() if line.strip()]
+    assert after[:2] == ["cd my-app", "npm run dev"]
     return NpmRunning(folder / "my-app")
 
 
@@ -108,6 +108,22 @@ async def test_the_ticket_project_triages_without_a_key(tmp_path: Path) -> None:
     assert fired["skipped"] is None
     await host.line("[INFO] AnnounceDigest")
     assert not any("[ERROR]" in line or "[WARNING]" in line for line in host.lines if "stand-in" not in line)
+    await stopped_cleanly(host)
+
+
+async def test_the_approval_waits_for_a_person(tmp_path: Path) -> None:
+    host = await created(tmp_path, "approval")
+    await host.launch()
+    await host.ready()
+    refused = await host.post("/expenses", {"purpose": "A chair", "amount": 0}, status=400)
+    assert refused["issues"][0]["path"] == ["amount"]
+    answer = await host.post("/expenses", {"purpose": "A chair", "amount": 180}, status=202)
+    asked = (await open_asks(host, 1))["ApproveExpense"]
+    assert asked["title"] == "Spend 180 on A chair?"
+    await host.post(f"/__polystep/api/asks/{asked['id']}", {"value": {"approve": True}})
+    await host.line("Expense decided", "approved")
+    kept = (await host.api(f"state/expenses/{answer['expenseId']}"))["value"]
+    assert kept == {"purpose": "A chair", "amount": 180, "status": "approved"}
     await stopped_cleanly(host)
 
 

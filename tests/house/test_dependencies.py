@@ -9,7 +9,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-OURS = {"polystep", "polystep_kit", "polystep_types"}
+OURS = {"polystep", "polystep_kit", "polystep_types", "steps"}
+"""Packages of ours, and those of a project: its types and its steps."""
 MODULES = {"python-dotenv": "dotenv", "jsonschema-rs": "jsonschema_rs"}
 """Of packages that are not named like their module."""
 READ = {"tzdata"}

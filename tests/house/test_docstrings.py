@@ -39,6 +39,8 @@ def _public_definitions(node: ast.Module | ast.ClassDef, prefix: str) -> Iterato
 def test_every_public_name_has_a_docstring(root: Path) -> None:
     missing = []
     for path in sorted((root / "host" / "polystep").rglob("*.py")):
+        if path.parent.name == "tests":  # of a template: the name of a test is its sentence
+            continue
         module = ast.parse(path.read_text("utf-8"))
         named: list[tuple[str, Documented]] = [("the module", module), *_public_definitions(module, "")]
         missing += [

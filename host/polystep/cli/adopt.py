@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from polystep.app import SOURCE_FOLDERS, project_sources
 from polystep.cli.json_members import add_members
-from polystep.cli.scaffold import LAUNCHER, CreateRefused, launcher_files, new_package_json, package_name
+from polystep.cli.recipe import LAUNCHER
+from polystep.cli.scaffold import CreateRefused, launcher_files, new_package_json, package_name
 from polystep.contracts.private import project_home, write_private
 from polystep.contracts.steps import SourceFile
 

@@ -9,11 +9,11 @@ import shutil
 import tempfile
 import unicodedata
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from polystep.app import first_type_files
+from polystep.cli.recipe import LAUNCHER, PACKAGE_NAMES, Language, Recipe, Template
 from polystep.contracts.private import private_folder, write_private
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -24,28 +24,6 @@ _SHOWN_MAX: Final = 5
 
 _KEPT: Final = ".polystep"
 """Folder of a project that polystep writes to: for its user alone."""
-LAUNCHER: Final = "polystep-launcher"
-"""Name of the npm package that finds the polystep command."""
-_DEV_PACKAGES: Final = {
-    "@types/node": "^20.19.0",
-    LAUNCHER: "file:launcher",
-    "typescript": "~6.0.0",
-}
-
-
-class Template(StrEnum):
-    """Template that a new project starts with."""
-
-    HELLO = "hello"
-    TICKET_TRIAGE = "ticket-triage"
-    EMPTY = "empty"
-
-
-_PACKAGES: Final[Mapping[Template, Mapping[str, str]]] = {
-    Template.HELLO: {"zod": "^4.1.0"},
-    Template.TICKET_TRIAGE: {"openai": "^6.0.0", "zod": "^4.1.0"},
-    Template.EMPTY: {},
-}
 
 
 class CreateRefused(ValueError):
@@ -56,32 +34,53 @@ def package_name(folder: str) -> str:
     """Return the nearest name that npm accepts: lower case, digits and `-._`, unlike every package it depends on."""
     plain = unicodedata.normalize("NFKD", folder).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")[:_NAME_CHARS_MAX].rstrip("-._")
-    taken = {"node_modules", *_DEV_PACKAGES, *(name for each in _PACKAGES.values() for name in each)}
-    return f"{name}-app" if name in taken else name or _NAME_IF_EMPTY
+    taken = name == "node_modules" or name in PACKAGE_NAMES
+    return f"{name}-app" if taken else name or _NAME_IF_EMPTY
 
 
-def project_files(template: Template, name: str, command: Path | None) -> dict[str, bytes]:
+def project_files(recipe: Recipe, name: str, command: Path | None) -> dict[str, bytes]:
     """Return every file of a new project by its path in it, with forward slashes.
 
     Args:
-        template: What it starts with.
+        recipe: What it starts with.
         name: The name in `package.json`, see `package_name`.
         command: The polystep command that its launcher tries before PATH; `None` leaves that to PATH.
 
     Raises:
         CreateRefused: The installed polystep lacks the template's files.
     """
-    files = _read_folder(_TEMPLATES / "shared") | _read_folder(_TEMPLATES / template)
-    if template is Template.TICKET_TRIAGE:
+    files: dict[str, bytes] = {}
+    for folder in recipe.folders:
+        files |= _read_folder(_TEMPLATES / folder)
+    if recipe.template is Template.TICKET_TRIAGE:
         files |= {f"steps/{path}": content for path, content in _read_folder(_sample_steps()).items()}
-    intro = (_TEMPLATES / "shared" / "README.md").read_text("utf-8").replace("{name}", name)
-    files["README.md"] = intro.encode() + files["README.md"]
-    files["package.json"] = _package_json(template, name)
+    files |= _texts(recipe, name)
+    files["package.json"] = _package_json(recipe, name)
+    if not recipe.has_node:
+        del files["tsconfig.json"]
+    if recipe.language is Language.JS:
+        files["tsconfig.json"] = files["tsconfig.json"].replace(
+            b'"allowJs": true', b'"allowJs": true,\n    "checkJs": true'
+        )
     # Steps can be loaded and 'motia' is known from the beginning; the first load fills in what the steps declare.
-    files |= {path: text.encode() for path, text in first_type_files().items()}
+    files |= {
+        path: text.encode() for path, text in first_type_files().items() if recipe.has_node or path != "types.d.ts"
+    }
     if command is not None:
         files[f"{_KEPT}/command"] = f"{command}\n".encode()
     return dict(sorted(files.items()))
+
+
+def _texts(recipe: Recipe, name: str) -> dict[str, bytes]:
+    """Fill in the pages for people and for coding agents."""
+    intro = (_TEMPLATES / "shared" / "README.md").read_text("utf-8")
+    about = (_TEMPLATES / recipe.readme / "README.md").read_text("utf-8")
+    agents = (_TEMPLATES / "shared" / "AGENTS.md").read_text("utf-8")
+    words = {"name": name, **recipe.texts}
+    return {
+        path: re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[0]), text).encode()
+        for path, text in (("README.md", intro + about), ("AGENTS.md", agents))
+    }
 
 
 def launcher_files(*, motia: bool) -> dict[str, bytes]:
@@ -229,16 +228,16 @@ def _sample_steps() -> Path:
     )
 
 
-def _package_json(template: Template, name: str) -> bytes:
+def _package_json(recipe: Recipe, name: str) -> bytes:
     content: dict[str, object] = {
         "name": name,
         "version": "0.1.0",
         "private": True,
         "type": "module",
         "engines": {"node": ">=20"},
-        "scripts": {"dev": "polystep dev", "start": "polystep start", "check": "polystep generate-types && tsc"},
-        "dependencies": dict(_PACKAGES[template]),
-        "devDependencies": _DEV_PACKAGES,
+        "scripts": recipe.scripts,
+        "dependencies": recipe.packages,
+        "devDependencies": recipe.dev_packages,
     }
     return (json.dumps(content, indent=2) + "\n").encode()
 

@@ -4,7 +4,7 @@ import { z } from 'zod'
 export const config: ApiRouteConfig = {
   type: 'api',
   name: 'Hello',
-  description: 'Answers at once and leaves the greeting to a step in Python',
+  description: 'Answers at once and leaves the greeting to an event step',
   method: 'GET',
   path: '/hello',
   queryParams: [{ name: 'name', description: 'Who to greet' }],
