@@ -1,6 +1,7 @@
 """Composition of one running project: builds the rooms of one project, joins them, starts and stops them in order."""
 
 from polystep.app.backups import Backup, back_up, read_backup, restore
+from polystep.app.bundles import Built, build_bundle
 from polystep.app.commands import SHIPPED, prepare_runners, project_sources, shipped_command
 from polystep.app.folder import ProjectFolder, RunningHost
 from polystep.app.host import Host
@@ -26,6 +27,7 @@ __all__ = [
     "SHIPPED",
     "SOURCE_FOLDERS",
     "Backup",
+    "Built",
     "Checked",
     "Console",
     "Host",
@@ -37,6 +39,7 @@ __all__ = [
     "Settings",
     "SourcedSetting",
     "back_up",
+    "build_bundle",
     "check_project",
     "describe_asyncapi",
     "describe_openapi",

@@ -42,9 +42,9 @@ def check(
         checked = replace(checked, findings=(*checked.findings, *_double_effects(project)))
     good = checked.is_good(strict=counted)
     if as_json:
-        _print_json(checked, good=good, strict=counted)
+        show_json(checked_json(checked, good=good, strict=counted))
     else:
-        _print(checked, strict=counted)
+        show_checked(checked, strict=counted)
     if not good:
         raise typer.Exit(1)
 
@@ -70,7 +70,8 @@ def in_ci(environment: Mapping[str, str]) -> bool:
     return environment.get("CI", "").lower() not in ("", "0", "false", "no")
 
 
-def _print(checked: Checked, *, strict: bool) -> None:
+def show_checked(checked: Checked, *, strict: bool) -> None:
+    """Print findings by file, and how many there are."""
     file = None
     for finding in checked.findings:
         if finding.file != file:
@@ -95,8 +96,9 @@ def _print_finding(finding: Finding) -> None:
     typer.echo(f"  {typer.style(f'{mark} {finding.severity}', fg=colour)}  {message}")
 
 
-def _print_json(checked: Checked, *, good: bool, strict: bool) -> None:
-    answer = {
+def checked_json(checked: Checked, *, good: bool, strict: bool) -> dict[str, object]:
+    """Return findings and counts as JSON."""
+    return {
         "ok": good,
         "strict": strict,
         "steps": len(checked.flow.steps),
@@ -114,7 +116,6 @@ def _print_json(checked: Checked, *, good: bool, strict: bool) -> None:
             for each in checked.findings
         ],
     }
-    show_json(answer)
 
 
 def _counted(count: int, what: str) -> str:

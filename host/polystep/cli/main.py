@@ -12,6 +12,7 @@ import typer
 from polystep import __version__
 from polystep.app import HostOptions, read_settings
 from polystep.cli.backup import backup, restore
+from polystep.cli.build import build
 from polystep.cli.check import check
 from polystep.cli.config import config
 from polystep.cli.create import create
@@ -120,6 +121,7 @@ app.command()(stop)
 app.command()(create)
 app.command()(init)
 app.command()(check)
+app.command()(build)
 app.command()(config)
 app.command()(backup)
 app.command()(restore)

@@ -19,13 +19,9 @@ from polystep.contracts.errors import PolystepError
 
 _ANY: Final = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 _ANSWERS: Final = {
-    "build": (
-        "polystep has no build step: `polystep start` runs the step files as they are. Deploy the folder, and "
-        "let CI run `polystep check`."
-    ),
     "cloud": (
-        "polystep has no cloud service. Deploy the project's folder to a machine of yours and run `polystep start` "
-        "there, with POLYSTEP_TOKEN and --host when it is to be reached from others."
+        "polystep has no cloud service. Build a bundle (`polystep build`), unpack it on a machine of yours and run "
+        "`polystep start` there, with POLYSTEP_TOKEN and --host when it is to be reached from others."
     ),
     "docker": (
         "polystep has no image of its own. Start from one with Python 3.11 and Node 20, install polystep's wheel and "
@@ -87,6 +83,8 @@ def translate(arguments: Sequence[str]) -> list[str]:
             return ["openapi", *_described(options)]
         case ["emit", *options] if "--topic" in options:
             return ["emit", *_emitted(options)]
+        case ["build", *_]:
+            return ["build"]
         case ["install", *_]:
             return ["install"]
         case ["-V", *_]:

@@ -107,6 +107,7 @@ class Recipe:
         types = {"check": "polystep generate-types && tsc"} if self.has_node else {"check": "polystep check"}
         return {
             "dev": "polystep dev",
+            "build": "polystep build",
             "start": "polystep start",
             "test": self._test_script,
             **types,
@@ -126,8 +127,18 @@ class Recipe:
     @property
     def texts(self) -> dict[str, str]:
         """Texts in place of `{NAME}` in README.md and AGENTS.md."""
-        node = {"start": "npm start", "check": "npm run check", "types": "npm run generate-types"}
-        plain = {"start": "polystep start", "check": "polystep check", "types": "polystep generate-types"}
+        node = {
+            "start": "npm start",
+            "check": "npm run check",
+            "build": "npm run build",
+            "types": "npm run generate-types",
+        }
+        plain = {
+            "start": "polystep start",
+            "check": "polystep check",
+            "build": "polystep build",
+            "types": "polystep generate-types",
+        }
         return {
             "install": "npm install\n" if self.has_node else "",
             "dev": "npm run dev" if self.has_node else "polystep dev",

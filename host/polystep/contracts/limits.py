@@ -315,3 +315,9 @@ PORTS_TRIED: Final = 10
 ENVIRONMENTS_KEPT: Final = 1
 """Complete Python environments and Node runners kept beside the current one: for runners that still finish their runs,
 and for going back."""
+
+BUNDLE_BYTES_MAX: Final = 268_435_456
+"""Bytes of the files of a project in one bundle."""
+
+BUNDLE_FILES_MAX: Final = 100_000
+"""Files of a project in one bundle."""

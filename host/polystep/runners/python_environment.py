@@ -130,10 +130,13 @@ async def _install(project: Path, target: Path, needed: str, source: Sequence[Pa
         raise
 
 
+async def run_uv(project: Path, *arguments: str) -> tuple[int, str]:
+    """Run uv in a project, with the machine's certificates; returns its status and what it complained about."""
+    return await run_command(project, uv.find_uv_bin(), "--quiet", "--no-progress", *_certificates(), *arguments)
+
+
 async def _uv(project: Path, *arguments: str) -> None:
-    status, output = await run_command(
-        project, uv.find_uv_bin(), "--quiet", "--no-progress", *_certificates(), *arguments
-    )
+    status, output = await run_uv(project, *arguments)
     if status != 0:
         raise LoadFailed(
             f"The project's Python packages could not be installed (uv {arguments[0]}):\n{output[-_SHOWN_CHARS_MAX:]}\n"

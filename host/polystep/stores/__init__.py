@@ -9,6 +9,7 @@ from polystep.contracts.ports.clock import Clock
 from polystep.stores.bundle import Stores
 from polystep.stores.sqlite import (
     DURABLE_FILE,
+    SCHEMA,
     TRACES_FILE,
     CopiedFile,
     CopyFailed,
@@ -30,6 +31,7 @@ from polystep.stores.sqlite import (
 
 __all__ = [
     "DURABLE_FILE",
+    "SCHEMA",
     "TRACES_FILE",
     "CopiedFile",
     "CopyFailed",

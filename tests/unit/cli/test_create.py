@@ -111,6 +111,7 @@ def test_a_project_has_the_files_of_its_template(
     assert (package["name"], package["type"], sorted(package["dependencies"])) == ("shop", "module", packages)
     assert package["scripts"] == {
         "dev": "polystep dev",
+        "build": "polystep build",
         "start": "polystep start",
         "test": tests,
         "check": "polystep generate-types && tsc",

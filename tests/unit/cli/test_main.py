@@ -21,6 +21,7 @@ VERBS = {
     "dev": "Run a project for development",
     "start": "Run a project for production",
     "check": "Load a project without serving it, and report what is wrong",
+    "build": "Check a project and write one bundle",
     "create": "",
     "backup": "Copy what a project has stored",
     "restore": "Put a backup in the place of what",

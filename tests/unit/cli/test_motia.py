@@ -11,7 +11,7 @@ from polystep.cli.motia import translate
 from tests.unit.cli.commands import polystep
 
 
-@pytest.mark.parametrize("verb", ["build", "cloud", "docker", "generate", "rules"])
+@pytest.mark.parametrize("verb", ["cloud", "docker", "generate", "rules"])
 @pytest.mark.parametrize("before", [[], ["motia"]])
 def test_a_verb_that_is_not_ours_says_what_to_do_instead_and_fails(verb: str, before: list[str]) -> None:
     done = polystep(*before, verb, "anything", "--topic", "x", "-p", "3000")
@@ -39,6 +39,7 @@ def test_the_version_is_told_by_either_name(arguments: list[str]) -> None:
         ("generate step", "generate step"),
         ("generate-types", "generate-types"),
         ("install -v", "install"),
+        ("build --docker", "build"),
         ("emit --topic x --message {} -p 3000", "emit x {}"),
         ("emit --topic x", "emit x"),
         ("emit x --step A", "emit x --step A"),

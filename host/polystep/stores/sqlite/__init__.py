@@ -6,13 +6,14 @@ from polystep.stores.sqlite.database import Database
 from polystep.stores.sqlite.files import DURABLE_FILE, TRACES_FILE, SqliteFiles
 from polystep.stores.sqlite.hosts import SqliteHosts
 from polystep.stores.sqlite.queue import SqliteQueueStore
-from polystep.stores.sqlite.schema import open_durable, open_traces
+from polystep.stores.sqlite.schema import SCHEMA, open_durable, open_traces
 from polystep.stores.sqlite.state import SqliteStateStore
 from polystep.stores.sqlite.streams import SqliteStreamStore
 from polystep.stores.sqlite.trace import SqliteTraceStore
 
 __all__ = [
     "DURABLE_FILE",
+    "SCHEMA",
     "TRACES_FILE",
     "CopiedFile",
     "CopyFailed",

@@ -194,6 +194,8 @@ _PLACES: Final = "ALTER TABLE deliveries ADD COLUMN holds_place INTEGER NOT NULL
 DURABLE_UPGRADES: Final = (_TIMED, _DEPLOYED, _RESUMES, _FINGERPRINTS, _PARKED_UNTIL, _CANCELLABLE, _PLACES, PATCHED)
 """Changes of `DURABLE`, oldest first; `user_version` counts those that a file has."""
 
+SCHEMA: Final = len(DURABLE_UPGRADES)
+"""Version of the schema of that file."""
 
 TRACES_UPGRADES: Final = (_COUNTED, _SPANS, _OWNED, _INPUTS)
 """Changes of `TRACES`, oldest first."""
