@@ -27,6 +27,7 @@ from polystep.stores.postgres import (
 from polystep.testing import FakeClock
 from tests.contract.cluster import Cluster, open_sqlite_cluster
 from tests.contract.durable import Data, Durable
+from tests.contract.rig import Rig, open_rig
 from tests.contract.sharing import PostgresSharing, Sharing, SqliteSharing
 from tests.postgres import binaries
 from tests.postgres.schemas import fresh_schema
@@ -73,6 +74,12 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
     base = tmp_path_factory.getbasetemp()
     with shared_server((base if worker_id == "master" else base.parent) / "postgres", binaries.need()) as server:
         yield server
+
+
+@pytest.fixture
+async def rig(postgres: Server) -> AsyncIterator[Rig]:
+    async with open_rig(postgres) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TypeVar
 from zlib import crc32
 
-import asyncpg
 import pytest
 
 from polystep.contracts.errors import InvalidParams
@@ -20,64 +18,17 @@ from polystep.contracts.limits import NAME_BYTES_MAX
 from polystep.contracts.ports.letters import BulkRecord, LetterFilter, NewBulk
 from polystep.contracts.storage import NotStored
 from polystep.contracts.values import JSONObject
-from polystep.stores.postgres import PostgresDatabase, PostgresQueueStore, Times
 from polystep.stores.postgres.database import LANES
 from polystep.stores.postgres.group import GROUP_MAX
-from polystep.testing import FakeClock
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
+from tests.contract.rig import Host, Rig
 from tests.postgres.cutter import Cutter
-from tests.postgres.proxy import Proxy, open_proxy
-from tests.postgres.schemas import fresh_schema
-from tests.postgres.server import USER, Server
+from tests.postgres.proxy import Proxy
 
-QUIET = Times(beat_s=3600, dead_after_s=3600, answer_s=30, wait_s=60)
 OWNER = "the host that is cut"
 ALL = Claim(frozenset(range(10_000)), OWNER, 1000 + LEASE_MS)
 FIRST = Claim(frozenset({0}), OWNER, 1000 + LEASE_MS)
 T = TypeVar("T")
-
-
-@dataclass
-class Host:
-    database: PostgresDatabase
-    queue: PostgresQueueStore
-
-
-class Rig:
-    """Hosts on one schema, and a connection beside them."""
-
-    def __init__(self, server: Server, proxy: Proxy, schema: str, direct: asyncpg.Connection) -> None:
-        self.proxy, self.schema, self.direct = proxy, schema, direct
-        self._server = server
-        self._hosts: list[PostgresDatabase] = []
-
-    async def host(self, *, is_cut: bool = False) -> Host:
-        url = self.proxy.url(USER) if is_cut else self._server.url
-        clock = FakeClock()
-        database = PostgresDatabase(url, clock, schema=self.schema, durability="process", times=QUIET)
-        await database.start()
-        self._hosts.append(database)
-        return Host(database, PostgresQueueStore(database, clock))
-
-    async def stop(self) -> None:
-        for database in self._hosts:
-            await database.stop()
-
-    async def ask(self, sql: str, *arguments: object) -> object:
-        return await self.direct.fetchval(sql.format(schema=self.schema), *arguments)
-
-
-@pytest.fixture
-async def rig(postgres: Server) -> AsyncIterator[Rig]:
-    async with AsyncExitStack() as opened:
-        schema = await opened.enter_async_context(fresh_schema(postgres.url))
-        proxy = await opened.enter_async_context(open_proxy(postgres.socket))
-        direct = await asyncpg.connect(postgres.url)
-        opened.push_async_callback(direct.close)
-        made = Rig(postgres, proxy, schema, direct)
-        opened.push_async_callback(made.stop)
-        async with asyncio.timeout(240):
-            yield made
 
 
 def of_one_run(names: list[str]) -> list[NewDelivery]:
