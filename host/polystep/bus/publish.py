@@ -27,6 +27,7 @@ from polystep.contracts.events import (
 )
 from polystep.contracts.futures import then
 from polystep.contracts.ids import Ids
+from polystep.contracts.names import encode_name
 from polystep.contracts.request_keys import SentBy
 from polystep.contracts.signals import Wanted
 from polystep.contracts.values import JSONValue
@@ -72,9 +73,12 @@ class Publisher:
         With `due_ms`, the delays of the steps count from that time on.
 
         Raises:
+            InvalidParams: The FIFO key is longer than a name, or no text.
             Overloaded: The queue of a subscriber is full.
         """
         context = self._context
+        if fifo_key is not None:
+            encode_name("FIFO key", fifo_key)
         from_ms = max(due_ms, context.clock.now_ms())
         planned = context.routes.plan(topic, data, trace_id, parent_run_id, fifo_key, from_ms, key, value)
         for new in planned:

@@ -7,7 +7,9 @@ import asyncio
 import pytest
 
 from polystep.bus.claims import RUNNING_MAX
+from polystep.contracts.errors import InvalidParams
 from polystep.contracts.events import Delivery, NewDelivery, Outcome
+from polystep.contracts.limits import NAME_BYTES_MAX
 from polystep.contracts.steps import QueuePolicy
 from tests.unit.bus.harness import DONE, BusHarness, cron_step, event_step, flow, gate
 
@@ -39,6 +41,16 @@ async def test_a_refused_delivery_is_told_and_never_started(harness: BusHarness)
     letters = await harness.store.dead_letters(10)
     assert [(each.step, each.error, each.attempts) for each in letters] == [("a", {"message": "no"}, 0)]
     assert await harness.store.waiting() == []
+
+
+async def test_a_fifo_key_is_no_longer_than_a_name(harness: BusHarness) -> None:
+    await harness.begin(event_step("a", "made"))
+    longest = "k" * NAME_BYTES_MAX
+    (planned,) = harness.bus.plan("made", b"x", trace_id="t", parent_run_id=None, fifo_key=longest)
+    assert planned.fifo_key == longest
+    for wrong in (longest + "k", "\ud800"):
+        with pytest.raises(InvalidParams, match="FIFO key"):
+            harness.bus.plan("made", b"x", trace_id="t", parent_run_id=None, fifo_key=wrong)
 
 
 async def test_an_event_that_nobody_subscribes_to_makes_nothing(harness: BusHarness) -> None:
