@@ -20,6 +20,9 @@ _NEVER: Final = frozenset(
 _EXAMPLE: Final = ".env.example"
 _USUAL: Final = """
 /dist/
+/*.tar
+/*.tar.gz
+/*.tgz
 .DS_Store
 .idea/
 .vscode/
@@ -39,7 +42,7 @@ id_ed25519
 .pypirc
 .netrc
 """
-"""Left out unless a rule of the project takes it back: keys, passwords of registries, traces of editors."""
+"""Left out unless a rule of the project takes it back: bundles, keys, passwords of registries, traces of editors."""
 RULES: Final = (".gitignore", ".polystepignore")
 """Files of rules, in each folder; those of the second come last, so that it can take back what git leaves out."""
 _LARGEST_SHOWN: Final = 5

@@ -24,8 +24,9 @@ _ANSWERS: Final = {
         "`polystep start` there, with POLYSTEP_TOKEN and --host when it is to be reached from others."
     ),
     "docker": (
-        "polystep has no image of its own. Start from one with Python 3.11 and Node 20, install polystep's wheel and "
-        "the project's packages, and run `polystep start --host 0.0.0.0` with POLYSTEP_TOKEN set."
+        "polystep has no image of its own. Start from one with Python 3.11 and Node 20, install polystep's wheel, "
+        "unpack what `polystep build` writes, run `npm ci --omit=dev` and `polystep install` in its folder app, then "
+        "`polystep start --host 0.0.0.0` with POLYSTEP_TOKEN set."
     ),
     "generate": (
         "polystep generates types (`polystep generate-types`) and documents (`polystep openapi`). For a new step save "

@@ -22,9 +22,18 @@ def project(folder: Path, *paths: str, **texts: str) -> Path:
 
 
 def test_secrets_data_and_what_tools_make_never_go_in(tmp_path: Path) -> None:
-    kept = ["steps/a.step.ts", "steps/lib/.env.example", ".env.example", "package.json"]
+    kept = ["steps/a.step.ts", "steps/lib/.env.example", ".env.example", "package.json", "data/a.tar"]
     left_out = [".env", ".env.local", "steps/.env", ".polystep/polystep.db", "node_modules/zod/index.js", ".git/HEAD"]
-    left_out += [".venv/bin/python", "steps/__pycache__/a.pyc", "dist/old.tar.gz", "tls.pem", ".npmrc", "a/id_rsa"]
+    left_out += [
+        ".venv/bin/python",
+        "steps/__pycache__/a.pyc",
+        "dist/old.tar.gz",
+        "old.tar",
+        "old.tar.gz",
+        "tls.pem",
+        ".npmrc",
+        "a/id_rsa",
+    ]
     project(tmp_path, *kept, *left_out)
     assert list(read_tree(tmp_path)) == sorted(kept)
 
@@ -43,10 +52,10 @@ def test_the_project_takes_back_what_is_usually_left_out_but_never_a_secret(tmp_
 
 
 def test_a_file_is_its_content_and_whether_it_is_a_program(tmp_path: Path) -> None:
-    project(tmp_path, "run.sh", "out.tar")
+    project(tmp_path, "run.sh", "out.bundle")
     (tmp_path / "run.sh").chmod(0o700)
     (tmp_path / "link").symlink_to("run.sh")
-    assert read_tree(tmp_path, leave_out=tmp_path / "out.tar") == {
+    assert read_tree(tmp_path, leave_out=tmp_path / "out.bundle") == {
         "link": TreeFile(b"run.sh", executable=True),
         "run.sh": TreeFile(b"run.sh", executable=True),
     }
