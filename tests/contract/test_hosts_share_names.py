@@ -1,4 +1,4 @@
-"""Several hosts on each store: an id of an event, a key of the project and a request belong to one of them at a time."""
+"""Several hosts on each store: an id of an event, a key of the project and a request belong to one at a time."""
 
 from __future__ import annotations
 
