@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -62,8 +63,13 @@ def test_what_is_left_out_is_what_git_leaves_out(tmp_path: Path, rules: str) -> 
         (tmp_path / path).write_text("")
     (tmp_path / ".gitignore").write_text(rules)
     listed = ["git", "-c", "core.quotePath=false", "ls-files", "-z", "--others", "--exclude-standard"]
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    git = subprocess.run(listed, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split("\0")
+    # Neither the settings of the machine and its user nor the variables of a hook count here.
+    home = dict.fromkeys(("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"), "/nonexistent")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    clean |= {**home, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, env=clean, check=True)
+    done = subprocess.run(listed, cwd=tmp_path, env=clean, capture_output=True, text=True, check=True)
+    git = done.stdout.split("\0")
     assert set(read_tree(tmp_path)) == {path for path in git if path}
 
 
