@@ -32,6 +32,7 @@ def make_full(folder: Path, *, broken: bool = True) -> Path:
     """A project that has something of everything, also a file that does not load."""
     files = {
         "steps/order.step.ts": ORDER,
+        "steps/order.step.ts-features.json": json.dumps(CARDS),
         "steps/pack_step.py": PACK,
         "steps/gift_step.py": GIFT,
         "steps/nightly.step.js": NIGHTLY,
@@ -45,7 +46,12 @@ def make_full(folder: Path, *, broken: bool = True) -> Path:
 def make_hostile(folder: Path) -> Path:
     """A project whose names, values and payloads are the hostile corpus."""
     streams = {"steps/board.stream.ts": "export const config = { name: 'board', schema: null }\n"}
-    return make_project(folder, {"steps/hostile_step.py": HOSTILE_STEP, **streams, **_named_steps()})
+    cards = [{"id": text, "title": text, "description": text, "link": text, "lines": ["2"]} for text in HOSTILE]
+    steps = {
+        "steps/hostile_step.py": HOSTILE_STEP,
+        "steps/hostile_step.py-features.json": json.dumps([*cards, {"title": HOSTILE[0], "lines": HOSTILE}]),
+    }
+    return make_project(folder, {**steps, **streams, **_named_steps()})
 
 
 def _named_steps() -> dict[str, str]:
@@ -154,7 +160,7 @@ async def _hostile_letters(host: Running) -> list[str]:
 
 async def _hostile_steps(host: Running) -> list[str]:
     await fill_hostile(host)
-    return ["steps", *(f"steps?step={quote(name, safe='')}" for name in NAMES[::8])]
+    return ["steps", "steps?step=Hostile", *(f"steps?step={quote(name, safe='')}" for name in NAMES[::8])]
 
 
 async def _hostile_items(host: Running) -> list[str]:
@@ -203,10 +209,23 @@ PAGES: dict[str, KnownPage] = {
         ("first", "vase"),
         _hostile_items,
     ),
-    "/steps": KnownPage(_plain("steps?step=PlaceOrder"), ("POST /orders", "Config"), _hostile_steps),
+    "/steps": KnownPage(
+        _plain("steps?step=PlaceOrder"), ("POST /orders", "Where it listens", "Config"), _hostile_steps
+    ),
 }
 """By the paths of `router.tsx`."""
 
+CARDS = [
+    {"id": "route", "title": "Where it listens", "description": "Path and method of the step.", "lines": ["3"]},
+    {
+        "id": "once",
+        "title": "What it does",
+        "description": "Writes the state, the stream and an event.",
+        "lines": ["5-9"],
+        "link": "https://example.org/writing",
+    },
+    {"id": "answer", "title": "What it answers", "lines": ["10", "40"]},
+]
 ORDER = """
 export const config = {
   type: 'api', name: 'PlaceOrder', path: '/orders', method: 'POST', emits: ['order.placed'], flows: ['shop'],

@@ -1,6 +1,7 @@
 """Step, stream and access files: found by name, their configs read, their topics, schemas and routes compared."""
 
 from polystep.discovery.configs import read_step, read_stream
+from polystep.discovery.features import Features, read_features
 from polystep.discovery.files import SOURCE_FOLDERS, find_sources, is_searched
 from polystep.discovery.flow import build_flow
 from polystep.discovery.loaded import Loaded
@@ -12,6 +13,7 @@ from polystep.discovery.workbench_files import find_workbench_files
 
 __all__ = [
     "SOURCE_FOLDERS",
+    "Features",
     "Loaded",
     "SchemaValidator",
     "Validators",
@@ -23,6 +25,7 @@ __all__ = [
     "find_workbench_files",
     "is_searched",
     "pass_over_shadowed",
+    "read_features",
     "read_step",
     "read_stream",
 ]

@@ -1,10 +1,8 @@
-"""Operations on flows: the graph of steps and topics, and the text of a step's file."""
+"""Operations on flows: the graph of steps and topics."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import Field
@@ -19,15 +17,12 @@ from polystep.contracts.steps import (
     StepSpec,
 )
 from polystep.operations.operation import ListedWhole, Operation, Params, Part, Result, part_of
-from polystep.operations.queues import StepParams
 from polystep.operations.rooms import Rooms
 
 NODES_MAX: Final = 5000
 """Steps in one graph."""
 OUTSIDE_MAX: Final = 20
 """Steps named at the open end of an edge."""
-SOURCE_CHARS_MAX: Final = 1_000_000
-"""Of a step's file: what is shown of it."""
 
 
 class FlowRow(Result):
@@ -95,16 +90,6 @@ class FlowGraph(Result):
     cut: bool = Field(description=f"The flow has more than {NODES_MAX} steps; these are the first.")
 
 
-class Source(Result):
-    """Text of a step's file."""
-
-    step: str
-    file: str
-    language: str
-    text: str
-    cut: bool = Field(description=f"The file has more than {SOURCE_CHARS_MAX} characters.")
-
-
 async def flows(rooms: Rooms, params: ListedWhole) -> Flows:
     """List the flows."""
     counts: dict[str, int] = {}
@@ -137,23 +122,6 @@ def steps_of(rooms: Rooms, flow: str) -> tuple[list[StepSpec] | None, bool]:
     found = [step for step in rooms.project.declared.steps.values() if _belongs(step, flow)]
     is_known = bool(found) or flow in FLOW_WORDS
     return found[:NODES_MAX] if is_known else None, len(found) > NODES_MAX
-
-
-async def step_source(rooms: Rooms, params: StepParams) -> Source | None:
-    """Print the text of a step's file."""
-    step = rooms.project.declared.steps.get(params.step)
-    if step is None:
-        return None
-    text = await asyncio.to_thread(_read, rooms.place.root / step.source.path)
-    if text is None:
-        return None
-    return Source(
-        step=step.name,
-        file=step.source.path,
-        language=step.source.language,
-        text=text[:SOURCE_CHARS_MAX],
-        cut=len(text) > SOURCE_CHARS_MAX,
-    )
 
 
 def _belongs(step: StepSpec, flow: str) -> bool:
@@ -255,16 +223,7 @@ def _names(ends: Iterable[tuple[Any, ...]]) -> list[str]:
     return sorted({str(end[0]) for end in ends})[:OUTSIDE_MAX]
 
 
-def _read(path: Path) -> str | None:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(SOURCE_CHARS_MAX + 1)
-    except OSError:
-        return None
-
-
 OPERATIONS = (
-    Operation("step_source", "GET steps/{step}/source", StepParams, Source, "reads", step_source),
     Operation("flows", "GET flows", ListedWhole, Flows, "reads", flows),
     Operation("flow", "GET flows/{flow}", FlowParams, FlowGraph, "reads", flow),
 )

@@ -28,6 +28,7 @@ from polystep.operations import (
     replays,
     reruns,
     skeletons,
+    sources,
     starters,
     state,
     steps,
@@ -43,6 +44,7 @@ from polystep.operations.rooms import Rooms
 
 TABLE: Final[tuple[Operation[Any, Any], ...]] = (
     *steps.OPERATIONS,
+    *sources.OPERATIONS,
     *flows.OPERATIONS,
     *flow_counts.OPERATIONS,
     *flow_layouts.OPERATIONS,

@@ -186,7 +186,7 @@ def cron_problems(flow: Flow, default_timezone: str | None, now_ms: int) -> list
 def find_files(project: Path, patterns: Sequence[SourcePattern]) -> tuple[tuple[SourceFile, ...], tuple[Finding, ...]]:
     """Find every step, stream and access file, and problems with the names of others."""
     sources, shadowed = pass_over_shadowed(find_sources(project, patterns))
-    return sources, (*shadowed, *find_misnamed(project, patterns), *find_workbench_files(project))
+    return sources, (*shadowed, *find_misnamed(project, patterns), *find_workbench_files(project, sources))
 
 
 def problems_of(staged: Iterable[Staged]) -> list[Finding]:

@@ -303,6 +303,9 @@ export type Emitted = {
 /** Events of a topic that a step of the flow got while somebody looked, and those that wait for it. */
 export type EventCounts = { topic: string; step: string; total: number; recent: number; waiting: number | null }
 
+/** Note about lines of a step's file. */
+export type FeatureCard = { id: string; title: string; description: string; lines: LineRange[]; link: string | null }
+
 /** Something that is wrong with the project. */
 export type FindingRow = { kind: string; severity: 'error' | 'warning'; file: string; message: string }
 
@@ -374,6 +377,9 @@ export type IssueRow = { part: 'data' | 'queryParams' | 'pathParams'; path: unkn
 
 /** One key of a journal. */
 export type JournalKeyRow = { key: string; kind: 'once' | 'sleep' | 'ask' | 'callback' | 'event' | 'call'; keptAt: number }
+
+/** Lines of a file, from 1. */
+export type LineRange = { first: number; last: number }
 
 /** Log line. */
 export type LogRow = {
@@ -723,7 +729,19 @@ export type SkeletonColumns = {
 }
 
 /** Text of a step's file. */
-export type Source = { step: string; file: string; language: string; text: string; cut: boolean }
+export type Source = {
+  step: string
+  file: string
+  language: string
+  text: string
+  /** The file has more than 1000000 characters. */
+  cut: boolean
+  /** Null: no file with feature cards belongs to the step. */
+  features: SourceFeatures | null
+}
+
+/** Feature cards of a step. */
+export type SourceFeatures = { file: string; cards: FeatureCard[]; problems: string[] }
 
 /** Place in a file of the project where an error was raised, or a call that led there. */
 export type SourceFrame = {

@@ -7,9 +7,9 @@ import { Copy } from '../../ui/Copy.tsx'
 import { FailureView } from '../../ui/FailureView.tsx'
 import { Json } from '../../ui/Json.tsx'
 import { Failed, Loading } from '../../ui/Notices.tsx'
+import { NotedSource } from '../../ui/NotedSource.tsx'
 import { Panel } from '../../ui/Panel.tsx'
 import { Section } from '../../ui/Section.tsx'
-import { SourceView } from '../../ui/SourceView.tsx'
 import { Status } from '../../ui/Status.tsx'
 import { clock, duration, iso, moment } from '../../ui/time.ts'
 import type { Graph, Node } from './graph.ts'
@@ -156,7 +156,7 @@ function Source({ step, marks }: { step: string; marks: readonly string[] }) {
           {data.cut && ' · cut: the file is larger'}
         </p>
       )}
-      {data && <SourceView text={data.text} marks={marks} />}
+      {data && <NotedSource source={data} marks={marks} />}
     </Section>
   )
 }

@@ -9,10 +9,10 @@ import { Copy } from '../../ui/Copy.tsx'
 import { FailureView } from '../../ui/FailureView.tsx'
 import { Json } from '../../ui/Json.tsx'
 import { Failed, Loading } from '../../ui/Notices.tsx'
+import { NotedSource } from '../../ui/NotedSource.tsx'
 import { languageWords } from '../../ui/names.ts'
 import { Panel } from '../../ui/Panel.tsx'
 import { Section } from '../../ui/Section.tsx'
-import { SourceView } from '../../ui/SourceView.tsx'
 import { configOf, idOf, schemasOf, startWords, typeWords } from './model.ts'
 import styles from './steps.module.css'
 
@@ -132,7 +132,7 @@ function Source({ step }: { step: string }) {
   if (!data) return <Loading what="the source" />
   return (
     <Section title="Source" action={<Copy text={data.text} what="source" />}>
-      <SourceView text={data.text} />
+      <NotedSource source={data} />
       {data.cut && <p className={styles.quiet}>Cut here: the file is larger.</p>}
     </Section>
   )

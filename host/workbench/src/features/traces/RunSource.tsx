@@ -5,8 +5,8 @@ import { useAct } from '../../services/useAct.ts'
 import { Button } from '../../ui/Controls.tsx'
 import { Copy } from '../../ui/Copy.tsx'
 import { Failed, Loading } from '../../ui/Notices.tsx'
+import { NotedSource } from '../../ui/NotedSource.tsx'
 import { Section } from '../../ui/Section.tsx'
-import { SourceView } from '../../ui/SourceView.tsx'
 import styles from './panel.module.css'
 
 /** File of the step of a run, as it is now: read when somebody opens it. */
@@ -31,7 +31,7 @@ export function RunSource({ step }: { step: string }) {
           <p className={styles.quiet}>
             <code>{data.file}</code>, as it is now{data.cut && ' · cut: the file is larger'}
           </p>
-          <SourceView text={data.text} />
+          <NotedSource source={data} />
         </>
       )}
     </Section>
