@@ -246,6 +246,71 @@ async def test_subscribers_and_events_of_a_stream_are_shown_as_they_come(shown: 
     await shown.page.text("History", "Written by an operator")
 
 
+async def test_items_are_filtered_and_saved_digit_by_digit_over_all_parts(shown: Shown) -> None:
+    page = shown.page
+    for at in range(3):
+        await _item(shown, "messages", "saved", f"m{at}", {"author": "ann", "text": f"n{at % 2}", "at": FAR})
+    await shown.go("streams/messages?group=saved")
+    await page.text("m0", "m2", "Oldest first")
+    await _keep_saved(page)
+    await page.click("Download JSON")
+    await page.text("Saved 3 items")
+    await page.until("window.__saved[0]")
+    saved = await page.evaluate("window.__saved[0]")
+    assert [each["id"] for each in json.loads(saved)] == ["m0", "m1", "m2"]
+    assert saved.count(f'"at":{FAR}') == 3
+    await fill(page, "Words in an item", "N1 ann")
+    await page.text("1 of 3 items here")
+    await page.click("Download NDJSON")
+    await page.text("Saved 1 item")
+    await page.until("window.__saved[1]")
+    assert json.loads(await page.evaluate("window.__saved[1]"))["id"] == "m1"
+    # The filter is in the address.
+    await page.until("new URLSearchParams(location.search).get('q') === 'N1 ann'")
+    await fill(page, "Words in an item", "nobody")
+    await page.text("Nothing matches")
+    await page.click("Clear the filter")
+    await page.text("m0", "m2")
+
+
+async def test_the_frames_of_the_page_are_shown_paused_filtered_and_saved(shown: Shown) -> None:
+    page = shown.page
+    await _item(shown, "messages", "room 3", "m1", {"author": "ann", "text": "first", "at": 1})
+    await shown.go("streams/messages?group=room%203")
+    await page.text("m1")
+    await page.click("Frames")
+    await page.text("Subscribed", "not those of your clients", "opened", "join", "sync", "Out", "In")
+    assert (await shown.host.api("stream-subscribers/messages"))["total"] == 1
+    await _item(shown, "messages", "room 3", "m2", {"author": "bob", "text": "second", "at": 1.0})
+    await page.text("create", "second")
+    await page.click("Pause")
+    await _item(shown, "messages", "room 3", "m2", {"author": "bob", "text": "third", "at": 2})
+    await page.text("Paused · 1 new")
+    assert "third" not in await page.text("Paused")
+    await page.click("Paused · 1 new")
+    await page.text("update", "third")
+    await fill(page, "Words in a frame", "bob third")
+    await page.until("document.querySelectorAll('[data-row]').length === 1")
+    await _keep_saved(page)
+    await page.click("Download NDJSON")
+    await page.until("window.__saved[0]")
+    frame = json.loads(await page.evaluate("window.__saved[0]"))
+    assert (frame["way"], frame["kind"], json.loads(frame["text"])["event"]["data"]["text"]) == (
+        "in",
+        "update",
+        "third",
+    )
+    assert frame["bytes"] == len(frame["text"])
+    await page.evaluate("document.querySelector('[data-row]').click()")
+    await page.text('streamName: "messages"')
+    await page.press("Escape")
+    await fill(page, "Words in a frame", "")
+    await page.click("From now on")
+    await page.text("No frames yet")
+    await page.click("Items")
+    await page.text("m1", "m2", "0 subscribers")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_no_page_breaks_a_rule_of_accessibility(shown: Shown, scheme: str) -> None:
     pages = {
@@ -255,6 +320,7 @@ async def test_no_page_breaks_a_rule_of_accessibility(shown: Shown, scheme: str)
         "streams": "messages",
         "streams/messages?group=room%201&id=m1": "Delete",
         "streams/messages?group=room%202&events=on": "Events sent",
+        "streams/messages?group=room%201&frames=on": "Subscribed",
     }
     for size in (WIDE, PHONE, NARROWEST):
         await shown.page.shape(*size, scheme)
@@ -265,6 +331,19 @@ async def test_no_page_breaks_a_rule_of_accessibility(shown: Shown, scheme: str)
             wide = await shown.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{path} is {wide} px wider than a window of {size[0]} px"
     await shown.page.shape(*WIDE)
+
+
+async def _keep_saved(page: Page) -> None:
+    """Keep the text of each file that the page saves, in `__saved`."""
+    await page.evaluate("""(() => {
+      const before = URL.createObjectURL
+      window.__saved = []
+      URL.createObjectURL = (content) => {
+        const at = window.__saved.push('') - 1
+        void content.text().then((text) => { window.__saved[at] = text })
+        return before.call(URL, content)
+      }
+    })()""")
 
 
 async def _answer_deletions_after(page: Page, text: str) -> None:

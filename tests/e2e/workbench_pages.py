@@ -166,7 +166,7 @@ async def _hostile_steps(host: Running) -> list[str]:
 async def _hostile_items(host: Running) -> list[str]:
     await fill_hostile(host)
     items = [f"streams/board?group=all&id={quote(json.dumps(name))}" for name in NAMES[::8]]
-    return ["streams/board", "streams/board?group=all", *items]
+    return ["streams/board", "streams/board?group=all", "streams/board?group=all&frames=on", *items]
 
 
 async def _hostile_keys(host: Running) -> list[str]:

@@ -1,4 +1,5 @@
 import { useParams, useSearch } from '@tanstack/react-router'
+import { FramesView } from '../features/streams/FramesView.tsx'
 import { ItemsView } from '../features/streams/ItemsView.tsx'
 import type { StreamSearch } from '../features/streams/search.ts'
 import { StreamsView } from '../features/streams/StreamsView.tsx'
@@ -13,6 +14,10 @@ const streamSearch = (search: Search): StreamSearch & { new?: boolean } => ({
   id: unquoted(search.id),
   create: search.new === 'on',
   events: search.events === 'on',
+  q: textOf(search.q),
+  frames: search.frames === 'on',
+  kind: textOf(search.kind),
+  way: textOf(search.way),
 })
 
 export function Streams() {
@@ -35,9 +40,8 @@ function Chosen({ stream }: { stream: string }) {
     )
     change({ ...rest, ...texts, ...(create === undefined ? {} : { new: create }) })
   }
-  return search.group === undefined ? (
-    <StreamView key={stream} stream={stream} search={search} onSearch={onSearch} />
-  ) : (
-    <ItemsView key={`${stream} ${search.group}`} stream={stream} group={search.group} search={search} onSearch={onSearch} />
-  )
+  if (search.group === undefined) return <StreamView key={stream} stream={stream} search={search} onSearch={onSearch} />
+  const shown = { stream, group: search.group, search, onSearch }
+  const key = `${stream} ${search.group}`
+  return search.frames ? <FramesView key={key} {...shown} /> : <ItemsView key={key} {...shown} />
 }

@@ -6,7 +6,7 @@ import { useActions } from '../../services/context.tsx'
 import { itemsQuery, removeItem, writeItem } from '../../services/data.ts'
 import { stepsQuery } from '../../services/queries.ts'
 import { useChange } from '../../services/useChange.ts'
-import { AtEnd, Button, Toolbar } from '../../ui/Controls.tsx'
+import { AtEnd, Button, SearchField, Toolbar } from '../../ui/Controls.tsx'
 import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Page } from '../../ui/Page.tsx'
 import { Pager } from '../../ui/Pager.tsx'
@@ -15,11 +15,13 @@ import { useRowFocus } from '../../ui/rowFocus.ts'
 import { Rows, type RowsHandle } from '../../ui/Rows.tsx'
 import { useNarrow, useRowPx } from '../../ui/useRowPx.ts'
 import { nameWords } from '../../ui/names.ts'
+import { counted } from '../../ui/time.ts'
 import edit from '../../ui/edit.module.css'
 import row from '../../ui/row.module.css'
+import { ExportItems } from './ExportItems.tsx'
 import { ItemHistory } from './ItemHistory.tsx'
 import { ItemPanel, type Removal } from './ItemPanel.tsx'
-import { NO_CHANGES, cellOf, columnsOf, dataOf, follow, itemsOf, type Item } from './model.ts'
+import { NO_CHANGES, cellOf, columnsOf, dataOf, follow, itemsOf, matches, type Item } from './model.ts'
 import { NewItem } from './NewItem.tsx'
 import type { StreamSearch } from './search.ts'
 import styles from './streams.module.css'
@@ -44,12 +46,14 @@ function besideOf({ create, events, id }: StreamSearch): keyof typeof BESIDE | n
 
 /** Items of a group of a stream as a table that follows them, and one of them beside. */
 export function ItemsView({ stream, group, search, onSearch }: Props) {
-  const { after, id, events } = search
+  const { after, id, events, q } = search
   const beside = besideOf(search)
-  const { items, cursor, changedAt, error, isPending, refetch } = useItems(stream, group, after)
+  const { items: all, cursor, changedAt, error, isPending, refetch } = useItems(stream, group, after)
+  const items = useMemo(() => (q === '' ? all : all.filter((each) => matches(each.source, q))), [all, q])
   const steps = useQuery(stepsQuery())
   const [removed, setRemoved] = useState<Item | null>(null)
   const list = useRef<RowsHandle>(null)
+  const field = useRef<HTMLInputElement>(null)
   const rowPx = useRowPx(32)
   const focus = useRowFocus(items.length, list)
   const columns = columnsOf(steps.data?.streams.find((each) => each.name === stream)?.schema, items).slice(0, useNarrow() ? 2 : undefined)
@@ -59,6 +63,7 @@ export function ItemsView({ stream, group, search, onSearch }: Props) {
   const removal = useRemoval(stream, group, id, (item) => { setRemoved(item); leave() })
   const navigate = useNavigate()
   useActions([
+    { id: 'search', label: 'Filter the items', keys: ['/'], group: 'Streams', perform: () => field.current?.focus() },
     { id: 'new', label: 'New item', keys: ['n'], group: 'Streams', perform: () => { onSearch({ create: true, id: undefined, events: false }) } },
     ...focus.actions('Streams'),
     beside !== null
@@ -72,10 +77,13 @@ export function ItemsView({ stream, group, search, onSearch }: Props) {
       heading={<Crumbs stream={stream} group={group} />}
       tools={
         <Toolbar label="Items">
-          <span className={edit.quiet}>{items.length > 0 && 'Oldest first; changes are shown as they come'}</span>
+          <SearchField field={field} label="Words in an item" value={q} onType={(text) => { onSearch({ q: text }) }} />
+          <span className={edit.quiet} role="status">{all.length > 0 && filterWords(q, items.length, all.length)}</span>
           <Subscribers stream={stream} group={group} />
           <Button aria-pressed={events} onClick={() => { onSearch({ events: !events, id: undefined, create: false }) }}>Events sent</Button>
+          <Button onClick={() => { onSearch({ frames: true, q: '', events: false, id: undefined, create: false }) }}>Frames</Button>
           <AtEnd>
+            <ExportItems stream={stream} group={group} q={q} />
             {removed && <Undo stream={stream} group={group} removed={removed} onDone={() => { setRemoved(null) }} />}
             <Button onClick={() => { onSearch({ create: true, id: undefined, events: false }) }}>New item</Button>
           </AtEnd>
@@ -86,7 +94,12 @@ export function ItemsView({ stream, group, search, onSearch }: Props) {
     >
       {error && isPending && <Failed error={error} retry={() => void refetch()} />}
       {isPending && !error && <Loading what="items" />}
-      {!isPending && items.length === 0 && (
+      {all.length > 0 && items.length === 0 && (
+        <Empty title="Nothing matches">
+          <Button onClick={() => { onSearch({ q: '' }) }}>Clear the filter</Button>
+        </Empty>
+      )}
+      {!isPending && all.length === 0 && (
         <Empty title="This group has no items">
           <p>A group is there as long as it has an item. One that a step writes is listed here at once.</p>
         </Empty>
@@ -115,7 +128,7 @@ export function ItemsView({ stream, group, search, onSearch }: Props) {
       {!isPending && (
         <Pager
           what="items"
-          shown={items.length}
+          shown={all.length}
           isFirst={after === ''}
           more={cursor !== null}
           onFirst={() => { onSearch({ after: '' }) }}
@@ -125,6 +138,9 @@ export function ItemsView({ stream, group, search, onSearch }: Props) {
     </Page>
   )
 }
+
+const filterWords = (q: string, shown: number, of: number): string =>
+  q === '' ? 'Oldest first; changes are shown as they come' : `${shown.toLocaleString('en')} of ${counted(of, 'item')} here`
 
 interface BesideProps extends Props {
   removal: Removal
@@ -175,7 +191,7 @@ function useItems(stream: string, group: string, after: string) {
   }
 }
 
-function Crumbs({ stream, group }: { stream: string; group: string }) {
+export function Crumbs({ stream, group }: { stream: string; group: string }) {
   return (
     <div className={edit.crumbs}>
       <Link to="/streams" search={{}}>

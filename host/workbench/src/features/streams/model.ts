@@ -12,13 +12,15 @@ export function itemOf(source: string): Item {
   return { id: textOf(members.get('id')), source, members }
 }
 
-/** Items of a part of a group, and the cursor of the next part. */
-export function itemsOf(result: string): { items: readonly Item[]; cursor: string | null } {
+/** Source texts of the items of a part of a group, and the cursor of the next part. */
+export function partOf(result: string): { items: readonly string[]; cursor: string | null } {
   const members = membersOf(result)
-  return {
-    items: elementsOf(members.get('items') ?? '[]').map(itemOf),
-    cursor: JSON.parse(members.get('cursor') ?? 'null') as string | null,
-  }
+  return { items: elementsOf(members.get('items') ?? '[]'), cursor: JSON.parse(members.get('cursor') ?? 'null') as string | null }
+}
+
+export function itemsOf(result: string): { items: readonly Item[]; cursor: string | null } {
+  const { items, cursor } = partOf(result)
+  return { items: items.map(itemOf), cursor }
 }
 
 /** Text of the result of reading or writing one item. */
@@ -55,6 +57,12 @@ export function cellOf(item: Item, name: string): string {
   if (source === undefined) return ''
   const text = source.startsWith('"') ? textOf(source) : source
   return text.length > CELL_MAX ? `${text.slice(0, CELL_MAX)}…` : text
+}
+
+/** Whether an item holds every word of a filter, in any case. */
+export function matches(source: string, q: string): boolean {
+  const text = source.toLowerCase()
+  return q.toLowerCase().split(/\s+/).every((word) => text.includes(word))
 }
 
 const textOf = (source: string | undefined): string => (source?.startsWith('"') ? (JSON.parse(source) as string) : (source ?? ''))

@@ -9,4 +9,10 @@ export interface StreamSearch {
   create: boolean
   /** Events that were sent to the group stand beside the list. */
   events: boolean
+  /** Words that the items, or the frames, must hold. */
+  q: string
+  /** The frames of the page's own subscription stand in the place of the items. */
+  frames: boolean
+  kind: string
+  way: string
 }
