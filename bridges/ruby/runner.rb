@@ -2,7 +2,7 @@
 # step runs in a thread of its own. What not every runner needs is in features/. Apache-2.0
 require "msgpack"
 require "time"
-%w[durable emit failures isolation logs output pages streams updates].each { |name| require "#{__dir__}/features/#{name}" }
+%w[durable emit failures isolation logs outgoing output pages streams updates].each { |name| require "#{__dir__}/features/#{name}" }
 
 module Polystep
   extend self
@@ -179,8 +179,7 @@ module Polystep
 
   # One call of a handler, from `step.run` to its answer.
   class Attempt
-    include Logs
-    include Output
+    include Logs, Outgoing, Output
 
     VALUES = %i[data value ops event limit schema retries shared sensitive error notify open timeout replace at topics input verify] # parameters that are values; the others are text (PS-8.3)
     OPTIONAL = %i[id message_group_id cursor limit only id_ttl replace delay at] # left out when they are nil
@@ -277,6 +276,7 @@ module Polystep
     step.instance_eval(File.read(path, encoding: "UTF-8"), path)
     config = step.config.to_hash.to_h { |name, value| [name, config_member(name.to_sym, value)] }
     FILES[file] = step
+    Outgoing.watch
     { config: carry(config, "config"), handler: step.respond_to?(:handler) }
   rescue Exception => error # whatever a file does while it is loaded, others can still be
     raise failure_of("load_failed", error)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.model import serve_model
 from tests.e2e.running import Running, make_project
 from tests.e2e.test_crash import dead_letters, nothing_waits
 from tests.e2e.test_reload import becomes
@@ -100,6 +102,29 @@ async def test_prints_errors_and_ends_of_ruby_say_no_more_than_they_must(tmp_pat
     assert not [line for line in host.lines if "ClosedQueueError" in line or "terminated with exception" in line]
 
 
+async def test_outgoing_calls_of_ruby_are_in_its_trace_a_model_with_its_tokens(tmp_path: Path) -> None:
+    project = make_project(tmp_path, {"steps/ask_step.rb": ASK})
+    async with serve_model() as model, Running(project, environment=model.environment) as host:
+        model.open.clear()
+        asking = asyncio.create_task(host.post("/asks", {}))
+        # The call of the model is seen while it lasts.
+        where = model.base_url.removeprefix("http://")
+        assert await _under_way(host) == f"POST {where}/chat/completions"
+        model.open.set()
+        assert await asking == {"said": 1}
+        (row,) = (await host.api("traces"))["traces"]
+        (run,) = (await host.api(f"traces/{row['traceId']}"))["runs"]
+        gone, refused, asked = [each for each in run["operations"] if each["type"] == "http"]
+        kept = {name: asked["attributes"][name] for name in ("status", "model", "tokensIn", "tokensOut", "streamed")}
+        assert kept == {"status": 200, "model": "gpt-4o-mini", "tokensIn": 1, "tokensOut": 1, "streamed": False}
+        assert [(each["role"], each["text"]) for each in asked["messages"]] == [("user", "Is it urgent?")]
+        assert asked["durationMs"] > 1000
+        # No query and no body of another call is told.
+        assert refused["attributes"] == {"method": "POST", "url": f"http://{where}/chats", "status": 404}
+        assert "secret" not in str(refused)
+        assert "Errno::ECONNREFUSED" in str(gone["error"])
+
+
 async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_mends_it(tmp_path: Path) -> None:
     project = make_project(
         tmp_path,
@@ -132,6 +157,16 @@ async def test_a_ruby_file_that_does_not_load_is_named_the_rest_runs_and_saving_
         (tmp_path / "steps/typo_step.rb").write_text(api_step("Typo", "/typo", '"mended"'))
         await host.line("[CREATED] Step (API) steps/typo_step.rb")
         assert await host.get("/typo") == {"said": "mended"}
+
+
+async def _under_way(host: Running) -> str:
+    """Wait for a call that is under way in the only trace, and return its name."""
+    async with asyncio.timeout(60):
+        while True:
+            for row in (await host.api("traces"))["traces"]:
+                for call in (await host.api(f"traces/{row['traceId']}/skeleton"))["underWay"]:
+                    return str(call["name"])
+            await asyncio.sleep(0.1)
 
 
 def api_step(name: str, path: str, said: str, more: str = "emits: []") -> str:
@@ -195,5 +230,28 @@ def handler(request, context)
   rescue ArgumentError
     raise "outer"
   end
+end
+"""
+
+ASK = """
+require "json"
+require "net/http"
+
+def config = { type: "api", name: "Ask", method: "POST", path: "/asks", emits: [] }
+
+def handler(_request, _context)
+  base = URI(ENV.fetch("OPENAI_BASE_URL"))
+  closed = TCPServer.new("127.0.0.1", 0).then { |server| server.addr[1].tap { server.close } }
+  begin
+    Net::HTTP.new("127.0.0.1", closed).request(Net::HTTP::Get.new("/gone"))
+  rescue Errno::ECONNREFUSED
+    nil
+  end
+  elsewhere = Net::HTTP::Post.new("#{base.path}/chats?key=secret")
+  elsewhere.body = "secret"
+  Net::HTTP.start(base.host, base.port) { |http| http.request(elsewhere) }
+  asked = { model: "gpt-4o-mini", messages: [{ role: "user", content: "Is it urgent?" }] }
+  answer = Net::HTTP.post(URI("#{base}/chat/completions"), JSON.generate(asked), "Content-Type" => "application/json")
+  { status: 200, body: { said: JSON.parse(answer.body)["choices"].size } }
 end
 """

@@ -11,6 +11,9 @@ module Polystep
       Warning.singleton_class.prepend(Module.new { def warn(text, **) = $stderr.write(text) })
     end
 
+    # The attempt that the thread is of, if any.
+    def self.attempt = ATTEMPTS.values.find { |each| each.threads == Thread.current.group }
+
     # Lines that the attempt printed. What does not end waits for its end, up to the length of a line.
     def print_lines(level, text)
       LOCK.synchronize do
@@ -33,7 +36,7 @@ module Polystep
     # A stream whose text belongs to the attempt that the printing thread is of; other text goes to the descriptor.
     module Printed
       def write(*texts)
-        attempt = ATTEMPTS.values.find { |each| each.threads == Thread.current.group }
+        attempt = Output.attempt
         return super unless attempt
 
         attempt.print_lines(fileno == 2 ? "error" : "info", texts.map { |text| text.to_s.b }.join)
