@@ -54,4 +54,4 @@ const PAINTS: Paints = {
   yaml: () => null,
 }
 
-const painted = <T extends Nodes['type']>(node: Extract<Nodes, { type: T }>): ReactNode => PAINTS[node.type as T](node)
+const painted = (node: Nodes): ReactNode => (PAINTS[node.type] as (node: Nodes) => ReactNode)(node)
