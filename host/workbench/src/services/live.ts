@@ -9,10 +9,6 @@ const HIDDEN_PAUSE_MS = 60_000
 const REST_MS = 200
 /** Counts of a flow are small, and should be on screen a quarter of a second after what they count. */
 const FLOW_REST_MS = 120
-/** Readings in a row after which a flood is read less often: nobody reads rows that last a fifth of a second. */
-const FLOOD_AFTER = 10
-const FLOOD_REST_MS = 800
-const FLOOD_FLOW_REST_MS = 240
 const FIRST_WORD_MS = 5000
 const WAKE_MS = 2000
 /** Followed by every page: the header counts the files that do not load. */
@@ -35,7 +31,9 @@ export class Live {
   private followed = new Set<string>()
   private readonly listeners = new Set<() => void>()
   private readonly queries: QueryClient
-  private readonly pace = new Pace(restMs, (subject) => this.readAgain(subject))
+  private readonly pace = new Pace((subject) => (subject === 'flows' ? FLOW_REST_MS : REST_MS), (subject) =>
+    this.readAgain(subject),
+  )
 
   constructor(queries: QueryClient) {
     this.queries = queries
@@ -218,13 +216,6 @@ export class Live {
     this.connection = follow(this.connection, fact)
     for (const each of this.listeners) each()
   }
-}
-
-function restMs(subject: string, inARow: number): number {
-  const isFlood = inARow >= FLOOD_AFTER
-  if (subject === 'flows') return isFlood ? FLOOD_FLOW_REST_MS : FLOW_REST_MS
-  // One reading takes so many lines only.
-  return isFlood && !subject.startsWith('logs') ? FLOOD_REST_MS : REST_MS
 }
 
 /** Load the page anew when the host that answers now has another Workbench. */

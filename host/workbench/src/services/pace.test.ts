@@ -34,23 +34,6 @@ it('rests five times as long as an action took, and goes on after one that faile
   expect(act).toHaveBeenCalledTimes(2)
 })
 
-it('tells how often in a row it was asked again, until a rest passes unasked', async () => {
-  const rests: number[] = []
-  const pace = new Pace((_, inARow) => {
-    rests.push(inARow)
-    return 100
-  }, done())
-  for (let at = 0; at < 3; at++) {
-    pace.ask('logs')
-    pace.ask('logs')
-    await vi.advanceTimersByTimeAsync(100)
-  }
-  await vi.advanceTimersByTimeAsync(100)
-  pace.ask('logs')
-  await vi.advanceTimersByTimeAsync(0)
-  expect(rests).toEqual([0, 1, 2, 3, 0])
-})
-
 it('keeps names apart, and stops', async () => {
   const act = done()
   const pace = new Pace(() => 300, act)

@@ -3,15 +3,14 @@ const RESTS_PER_ACTION = 5
 
 /**
  * Pace of one action by name: at once when it has rested, else once at the end of the rest, however often it is asked.
- * A burst of notices becomes a few requests, and the last notice is never lost. How long it rests may depend on how
- * many times in a row it was asked again before the rest was over: a flood is read less often than a burst.
+ * A burst of notices becomes a few requests, and the last notice is never lost.
  */
 export class Pace {
   private readonly resting = new Map<string, { timer?: ReturnType<typeof setTimeout>; again: boolean }>()
-  private readonly restMs: (name: string, inARow: number) => number
+  private readonly restMs: (name: string) => number
   private readonly act: (name: string) => Promise<unknown>
 
-  constructor(restMs: (name: string, inARow: number) => number, act: (name: string) => Promise<unknown>) {
+  constructor(restMs: (name: string) => number, act: (name: string) => Promise<unknown>) {
     this.restMs = restMs
     this.act = act
   }
@@ -22,7 +21,7 @@ export class Pace {
       rest.again = true
       return
     }
-    void this.begin(name, 0)
+    void this.begin(name)
   }
 
   stop(): void {
@@ -30,7 +29,7 @@ export class Pace {
     this.resting.clear()
   }
 
-  private async begin(name: string, inARow: number): Promise<void> {
+  private async begin(name: string): Promise<void> {
     const rest: { timer?: ReturnType<typeof setTimeout>; again: boolean } = { again: false }
     this.resting.set(name, rest)
     const began = performance.now()
@@ -40,7 +39,7 @@ export class Pace {
     if (this.resting.get(name) !== rest) return
     rest.timer = setTimeout(() => {
       this.resting.delete(name)
-      if (rest.again) void this.begin(name, inARow + 1)
-    }, Math.max(this.restMs(name, inARow) - took, RESTS_PER_ACTION * took))
+      if (rest.again) void this.begin(name)
+    }, Math.max(this.restMs(name) - took, RESTS_PER_ACTION * took))
   }
 }
