@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 import asyncpg
 
 from polystep.stores.postgres import PostgresDatabase, PostgresQueueStore, Times
 from polystep.testing import FakeClock
+from tests.postgres.cutter import Cutter
 from tests.postgres.proxy import Proxy, open_proxy
 from tests.postgres.schemas import fresh_schema
 from tests.postgres.server import USER, Server
 
+T = TypeVar("T")
 QUIET = Times(beat_s=3600, dead_after_s=3600, answer_s=30, wait_s=60)
 
 
@@ -46,6 +50,29 @@ class Rig:
 
     async def ask(self, sql: str, *arguments: object) -> object:
         return await self.direct.fetchval(sql.format(schema=self.schema), *arguments)
+
+
+class Cuts:
+    """Asks of a host, each answer of which may be lost."""
+
+    mark: ClassVar[str]
+    """Stands in what is asked, so that its connection is known."""
+
+    def __init__(self, host: Host, proxy: Proxy, chance: random.Random) -> None:
+        self._queue = host.queue
+        self._proxy = proxy
+        self._chance = chance
+        self.cuts = 0
+
+    async def _cut(self, answer: Awaitable[T], mark: bytes | None = None) -> T:
+        """Wait for an answer; what was asked is sent when the loop comes round.
+
+        A mark that is in the text of a statement is sent with its first use on a connection alone.
+        """
+        cutter = Cutter(self._proxy, self._chance, mark or self.mark.encode())
+        found = await answer
+        self.cuts += cutter.is_done
+        return found
 
 
 @asynccontextmanager

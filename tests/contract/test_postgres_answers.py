@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable
 from typing import TypeVar
 
 from polystep.contracts.asks import Ask
@@ -13,9 +12,7 @@ from polystep.contracts.once_keys import TakenKey, WokenRuns
 from polystep.contracts.request_keys import KeptResponse, KeyedRequest, KeyedRun, SentBy
 from polystep.contracts.signals import ChildCall, SignalWait, Wanted
 from tests.contract.deliveries import claim, new
-from tests.contract.rig import Host, Rig
-from tests.postgres.cutter import Cutter
-from tests.postgres.proxy import Proxy
+from tests.contract.rig import Cuts, Rig
 
 MARK = "the mark that is cut"
 FAR_MS = 10**15
@@ -23,14 +20,10 @@ CUTS = 60
 T = TypeVar("T")
 
 
-class Turn:
+class Turn(Cuts):
     """One turn of everything that runs wait for and of everything with a key, each answer of which may be lost."""
 
-    def __init__(self, host: Host, proxy: Proxy, chance: random.Random) -> None:
-        self._queue = host.queue
-        self._proxy = proxy
-        self._chance = chance
-        self.cuts = 0
+    mark = MARK
 
     async def run(self, number: int) -> None:
         name = f"{MARK} {number}"
@@ -159,12 +152,6 @@ class Turn:
         await self._queue.journal.keep(run, JournalEntry("k", "once", 5, b"value"))
         assert await self._cut(self._queue.complete(run, [])) == []
         assert await self._cut(self._queue.histories.rerun(run.run_id, "k", new(name, step="rerun", run_id=name)))
-
-    async def _cut(self, answer: Awaitable[T], mark: bytes = MARK.encode()) -> T:
-        cutter = Cutter(self._proxy, self._chance, mark)
-        found = await answer
-        self.cuts += cutter.is_done
-        return found
 
 
 async def test_an_answer_about_waits_and_keys_that_is_lost_is_found_again(rig: Rig) -> None:

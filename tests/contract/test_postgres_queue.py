@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable
 from dataclasses import replace
 from typing import TypeVar
 from zlib import crc32
@@ -21,9 +20,7 @@ from polystep.contracts.values import JSONObject
 from polystep.stores.postgres.database import LANES
 from polystep.stores.postgres.group import GROUP_MAX
 from tests.contract.deliveries import FAILURE, LEASE_MS, claim, names, new
-from tests.contract.rig import Host, Rig
-from tests.postgres.cutter import Cutter
-from tests.postgres.proxy import Proxy
+from tests.contract.rig import Cuts, Rig
 
 OWNER = "the host that is cut"
 ALL = Claim(frozenset(range(10_000)), OWNER, 1000 + LEASE_MS)
@@ -125,14 +122,10 @@ async def test_rows_of_idle_keys_are_removed_and_others_stay(rig: Rig) -> None:
     assert names(await claim(host.queue)) == ["a"]
 
 
-class Turn:
+class Turn(Cuts):
     """One turn of everything that is written of deliveries, each write of which may be cut."""
 
-    def __init__(self, host: Host, proxy: Proxy, chance: random.Random) -> None:
-        self._queue = host.queue
-        self._proxy = proxy
-        self._chance = chance
-        self.cuts = 0
+    mark = OWNER
 
     async def run(self, name: str) -> None:
         marked = f"{OWNER} {name}"
@@ -198,16 +191,6 @@ class Turn:
         claimed = await self._cut(self._queue.claim({"step": 9}, OWNER, 1000, LEASE_MS))
         (delivery,) = claimed.deliveries
         return delivery
-
-    async def _cut(self, answer: Awaitable[T], mark: bytes = OWNER.encode()) -> T:
-        """Wait for an answer; what was asked is sent when the loop comes round.
-
-        A mark that is in the text of a statement is sent with its first use on a connection alone.
-        """
-        cutter = Cutter(self._proxy, self._chance, mark)
-        found = await answer
-        self.cuts += cutter.is_done
-        return found
 
 
 async def test_an_answer_that_is_lost_is_found_again(rig: Rig) -> None:

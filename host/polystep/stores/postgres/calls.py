@@ -22,6 +22,11 @@ _RENAME: Final = "SELECT {schema}.rename_1($1, $2, $3, $4, $5, $6, $7)"
 _CLEAR: Final = "SELECT * FROM {schema}.clear_1($1, $2, $3, $4, $5, $6)"
 
 
+def numbered(count: int) -> str:
+    """Return the places of so many arguments, as the text of a statement names them: `$1, $2, …`."""
+    return ", ".join(f"${number}" for number in range(1, count + 1))
+
+
 class Statement(NamedTuple):
     """Text and arguments of a call; before them come the lane, its epoch and the number of the call."""
 

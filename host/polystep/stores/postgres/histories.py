@@ -9,7 +9,7 @@ from polystep.contracts.events import NewDelivery
 from polystep.contracts.journal import RecordedKey, RunHistory
 from polystep.contracts.names import encode_name, name_bytes
 from polystep.contracts.ports.clock import Clock
-from polystep.stores.postgres.calls import Plain, Statement
+from polystep.stores.postgres.calls import Plain, Statement, numbered
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.queue_columns import NEW_COLUMNS, Lines, new_arguments, new_row, text_or_none
 from polystep.stores.postgres.writes import Apart, StoreDeliveries
@@ -21,7 +21,7 @@ SELECT kind, topic, step, trace_id, fifo_key, data FROM {schema}.dead_letters WH
 _KEYS: Final = "SELECT key FROM {schema}.journal WHERE run_id = $1 ORDER BY seq"
 _RECORDED: Final = """
 SELECT key, kind, kept_at_ms, seq FROM {schema}.journal WHERE run_id = $1 AND seq > $2 ORDER BY seq LIMIT $3"""
-_RERUN: Final = "SELECT {schema}.rerun_1(" + ", ".join(f"${number}" for number in range(1, 9 + NEW_COLUMNS)) + ")"
+_RERUN: Final = f"SELECT {{schema}}.rerun_1({numbered(8 + NEW_COLUMNS)})"
 
 
 class PostgresHistoryStore:

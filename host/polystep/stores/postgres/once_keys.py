@@ -15,7 +15,7 @@ from polystep.contracts.journal import JournalEntry
 from polystep.contracts.names import encode_name, name_bytes
 from polystep.contracts.once_keys import OnceKey, TakenKey, WokenRuns
 from polystep.contracts.ports.clock import Clock
-from polystep.stores.postgres.calls import Ask, Mark, Plain, Statement
+from polystep.stores.postgres.calls import Ask, Mark, Plain, Statement, numbered
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.once_schema import ONCE_LISTED, ONCE_WAITING, ONCE_WAKES, ONCE_WANTED
@@ -29,8 +29,8 @@ _PASSED_ON: Final = 100
 """Keys that are passed on by one call."""
 _FATES: Final[Sequence[Literal["forgotten", "running"] | None]] = (None, "forgotten", "running")
 
-_TAKE: Final = "SELECT * FROM {schema}.take_once_1(" + ", ".join(f"${number}" for number in range(1, 20)) + ")"
-_END: Final = "SELECT * FROM {schema}.end_once_1(" + ", ".join(f"${number}" for number in range(1, 19)) + ")"
+_TAKE: Final = f"SELECT * FROM {{schema}}.take_once_1({numbered(19)})"
+_END: Final = f"SELECT * FROM {{schema}}.end_once_1({numbered(18)})"
 _PASS_ON: Final = "SELECT * FROM {schema}.pass_on_1($1, $2, $3, $4, $5, $6)"
 _FORGET: Final = "SELECT {schema}.forget_once_1($1, $2, $3, $4, $5)"
 _COUNT: Final = "SELECT count(*), coalesce(sum(length(value)), 0)::bigint FROM {schema}.once_keys"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from polystep.contracts.events import NewDelivery, ParkedEvent
-from polystep.stores.postgres.calls import Plain, Statement
+from polystep.stores.postgres.calls import Plain, Statement, numbered
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.queue_columns import NEW_COLUMNS, Lines, new_arguments, new_row, text_or_none
@@ -22,9 +22,7 @@ WHERE id > $1 AND deployment <= $2
 _SIZE: Final = "SELECT count(*), coalesce(sum(length(data)), 0)::bigint FROM {schema}.parked"
 _BY_TOPIC: Final = """
 SELECT topic, count(*), min(enqueued_at_ms) FROM {schema}.parked WHERE taken_by = '[]' GROUP BY topic ORDER BY topic"""
-_UNPARK: Final = (
-    "SELECT * FROM {schema}.unpark_1(" + ", ".join(f"${number}" for number in range(1, 9 + NEW_COLUMNS)) + ")"
-)
+_UNPARK: Final = f"SELECT * FROM {{schema}}.unpark_1({numbered(8 + NEW_COLUMNS)})"
 
 
 class ParkedEvents:

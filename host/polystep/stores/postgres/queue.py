@@ -29,7 +29,7 @@ from polystep.contracts.values import JSONObject
 from polystep.stores.error_text import json_text
 from polystep.stores.postgres.asks import PostgresAskStore
 from polystep.stores.postgres.bulks import PostgresBulkStore
-from polystep.stores.postgres.calls import Mark, Plain, Statement
+from polystep.stores.postgres.calls import Mark, Plain, Statement, numbered
 from polystep.stores.postgres.cancellations import PostgresCancellationStore, PostgresEventKeyStore, cancel_run
 from polystep.stores.postgres.claiming import Claiming
 from polystep.stores.postgres.database import PostgresDatabase
@@ -53,7 +53,7 @@ from polystep.stores.postgres.writes import (
 _FATES: Final[Mapping[int, TickStatus]] = {1: "stored", 2: "elsewhere", 3: "busy"}
 _NEWEST: Final = 2**62
 
-_TICK: Final = "SELECT * FROM {schema}.tick_1(" + ", ".join(f"${number}" for number in range(1, 25)) + ")"
+_TICK: Final = f"SELECT * FROM {{schema}}.tick_1({numbered(24)})"
 _TICK_CLAIMED: Final = """
 SELECT 0, d.run_id, d.id FROM {schema}.deliveries d WHERE d.run_id = $1 AND d.status = 2 AND d.token = 1"""
 _RECOVER: Final = "SELECT {schema}.recover_1($1, $2, $3, $4)"

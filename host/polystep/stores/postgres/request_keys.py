@@ -14,7 +14,7 @@ from polystep.contracts.events import Claim, NewDelivery, Stored
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.ports.clock import Clock
 from polystep.contracts.request_keys import KeptResponse, KeyedRequest, KeyedRun, KeyRefusal, SentBy
-from polystep.stores.postgres.calls import Ask, Mark, Plain, Statement
+from polystep.stores.postgres.calls import Ask, Mark, Plain, Statement, numbered
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.journal import READ_JOURNAL, journal_of
@@ -24,8 +24,8 @@ from polystep.stores.postgres.writes import Apart, Asked, KeepRequest, StoreDeli
 
 _KEPT, _NOT_KEPT, _FREE = 1, 2, 3
 
-_BEGIN: Final = "SELECT * FROM {schema}.begin_request_1(" + ", ".join(f"${number}" for number in range(1, 17)) + ")"
-_END: Final = "SELECT {schema}.end_request_1(" + ", ".join(f"${number}" for number in range(1, 18)) + ")"
+_BEGIN: Final = f"SELECT * FROM {{schema}}.begin_request_1({numbered(16)})"
+_END: Final = f"SELECT {{schema}}.end_request_1({numbered(17)})"
 _RELEASE: Final = "SELECT {schema}.release_requests_1($1, $2, $3)"
 _COUNT: Final = "SELECT count(*), coalesce(sum(length(body)), 0)::bigint FROM {schema}.request_keys"
 _DEAD: Final = """

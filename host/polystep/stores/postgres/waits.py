@@ -9,15 +9,15 @@ from typing import Final
 from polystep.contracts.events import Delivery
 from polystep.contracts.journal import JournalEntry
 from polystep.contracts.names import encode_name, name_bytes
-from polystep.stores.postgres.calls import Ask, Plain, Statement
+from polystep.stores.postgres.calls import Ask, Plain, Statement, numbered
 from polystep.stores.postgres.database import PostgresDatabase
 from polystep.stores.postgres.driver import Row
 from polystep.stores.postgres.journal_columns import entry_of
 from polystep.stores.postgres.writes import Apart, Asked
 
 _FIRST: Final = "SELECT topic, event_id, data FROM {schema}.signals_of_1($1, $2, $3, $4, $5)"
-_TAKE_SIGNAL: Final = "SELECT {schema}.take_signal_1(" + ", ".join(f"${number}" for number in range(1, 18)) + ")"
-_TAKE_CALL: Final = "SELECT * FROM {schema}.take_call_1(" + ", ".join(f"${number}" for number in range(1, 15)) + ")"
+_TAKE_SIGNAL: Final = f"SELECT {{schema}}.take_signal_1({numbered(17)})"
+_TAKE_CALL: Final = f"SELECT * FROM {{schema}}.take_call_1({numbered(14)})"
 
 
 class TakeSignal(Plain):
