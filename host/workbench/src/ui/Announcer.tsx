@@ -1,12 +1,12 @@
 import { useEffect, useRef, useSyncExternalStore } from 'react'
 import { announcements } from './announcements.ts'
-import styles from './announcer.module.css'
+import hidden from './hidden.module.css'
 
 /** The one place of the page that a screen reader reads when live data changes. */
 export function Announcer() {
   const text = useSyncExternalStore(announcements.subscribe, announcements.said)
   return (
-    <p className={styles.announcer} role="status" aria-label="News">
+    <p className={hidden.visually} role="status" aria-label="News">
       {text}
     </p>
   )

@@ -4,6 +4,7 @@ import { Json } from '../../ui/Json.tsx'
 import { Panel } from '../../ui/Panel.tsx'
 import { Section } from '../../ui/Section.tsx'
 import { duration } from '../../ui/time.ts'
+import hidden from '../../ui/hidden.module.css'
 import styles from './compare.module.css'
 import { delta, type Row, type Side } from './model.ts'
 import { deltaWords, MARKS, usualOf } from './words.ts'
@@ -36,7 +37,7 @@ export function ComparePanel({ row, a, b, onClose }: Props) {
           <thead>
             <tr>
               <th scope="col">
-                <span className={styles.hidden}>What</span>
+                <span className={hidden.visually}>What</span>
               </th>
               <th scope="col">Before</th>
               <th scope="col">After</th>

@@ -6,6 +6,7 @@ import { Empty, Failed, Loading } from '../../ui/Notices.tsx'
 import { Section } from '../../ui/Section.tsx'
 import { Status } from '../../ui/Status.tsx'
 import { moment } from '../../ui/time.ts'
+import hidden from '../../ui/hidden.module.css'
 import styles from './week.module.css'
 import { collisionWords, dayWords, daysOf, hourWords, midnight, type Day, type Hour } from './week.ts'
 
@@ -29,7 +30,7 @@ export function WeekView({ onOpen }: { onOpen: (step: string) => void }) {
   const days = daysOf(data)
   return (
     <div className={styles.week}>
-      <h2 className={styles.hidden}>The week from today on</h2>
+      <h2 className={hidden.visually}>The week from today on</h2>
       <Section title="The next seven days, in your time">
         <Strip days={days} />
         <p className={styles.quiet}>
@@ -53,7 +54,7 @@ function Strip({ days }: { days: readonly Day[] }) {
       <thead>
         <tr>
           <th scope="col">
-            <span className={styles.hidden}>Day</span>
+            <span className={hidden.visually}>Day</span>
           </th>
           {HOURS.map((hour) => (
             <th key={hour} scope="col" data-minor={hour % 6 !== 0}>
@@ -83,7 +84,7 @@ function Cell({ hour }: { hour: Hour | undefined }) {
   return (
     <td data-level={level} data-together={hour.collisions > 0} title={`${moment(hour.at)}: ${hourWords(hour)}`}>
       <span aria-hidden>{level > 0 && `${hour.count > 0 ? hour.count : ''}${often ? '+' : ''}`}</span>
-      <span className={styles.hidden}>{level > 0 && hourWords(hour)}</span>
+      <span className={hidden.visually}>{level > 0 && hourWords(hour)}</span>
     </td>
   )
 }

@@ -15,6 +15,7 @@ import { duration } from '../../ui/time.ts'
 import { Problems } from '../../ui/TwoFaces.tsx'
 import { problemsOf, statusTone, statusWords, streamItems, type Answer, type Body } from './answer.ts'
 import shared from '../../ui/tryout.module.css'
+import well from '../../ui/well.module.css'
 import styles from './endpoints.module.css'
 
 const TEXT_SHOWN_CHARS = 50_000
@@ -81,7 +82,7 @@ function BodyView({ body }: { body: Body }) {
             <Copy text={body.text} what="body" />
             <Button onClick={() => { saveText('response.txt', body.text) }}>Download</Button>
           </div>
-          <pre className={styles.text} tabIndex={0} role="group" aria-label="Body as text">{body.text.slice(0, TEXT_SHOWN_CHARS)}</pre>
+          <pre className={well.text} tabIndex={0} role="group" aria-label="Body as text">{body.text.slice(0, TEXT_SHOWN_CHARS)}</pre>
           {body.text.length > TEXT_SHOWN_CHARS && <p className={shared.quiet}>The first {TEXT_SHOWN_CHARS.toLocaleString('en')} characters; the download has all.</p>}
         </>
       )

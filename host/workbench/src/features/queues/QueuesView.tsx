@@ -10,6 +10,7 @@ import { Page } from '../../ui/Page.tsx'
 import { useRowFocus } from '../../ui/rowFocus.ts'
 import { counted, duration } from '../../ui/time.ts'
 import { useNow } from '../../ui/useNow.ts'
+import hidden from '../../ui/hidden.module.css'
 import type { QueueActs } from './acts.ts'
 import { STATES, STATE_WORDS, rowsOf } from './model.ts'
 import { OUT_MINUTES, STILL, movingWords, type Moving } from './moving.ts'
@@ -83,7 +84,7 @@ export function QueuesView({ search, onSearch }: Props) {
                   Drained
                 </th>
                 <th scope="col">
-                  <span className={styles.hidden}>Actions</span>
+                  <span className={hidden.visually}>Actions</span>
                 </th>
               </tr>
             </thead>

@@ -4,6 +4,7 @@ import { streamDoor } from '../../services/addresses.ts'
 import { useActions } from '../../services/context.tsx'
 import { quoted } from '../../services/search.ts'
 import { StreamFrames, type Frame, type Link } from '../../services/streamFrames.ts'
+import { useAnnounced } from '../../ui/Announcer.tsx'
 import { AtEnd, Button, SearchField, Select, Toolbar } from '../../ui/Controls.tsx'
 import { Copy } from '../../ui/Copy.tsx'
 import { saveText } from '../../ui/Download.tsx'
@@ -21,6 +22,7 @@ import { clock, counted, moment } from '../../ui/time.ts'
 import { useNow } from '../../ui/useNow.ts'
 import { useRowPx } from '../../ui/useRowPx.ts'
 import row from '../../ui/row.module.css'
+import well from '../../ui/well.module.css'
 import { fileName } from './exported.ts'
 import { Crumbs } from './ItemsView.tsx'
 import { bytesWords, framesText, kindsOf, listedFrames, rowText, WAY_WORDS } from './monitor.ts'
@@ -115,14 +117,17 @@ function useFrames(stream: string, group: string) {
   return { ...useSyncExternalStore(client.subscribe, client.snapshot), retry: client.start }
 }
 
+const LINK_WORDS = { open: ['ok', 'Subscribed'], connecting: ['waiting', 'Connecting'], waiting: ['failed', 'Not connected'] } as const
+
 function LinkWords({ link, onRetry }: { link: Link; onRetry: () => void }) {
   const now = useNow()
-  if (link.kind === 'open') return <span role="status"><Status tone="ok" word="Subscribed" /></span>
-  if (link.kind === 'connecting') return <span role="status"><Status tone="waiting" word="Connecting" /></span>
+  const [tone, word] = LINK_WORDS[link.kind]
+  useAnnounced('subscription', word)
+  if (link.kind !== 'waiting') return <Status tone={tone} word={word} />
   const seconds = Math.max(0, Math.ceil((link.retryAt - now) / 1000))
   return (
     <span className={styles.lost}>
-      <span role="status"><Status tone="failed" word="Not connected" /> {link.reason}</span>
+      <span><Status tone={tone} word={word} /> {link.reason}</span>
       <span className={styles.quiet}>Attempt {link.attempts + 1} in {seconds} s</span>
       <Button onClick={onRetry}>Try now</Button>
     </span>
@@ -181,7 +186,7 @@ function FramePanel({ frame, onClose }: { frame: Frame; onClose: () => void }) {
   return (
     <Panel title={frame.kind} about={[moment(frame.at), WAY_WORDS[frame.way], bytesWords(frame)].filter(Boolean).join(' · ')} onClose={onClose}>
       <Section title={frame.way === 'page' ? 'Connection' : 'Frame'} action={frame.text && <Copy text={frame.text} what="frame" />}>
-        {value === undefined ? <pre className={styles.whole} tabIndex={0} role="group" aria-label="Frame">{frame.text || 'The connection opened.'}</pre> : <Json value={value} label="Frame" />}
+        {value === undefined ? <pre className={well.text} tabIndex={0} role="group" aria-label="Frame">{frame.text || 'The connection opened.'}</pre> : <Json value={value} label="Frame" />}
         {frame.cut && <p className={styles.quiet}>Cut here: the frame is larger, {bytesWords(frame)}.</p>}
       </Section>
     </Panel>
